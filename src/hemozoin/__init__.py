@@ -1,0 +1,1 @@
+"""Hemozoin: MobileNet for malaria detection."""

@@ -1,0 +1,55 @@
+"""Progress of the long steps, on standard error: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+
+#: Seconds between two lines where there is no terminal.
+PLAIN_EVERY = 5.0
+
+
+def say(text: str) -> None:
+    """Print one line for the reader (standard error, so that results can be piped)."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def track(items: Iterable[T], what: str, total: int, step: int = 1) -> Iterator[T]:
+    """Yield from `items` while showing how far it is.
+
+    `total` counts single things (cells, bytes); each item stands for `step` of them.
+    """
+    shown = _bar if sys.stderr.isatty() else _lines
+    yield from shown(items, what, total, step)
+
+
+def _bar(items: Iterable[T], what: str, total: int, step: int) -> Iterator[T]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        for item in items:
+            yield item
+            progress.advance(task, step)
+
+
+def _lines(items: Iterable[T], what: str, total: int, step: int) -> Iterator[T]:
+    started = spoken = time.monotonic()
+    for count, item in enumerate(items, 1):
+        yield item
+        now, done = time.monotonic(), min(count * step, total)
+        if now - spoken >= PLAIN_EVERY:
+            left = (now - started) / done * (total - done)
+            say(f"{what}: {done:,} of {total:,}, {left:.0f} s left")
+            spoken = now
