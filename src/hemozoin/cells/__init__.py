@@ -1,1 +1,1 @@
-
+"""Where cells come from: source, picture, index, labels, split, store."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 import polars as pl
 
-from hemozoin.cells.index import PARASITIZED, UNINFECTED
+from hemozoin.cells.index import PARASITIZED, UNINFECTED, match_cells, read_rows
 from hemozoin.errors import DataError
 
 #: What training does with a corrected cell.
@@ -21,25 +21,34 @@ OnCorrection = Literal["relabel", "leave-out"]
 def with_corrections(cells: pl.DataFrame, csv: Path) -> pl.DataFrame:
     """Add the column `corrected`: the label in `csv` where it names the cell, else its own.
 
-    The CSV has the columns `cell` (name without ending) and `corrected_label`
+    The CSV has the columns `cell` (name with or without ending) and `corrected_label`
     ("parasitized" or "uninfected", or empty for a cell that can't be told: null here).
-    Raises DataError for missing columns, other labels, or a list that names none of the cells.
+    Raises DataError for missing columns, other labels, a cell with two labels, or a list that
+    names none of the cells.
     """
-    try:
-        table = pl.read_csv(csv, infer_schema=False)
-        table = table.select("cell", given=pl.col("corrected_label").replace("", None), named=True)
-    except pl.exceptions.ColumnNotFoundError as error:
-        raise DataError(f"{csv}: needs the columns cell and corrected_label") from error
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{csv}: not a readable CSV ({str(error).splitlines()[0]})") from error
-    strange = set(table["given"].drop_nulls()) - {PARASITIZED, UNINFECTED}
-    if strange:
-        raise DataError(f"{csv}: unknown label {min(strange)!r}; use {PARASITIZED}, {UNINFECTED}")
-    joined = cells.join(table.unique("cell"), on="cell", how="left", maintain_order="left")
-    if joined["named"].null_count() == len(joined):
+    given: dict[str, str | None] = {}
+    names, labels = _read(csv)
+    for cell, label in zip(match_cells(cells, names), labels, strict=True):
+        if cell and given.setdefault(cell, label) != label:
+            raise DataError(f"{csv}: {cell} is given two labels; keep one")
+    if not given:
         raise DataError(f"{csv}: names none of these cells")
-    corrected = pl.when(pl.col("named").is_null()).then("label").otherwise("given")
-    return joined.with_columns(corrected=corrected).drop("given", "named")
+    corrected = pl.col("cell").replace_strict(
+        given, default=pl.col("label"), return_dtype=pl.String
+    )
+    return cells.with_columns(corrected=corrected)
+
+
+def _read(csv: Path) -> tuple[list[str], list[str | None]]:
+    titles, *rows = read_rows(csv)
+    if not {"cell", "corrected_label"} <= set(titles):
+        raise DataError(f"{csv}: needs the columns cell and corrected_label")
+    lines = [dict(zip(titles, row, strict=False)) for row in rows]
+    labels = [line.get("corrected_label", "").lower() or None for line in lines]
+    strange = set(labels) - {PARASITIZED, UNINFECTED, None}
+    if strange:
+        raise DataError(f"{csv}: unknown label {min(strange, key=str)!r}; use {PARASITIZED}, {UNINFECTED}")
+    return [line["cell"] for line in lines], labels
 
 
 def training_labels(cells: pl.DataFrame, rule: OnCorrection) -> pl.DataFrame:

@@ -28,6 +28,11 @@ class Preprocessing:
     size: int = 64
     background: int = 8
 
+    def __post_init__(self) -> None:
+        """Refuse what no picture could be made with."""
+        if self.size < 1 or not 0 <= self.background < 255:
+            raise ValueError(f"size {self.size} (from 1), background {self.background} (0..254)")
+
     def to_dict(self) -> dict[str, object]:
         """Return the steps as plain data, for a model's config.json."""
         return {"color": "RGB", "resample": "bilinear over the cell's own pixels", **asdict(self)}
@@ -37,8 +42,10 @@ class Preprocessing:
         """Read what `to_dict` wrote; raises ModelError for steps this version can't do."""
         try:
             made = cls(size=int(str(data["size"])), background=int(str(data["background"])))
-        except (KeyError, ValueError) as error:
-            raise ModelError(f"preprocessing in config.json: {error!r} is missing or no number")
+        except KeyError as error:
+            raise ModelError(f"preprocessing in config.json: {error} is missing") from error
+        except ValueError as error:
+            raise ModelError(f"preprocessing in config.json: {error}") from error
         if made.to_dict() != data:
             raise ModelError("preprocessing in config.json: made by another version of hemozoin")
         return made
@@ -47,12 +54,22 @@ class Preprocessing:
 def prepare(image: Image.Image, how: Preprocessing) -> Pixels:
     """Return a cell as uint8 `[size, size, 3]`, RGB, 0 outside the cell.
 
-    `image` is an RGB picture of one cell, background black or cut off, of any size.
+    `image` is an RGB picture of one cell, background black or cut off, of any size. A pixel
+    of the result that lies half outside the cell or more is 0; one on the rim has the mean
+    colour of the part inside (within 3 levels, for want of bits in between).
     """
-    cell = np.asarray(image).max(axis=2) > how.background
-    masked = image.copy()
-    masked.putalpha(Image.fromarray(cell.astype(np.uint8) * 255))
-    # Pillow resamples RGBA with its colours weighted by alpha: just what is wanted here.
-    small = np.asarray(masked.resize((how.size, how.size), Image.Resampling.BILINEAR))
-    inside = small[..., 3:] >= 128
-    return np.ascontiguousarray(small[..., :3] * inside)
+    side = (how.size, how.size)
+    small = np.asarray(_cut_out(image, how.background).resize(side, Image.Resampling.BILINEAR))
+    weighted, weight = np.split(small.astype(np.uint16), [3], axis=2)
+    colour = (weighted * 255 + weight // 2) // weight.clip(min=1)
+    cell: Pixels = (colour.clip(max=255) * (weight >= 128)).astype(np.uint8)
+    return cell
+
+
+def _cut_out(image: Image.Image, background: int) -> Image.Image:
+    """Return the cell in mode RGBa: colours weighted by opacity, all four 0 outside."""
+    rgba = np.asarray(image.convert("RGBA"))
+    brightest = np.maximum(np.maximum(rgba[..., 0], rgba[..., 1]), rgba[..., 2])
+    # A whole pixel is multiplied at once: taking channels one by one is ten times slower.
+    masked = rgba.view(np.uint32)[..., 0] * (brightest > background)
+    return Image.frombuffer("RGBa", image.size, masked, "raw", "RGBa", 0, 1)

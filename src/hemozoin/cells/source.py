@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 from hemozoin.errors import DataError
 
-#: No picture of a cell or a field comes near this; larger entries are taken for a zip bomb.
+#: No picture of a cell or a field comes near this; a larger file is taken for a bomb.
 MAX_FILE_BYTES = 256 * 2**20
 
 _JUNK_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 _ENCRYPTED = 0x1
+
+#: Methods whose output zipfile can bound while it unpacks; bzip2 and LZMA are unpacked whole.
+_BOUNDED_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+
+#: `/etc/passwd`, `C:/Windows`, `cells/../../x`.
+_OUTSIDE = re.compile(r"^(/|[A-Za-z]:)|(^|/)\.\.(/|$)")
 
 
 @dataclass(frozen=True)
@@ -32,9 +40,12 @@ class Entry:
 
 
 class Source(Protocol):
-    """A folder or a zip of files."""
+    """A folder or a zip of files; `read` may be called from many threads at once."""
 
     path: Path
+
+    def walk(self) -> Iterator[Entry]:
+        """Yield every file that is not junk, without holding them all."""
 
     def entries(self) -> list[Entry]:
         """Return every file that is not junk, sorted by name."""
@@ -44,42 +55,85 @@ class Source(Protocol):
 
 
 def open_source(path: Path) -> Source:
-    """Open a folder or a zip; raises DataError for anything else."""
-    if path.is_dir():
+    """Open a folder or a zip.
+
+    Raises DataError for a missing path, and for a file that is no zip, is cut short, is
+    encrypted, has entries that point outside of it or is larger than `MAX_FILE_BYTES` in one.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: {_reason(error)}; give a zip or a folder of pictures") from error
+    if stat.S_ISDIR(mode):
         return FolderSource(path)
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder; give a zip or a folder of pictures")
-    return ZipSource(path)
+    if stat.S_ISREG(mode):
+        return ZipSource(path)
+    raise DataError(f"{path}: neither a zip nor a folder; give one of pictures")
 
 
 class FolderSource:
-    """The files below a folder."""
+    """The files below a folder; links to folders are followed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def entries(self) -> list[Entry]:
         """Return every file that is not junk, sorted by name."""
-        return sorted(self._walk(), key=lambda entry: entry.name)
+        return sorted(self.walk(), key=lambda entry: entry.name)
 
-    def _walk(self) -> Iterator[Entry]:
-        for folder, folders, files in os.walk(self.path):
-            folders[:] = [name for name in folders if not _is_junk(name)]
-            for file in files:
-                name = (Path(folder) / file).relative_to(self.path).as_posix()
-                if not _is_junk(name):
-                    stat = (Path(folder) / file).stat()
-                    yield Entry(name, stat.st_size, stat.st_mtime_ns)
+    def walk(self) -> Iterator[Entry]:
+        """Yield every file that is not junk, folder by folder.
+
+        Raises DataError for a folder that can't be listed: its cells would be missing silently.
+        """
+        waiting = [(os.fspath(self.path), "", frozenset[str]())]
+        while waiting:
+            folder, prefix, above = waiting.pop()
+            real = os.path.realpath(folder)
+            if real in above:  # a link back up: its files have been seen
+                continue
+            for item in _scan(folder):
+                if _is_folder(item):
+                    waiting.append((item.path, f"{prefix}{item.name}/", above | {real}))
+                else:
+                    yield _entry(item, prefix)
 
     def read(self, name: str) -> bytes:
         """Return the content of one file."""
         file = self.path / name
         try:
+            if not file.is_file():
+                raise DataError(f"{name}: no file, or its name is not UTF-8; rename it")
             if file.stat().st_size > MAX_FILE_BYTES:
                 raise DataError(_too_large(name))
             return file.read_bytes()
         except OSError as error:
-            raise DataError(f"{name}: {error.strerror or error}") from error
+            raise DataError(f"{name}: {_reason(error)}") from error
+
+
+def _scan(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as items:
+            yield from (item for item in items if not _is_junk(item.name))
+    except OSError as error:
+        raise DataError(f"{folder}: can't be listed ({_reason(error)})") from error
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    """Tell folders and links to folders from files; a link to itself is no folder."""
+    return item.is_dir(follow_symlinks=False) or (item.is_symlink() and Path(item).is_dir())
+
+
+def _entry(item: os.DirEntry[str], prefix: str) -> Entry:
+    """Describe a file; a dangling link is one that `read` will refuse, with its name."""
+    # A name that is not UTF-8 can't stand in a table; `read` says so when it doesn't find it.
+    name = (prefix + item.name).encode(errors="replace").decode()
+    try:
+        found = item.stat()
+    except OSError:
+        return Entry(name, 0, 0)
+    # The change time tells of an edit even where the modification time was set back.
+    return Entry(name, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns))
 
 
 class ZipSource:
@@ -89,43 +143,57 @@ class ZipSource:
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)
-        except zipfile.BadZipFile as error:
+        except OSError as error:
+            raise DataError(f"{path}: {_reason(error)}") from error
+        except Exception as error:  # a damaged directory may hold anything
             raise DataError(
                 f"{path}: not a zip, or cut short; fetch it again (hemozoin download resumes)"
             ) from error
-        except OSError as error:
-            raise DataError(f"{path}: {error.strerror or error}") from error
+        self._files: dict[str, zipfile.ZipInfo] = {}
+        for info in self._zip.infolist():
+            name = info.filename.replace("\\", "/")  # some Windows programs write these
+            if not name.endswith("/") and not _is_junk(name):
+                self._refuse_unsafe(info, name)
+                self._files[name] = info
 
-    def entries(self) -> list[Entry]:
-        """Return every file that is not junk, sorted by name.
-
-        Raises DataError where an entry is encrypted or would land outside the archive.
-        """
-        infos = [i for i in self._zip.infolist() if not i.is_dir() and not _is_junk(i.filename)]
-        for info in infos:
-            self._refuse_unsafe(info)
-        return sorted(
-            (Entry(i.filename, i.file_size, i.CRC) for i in infos), key=lambda entry: entry.name
-        )
-
-    def _refuse_unsafe(self, info: zipfile.ZipInfo) -> None:
+    def _refuse_unsafe(self, info: zipfile.ZipInfo, name: str) -> None:
         where = f"{self.path}: entry {info.filename!r}"
+        if _OUTSIDE.search(name):
+            raise DataError(f"{where} points outside the zip; don't trust this file")
         if info.flag_bits & _ENCRYPTED:
             raise DataError(f"{where} is encrypted; unpack the zip with its password first")
-        parts = PurePosixPath(info.filename.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
-            raise DataError(f"{where} points outside the zip; don't trust this file")
+        if info.compress_type not in _BOUNDED_METHODS:
+            raise DataError(f"{where} is packed by method {info.compress_type}; use deflate")
         if info.file_size > MAX_FILE_BYTES:
             raise DataError(f"{self.path}: {_too_large(info.filename)}")
 
+    def walk(self) -> Iterator[Entry]:
+        """Yield every file that is not junk, sorted by name."""
+        return iter(self.entries())
+
+    def entries(self) -> list[Entry]:
+        """Return every file that is not junk, sorted by name."""
+        found = (Entry(name, info.file_size, info.CRC) for name, info in self._files.items())
+        return sorted(found, key=lambda entry: entry.name)
+
     def read(self, name: str) -> bytes:
-        """Return the content of one file (zipfile checks its length and CRC)."""
+        """Return the content of one file; its length and CRC-32 are checked."""
+        info = self._files.get(name)
+        if info is None:
+            raise DataError(f"{name}: not in {self.path}")
         try:
-            return self._zip.read(name)
-        except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
-            raise DataError(f"{name}: damaged in the zip ({error})") from error
-        except Exception as error:  # zlib, lzma and bz2 have each their own error
-            raise DataError(f"{name}: damaged in the zip ({error})") from error
+            with self._zip.open(info) as file:
+                # Asking for no more than is declared keeps a lying entry from filling memory.
+                data = file.read(info.file_size + 1)
+        except Exception as error:  # zlib, struct and zipfile have each their own
+            raise DataError(f"{name}: damaged in the zip ({_reason(error)})") from error
+        if len(data) != info.file_size:
+            raise DataError(f"{name}: damaged in the zip (cut short)")
+        return data
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _too_large(name: str) -> str:
@@ -135,6 +203,6 @@ def _too_large(name: str) -> str:
 def _is_junk(name: str) -> bool:
     """Tell the droppings of file managers (Thumbs.db, .DS_Store, __MACOSX/...) from files."""
     return any(
-        part.lower() in _JUNK_NAMES or part.startswith(".") and part not in (".", "..")
-        for part in PurePosixPath(name).parts
+        part.lower() in _JUNK_NAMES or (part.startswith(".") and part not in (".", ".."))
+        for part in name.split("/")
     )

@@ -7,7 +7,6 @@ predicts the label with 79.8 %. A split by cell measures memory; published figur
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,11 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hemozoin.cells.index import PARASITIZED
-from hemozoin.errors import DataError
+from hemozoin.cells.index import PARASITIZED, match_cells, read_rows
+from hemozoin.errors import DataError, RunError
+from hemozoin.files import replace_file
 
 #: Shares of the cells. The test patients are many because a patient, not a cell, is a sample.
 SHARES = {"train": 0.75, "validation": 0.10, "test": 0.15}
+
+Counts = npt.NDArray[np.float64]
 
 #: Patients of like size are shuffled among each other: so many at a time.
 _STRATUM = 8
@@ -28,13 +30,13 @@ _STRATUM = 8
 def split_by_patient(cells: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Add the column `split`: "train", "validation" or "test".
 
-    Needs the columns `cell`, `label`, `patient`. Where no patient is known at all, each cell
-    is dealt out by itself (see `has_patients`). Raises DataError for fewer than 3 patients,
-    or where only some cells have one.
+    Needs the columns `cell`, `label`, `patient`; the order of the rows doesn't matter. Where
+    no patient is known at all, each cell is dealt out by itself (see `has_patients`). Raises
+    DataError for fewer than 3 patients, where only some cells have one, and where no split
+    could give each part both classes.
     """
     parts = _deal(cells, list(SHARES.values()), seed)
-    names = np.array(list(SHARES))[parts]
-    return _require_both_classes(cells.with_columns(split=pl.Series(names)))
+    return _name_parts(cells, np.array(list(SHARES))[parts])
 
 
 def split_in_folds(cells: pl.DataFrame, folds: int, seed: int) -> list[pl.DataFrame]:
@@ -49,8 +51,12 @@ def _one_fold(cells: pl.DataFrame, tested: npt.NDArray[np.bool_], seed: int) -> 
     """Take the validation patients from those who are not tested in this fold."""
     share = SHARES["validation"] / (SHARES["train"] + SHARES["validation"])
     others = _deal(cells.filter(~pl.Series(tested)), [1 - share, share], seed)
-    names = np.full(len(cells), "test", dtype=object)
+    names = np.full(len(cells), "test", dtype="<U10")
     names[~tested] = np.array(["train", "validation"])[others]
+    return _name_parts(cells, names)
+
+
+def _name_parts(cells: pl.DataFrame, names: npt.NDArray[np.str_]) -> pl.DataFrame:
     return _require_both_classes(cells.with_columns(split=pl.Series(names, dtype=pl.String)))
 
 
@@ -67,10 +73,11 @@ def has_patients(cells: pl.DataFrame) -> bool:
 
 
 def write_split(cells: pl.DataFrame, path: Path) -> None:
-    """Write `cell,patient,label,split`, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    cells.select("cell", "patient", "label", "split").write_csv(partial)
-    os.replace(partial, path)
+    """Write `cell,patient,label,split`, whole or not at all; raises RunError where it can't."""
+    try:
+        replace_file(path, cells.select("cell", "patient", "label", "split").write_csv())
+    except OSError as error:
+        raise RunError(f"{path}: can't be written ({error.strerror})") from error
 
 
 def read_split(cells: pl.DataFrame, path: Path) -> pl.DataFrame:
@@ -79,19 +86,29 @@ def read_split(cells: pl.DataFrame, path: Path) -> pl.DataFrame:
     Cells that it doesn't name are left out. Raises DataError where it names none of them,
     has other parts than train, validation and test, or has a patient on two sides.
     """
-    try:
-        table = pl.read_csv(path, infer_schema=False).select("cell", "label", "split")
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path}: not a split.csv with cell, label and split") from error
-    strange = set(table["split"]) - set(SHARES)
-    if strange:
-        raise DataError(f"{path}: unknown part {min(map(str, strange))!r}; use {', '.join(SHARES)}")
-    keys = ["cell", "label"]
-    dealt = cells.join(table.unique(keys), on=keys, how="inner", maintain_order="left")
-    if dealt.is_empty():
+    part_of: dict[str, str] = {}
+    names, parts = _read(path)
+    for cell, part in zip(match_cells(cells, names), parts, strict=True):
+        if cell and part_of.setdefault(cell, part) != part:
+            raise DataError(f"{path}: {cell} stands in more than one part of the split")
+    if not part_of:
         raise DataError(f"{path}: names none of these cells")
+    part = pl.col("cell").replace_strict(part_of, default=None, return_dtype=pl.String)
+    dealt = cells.with_columns(split=part).drop_nulls("split")
     _refuse_leaks(dealt, path)
     return _require_both_classes(dealt)
+
+
+def _read(path: Path) -> tuple[list[str], list[str]]:
+    titles, *rows = read_rows(path)
+    if not {"cell", "split"} <= set(titles):
+        raise DataError(f"{path}: not a split.csv, with the columns cell and split")
+    lines = [dict(zip(titles, row, strict=False)) for row in rows]
+    parts = [line.get("split", "") for line in lines]
+    strange = set(parts) - set(SHARES)
+    if strange:
+        raise DataError(f"{path}: unknown part {min(strange)!r}; use {', '.join(SHARES)}")
+    return [line["cell"] for line in lines], parts
 
 
 def _refuse_leaks(cells: pl.DataFrame, path: Path) -> None:
@@ -115,29 +132,55 @@ def _deal(cells: pl.DataFrame, shares: Sequence[float], seed: int) -> npt.NDArra
 
     Patients come by falling number of cells, shuffled within strata of like size, and each
     goes where it fills least: so every part gets its share of both classes and of the
-    prolific patients (16 patients hold half of all parasitized cells of NLM).
+    prolific patients (16 patients hold half of all parasitized cells of NLM). It goes
+    elsewhere where the patients who are left could not bring both classes to each part.
     """
-    owner = cells["patient"] if has_patients(cells) else pl.Series(range(len(cells)))
+    owner = cells["patient"] if has_patients(cells) else cells["cell"]
     _, patient = np.unique(owner.to_numpy(), return_inverse=True)
     infected = (cells["label"] == PARASITIZED).to_numpy()
     count = np.stack([np.bincount(patient, ~infected), np.bincount(patient, infected)], axis=1)
-    if len(count) < max(3, len(shares)):
-        raise DataError(f"{len(count)} patients: at least {max(3, len(shares))} are needed")
+    if len(count) < len(shares):
+        raise DataError(f"{len(count)} patients: at least {len(shares)} are needed")
 
     target = np.outer(shares, count.sum(axis=0)).clip(min=1)
     filled = np.zeros_like(target)
     part_of = np.empty(len(count), dtype=np.int64)
-    for one in _by_size(count.sum(axis=1), np.random.default_rng(seed)):
+    order = _by_size(count.sum(axis=1), np.random.default_rng(seed))
+    for turn, one in enumerate(order, 1):
         fullness = ((filled + count[one] / 2) / target * count[one]).sum(axis=1)
-        part_of[one] = fullness.argmin()
+        part_of[one] = _choose(fullness, filled, count[one], count[order[turn:]])
         filled[part_of[one]] += count[one]
     dealt: npt.NDArray[np.int64] = part_of[patient]
     return dealt
 
 
-def _by_size(
-    size: npt.NDArray[np.float64], rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
+def _choose(fullness: Counts, filled: Counts, given: Counts, left: Counts) -> int:
+    """Return the emptiest part that leaves it possible to bring both classes to every part."""
+    by_fullness = [int(part) for part in fullness.argsort(kind="stable")]
+    if filled.all():
+        return by_fullness[0]
+    for part in by_fullness:
+        then = filled.copy()
+        then[part] += given
+        if _can_complete(then == 0, left > 0):
+            return part
+    return by_fullness[0]
+
+
+def _can_complete(lacking: npt.NDArray[np.bool_], left: npt.NDArray[np.bool_]) -> bool:
+    """Tell whether patients with the classes `left[i]` can bring every part what it lacks.
+
+    bool `[parts, 2]` and `[patients, 2]`. A part that lacks both classes needs a patient who
+    has both, or one of each.
+    """
+    both = int(left.all(axis=1).sum())
+    lack_both = int(lacking.all(axis=1).sum())
+    spare = (left.sum(axis=0) - both) - (lacking.sum(axis=0) - lack_both)
+    both += int(spare.clip(max=0).sum())  # they stand in where those of one class run out
+    return both + int(spare.clip(min=0).min()) >= lack_both
+
+
+def _by_size(size: Counts, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     order = rng.permutation(len(size))
     order = order[np.argsort(-size[order], kind="stable")]
     strata = np.array_split(order, max(1, round(len(order) / _STRATUM)))

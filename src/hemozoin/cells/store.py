@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,8 @@ UNREADABLE_ALLOWED = 0.01
 #: Raised when `prepare` changes its answer, so that older stores are not used any more.
 _VERSION = 1
 
-_BATCH = 256
+#: Pictures decoded before they are asked for.
+_AHEAD = 256
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _decode_into(
     shape = (len(cells), how.size, how.size, 3)
     pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     errors: dict[str, str] = {}
-    decoded = decode_all(source, cells["file"].to_list(), how)
+    decoded = decode_all(((source, file) for file in cells["file"]), how)
     for row, cell in enumerate(track(decoded, "Decoding cells", len(cells))):
         if isinstance(cell, DataError):
             errors[str(row)] = str(cell)
@@ -122,26 +124,28 @@ def _decode_into(
 
 
 def decode_all(
-    source: Source, files: list[str], how: Preprocessing
+    pictures: Iterable[tuple[Source, str]], how: Preprocessing
 ) -> Iterator[Pixels | DataError]:
-    """Yield each file's pixels, uint8 `[size, size, 3]`, or why it has none, in order.
+    """Yield each picture's pixels, uint8 `[size, size, 3]`, or why it has none, in order.
 
     Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
-    Memory holds a few batches, however many files there are.
+    At most `_AHEAD` pictures are held, however many there are.
     """
 
-    def one(file: str) -> Pixels | DataError:
+    def one(source: Source, file: str) -> Pixels | DataError:
         try:
             return prepare(decode(source.read(file), file), how)
         except DataError as error:
             return error
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = pool.map(one, files[:_BATCH])
-        for start in range(0, len(files), _BATCH):
-            following = pool.map(one, files[start + _BATCH : start + 2 * _BATCH])
-            yield from waiting
-            waiting = following
+        waiting: deque[Future[Pixels | DataError]] = deque()
+        for source, file in pictures:
+            waiting.append(pool.submit(one, source, file))
+            if len(waiting) == _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _judge_errors(errors: dict[str, str], count: int, allowed: bool) -> None:

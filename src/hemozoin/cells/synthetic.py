@@ -44,16 +44,17 @@ _STAINS = np.array(
 
 #: Optical densities (R, G, B) at full amount of what else absorbs light.
 _INKS = {
-    "cytoplasm": (0.35, 0.60, 0.12),
-    "chromatin": (0.45, 1.50, 0.40),
-    "pigment": (0.45, 0.75, 1.10),
-    "dirt": (0.80, 1.25, 0.75),
+    "cytoplasm": (0.70, 0.50, 0.05),
+    "chromatin": (0.25, 1.30, 0.40),
+    "pigment": (0.40, 0.65, 0.95),
+    "azure": (0.60, 1.45, 0.50),
+    "dirt": (0.85, 1.20, 0.95),
 }
 
 #: Blur of an ink's own edges in pixels.
-_SOFTNESS = {"haemoglobin": 1.6, "pallor": 8.0, "clearing": 1.8, "dirt": 0.5}
+_SOFTNESS = {"haemoglobin": 1.8, "pallor": 11.0, "clearing": 2.0, "dirt": 0.5}
 
-_ANGLES = np.linspace(0, 2 * np.pi, 120, endpoint=False)
+_ANGLES = np.linspace(0, 2 * np.pi, 80, endpoint=False)
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 _MARGIN = 6
 
@@ -88,7 +89,7 @@ def draw_patient(rng: Rng) -> Patient:
         vignetting=rng.uniform(0.02, 0.15),
         tint=tuple((rng.uniform(0.95, 1.05, 3) * (1, 0.95, 0.9)).tolist()),
         blur=rng.uniform(0.5, 1.2),
-        noise=rng.uniform(2, 6),
+        noise=rng.uniform(0.6, 2.2),
         diameter=rng.uniform(122, 142),
         debris=rng.uniform(0.1, 0.7),
     )
@@ -104,7 +105,7 @@ def draw_cell(rng: Rng, patient: Patient, infected: bool) -> Pixels:
     bodies = _choose(rng, _PARASITES if infected else _DECOYS, 1 + (rng.random() < 0.2))
     bodies += _choose(rng, _DEBRIS, rng.poisson(patient.debris))
     for body in bodies:
-        body(canvas, canvas.place(), rng.uniform(0.45, 1.0))
+        body(canvas, canvas.place(), rng.uniform(0.55, 1.0))
     return _cut_out(_photograph(rng, patient, canvas), canvas)
 
 
@@ -192,7 +193,7 @@ class _Canvas:
         """Return an ink's amounts, edges softened: float32 `[h, w]`."""
         if ink not in self._layers:
             return np.zeros(self.size[::-1], np.float32)
-        blur = ImageFilter.GaussianBlur(_SOFTNESS.get(ink, 1.1))
+        blur = ImageFilter.BoxBlur(_SOFTNESS.get(ink, 1.1))
         return np.asarray(self._layers[ink].filter(blur), dtype=np.float32) / 255
 
     def _pen(self, ink: str) -> ImageDraw.ImageDraw:
@@ -229,7 +230,7 @@ def _red_cell(canvas: _Canvas) -> None:
     rim = np.concatenate([edge, edge[:2]])
     canvas.stroke("haemoglobin", rim, rng.uniform(3, 9), body + rng.choice([0, 0, 0.1, 0.2]))
     if rng.random() < 0.25:  # a shadow on one side
-        canvas.stroke("haemoglobin", edge[: rng.integers(20, 60)], 10, body + 0.25)
+        canvas.stroke("haemoglobin", edge[: rng.integers(13, 40)], 10, body + 0.25)
     at = canvas.middle + rng.normal(0, 6, 2)
     canvas.blob("pallor", at, rng.uniform(12, 32), rng.choice([0.05, 0.2, 0.45]), rough=0.3)
 
@@ -249,8 +250,8 @@ def _ring(canvas: _Canvas, at: Floats, strength: float) -> None:
     canvas.fill("cytoplasm", hole, rng.uniform(0, 0.25))
     canvas.fill("clearing", hole, rng.uniform(0, 0.3))
     edge = at + (radius - thickness / 2) * np.roll(curve, rng.integers(len(curve)), axis=0)
-    for dot in edge[[0, 15]][: 1 + (rng.random() < 0.25)]:
-        canvas.blob("chromatin", dot, rng.uniform(3.2, 5.5), strength, rough=0.3)
+    for dot in edge[[0, 10]][: 1 + (rng.random() < 0.25)]:
+        canvas.blob("chromatin", dot, rng.uniform(3.2, 5.5), 0.65 * strength, rough=0.3)
 
 
 def _trophozoite(canvas: _Canvas, at: Floats, strength: float) -> None:
@@ -260,7 +261,7 @@ def _trophozoite(canvas: _Canvas, at: Floats, strength: float) -> None:
     body = at + radius * _closed_curve(rng, 0.6)
     canvas.fill("cytoplasm", body, 0.8 * strength)
     canvas.blob("cytoplasm", at, 0.4 * radius, 0.2 * strength, rough=0.3)
-    canvas.blob("chromatin", (at + body[0]) / 2, rng.uniform(3.5, 6), strength, rough=0.4)
+    canvas.blob("chromatin", (at + body[0]) / 2, rng.uniform(3.5, 6), 0.6 * strength, rough=0.4)
     for point in rng.permutation(body)[: rng.integers(5)]:
         canvas.blob("pigment", (at + point) / 2, 1.5, strength)
 
@@ -272,8 +273,8 @@ def _schizont(canvas: _Canvas, at: Floats, strength: float) -> None:
     canvas.blob("cytoplasm", at, radius, 0.3 * strength, rough=0.2)
     for point in rng.permutation(_closed_curve(rng, 0.2))[: rng.integers(6, 13)]:
         away = radius * np.float32(rng.uniform(0.45, 0.95)) * point
-        canvas.blob("chromatin", at + away, rng.uniform(2.5, 3.5), 0.8 * strength, rough=0.3)
-    canvas.blob("pigment", at, rng.uniform(4, 6), 0.9 * strength, rough=0.5)
+        canvas.blob("chromatin", at + away, rng.uniform(2.5, 3.5), 0.7 * strength, rough=0.3)
+    canvas.blob("pigment", at, rng.uniform(4, 6), 0.8 * strength, rough=0.5)
 
 
 # ---- what is no parasite ---------------------------------------------------------------------
@@ -285,10 +286,10 @@ def _platelet(canvas: _Canvas, at: Floats, strength: float) -> None:
     radius = rng.uniform(8, 14)
     body = at + radius * _closed_curve(rng, 0.3)
     canvas.blob("clearing", at, radius + rng.uniform(2, 6), rng.uniform(0.1, 0.5))
-    canvas.fill("cytoplasm", body, 0.7 * strength)
+    canvas.fill("azure", body, 0.35 * strength)
     for point in body[rng.integers(len(body), size=14)]:
         grain = at + np.float32(0.8 * rng.random()) * (point - at)
-        canvas.blob("chromatin", grain, rng.uniform(1.2, 2.4), rng.uniform(0.3, 0.8) * strength)
+        canvas.blob("azure", grain, rng.uniform(1.2, 2.6), rng.uniform(0.6, 1) * strength)
 
 
 def _specks(canvas: _Canvas, at: Floats, strength: float) -> None:
@@ -300,7 +301,7 @@ def _specks(canvas: _Canvas, at: Floats, strength: float) -> None:
 
 def _howell_jolly(canvas: _Canvas, at: Floats, strength: float) -> None:
     """A rest of the nucleus: one round dot of chromatin without any cytoplasm."""
-    canvas.blob("chromatin", at, canvas.rng.uniform(3.5, 6), strength, rough=0.05)
+    canvas.blob("azure", at, canvas.rng.uniform(3.5, 6), strength, rough=0.05)
 
 
 def _bubble(canvas: _Canvas, at: Floats, strength: float) -> None:
@@ -308,7 +309,7 @@ def _bubble(canvas: _Canvas, at: Floats, strength: float) -> None:
     rng = canvas.rng
     edge = at + rng.uniform(7, 15) * _closed_curve(rng, 0.2)
     canvas.fill("clearing", edge, rng.uniform(0.3, 0.8))
-    canvas.stroke("dirt", np.concatenate([edge, edge[:2]]), rng.uniform(1.5, 3.5), 0.5 * strength)
+    canvas.stroke("dirt", np.concatenate([edge, edge[:2]]), rng.uniform(1.5, 3.5), 0.7 * strength)
 
 
 def _scratch(canvas: _Canvas, at: Floats, strength: float) -> None:
@@ -327,10 +328,10 @@ def _nothing(canvas: _Canvas, at: Floats, strength: float) -> None:
 _PARASITES: dict[Body, float] = {_ring: 0.65, _trophozoite: 0.25, _schizont: 0.1}
 _DECOYS: dict[Body, float] = {
     _platelet: 0.35,
-    _howell_jolly: 0.2,
-    _specks: 0.15,
-    _bubble: 0.15,
-    _nothing: 0.15,
+    _howell_jolly: 0.3,
+    _specks: 0.2,
+    _bubble: 0.1,
+    _nothing: 0.05,
 }
 _DEBRIS: dict[Body, float] = {_specks: 0.4, _platelet: 0.3, _scratch: 0.3}
 

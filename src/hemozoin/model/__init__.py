@@ -1,1 +1,1 @@
-
+"""What a network becomes: bundle, classifier, predictions."""

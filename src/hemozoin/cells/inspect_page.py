@@ -1,0 +1,110 @@
+"""The inspection as one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import polars as pl
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from hemozoin.cells.findings import CLASSES, MEASURES, QUANTILES, patient_facts
+from hemozoin.cells.index import PARASITIZED, UNINFECTED
+from hemozoin.cells.inspect import Inspection
+from hemozoin.errors import RunError
+from hemozoin.files import replace_file
+
+#: Patients, bad files and doubled pictures on the page; JSON has them all.
+_SHOWN = 300
+
+_BINS = 40
+
+#: Colours that matplotlib draws with, and what the page's style sheet calls them: so the
+#: figures follow the page from light to dark.
+_INK = "#000001"
+_CLASS_INKS = {PARASITIZED: "#000002", UNINFECTED: "#000003"}
+_STYLED = {
+    _INK: "currentColor",
+    **{ink: f"var(--{label})" for label, ink in _CLASS_INKS.items()},
+}
+
+_LOOK: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "hemozoin",  # same cells, same page
+    "font.size": 8,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color"), _INK),
+}
+
+
+def write_page(inspection: Inspection, path: Path) -> None:
+    """Write the page, whole or not at all; raises RunError where it can't be written."""
+    page = render_page(inspection)
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, page)
+    except OSError as error:
+        raise RunError(f"{path}: can't be written ({error.strerror or error})") from error
+
+
+def render_page(inspection: Inspection) -> str:
+    """Return the page as HTML; every name in it is escaped."""
+    rooms = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    rooms.filters["base64"] = lambda data: b64encode(data).decode()
+    return rooms.get_template("inspect.html").render(
+        seen=inspection,
+        classes=CLASSES,
+        facts=patient_facts(inspection.patients),
+        patients=inspection.patients.head(_SHOWN).to_dicts(),
+        figures={name: draw_histogram(inspection.cells, name) for name in MEASURES},
+        quantiles=list(QUANTILES),
+        shown=_SHOWN,
+    )
+
+
+def draw_histogram(cells: pl.DataFrame, measure: str) -> Markup:
+    """Return the distribution of a measure in both classes as an inline SVG.
+
+    Each class is drawn as a share of its own cells, so that unequal classes compare. Edges
+    are whole numbers, or sizes, which are whole, would come out as a comb.
+    """
+    values = cells[measure].drop_nulls().to_numpy()
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 1)
+    step = 1 + (high - low) // _BINS
+    edges = np.arange(low, high + 1 + step, step)
+    with mpl.rc_context(_LOOK):
+        figure = Figure(figsize=(3.2, 1.25), layout="constrained")
+        axes = figure.subplots()
+        axes.yaxis.set_visible(False)
+        for label, ink in _CLASS_INKS.items():
+            of_class = cells.filter(pl.col("label") == label)[measure].drop_nulls()
+            counts, _ = np.histogram(of_class.to_numpy(), edges)
+            share = counts / max(1, len(of_class))
+            axes.stairs(share, edges, fill=True, color=ink, alpha=0.25)
+            axes.stairs(share, edges, color=ink, linewidth=1.2)
+        return _as_markup(figure)
+
+
+def _as_markup(figure: Figure) -> Markup:
+    """Return the figure as an SVG element in the page's own colours and fonts."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    for ink, styled in _STYLED.items():
+        svg = svg.replace(ink, styled)
+    return Markup(svg)

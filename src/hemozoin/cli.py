@@ -1,0 +1,319 @@
+"""The command line: one verb, one function; what a verb needs is imported inside it.
+
+An error that the user can put right is one line and exit code 2; Ctrl-C is 130.
+"""
+
+# ruff: noqa: PLC0415 - `hemozoin --help` must not wait for torch
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from hemozoin import __version__
+from hemozoin.cells.labels import OnCorrection
+from hemozoin.cells.options import CellOptions
+from hemozoin.errors import DataError, HemozoinError, MissingExtra, RunError
+from hemozoin.options import (
+    Cells,
+    Deciding,
+    DecisionOptions,
+    Device,
+    Learning,
+    RecipeOptions,
+)
+
+app = App(
+    name="hemozoin",
+    help="MobileNet for malaria detection, trained and judged by patient.\n\n"
+    "Research use only; not a medical device.",
+    version=__version__,
+    default_parameter=Parameter(negative=""),
+)
+
+
+@app.command
+def train(
+    data: Path | None = None,
+    *,
+    out: Path | None = None,
+    resume: Path | None = None,
+    config: Path | None = None,
+    overwrite: bool = False,
+    split: Path | None = None,
+    on_correction: OnCorrection = "relabel",
+    device: Device = "auto",
+    learning: Learning = RecipeOptions(),
+    deciding: Deciding = DecisionOptions(),
+    cells: Cells = CellOptions(),
+) -> None:
+    """Train, validate and test a MobileNet on cells dealt out by patient.
+
+    Parameters
+    ----------
+    data
+        NLM's cell_images.zip, its folder, or a zip or folder of yours with two class folders.
+    out
+        Folder of the run, new or empty.
+    resume
+        Folder of a run that was stopped: go on from its last epoch.
+    config
+        A run's config.json: do that run again, instead of DATA and the options below.
+    overwrite
+        Remove the run that lies in --out.
+    split
+        A split.csv to deal the cells out by.
+    on_correction
+        With --labels: learn the corrected label, or leave such cells out.
+    device
+        Processor; auto takes a GPU where there is one.
+    """
+    _require_torch()
+    from hemozoin.training import start
+    from hemozoin.training.config import RunConfig
+
+    if resume:
+        start.resume(resume, device)
+    elif out is None:
+        raise RunError("give a folder for the run with --out, or one to go on with --resume")
+    elif config:
+        start.again(config, out, overwrite, device)
+    else:
+        start.new(
+            RunConfig(
+                data=_given(data),
+                cells=cells,
+                recipe=learning.recipe(),
+                split=split,
+                on_correction=on_correction,
+                aim=deciding.aim(),
+                prevalence=deciding.prevalence,
+            ),
+            out,
+            overwrite,
+            device,
+        )
+
+
+@app.command
+def evaluate(
+    data: Path,
+    *,
+    model: Path,
+    out: Path | None = None,
+    split: Path | None = None,
+    prevalence: float = DecisionOptions.prevalence,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
+    cells: Cells = CellOptions(),
+) -> None:
+    """Judge a network on labelled cells, with intervals that resample patients.
+
+    Parameters
+    ----------
+    data
+        A zip or folder with two class folders.
+    model
+        Model folder, such as RUN/model.
+    out
+        Folder for metrics.json, predictions.csv and report.html; new or empty.
+    split
+        A split.csv; only its test cells are judged.
+    prevalence
+        Share of parasitized cells (0..1) at which PPV and NPV are given.
+    as_json
+        Print all figures as JSON.
+    """
+    _require_torch()
+    from hemozoin.model.evaluate import evaluate_cells, write_evaluation
+    from hemozoin.model.predictor import Predictor
+
+    evaluation = evaluate_cells(data, cells, Predictor.load(model), split, prevalence)
+    if out:
+        write_evaluation(evaluation, _new_folder(out))
+    print(json.dumps(evaluation.to_dict(), indent=2) if as_json else evaluation.text())
+
+
+@app.command
+def crossval(
+    data: Path,
+    *,
+    out: Path,
+    folds: int = 5,
+    on_correction: OnCorrection = "relabel",
+    device: Device = "auto",
+    learning: Learning = RecipeOptions(),
+    deciding: Deciding = DecisionOptions(),
+    cells: Cells = CellOptions(),
+) -> None:
+    """Train once per fold, each patient being tested once, and show the spread.
+
+    Parameters
+    ----------
+    data
+        As for train.
+    out
+        Folder of the runs, OUT/fold1 and so on. Finished folds in it are kept, a stopped one is
+        gone on with.
+    folds
+        Number of folds, from 2.
+    on_correction
+        With --labels: learn the corrected label, or leave such cells out.
+    device
+        Processor; auto takes a GPU where there is one.
+    """
+    _require_torch()
+    from hemozoin.training.config import RunConfig
+    from hemozoin.training.crossval import cross_validate
+
+    config = RunConfig(
+        data, cells, learning.recipe(), None, on_correction, deciding.aim(), deciding.prevalence
+    )
+    print(cross_validate(config, out, folds, device))
+
+
+@app.command
+def predict(
+    paths: list[Path],
+    /,
+    *,
+    model: Path,
+    out: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
+) -> None:
+    """Tell parasitized from uninfected cells: one row per picture, bad ones with their error.
+
+    Parameters
+    ----------
+    paths
+        Pictures, folders, zips; one cell a picture.
+    model
+        Model folder, such as RUN/model.
+    out
+        A .csv, .parquet, .json or .jsonl (JSON Lines) file; standard output without it.
+    as_json
+        Print JSON Lines instead of CSV.
+    """
+    _require_torch()
+    from hemozoin.model.predict import predict_paths
+    from hemozoin.model.predictor import Predictor
+    from hemozoin.model.table import write_csv, write_json, write_table
+
+    predictions = predict_paths(paths, Predictor.load(model))
+    if out:
+        write_table(predictions, out)
+    else:
+        (write_json if as_json else write_csv)(predictions, sys.stdout)
+
+
+@app.command
+def inspect(
+    data: Path,
+    *,
+    html: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
+    cells: Cells = CellOptions(),
+) -> None:
+    """Look at a data set: classes, patients, sizes, colours, bad files, duplicates.
+
+    Parameters
+    ----------
+    data
+        A zip or folder with two class folders.
+    html
+        Write the same as one page, with a contact sheet of both classes.
+    as_json
+        Print it as JSON.
+    """
+    from hemozoin.cells.dataset import find_cells
+    from hemozoin.cells.inspect import inspect as look
+    from hemozoin.cells.inspect import write_page
+
+    inspection = look(*find_cells(data, cells))
+    if html:
+        write_page(inspection, html)
+    print(json.dumps(inspection.to_dict(), indent=2) if as_json else inspection.text())
+
+
+@app.command
+def download(out: Path = Path("cell_images.zip")) -> None:
+    """Fetch NLM's cell_images.zip (353 MB), going on where a transfer broke off.
+
+    Parameters
+    ----------
+    out
+        Where to put it.
+    """
+    from hemozoin.cells.download import download as fetch
+
+    print(fetch(out))
+
+
+@app.command
+def demo(*, out: Path = Path("runs/demo"), data: Path | None = None) -> None:
+    """Make synthetic cells (or take DATA), train, test, and say where the report is.
+
+    Parameters
+    ----------
+    out
+        Folder of the run; an earlier demo in it is replaced.
+    data
+        NLM's cell_images.zip instead of synthetic cells.
+    """
+    _require_torch()
+    from hemozoin.training.demo import run_demo
+
+    run_demo(out, data)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        return 0
+    except KeyboardInterrupt:
+        return _complain("stopped; a run goes on with hemozoin train --resume RUN", 130)
+    except BrokenPipeError:  # `hemozoin predict ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (HemozoinError, CycloptsError) as error:
+        return _complain(str(error))
+    except OSError as error:
+        return _complain(_of_the_system(error))
+
+
+def _of_the_system(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{where}disk full; make room, and go on with hemozoin train --resume RUN"
+    return f"{where}{error.strerror or error}"
+
+
+def _complain(message: str, code: int = 2) -> int:
+    print(f"hemozoin: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _given(data: Path | None) -> Path:
+    if data is None:
+        raise DataError("give DATA: NLM's cell_images.zip or a folder of yours")
+    return data
+
+
+def _new_folder(path: Path) -> Path:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(f"{path}: not an empty folder; give another --out")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _require_torch() -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("this needs torch: pip install 'hemozoin[train]'") from error

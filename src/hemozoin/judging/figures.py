@@ -1,0 +1,168 @@
+"""The drawings of the report: SVG to stand inside the page, in the page's own colours.
+
+Each drawing is about 340 px wide, so that text keeps its size on a phone.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+
+import matplotlib as mpl
+import numpy as np
+import polars as pl
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hemozoin.judging.intervals import Band
+from hemozoin.judging.metrics import CALIBRATION_BINS, Judged, calibration_bin
+
+#: matplotlib wants colours, the page has variables, which dark mode changes. These stand for
+#: the variables while drawing. Violet and orange are told apart by colour-blind eyes too.
+INK, MUTED, LINE = "#000001", "#000002", "#000003"
+PARASITIZED, UNINFECTED, PAPER = "#000004", "#000005", "#000006"
+_VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    LINE: "var(--line)",
+    PARASITIZED: "var(--parasitized)",
+    UNINFECTED: "var(--uninfected)",
+    PAPER: "var(--card)",
+}
+
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
+    "axes.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.labelsize": 8.5,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.solid_capstyle": "round",
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+}
+
+#: Which columns of results.csv share a drawing: the title, and column → name in the legend.
+_CURVES = {
+    "Loss": {"train_loss": "training", "val_loss": "validation"},
+    "Validation figures": {"val_accuracy": "accuracy", "val_auc": "ROC AUC"},
+    "Learning rate": {"learning_rate": "learning rate"},
+}
+
+
+def roc(band: Band) -> Markup:
+    """Draw the ROC curve with its band, and the diagonal of a coin."""
+    figure, axes = _canvas("1 − specificity", "sensitivity")
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
+    _draw_band(axes, band)
+    return _svg(figure, "ROC curve with 95 % band")
+
+
+def precision_recall(band: Band, share: float) -> Markup:
+    """Draw precision over recall with its band; `share` of the cells are parasitized."""
+    figure, axes = _canvas("recall (sensitivity)", "precision")
+    axes.axhline(share, color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
+    _draw_band(axes, band)
+    return _svg(figure, "Precision-recall curve with 95 % band")
+
+
+def reliability(judged: Judged) -> Markup:
+    """Draw how often cells of each bin of p are parasitized; a larger dot has more cells."""
+    figure, axes = _canvas("p_parasitized, mean of bin", "share parasitized")
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
+    which = calibration_bin(judged.p)
+    cells = np.bincount(which, minlength=CALIBRATION_BINS)
+    filled = cells > 0
+    sums = (np.bincount(which, values, CALIBRATION_BINS) for values in (judged.p, judged.truth))
+    mean_p, share = (total[filled] / cells[filled] for total in sums)
+    axes.plot(mean_p, share, color=PARASITIZED, linewidth=1.2)
+    sizes = 14 + 130 * np.sqrt(cells[filled] / cells.max())
+    axes.scatter(mean_p, share, s=sizes, color=PARASITIZED, edgecolor=PAPER, zorder=3)
+    return _svg(figure, "Reliability diagram")
+
+
+def histogram(judged: Judged, threshold: float) -> Markup:
+    """Draw how many cells of each class have which p (logarithmic), and the threshold."""
+    figure, axes = _canvas("p_parasitized", "cells")
+    edges = np.linspace(0, 1, 26)
+    for truth, name, colour in (
+        (False, "uninfected", UNINFECTED),
+        (True, "parasitized", PARASITIZED),
+    ):
+        counts, _ = np.histogram(judged.p[judged.truth == truth], edges)
+        # A logarithmic axis has no 0: an empty bin ends below the lowest tick.
+        axes.stairs(
+            np.maximum(counts, 0.5), edges, baseline=0.5, fill=True, color=colour, alpha=0.25
+        )
+        axes.stairs(np.maximum(counts, 0.5), edges, baseline=0.5, color=colour, label=name)
+    axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (4, 2)), label="threshold")
+    axes.set(yscale="log", ylim=(0.5, None))
+    axes.legend(loc="upper center", labelcolor=INK)
+    return _svg(figure, "Histogram of p_parasitized by class")
+
+
+def learning_curves(results: pl.DataFrame) -> list[tuple[str, Markup]]:
+    """Draw what is there of results.csv (a row an epoch): title and drawing of each."""
+    drawings = []
+    for title, names in _CURVES.items():
+        there = {column: name for column, name in names.items() if column in results.columns}
+        if there:
+            drawings.append((title, _learning_curve(results, title, there)))
+    return drawings
+
+
+def _learning_curve(results: pl.DataFrame, title: str, names: dict[str, str]) -> Markup:
+    figure, axes = _canvas("epoch", "", unit_square=False)
+    colours = (PARASITIZED, UNINFECTED) if len(names) > 1 else (MUTED,)
+    epochs = results["epoch"].to_numpy()
+    for (column, name), colour in zip(names.items(), colours, strict=False):
+        values = results[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        axes.plot(epochs, values, color=colour, marker="o", markersize=3, label=name)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if len(names) > 1:
+        axes.legend(loc="best", labelcolor=INK)
+    return _svg(figure, title)
+
+
+def _canvas(x: str, y: str, *, unit_square: bool = True) -> tuple[Figure, Axes]:
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(3.6, 2.9), layout="constrained")
+        axes = figure.add_subplot(xlabel=x, ylabel=y)
+        axes.tick_params(length=0)
+    if unit_square:
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    return figure, axes
+
+
+def _draw_band(axes: Axes, band: Band) -> None:
+    if not np.isnan(band.low).any():
+        axes.fill_between(
+            band.x, band.low, band.high, color=PARASITIZED, alpha=0.18, linewidth=0
+        )
+    axes.plot(band.x, band.y, color=PARASITIZED)
+
+
+def _svg(figure: Figure, name: str) -> Markup:
+    """Return the drawing as an `<svg>` element, named for screen readers."""
+    buffer = io.StringIO()
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True)
+    drawing = buffer.getvalue()
+    drawing = drawing[drawing.index("<svg") :]
+    drawing = re.sub(r"\s*<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(r' (?:width|height)="[^"]*pt"', "", drawing, count=2)
+    for colour, variable in _VARIABLES.items():
+        drawing = drawing.replace(colour, variable)
+    return Markup(drawing.replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1))

@@ -1,0 +1,94 @@
+"""The whole network as it travels: pixels in, probabilities out.
+
+pixels uint8 [N, S, S, 3]          what hemozoin.cells.preprocess makes of a picture
+  │  view: each cell against its own colour
+[N, 3, S, S]
+  │  MobileNet
+logits [N, 2]
+  │  softmax at the fitted temperature
+probabilities [N, 2], ordered as CLASSES
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hemozoin.model.bundle import View
+from hemozoin.paper.mobilenet import Architecture
+from hemozoin.paper.network import MobileNet
+
+#: Optical densities above the cell's mean within which a pixel counts as plain cell: haemoglobin
+#: lies close around the mean, chromatin and pigment above it, central pallor below.
+_PLAIN_CELL = (-0.15, 0.08)
+
+#: What is seen where there is no cell, in either view.
+OUTSIDE = -1.0
+
+#: Brings the spread of the densities near 1, where networks learn best.
+_DENSITY_GAIN = 4.0
+
+
+class RelativeOpticalDensity(nn.Module):
+    """Each cell against its own colour.
+
+    uint8 `[N, S, S, 3]`, 0 outside the cell, to float `[N, 3, S, S]`. Light that passes a stain
+    falls off exponentially (Beer-Lambert), so stain adds up in optical density,
+    -log((v + 1) / 256) per channel. From it the density of the cell's own plain cytoplasm is
+    subtracted: a healthy cell becomes flat 0 whatever its stain, lamp or camera, and chromatin
+    lights up the same everywhere. Outside the cell the result is -1, lighter than any cell, as
+    the bare glass around it is: so the network can tell a parasite at the rim from one outside.
+
+    The plain cytoplasm is a mean in two passes, the second over what the first calls plain: a
+    parasite that fills half the cell would pull a simple mean towards itself, and a median
+    doesn't fit an ONNX graph.
+    """
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return the relative density, about -2 (pallor) to 5 (chromatin)."""
+        light = pixels.permute(0, 3, 1, 2).float()
+        inside = (light.amax(dim=1, keepdim=True) > 0).float()
+        density = -torch.log((light + 1) / 256)
+        deviation = (density - _mean(density, inside)).mean(dim=1, keepdim=True)
+        low, high = _PLAIN_CELL
+        plain = inside * (deviation > low).float() * (deviation < high).float()
+        relative = (density - _mean(density, plain)) * _DENSITY_GAIN
+        return torch.where(inside > 0, relative, OUTSIDE)
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean over the picture: `[N, C, S, S]` weighted by `[N, 1, S, S]` to `[N, C, 1, 1]`."""
+    total = weight.sum(dim=(2, 3), keepdim=True).clamp(min=1)
+    return (values * weight).sum(dim=(2, 3), keepdim=True) / total
+
+
+class PlainRgb(nn.Module):
+    """uint8 `[N, S, S, 3]` to float `[N, 3, S, S]` in -1..1, as MobileNet is usually fed."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return the scaled pixels."""
+        return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class Classifier(nn.Module):
+    """MobileNet with its view of a cell before it and calibrated probabilities behind it."""
+
+    temperature: Tensor
+
+    def __init__(self, architecture: Architecture, view: View) -> None:
+        super().__init__()
+        self.view = RelativeOpticalDensity() if view == "density" else PlainRgb()
+        self.network = MobileNet(architecture)
+        self.register_buffer("temperature", torch.ones(()))
+        # 15 to 50 % faster on CPUs.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return probabilities `[N, 2]`, in the order of the bundle's class names."""
+        return torch.softmax(self.logits(pixels) / self.temperature, dim=1)
+
+    def logits(self, pixels: Tensor) -> Tensor:
+        """Return the uncalibrated logits `[N, 2]` of uint8 pixels `[N, S, S, 3]`."""
+        seen: Tensor = self.view(pixels).contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.network(seen)
+        return logits

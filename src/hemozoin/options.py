@@ -1,0 +1,73 @@
+"""Options that several verbs of the command line share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from hemozoin.cells.options import CellOptions
+from hemozoin.errors import HemozoinError
+from hemozoin.judging.threshold import Aim
+from hemozoin.training.recipe import PRESETS, Preset, Recipe
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """A preset, and what is to be different from it."""
+
+    preset: Annotated[Preset, Parameter(name=["--preset", "--recipe"])] = "default"
+    """default: minutes; best: half an hour at most; paper: as Howard et al. trained."""
+    alpha: float | None = None
+    """Width multiplier, above 0."""
+    size: int | None = None
+    """Input size in pixels, from 32."""
+    epochs: int | None = None
+    """Times that each cell is seen."""
+    batch: int | None = None
+    """Cells per step."""
+    learning_rate: float | None = None
+    """Highest learning rate."""
+    seed: int = 0
+    """Decides split, first weights, order and augmentation."""
+
+    def recipe(self) -> Recipe:
+        """Return the preset with the changes."""
+        changes = {name: value for name, value in asdict(self).items() if value is not None}
+        return replace(PRESETS[changes.pop("preset")], **changes)
+
+
+@dataclass(frozen=True)
+class DecisionOptions:
+    """What the threshold is chosen for, and where predictive values are given."""
+
+    sensitivity: float | None = None
+    """Least sensitivity (0..1) on the validation patients; balanced without an aim."""
+    specificity: float | None = None
+    """Least specificity (0..1) on the validation patients, instead."""
+    prevalence: float = 0.01
+    """Share of parasitized cells (0..1) at which PPV and NPV are given."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        if not 0 < self.prevalence < 1:
+            raise HemozoinError(f"--prevalence {self.prevalence}: give a share between 0 and 1")
+
+    def aim(self) -> Aim:
+        """Return the aim; raises HemozoinError where both are given, or one is no share."""
+        if self.sensitivity is not None and self.specificity is not None:
+            raise HemozoinError("give --sensitivity or --specificity, not both")
+        if self.sensitivity is not None:
+            return Aim("sensitivity", self.sensitivity)
+        if self.specificity is not None:
+            return Aim("specificity", self.specificity)
+        return Aim()
+
+
+#: Which processor trains.
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+Cells = Annotated[CellOptions, Parameter(name="*", group=Group("What the names mean"))]
+Learning = Annotated[RecipeOptions, Parameter(name="*", group=Group("How to learn"))]
+Deciding = Annotated[DecisionOptions, Parameter(name="*", group=Group("How to decide"))]

@@ -1,0 +1,207 @@
+"""The training loop.
+
+    for every epoch
+        for every batch: look, augment, mix, one step down
+        validate, save a checkpoint
+
+Every epoch draws its order and its augmentation from a generator seeded by (seed, epoch,
+process): the same seed gives the same weights, and a resumed run needs no generator's state.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import roc_auc_score
+from torch import Generator, Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from hemozoin.cells.picture import Pixels
+from hemozoin.errors import TrainingError
+from hemozoin.model.classifier import Classifier
+from hemozoin.progress import track
+from hemozoin.training import distributed
+from hemozoin.training.augment import augment, flip
+from hemozoin.training.checkpoint import Row, load_checkpoint, save_checkpoint
+from hemozoin.training.recipe import Recipe
+
+#: Share of the steps over which the learning rate rises.
+WARM_UP = 0.15
+
+Report = Callable[[list[Row]], None]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What there is to learn.
+
+    `pixels`: all cells, uint8 `[N, S, S, 3]`. `targets`: float `[N]`, how parasitized each is
+    held to be (0..1; a soft target for a doubtful label). `train` and `validation`: the rows
+    to learn from and to watch; no patient is in both.
+    """
+
+    pixels: Pixels
+    targets: npt.NDArray[np.float32]
+    train: npt.NDArray[np.int64]
+    validation: npt.NDArray[np.int64]
+
+
+def fit(
+    lesson: Lesson, recipe: Recipe, device: torch.device, checkpoint: Path, report: Report
+) -> Classifier:
+    """Train a classifier, going on from `checkpoint` if there is one.
+
+    `report` is called after every epoch with the rows so far (epoch, train_loss, val_loss,
+    val_accuracy, val_auc, learning_rate, seconds). Raises TrainingError where the loss is no
+    longer a number.
+    """
+    learner = Learner(lesson, recipe, device)
+    rows = load_checkpoint(checkpoint, learner.classifier, learner.optimizer)
+    for epoch in range(len(rows), recipe.epochs):
+        started = time.monotonic()
+        row = {"epoch": epoch + 1.0, "train_loss": learner.epoch(epoch), **learner.validate()}
+        rows.append(row | {"seconds": time.monotonic() - started})
+        if distributed.rank() == 0:
+            save_checkpoint(checkpoint, learner.classifier, learner.optimizer, rows)
+            report(rows)
+        distributed.barrier()
+    return learner.classifier.eval()
+
+
+class Learner:
+    """A classifier with all that teaches it."""
+
+    def __init__(self, lesson: Lesson, recipe: Recipe, device: torch.device) -> None:
+        torch.manual_seed(recipe.seed)  # the first weights
+        self.lesson, self.recipe, self.device = lesson, recipe, device
+        self.classifier = Classifier(recipe.architecture(), recipe.view).to(device)
+        self.optimizer = make_optimizer(self.classifier.network, recipe)
+        self.steps = math.ceil(len(lesson.train) / recipe.batch)
+        self._pixels = torch.from_numpy(lesson.pixels)
+        self._targets = torch.from_numpy(lesson.targets)
+        self._network: nn.Module = self.classifier.network
+        if distributed.world_size() > 1:
+            self._network = DistributedDataParallel(self._network)
+
+    def epoch(self, epoch: int) -> float:
+        """Take every training cell once and return the mean loss."""
+        self.classifier.train()
+        random = _generator(self.recipe.seed, epoch, distributed.rank())
+        total = torch.zeros((), device=self.device)
+        batches = track(self._batches(epoch), f"Epoch {epoch + 1}", self.steps)
+        for step, (rows, count) in enumerate(batches, epoch * self.steps):
+            self._set_learning_rate(step)
+            # The mean over the whole batch, also when processes get unequal shares of it.
+            loss = self._loss(rows, random) * distributed.world_size() / count
+            self.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            total += loss.detach() * count / distributed.world_size()
+        return self._finite(float(distributed.add_up(total))) / len(self.lesson.train)
+
+    def validate(self) -> Row:
+        """Return loss, accuracy and AUC on the validation cells, each counted once."""
+        p = self._predict(self.lesson.validation)
+        truth = self.lesson.targets[self.lesson.validation] >= 0.5
+        right = np.where(truth, p, 1 - p)
+        return {
+            "val_loss": float(-np.log(right.clip(1e-7)).mean()),
+            "val_accuracy": float((right > 0.5).mean()),
+            "val_auc": float(roc_auc_score(truth, p)),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+        }
+
+    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, int]]:
+        """Yield this process's rows of each batch, and the size of the whole batch."""
+        order = torch.randperm(
+            len(self.lesson.train), generator=_generator(self.recipe.seed, epoch)
+        )
+        shuffled = torch.from_numpy(self.lesson.train)[order]
+        for batch in shuffled.tensor_split(self.steps):
+            yield batch[distributed.rank() :: distributed.world_size()], len(batch)
+
+    def _loss(self, rows: Tensor, random: Generator) -> Tensor:
+        """Return the summed cross-entropy of some cells, augmented and mixed."""
+        with torch.no_grad():
+            seen = self.classifier.view(self._pixels[rows].to(self.device))
+            seen = (augment if self.recipe.augmentation == "full" else flip)(seen, random)
+            targets = self._targets[rows].to(self.device)
+            if self.recipe.mixup:
+                seen, targets = mix(seen, targets, self.recipe.mixup, random)
+        logits = self._network(seen.contiguous(memory_format=torch.channels_last))
+        return F.cross_entropy(logits, torch.stack([1 - targets, targets], 1), reduction="sum")
+
+    def _predict(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return p_parasitized of some cells; the processes share the work."""
+        self.classifier.eval()
+        p = torch.zeros(len(rows), device=self.device)
+        with torch.inference_mode():
+            mine = torch.arange(len(rows))[distributed.rank() :: distributed.world_size()]
+            for at in torch.split(mine, self.recipe.batch * 2):
+                batch = self._pixels[torch.from_numpy(rows)[at]].to(self.device)
+                p[at.to(self.device)] = self.classifier(batch)[:, 1]
+        found: npt.NDArray[np.float32] = distributed.add_up(p).cpu().numpy()
+        return found
+
+    def _set_learning_rate(self, step: int) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * schedule(
+                step, self.steps * self.recipe.epochs
+            )
+
+    def _finite(self, loss: float) -> float:
+        if math.isfinite(loss):
+            return loss
+        raise TrainingError(
+            f"the loss is {loss}: training has diverged; the last epoch is saved. Start again"
+            f" with a learning rate below {self.recipe.learning_rate:g}"
+        )
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the optimizer; depthwise filters, norms and biases get no weight decay.
+
+    "We found that it was important to put very little or no weight decay on the depthwise
+    filters since there are so few parameters in them" (paper, section 3.2).
+    """
+    named = list(network.named_parameters())
+    decayed = [p for name, p in named if p.ndim > 1 and "depthwise" not in name]
+    others = [p for name, p in named if p.ndim == 1 or "depthwise" in name]
+    groups = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+    return torch.optim.RMSprop(groups, lr=recipe.learning_rate, alpha=0.9, momentum=0.9, eps=1.0)
+
+
+def mix(seen: Tensor, targets: Tensor, strength: float, random: Generator) -> tuple[Tensor, Tensor]:
+    """Blend each picture and its target with another's (mixup, Zhang et al. 2018)."""
+    gamma = torch.empty(2).fill_(strength)
+    first, second = torch._standard_gamma(gamma, generator=random)
+    share = (first / (first + second)).item()
+    other = torch.randperm(len(seen), generator=random).to(seen.device)
+    return seen.lerp(seen[other], 1 - share), targets.lerp(targets[other], 1 - share)
+
+
+def schedule(step: int, steps: int) -> float:
+    """Return the share of the full learning rate: a rise, then half a cosine down to 0."""
+    rise = max(1, round(steps * WARM_UP))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 + 0.5 * math.cos(math.pi * (step - rise) / max(1, steps - rise))
+
+
+def _generator(*seeds: int) -> Generator:
+    """Return a generator of its own for each combination of numbers."""
+    state = np.random.SeedSequence(seeds).generate_state(2, np.uint32)
+    return Generator().manual_seed(int(state[0]) << 32 | int(state[1]))

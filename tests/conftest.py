@@ -1,0 +1,122 @@
+"""What the tests share: drawn cells in NLM's layout, an empty cache, the real data if at hand.
+
+Plain functions are imported (`from conftest import make_cells`), fixtures asked for by name.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give every test a cache folder of its own, which doesn't exist yet."""
+    folder = tmp_path_factory.mktemp("home") / "cache"
+    monkeypatch.setenv("HEMOZOIN_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def cells_folder(tmp_path: Path) -> Path:
+    """Return a folder of 6 patients' drawn cells, 4 of each class."""
+    return make_cells(tmp_path / "cells")
+
+
+@pytest.fixture
+def cells_zip(tmp_path: Path) -> Path:
+    """Return a zip of the same cells as `cells_folder`."""
+    return make_cells(tmp_path / "cells.zip")
+
+
+@pytest.fixture(scope="session")
+def real_zip() -> Path:
+    """Return the path of the real cells of 160 patients (mark the test `real`)."""
+    return _shared("cell_images_dev.zip")
+
+
+@pytest.fixture(scope="session")
+def real_corrections() -> Path:
+    """Return the path of Fuhad's list of label corrections (mark the test `real`)."""
+    return _shared("fuhad2020_label_corrections.csv")
+
+
+@pytest.fixture(scope="session")
+def real_fields() -> Path:
+    """Return the folder of whole microscope pictures, `iml` and `bccd` (mark the test `real`)."""
+    return _shared("fields")
+
+
+def _shared(name: str) -> Path:
+    if not (SHARED / name).exists():
+        pytest.skip(f"needs {SHARED / name}: real data, not part of the project")
+    return SHARED / name
+
+
+def make_cells(path: Path, patients: int = 6, per_class: int = 4, seed: int = 0) -> Path:
+    """Write `per_class` cells of each class for every patient, as NLM's file is laid out.
+
+    `path` becomes a zip where it ends in .zip, else a folder; a Thumbs.db lies in both class
+    folders. The patients are C1, C2, ... Returns `path`.
+    """
+    files = dict(_files(patients, per_class, seed))
+    if path.suffix == ".zip":
+        return make_zip(path, files)
+    for name, data in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return path
+
+
+def make_zip(path: Path, files: dict[str, bytes]) -> Path:
+    """Write a zip of these files, stored, and return its path."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def png(image: Image.Image) -> bytes:
+    """Return the picture as the bytes of a PNG file."""
+    return encoded(image, "PNG")
+
+
+def encoded(image: Image.Image, form: str, **options: object) -> bytes:
+    """Return the picture as the bytes of a file in one of Pillow's formats."""
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def draw_cell(rng: np.random.Generator, infected: bool) -> Image.Image:
+    """Draw a plain cell: a pink disc on black, 30 to 60 px, with a violet dot if infected."""
+    width, height = (int(side) for side in rng.integers(30, 61, 2))
+    image = Image.new("RGB", (width, height))
+    pen = ImageDraw.Draw(image)
+    pink = tuple(int(channel) for channel in rng.normal((220, 170, 180), 8).clip(130, 255))
+    pen.ellipse((0, 0, width - 1, height - 1), fill=pink)
+    if infected:
+        x, y = width * rng.uniform(0.3, 0.6), height * rng.uniform(0.3, 0.6)
+        pen.ellipse((x, y, x + width / 6, y + width / 6), fill=(110, 50, 140))
+    return image
+
+
+def _files(patients: int, per_class: int, seed: int) -> Iterator[tuple[str, bytes]]:
+    rng = np.random.default_rng(seed)
+    for folder in ("Parasitized", "Uninfected"):
+        yield f"cell_images/{folder}/Thumbs.db", b"no picture"
+        for patient in range(1, patients + 1):
+            # As in NLM's photos, the infected cells have the higher numbers.
+            first = 1 + per_class * (folder == "Parasitized")
+            for cell in range(first, first + per_class):
+                stem = f"C{patient}P{patient}ThinF_IMG_20150918_144104_cell_{cell}"
+                name = f"cell_images/{folder}/{stem}.png"
+                yield name, png(draw_cell(rng, infected=folder == "Parasitized"))
