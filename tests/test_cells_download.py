@@ -4,7 +4,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from threading import Thread
 
@@ -99,6 +101,20 @@ def test_a_cut_connection_is_gone_on_from_where_it_broke(site: Site, out: Path) 
     download(out, site.official)
     assert out.read_bytes() == CONTENT
     assert site.asked == [None, "bytes=700000-", "bytes=1400000-"]
+
+
+def test_a_connection_that_is_reset(site: Site, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, calls = HTTPResponse.read, count(1)
+
+    def reset_at_third(response: HTTPResponse, size: int) -> bytes:
+        if next(calls) == 3:
+            raise ConnectionResetError
+        return read(response, size)
+
+    monkeypatch.setattr(HTTPResponse, "read", reset_at_third)
+    download(out, site.official)
+    assert out.read_bytes() == CONTENT
+    assert site.asked == [None, "bytes=524288-"]
 
 
 def test_the_next_call_asks_only_for_the_rest(site: Site, out: Path) -> None:

@@ -3,8 +3,6 @@
 An error that the user can put right is one line and exit code 2; Ctrl-C is 130.
 """
 
-# ruff: noqa: PLC0415 - `hemozoin --help` must not wait for torch
-
 from __future__ import annotations
 
 import errno
@@ -19,7 +17,7 @@ from cyclopts import App, CycloptsError, Parameter
 from hemozoin import __version__
 from hemozoin.cells.labels import OnCorrection
 from hemozoin.cells.options import CellOptions
-from hemozoin.errors import DataError, HemozoinError, MissingExtra, RunError
+from hemozoin.errors import DataError, HemozoinError, MissingExtraError, RunError
 from hemozoin.options import (
     Cells,
     Deciding,
@@ -130,13 +128,15 @@ def evaluate(
         Print all figures as JSON.
     """
     _require_torch()
-    from hemozoin.model.evaluate import evaluate_cells, write_evaluation
+    from hemozoin.judging.report import summary
+    from hemozoin.model.evaluate import evaluate as judge
     from hemozoin.model.predictor import Predictor
 
-    evaluation = evaluate_cells(data, cells, Predictor.load(model), split, prevalence)
-    if out:
-        write_evaluation(evaluation, _new_folder(out))
-    print(json.dumps(evaluation.to_dict(), indent=2) if as_json else evaluation.text())
+    folder = _new_folder(out) if out else None
+    report = judge(
+        data, cells, Predictor.load(model), split=split, prevalence=prevalence, out=folder
+    )
+    print(json.dumps(report.judgement.to_dict(), indent=2) if as_json else summary(report))
 
 
 @app.command
@@ -232,7 +232,7 @@ def inspect(
     """
     from hemozoin.cells.dataset import find_cells
     from hemozoin.cells.inspect import inspect as look
-    from hemozoin.cells.inspect import write_page
+    from hemozoin.cells.inspect_page import write_page
 
     inspection = look(*find_cells(data, cells))
     if html:
@@ -316,4 +316,4 @@ def _require_torch() -> None:
     try:
         import torch  # noqa: F401
     except ImportError as error:
-        raise MissingExtra("this needs torch: pip install 'hemozoin[train]'") from error
+        raise MissingExtraError("this needs torch: pip install 'hemozoin[train]'") from error

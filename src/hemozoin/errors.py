@@ -8,7 +8,7 @@ ordinary exceptions. Each message says what is wrong, where, and what to do abou
     ├── ModelError       a model folder: a file missing, changed or not ours
     ├── RunError         a run folder: not empty, not resumable, disk full
     ├── TrainingError    training itself: a loss that is no longer a number
-    └── MissingExtra     a part that was not installed; the message has the install line
+    └── MissingExtraError     a part that was not installed; the message has the install line
 """
 
 from __future__ import annotations
@@ -34,5 +34,5 @@ class TrainingError(HemozoinError):
     """Training can't go on."""
 
 
-class MissingExtra(HemozoinError):
+class MissingExtraError(HemozoinError):
     """An optional part of the package is not installed."""

@@ -1,6 +1,6 @@
 """What the table of measured cells says about a data set, before any network has seen it.
 
-The functions take the table that `inspect` makes: one row per cell with `file`, `label`,
+The functions take the table that `measure` makes: one row per cell with `file`, `label`,
 `patient` (null if unknown), `width`, `height` (px), `red`, `green`, `blue` (0..255, means over
 the cell's own pixels) and `pixels` (a hash). A picture that can't be read has null for all of
 the latter, one that is wholly black has no colour.
@@ -58,11 +58,12 @@ class Duplicate:
 
 def count_classes(cells: pl.DataFrame) -> tuple[ClassCount, ...]:
     """Return the counts of both classes, parasitized first."""
-    return tuple(
-        ClassCount(label, len(of), of["patient"].drop_nulls().n_unique())
-        for label in CLASSES
-        for of in [cells.filter(pl.col("label") == label)]
-    )
+    return tuple(_count_class(cells, label) for label in CLASSES)
+
+
+def _count_class(cells: pl.DataFrame, label: str) -> ClassCount:
+    of_class = cells.filter(pl.col("label") == label)
+    return ClassCount(label, len(of_class), of_class["patient"].drop_nulls().n_unique())
 
 
 def count_patients(cells: pl.DataFrame) -> pl.DataFrame:
@@ -112,7 +113,8 @@ def patient_alone(patients: pl.DataFrame) -> tuple[float, float]:
     recognising patients instead of parasites.
     """
     counts = patients.select("parasitized", "uninfected").to_numpy()
-    return counts.max(axis=1).sum() / counts.sum(), counts.sum(axis=0).max() / counts.sum()
+    right, overall = counts.max(axis=1).sum(), counts.sum(axis=0).max()
+    return float(right / counts.sum()), float(overall / counts.sum())
 
 
 def quantiles(cells: pl.DataFrame, measure: str) -> Quantiles:

@@ -57,14 +57,14 @@ def write_page(inspection: Inspection, path: Path) -> None:
 
 def render_page(inspection: Inspection) -> str:
     """Return the page as HTML; every name in it is escaped."""
-    rooms = Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    rooms.filters["base64"] = lambda data: b64encode(data).decode()
-    return rooms.get_template("inspect.html").render(
+    environment.filters["base64"] = lambda data: b64encode(data).decode()
+    return environment.get_template("inspect.html").render(
         seen=inspection,
         classes=CLASSES,
         facts=patient_facts(inspection.patients),

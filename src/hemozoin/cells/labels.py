@@ -47,7 +47,9 @@ def _read(csv: Path) -> tuple[list[str], list[str | None]]:
     labels = [line.get("corrected_label", "").lower() or None for line in lines]
     strange = set(labels) - {PARASITIZED, UNINFECTED, None}
     if strange:
-        raise DataError(f"{csv}: unknown label {min(strange, key=str)!r}; use {PARASITIZED}, {UNINFECTED}")
+        raise DataError(
+            f"{csv}: unknown label {min(strange, key=str)!r}; use {PARASITIZED}, {UNINFECTED}"
+        )
     return [line["cell"] for line in lines], labels
 
 

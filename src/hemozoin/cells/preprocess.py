@@ -56,7 +56,7 @@ def prepare(image: Image.Image, how: Preprocessing) -> Pixels:
 
     `image` is an RGB picture of one cell, background black or cut off, of any size. A pixel
     of the result that lies half outside the cell or more is 0; one on the rim has the mean
-    colour of the part inside (within 3 levels, for want of bits in between).
+    colour of the part inside (within 4 levels, for want of bits in between).
     """
     side = (how.size, how.size)
     small = np.asarray(_cut_out(image, how.background).resize(side, Image.Resampling.BILINEAR))

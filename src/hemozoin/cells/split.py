@@ -93,8 +93,8 @@ def read_split(cells: pl.DataFrame, path: Path) -> pl.DataFrame:
             raise DataError(f"{path}: {cell} stands in more than one part of the split")
     if not part_of:
         raise DataError(f"{path}: names none of these cells")
-    part = pl.col("cell").replace_strict(part_of, default=None, return_dtype=pl.String)
-    dealt = cells.with_columns(split=part).drop_nulls("split")
+    found = pl.col("cell").replace_strict(part_of, default=None, return_dtype=pl.String)
+    dealt = cells.with_columns(split=found).drop_nulls("split")
     _refuse_leaks(dealt, path)
     return _require_both_classes(dealt)
 
@@ -138,33 +138,41 @@ def _deal(cells: pl.DataFrame, shares: Sequence[float], seed: int) -> npt.NDArra
     owner = cells["patient"] if has_patients(cells) else cells["cell"]
     _, patient = np.unique(owner.to_numpy(), return_inverse=True)
     infected = (cells["label"] == PARASITIZED).to_numpy()
-    count = np.stack([np.bincount(patient, ~infected), np.bincount(patient, infected)], axis=1)
+    count = np.stack([np.bincount(patient, kind) for kind in (~infected, infected)], axis=1)
     if len(count) < len(shares):
         raise DataError(f"{len(count)} patients: at least {len(shares)} are needed")
 
-    target = np.outer(shares, count.sum(axis=0)).clip(min=1)
-    filled = np.zeros_like(target)
-    part_of = np.empty(len(count), dtype=np.int64)
     order = _by_size(count.sum(axis=1), np.random.default_rng(seed))
-    for turn, one in enumerate(order, 1):
-        fullness = ((filled + count[one] / 2) / target * count[one]).sum(axis=1)
-        part_of[one] = _choose(fullness, filled, count[one], count[order[turn:]])
-        filled[part_of[one]] += count[one]
+    part_of = np.empty(len(count), dtype=np.int64)
+    part_of[order] = _fill(count[order].astype(np.float64), shares)
     dealt: npt.NDArray[np.int64] = part_of[patient]
     return dealt
 
 
-def _choose(fullness: Counts, filled: Counts, given: Counts, left: Counts) -> int:
-    """Return the emptiest part that leaves it possible to bring both classes to every part."""
-    by_fullness = [int(part) for part in fullness.argsort(kind="stable")]
+def _fill(count: Counts, shares: Sequence[float]) -> list[int]:
+    """Return the part of each patient, in turn; `count` is `[patients, 2]`, cells by class."""
+    target = np.outer(shares, count.sum(axis=0)).clip(min=1)
+    filled = np.zeros_like(target)
+    chosen = []
+    for turn, one in enumerate(count, 1):
+        fullness = ((filled + one / 2) / target * one).sum(axis=1)
+        part = _emptiest(fullness, filled, one, count[turn:])
+        filled[part] += one
+        chosen.append(part)
+    return chosen
+
+
+def _emptiest(fullness: Counts, filled: Counts, one: Counts, left: Counts) -> int:
+    """Return the emptiest part with which both classes can still come to every part."""
+    emptiest = int(fullness.argmin())
     if filled.all():
-        return by_fullness[0]
-    for part in by_fullness:
+        return emptiest
+    for part in fullness.argsort(kind="stable"):
         then = filled.copy()
-        then[part] += given
+        then[part] += one
         if _can_complete(then == 0, left > 0):
-            return part
-    return by_fullness[0]
+            return int(part)
+    return emptiest
 
 
 def _can_complete(lacking: npt.NDArray[np.bool_], left: npt.NDArray[np.bool_]) -> bool:

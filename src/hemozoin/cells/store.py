@@ -1,39 +1,54 @@
 """Decoded cells, kept once in one memory-mapped array.
 
-A store is two files in the cache folder: `KEY.npy`, uint8 `[cells, size, size, 3]`, and
-`KEY.json`, the cells that could not be read. The key is made from every file's name, size
+A store is two files in the cache folder: `KEY.npy`, uint8 `[readable cells, size, size, 3]`,
+and `KEY.json`, the cells that could not be read. The key is made from every file's name, size
 and stamp and from the preprocessing, so a change of either makes another store. Both are
 written under another name and moved when whole: a store that was cut short is never seen.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+import PIL
 import polars as pl
 
 from hemozoin.cells.picture import Pixels, decode
 from hemozoin.cells.preprocess import Preprocessing, prepare
 from hemozoin.cells.source import Source
 from hemozoin.errors import DataError
+from hemozoin.files import replace_file
 from hemozoin.progress import say, track
 
 #: Up to this share of unreadable pictures is listed and passed over.
 UNREADABLE_ALLOWED = 0.01
 
 #: Raised when `prepare` changes its answer, so that older stores are not used any more.
-_VERSION = 1
+_VERSION = 2
 
-#: Pictures decoded before they are asked for.
-_AHEAD = 256
+#: A batch is what a thread decodes at a time; so many of them are decoded ahead.
+_BATCH, _AHEAD = 32, 8
+
+#: After this many seconds an unfinished store was left behind by a run that was killed.
+_ABANDONED = 24 * 3600
+
+#: Unreadable pictures that are named on the screen; `Store.unreadable` has them all.
+_LISTED = 10
+
+#: Why cells could not be read: row in the table -> one line.
+Errors = dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -55,15 +70,20 @@ def open_store(
     """Return the decoded cells, from the cache where it has them.
 
     Raises DataError where more than `UNREADABLE_ALLOWED` of the pictures can't be read
-    (unless `allow_unreadable`), or none can.
+    (unless `allow_unreadable`), where none can, or where the cache can't be written.
     """
     path = cache_folder() / f"{_key(source, cells, how)}.npy"
-    pixels, errors = _load(path, len(cells), how) or _build(path, source, cells, how)
-    _judge_errors(errors, len(cells), allow_unreadable)
-    if not errors:
-        return Store(cells, pixels, ())
-    readable = np.setdiff1d(np.arange(len(cells)), [int(row) for row in errors])
-    return Store(cells[readable], pixels[readable], tuple(errors.values()))
+    found = _load(path, len(cells), how)
+    if found is None:
+        _build(path, source, cells, how, allow_unreadable)
+        found = _load(path, len(cells), how)
+    if found is None:
+        raise DataError(f"{path}: can't be read back after writing; is the disk failing?")
+    pixels, errors = found
+    _judge(errors, len(cells), allow_unreadable)
+    _list(errors)
+    readable = np.delete(np.arange(len(cells)), list(errors))
+    return Store(cells[readable] if errors else cells, pixels, tuple(errors.values()))
 
 
 def cache_folder() -> Path:
@@ -73,54 +93,79 @@ def cache_folder() -> Path:
 
 
 def _key(source: Source, cells: pl.DataFrame, how: Preprocessing) -> str:
-    digest = hashlib.sha256(f"{_VERSION} {source.path.resolve()} {how}".encode())
+    made_by = f"{_VERSION} Pillow {PIL.__version__} {how} {source.path.resolve()}"
+    digest = hashlib.sha256(made_by.encode(errors="replace"))
     digest.update(cells.select("file", "size", "stamp").write_csv().encode())
     return digest.hexdigest()[:24]
 
 
-def _load(path: Path, count: int, how: Preprocessing) -> tuple[Pixels, dict[str, str]] | None:
+def _load(path: Path, count: int, how: Preprocessing) -> tuple[Pixels, Errors] | None:
     """Map a finished store; None where there is none, or a damaged one."""
     try:
-        errors: dict[str, str] = json.loads(path.with_suffix(".json").read_text())
+        lines = json.loads(path.with_suffix(".json").read_text())
+        errors = {int(row): str(line) for row, line in lines.items()}
         # Copy-on-write: torch wants an array it might write to, and the file stays as it is.
-        pixels: Pixels = np.load(path, mmap_mode="c")
-    except (OSError, ValueError, EOFError):
+        pixels: Pixels = np.lib.format.open_memmap(path, mode="c")
+    except (OSError, ValueError, AttributeError):
         return None
-    whole = pixels.shape == (count, how.size, how.size, 3) and pixels.dtype == np.uint8
-    return (pixels, errors) if whole else None
+    whole = pixels.shape == (count - len(errors), how.size, how.size, 3)
+    return (pixels, errors) if whole and pixels.dtype == np.uint8 else None
 
 
 def _build(
-    path: Path, source: Source, cells: pl.DataFrame, how: Preprocessing
-) -> tuple[Pixels, dict[str, str]]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path: Path, source: Source, cells: pl.DataFrame, how: Preprocessing, allow_unreadable: bool
+) -> None:
     partial = path.with_name(f"{path.stem}.{os.getpid()}.partial")
     try:
-        errors = _decode_into(partial, source, cells, how)
-        path.with_suffix(".json").write_text(json.dumps(errors))
-        os.replace(partial, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+        with partial.open("wb") as file:
+            errors = _decode_into(file, source, cells, how)
+            _judge(errors, len(cells), allow_unreadable)
+            file.flush()
+            os.fsync(file.fileno())
+        replace_file(path.with_suffix(".json"), json.dumps(errors))
+        partial.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"{path.parent}: can't keep decoded cells there ({error.strerror or error}); make room,"
+            " or name another folder in HEMOZOIN_CACHE"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
-    loaded = _load(path, len(cells), how)
-    if loaded is None:
-        raise DataError(f"{path}: the cache can't be read back; is the disk full or failing?")
-    return loaded
 
 
-def _decode_into(
-    path: Path, source: Source, cells: pl.DataFrame, how: Preprocessing
-) -> dict[str, str]:
-    shape = (len(cells), how.size, how.size, 3)
-    pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    errors: dict[str, str] = {}
-    decoded = decode_all(((source, file) for file in cells["file"]), how)
+def _sweep(folder: Path) -> None:
+    """Remove what runs that were killed have left behind."""
+    for partial in folder.glob("*.partial"):
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            if time.time() - partial.stat().st_mtime > _ABANDONED:
+                partial.unlink()
+
+
+def _decode_into(file: BinaryIO, source: Source, cells: pl.DataFrame, how: Preprocessing) -> Errors:
+    """Write the cells that can be read as .npy.
+
+    They are written, not mapped: on a full disk a write is an error, a map kills the process.
+    """
+    errors: Errors = {}
+    _write_header(file, len(cells), how)
+    decoded = decode_all(((source, name) for name in cells["file"]), how)
     for row, cell in enumerate(track(decoded, "Decoding cells", len(cells))):
         if isinstance(cell, DataError):
-            errors[str(row)] = str(cell)
+            errors[row] = str(cell)
         else:
-            pixels[row] = cell
-    pixels.flush()
+            file.write(cell.tobytes())
+    file.seek(0)
+    _write_header(file, len(cells) - len(errors), how)
     return errors
+
+
+def _write_header(file: BinaryIO, count: int, how: Preprocessing) -> None:
+    """Write a header of .npy; numpy leaves room in it for any other count."""
+    shape = (count, how.size, how.size, 3)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def decode_all(
@@ -129,32 +174,43 @@ def decode_all(
     """Yield each picture's pixels, uint8 `[size, size, 3]`, or why it has none, in order.
 
     Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
-    At most `_AHEAD` pictures are held, however many there are.
+    A few batches are held, however many pictures there are.
     """
-
-    def one(source: Source, file: str) -> Pixels | DataError:
-        try:
-            return prepare(decode(source.read(file), file), how)
-        except DataError as error:
-            return error
-
+    left = iter(pictures)
+    waiting: deque[Future[list[Pixels | DataError]]] = deque()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting: deque[Future[Pixels | DataError]] = deque()
-        for source, file in pictures:
-            waiting.append(pool.submit(one, source, file))
-            if len(waiting) == _AHEAD:
-                yield waiting.popleft().result()
+        while batch := list(islice(left, _BATCH)):
+            waiting.append(pool.submit(_decode_batch, batch, how))
+            if len(waiting) > _AHEAD:
+                yield from waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result()
+            yield from waiting.popleft().result()
 
 
-def _judge_errors(errors: dict[str, str], count: int, allowed: bool) -> None:
-    for line in list(errors.values())[:5]:
-        say(f"passed over: {line}")
+def _decode_batch(batch: list[tuple[Source, str]], how: Preprocessing) -> list[Pixels | DataError]:
+    return [_decode_one(source, name, how) for source, name in batch]
+
+
+def _decode_one(source: Source, name: str, how: Preprocessing) -> Pixels | DataError:
+    try:
+        return prepare(decode(source.read(name), name), how)
+    except DataError as error:
+        return error
+
+
+def _judge(errors: Errors, count: int, allowed: bool) -> None:
+    first = next(iter(errors.values()), "")
     if len(errors) == count:
-        raise DataError(f"none of the {count} pictures can be read, the first: {errors['0']}")
-    if len(errors) > UNREADABLE_ALLOWED * count and not allowed:
+        raise DataError(f"none of the {count} pictures can be read, the first: {first}")
+    if len(errors) / count > UNREADABLE_ALLOWED and not allowed:
         raise DataError(
-            f"{len(errors)} of {count} pictures can't be read, the first:"
-            f" {next(iter(errors.values()))}; go on without them with --allow-unreadable"
+            f"{len(errors)} of {count} pictures can't be read, the first: {first};"
+            " go on without them with --allow-unreadable"
         )
+
+
+def _list(errors: Errors) -> None:
+    for line in list(errors.values())[:_LISTED]:
+        say(f"passed over: {line}")
+    if len(errors) > _LISTED:
+        say(f"passed over: {len(errors) - _LISTED} more")

@@ -44,11 +44,11 @@ _STAINS = np.array(
 
 #: Optical densities (R, G, B) at full amount of what else absorbs light.
 _INKS = {
-    "cytoplasm": (0.70, 0.50, 0.05),
+    "cytoplasm": (0.85, 0.55, 0.05),
     "chromatin": (0.25, 1.30, 0.40),
     "pigment": (0.40, 0.65, 0.95),
-    "azure": (0.60, 1.45, 0.50),
-    "dirt": (0.85, 1.20, 0.95),
+    "azure": (0.45, 1.40, 0.45),
+    "dirt": (0.80, 1.30, 1.20),
 }
 
 #: Blur of an ink's own edges in pixels.
@@ -91,7 +91,7 @@ def draw_patient(rng: Rng) -> Patient:
         blur=rng.uniform(0.5, 1.2),
         noise=rng.uniform(0.6, 2.2),
         diameter=rng.uniform(122, 142),
-        debris=rng.uniform(0.1, 0.7),
+        debris=rng.uniform(0.05, 0.4),
     )
 
 
@@ -102,10 +102,10 @@ def draw_cell(rng: Rng, patient: Patient, infected: bool) -> Pixels:
     """
     canvas = _Canvas(rng, _outline(rng, patient.diameter))
     _red_cell(canvas)
-    bodies = _choose(rng, _PARASITES if infected else _DECOYS, 1 + (rng.random() < 0.2))
+    bodies = _choose(rng, _PARASITES if infected else _DECOYS, 1 + (rng.random() < 0.25))
     bodies += _choose(rng, _DEBRIS, rng.poisson(patient.debris))
     for body in bodies:
-        body(canvas, canvas.place(), rng.uniform(0.55, 1.0))
+        body(canvas, canvas.place(), rng.uniform(0.6, 1.0))
     return _cut_out(_photograph(rng, patient, canvas), canvas)
 
 
@@ -175,9 +175,9 @@ class _Canvas:
         self._layers: dict[str, Image.Image] = {}
 
     def place(self) -> Floats:
-        """Return a point in the cell; every fourth is at the rim."""
+        """Return a point in the cell; every fifth is at the rim."""
         rng = self.rng
-        reach = rng.uniform(0.8, 0.95) if rng.random() < 0.25 else 0.8 * np.sqrt(rng.random())
+        reach = rng.uniform(0.8, 0.92) if rng.random() < 0.2 else 0.8 * np.sqrt(rng.random())
         return self.middle + np.float32(reach) * (rng.choice(self.outline) - self.middle)
 
     def fill(self, ink: str, points: Floats, amount: float) -> None:
@@ -224,15 +224,15 @@ def _outline(rng: Rng, diameter: float) -> Floats:
 def _red_cell(canvas: _Canvas) -> None:
     """Haemoglobin a little inside the outline (a bright rim stays), with or without pallor."""
     rng = canvas.rng
-    edge = canvas.middle + rng.uniform(0.94, 0.99) * (canvas.outline - canvas.middle)
+    edge = canvas.middle + rng.uniform(0.96, 1.0) * (canvas.outline - canvas.middle)
     body = rng.normal(0.6, 0.05)
     canvas.fill("haemoglobin", edge, body)
     rim = np.concatenate([edge, edge[:2]])
     canvas.stroke("haemoglobin", rim, rng.uniform(3, 9), body + rng.choice([0, 0, 0.1, 0.2]))
     if rng.random() < 0.25:  # a shadow on one side
-        canvas.stroke("haemoglobin", edge[: rng.integers(13, 40)], 10, body + 0.25)
+        canvas.stroke("haemoglobin", edge[: rng.integers(13, 40)], 10, body + 0.15)
     at = canvas.middle + rng.normal(0, 6, 2)
-    canvas.blob("pallor", at, rng.uniform(12, 32), rng.choice([0.05, 0.2, 0.45]), rough=0.3)
+    canvas.blob("pallor", at, rng.uniform(12, 32), rng.choice([0.05, 0.15, 0.35]), rough=0.3)
 
 
 # ---- parasites -------------------------------------------------------------------------------
@@ -243,11 +243,11 @@ Body = Callable[[_Canvas, Floats, float], None]
 def _ring(canvas: _Canvas, at: Floats, strength: float) -> None:
     """Ring form: cytoplasm around a vacuole that may reach its edge, one or two dots on it."""
     rng = canvas.rng
-    radius, thickness = rng.gamma(12, 1.2), rng.uniform(2.5, 5)
+    radius, thickness = rng.uniform(9, 20), rng.uniform(3, 6)
     curve = _closed_curve(rng, 0.2) * rng.uniform([0.7, 0.7], 1)
     hole = at + (radius - thickness) * curve + rng.normal(0, 0.4 * thickness, 2)
     canvas.fill("cytoplasm", at + radius * curve, strength)
-    canvas.fill("cytoplasm", hole, rng.uniform(0, 0.25))
+    canvas.fill("cytoplasm", hole, rng.uniform(0, 0.4) * strength)
     canvas.fill("clearing", hole, rng.uniform(0, 0.3))
     edge = at + (radius - thickness / 2) * np.roll(curve, rng.integers(len(curve)), axis=0)
     for dot in edge[[0, 10]][: 1 + (rng.random() < 0.25)]:
@@ -295,13 +295,13 @@ def _platelet(canvas: _Canvas, at: Floats, strength: float) -> None:
 def _specks(canvas: _Canvas, at: Floats, strength: float) -> None:
     """Grains of precipitated stain: dark and crisp."""
     rng = canvas.rng
-    for offset in rng.normal(0, 14, (rng.integers(1, 6), 2)).astype(np.float32):
-        canvas.blob("dirt", at + offset, rng.uniform(1.2, 4.2), strength, rough=0.4)
+    for offset in rng.normal(0, 14, (rng.integers(1, 5), 2)).astype(np.float32):
+        canvas.blob("dirt", at + offset, rng.uniform(1.2, 3.8), strength, rough=0.4)
 
 
 def _howell_jolly(canvas: _Canvas, at: Floats, strength: float) -> None:
     """A rest of the nucleus: one round dot of chromatin without any cytoplasm."""
-    canvas.blob("azure", at, canvas.rng.uniform(3.5, 6), strength, rough=0.05)
+    canvas.blob("azure", at, canvas.rng.uniform(3, 5), strength, rough=0.05)
 
 
 def _bubble(canvas: _Canvas, at: Floats, strength: float) -> None:
@@ -327,9 +327,9 @@ def _nothing(canvas: _Canvas, at: Floats, strength: float) -> None:
 
 _PARASITES: dict[Body, float] = {_ring: 0.65, _trophozoite: 0.25, _schizont: 0.1}
 _DECOYS: dict[Body, float] = {
-    _platelet: 0.35,
-    _howell_jolly: 0.3,
-    _specks: 0.2,
+    _specks: 0.4,
+    _howell_jolly: 0.25,
+    _platelet: 0.2,
     _bubble: 0.1,
     _nothing: 0.05,
 }

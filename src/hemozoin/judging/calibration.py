@@ -31,7 +31,7 @@ def fit_temperature(truth: Bools, logit: Floats) -> float:
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (low, middle) if slope(middle) > 0 else (middle, high)
-    return float(np.clip(2 / (low + high), LOWEST, HIGHEST))
+    return 2 / (low + high)
 
 
 def calibrate(logit: Floats, temperature: float) -> Floats:
@@ -46,4 +46,5 @@ def sigmoid(z: Floats) -> Floats:
 
 def _softened(truth: Bools) -> Floats:
     positives, negatives = truth.sum(), (~truth).sum()
-    return np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    softened: Floats = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    return softened

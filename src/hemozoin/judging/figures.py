@@ -1,12 +1,13 @@
 """The drawings of the report: SVG to stand inside the page, in the page's own colours.
 
-Each drawing is about 340 px wide, so that text keeps its size on a phone.
+Each drawing is about 310 px wide, so that text keeps its size on a phone.
 """
 
 from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +15,7 @@ import polars as pl
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from hemozoin.judging.intervals import Band
 from hemozoin.judging.metrics import CALIBRATION_BINS, Judged, calibration_bin
@@ -31,10 +33,11 @@ _VARIABLES = {
     PAPER: "var(--card)",
 }
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 8.5,
     "text.color": INK,
+    "figure.facecolor": "none",
     "axes.edgecolor": LINE,
     "axes.facecolor": "none",
     "axes.labelcolor": MUTED,
@@ -45,7 +48,6 @@ _STYLE = {
     "axes.labelsize": 8.5,
     "grid.color": LINE,
     "grid.linewidth": 0.6,
-    "legend.frameon": False,
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
     "xtick.color": LINE,
@@ -53,6 +55,9 @@ _STYLE = {
     "xtick.labelcolor": MUTED,
     "ytick.labelcolor": MUTED,
 }
+
+#: How the line is drawn that a network without knowledge would be on.
+_REFERENCE: dict[str, Any] = {"color": MUTED, "linewidth": 1, "linestyle": (0, (2, 3))}
 
 #: Which columns of results.csv share a drawing: the title, and column → name in the legend.
 _CURVES = {
@@ -63,25 +68,31 @@ _CURVES = {
 
 
 def roc(band: Band) -> Markup:
-    """Draw the ROC curve with its band, and the diagonal of a coin."""
+    """Draw the ROC curve with its band, the diagonal of a coin, and the upper left corner."""
     figure, axes = _canvas("1 − specificity", "sensitivity")
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
+    axes.plot([0, 1], [0, 1], **_REFERENCE)
+    axes.plot([0, 0], [0, band.y[0]], color=PARASITIZED)
     _draw_band(axes, band)
+    _draw_corner(axes, band, x=(0, 0.2))
     return _svg(figure, "ROC curve with 95 % band")
 
 
 def precision_recall(band: Band, share: float) -> Markup:
-    """Draw precision over recall with its band; `share` of the cells are parasitized."""
+    """Draw precision over recall with its band, and the upper right corner.
+
+    `share` (0..1) of the cells are parasitized: the precision of calling all of them so.
+    """
     figure, axes = _canvas("recall (sensitivity)", "precision")
-    axes.axhline(share, color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
+    axes.axhline(share, **_REFERENCE)
     _draw_band(axes, band)
+    _draw_corner(axes, band, x=(0.8, 1))
     return _svg(figure, "Precision-recall curve with 95 % band")
 
 
 def reliability(judged: Judged) -> Markup:
     """Draw how often cells of each bin of p are parasitized; a larger dot has more cells."""
     figure, axes = _canvas("p_parasitized, mean of bin", "share parasitized")
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
+    axes.plot([0, 1], [0, 1], **_REFERENCE)
     which = calibration_bin(judged.p)
     cells = np.bincount(which, minlength=CALIBRATION_BINS)
     filled = cells > 0
@@ -97,19 +108,20 @@ def histogram(judged: Judged, threshold: float) -> Markup:
     """Draw how many cells of each class have which p (logarithmic), and the threshold."""
     figure, axes = _canvas("p_parasitized", "cells")
     edges = np.linspace(0, 1, 26)
+    # A logarithmic axis has no 0: an empty bin ends at its lower edge.
+    floor, top = 0.5, 1.0
     for truth, name, colour in (
         (False, "uninfected", UNINFECTED),
         (True, "parasitized", PARASITIZED),
     ):
-        counts, _ = np.histogram(judged.p[judged.truth == truth], edges)
-        # A logarithmic axis has no 0: an empty bin ends below the lowest tick.
-        axes.stairs(
-            np.maximum(counts, 0.5), edges, baseline=0.5, fill=True, color=colour, alpha=0.25
-        )
-        axes.stairs(np.maximum(counts, 0.5), edges, baseline=0.5, color=colour, label=name)
+        counts = np.histogram(judged.p[judged.truth == truth], edges)[0].clip(floor)
+        axes.stairs(counts, edges, baseline=floor, fill=True, color=colour, alpha=0.25)
+        axes.stairs(counts, edges, baseline=floor, color=colour, label=name)
+        top = max(top, counts.max())
     axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (4, 2)), label="threshold")
-    axes.set(yscale="log", ylim=(0.5, None))
-    axes.legend(loc="upper center", labelcolor=INK)
+    axes.set(yscale="log", ylim=(floor, 3 * top))
+    axes.minorticks_off()
+    _legend(axes)
     return _svg(figure, "Histogram of p_parasitized by class")
 
 
@@ -130,15 +142,15 @@ def _learning_curve(results: pl.DataFrame, title: str, names: dict[str, str]) ->
     for (column, name), colour in zip(names.items(), colours, strict=False):
         values = results[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
         axes.plot(epochs, values, color=colour, marker="o", markersize=3, label=name)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(names) > 1:
-        axes.legend(loc="best", labelcolor=INK)
+        _legend(axes)
     return _svg(figure, title)
 
 
 def _canvas(x: str, y: str, *, unit_square: bool = True) -> tuple[Figure, Axes]:
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(3.6, 2.9), layout="constrained")
+        figure = Figure(figsize=(3.2, 2.7), layout="constrained")
         axes = figure.add_subplot(xlabel=x, ylabel=y)
         axes.tick_params(length=0)
     if unit_square:
@@ -148,20 +160,36 @@ def _canvas(x: str, y: str, *, unit_square: bool = True) -> tuple[Figure, Axes]:
 
 def _draw_band(axes: Axes, band: Band) -> None:
     if not np.isnan(band.low).any():
-        axes.fill_between(
-            band.x, band.low, band.high, color=PARASITIZED, alpha=0.18, linewidth=0
-        )
+        axes.fill_between(band.x, band.low, band.high, color=PARASITIZED, alpha=0.2, linewidth=0)
     axes.plot(band.x, band.y, color=PARASITIZED)
+
+
+def _draw_corner(axes: Axes, band: Band, x: tuple[float, float]) -> None:
+    """Draw once more, large, where the curve of a good network turns."""
+    with mpl.rc_context(_STYLE):
+        corner = axes.inset_axes((0.3, 0.14, 0.6, 0.6), xlim=x, ylim=(0.8, 1.002))
+    corner.set_facecolor(PAPER)
+    corner.spines[["top", "right"]].set_visible(True)
+    corner.tick_params(length=0, labelsize=7)
+    corner.locator_params(nbins=4)
+    _draw_band(corner, band)
+
+
+def _legend(axes: Axes) -> None:
+    axes.legend(
+        loc="best", labelcolor=INK, facecolor=PAPER, edgecolor="none", framealpha=0.85, fontsize=8
+    )
 
 
 def _svg(figure: Figure, name: str) -> Markup:
     """Return the drawing as an `<svg>` element, named for screen readers."""
     buffer = io.StringIO()
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", transparent=True)
+        figure.savefig(buffer, format="svg")
     drawing = buffer.getvalue()
     drawing = drawing[drawing.index("<svg") :]
     drawing = re.sub(r"\s*<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(r' id="[\w.]+_\d+"', "", drawing)  # an id may stand once in a page
     drawing = re.sub(r' (?:width|height)="[^"]*pt"', "", drawing, count=2)
     for colour, variable in _VARIABLES.items():
         drawing = drawing.replace(colour, variable)

@@ -140,7 +140,9 @@ def ranked(judged: Judged, weight: Floats) -> tuple[Floats, Floats]:
 
 def ratio(part: Floats, whole: Floats) -> Floats:
     """Divide; NaN where the whole is 0."""
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole != 0)
+    out = np.full(np.shape(part), np.nan)
+    np.divide(part, whole, out=out, where=whole != 0)
+    return out
 
 
 def calibration_bin(p: Floats) -> npt.NDArray[np.int64]:

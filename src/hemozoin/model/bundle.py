@@ -42,8 +42,8 @@ View = Literal["density", "rgb"]
 class Bundle:
     """One trained network and what belongs to it.
 
-    The threshold was chosen on validation patients and is part of the model. `about` tells where the network
-    comes from: data, split, recipe, figures, versions.
+    The threshold was chosen on validation patients and is part of the model. `about` tells
+    where the network comes from: data, split, recipe, figures.
     """
 
     architecture: Architecture

@@ -34,6 +34,16 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+@contextmanager
+def first_process_first() -> Iterator[None]:
+    """Let process 0 go through the block before the others, who then find its work done."""
+    if rank() != 0:
+        barrier()
+    yield
+    if rank() == 0:
+        barrier()
+
+
 def barrier() -> None:
     """Wait until every process is here."""
     if dist.is_initialized():

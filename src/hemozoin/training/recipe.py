@@ -69,7 +69,5 @@ class Recipe:
 PRESETS: dict[Preset, Recipe] = {
     "default": Recipe(),
     "best": Recipe(epochs=30),
-    "paper": Recipe(
-        view="rgb", optimizer="rmsprop", learning_rate=0.02, augmentation="little"
-    ),
+    "paper": Recipe(view="rgb", optimizer="rmsprop", learning_rate=0.02, augmentation="little"),
 }

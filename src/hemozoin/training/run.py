@@ -1,14 +1,16 @@
 """One run, from the files of a data set to a model folder and its figures.
 
-    cells ── dealt out by patient ── store ── fit ── threshold on validation ── model/
-                                                                                  │
-                               report.html ── figures on patients never seen ─────┘
+cells ── dealt out by patient ── store ── fit ── threshold on validation ── model/
+                                                                              │
+                           report.html ── figures on patients never seen ─────┘
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +24,10 @@ from hemozoin.cells.picture import Pixels
 from hemozoin.cells.preprocess import Preprocessing
 from hemozoin.cells.split import read_split, split_by_patient, write_split
 from hemozoin.files import replace_file
-from hemozoin.judging.calibration import fit_temperature
-from hemozoin.judging.metrics import Judged
-from hemozoin.judging.threshold import Threshold, choose_threshold
+from hemozoin.judging.judgement import judge
+from hemozoin.judging.report import Report, count_splits, summary
 from hemozoin.model.bundle import Bundle, save_bundle
-from hemozoin.model.classifier import Classifier
+from hemozoin.model.evaluate import describe_setup, find_mistakes, write_evaluation
 from hemozoin.model.predictor import Predictor
 from hemozoin.progress import say
 from hemozoin.training import distributed
@@ -34,6 +35,7 @@ from hemozoin.training.checkpoint import Row
 from hemozoin.training.config import RunConfig
 from hemozoin.training.fit import Lesson, fit
 from hemozoin.training.runfolder import RunFolder
+from hemozoin.training.seal import seal
 
 
 @dataclass(frozen=True)
@@ -41,45 +43,105 @@ class Dealt:
     """The cells of a run, dealt out.
 
     `cells` is the table with `row`, a cell's place in `pixels` (uint8 `[N, S, S, 3]`), and
-    `split`.
+    `split`. `unreadable` counts the pictures that were passed over.
     """
 
     cells: pl.DataFrame
     pixels: Pixels
+    unreadable: int
 
-    def part(self, split: str) -> pl.DataFrame:
-        """Return the cells of one part."""
-        return self.cells.filter(pl.col("split") == split)
-
-    def rows(self, split: str) -> npt.NDArray[np.int64]:
-        """Return where the pixels of one part lie: int `[cells]`."""
-        return self.part(split)["row"].to_numpy().astype(np.int64)
+    def part(self, split: str) -> tuple[pl.DataFrame, Pixels]:
+        """Return the cells and pixels of one part."""
+        cells = self.cells.filter(pl.col("split") == split)
+        return cells, self.pixels[cells["row"].to_numpy()]
 
 
 def run(config: RunConfig, folder: RunFolder, device: torch.device) -> None:
-    """Do a run, or what is left of it, and leave its model, figures and report in `folder`."""
+    """Do a run, or what is left of it: the model, its figures and the report in `folder`."""
     started = time.monotonic()
-    dealt = deal(config, folder)
+    with distributed.first_process_first():
+        dealt = deal(config, folder)
     lesson = make_lesson(dealt, config)
-    classifier = fit(lesson, config.recipe, device, folder.checkpoint, _reporter(folder))
+    classifier = fit(lesson, config.recipe, device, folder.checkpoint, _recorder(folder))
     if distributed.rank() == 0:
-        bundle, threshold = seal(classifier.cpu(), dealt, config)
-        save_bundle(bundle, folder.model)
-        judge_run(...)
+        validation = dealt.part("validation")
+        bundle = seal(classifier.cpu(), *validation, config.recipe, config.aim)
+        report = judge_run(bundle, dealt, config, folder, started)
+        save_bundle(replace(bundle, about=_about(config, report)), folder.model)
+        print(summary(report))
+        print(f"Report: {folder.path / 'report.html'}\nModel:  {folder.model}")
 
 
 def deal(config: RunConfig, folder: RunFolder) -> Dealt:
     """Decode the cells and deal them out: as split.csv says where there is one, else by seed."""
-    how = Preprocessing(config.recipe.size)
-    if distributed.rank() != 0:
-        distributed.barrier()  # the first process fills the cache and writes split.csv
-    store = decode_cells(config.data, config.cells, how)
+    store = decode_cells(config.data, config.cells, Preprocessing(config.recipe.size))
     cells = store.cells.with_row_index("row")
-    if folder.split.exists() or config.split:
-        cells = read_split(cells, folder.split if folder.split.exists() else config.split)
-    else:
-        cells = split_by_patient(cells, config.recipe.seed)
+    given = folder.split if folder.split.exists() else config.split
+    cells = read_split(cells, given) if given else split_by_patient(cells, config.recipe.seed)
     if distributed.rank() == 0:
         write_split(cells, folder.split)
-        distributed.barrier()
-    return Dealt(cells, store.pixels)
+    return Dealt(cells, store.pixels, len(store.unreadable))
+
+
+def make_lesson(dealt: Dealt, config: RunConfig) -> Lesson:
+    """Return what is learned from; with corrections, their labels on the training cells only.
+
+    Validation and test keep the labels as given: those are what the figures are held against.
+    """
+    train, _ = dealt.part("train")
+    if "corrected" in train.columns:
+        train = training_labels(train, config.on_correction)
+    targets = (dealt.cells["label"] == PARASITIZED).to_numpy()
+    all_targets = np.zeros(len(dealt.pixels), dtype=np.float32)
+    all_targets[dealt.cells["row"].to_numpy()] = targets
+    all_targets[train["row"].to_numpy()] = (train["label"] == PARASITIZED).to_numpy()
+    return Lesson(dealt.pixels, all_targets, _rows(train), _rows(dealt.part("validation")[0]))
+
+
+def judge_run(
+    bundle: Bundle, dealt: Dealt, config: RunConfig, folder: RunFolder, started: float
+) -> Report:
+    """Judge the network on the test patients and write what was found."""
+    cells, pixels = dealt.part("test")
+    p = Predictor(bundle)(pixels).astype(np.float64)
+    judgement = judge(cells, p, bundle.threshold, config.prevalence)
+    seconds = f"{time.monotonic() - started:.0f} s on {torch.get_num_threads()} threads"
+    report = Report(
+        title=f"MobileNet α = {config.recipe.alpha:g} at {config.recipe.size} px",
+        judgement=judgement,
+        mistakes=find_mistakes(cells, pixels, p, judgement.worst_mistakes()),
+        results=pl.read_csv(folder.results),
+        splits=count_splits(dealt.cells),
+        warnings=tuple(_warnings(dealt)),
+        setup=describe_setup({"Data": str(config.data), "Training and test": seconds}),
+    )
+    write_evaluation(folder.path, report, cells, p)
+    return report
+
+
+def _warnings(dealt: Dealt) -> list[str]:
+    """Return what makes the figures worth less, beyond what the report notices itself."""
+    passed_over = f"{dealt.unreadable} pictures could not be read and were passed over."
+    return [passed_over] if dealt.unreadable else []
+
+
+def _recorder(folder: RunFolder) -> Callable[[list[Row]], None]:
+    def record(rows: list[Row]) -> None:
+        replace_file(folder.results, pl.DataFrame(rows).cast({"epoch": pl.Int64}).write_csv())
+        last = rows[-1]
+        say(
+            f"epoch {len(rows)}: loss {last['train_loss']:.4f}, on validation patients"
+            f" {last['val_loss']:.4f}, accuracy {last['val_accuracy']:.4f},"
+            f" AUC {last['val_auc']:.4f}, {last['seconds']:.0f} s"
+        )
+
+    return record
+
+
+def _about(config: RunConfig, report: Report) -> dict[str, Any]:
+    """Return where a network comes from, for its bundle."""
+    return {"run": config.to_dict(), "figures": report.judgement.to_dict()}
+
+
+def _rows(cells: pl.DataFrame) -> npt.NDArray[np.int64]:
+    return cells["row"].to_numpy().astype(np.int64)

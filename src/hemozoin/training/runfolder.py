@@ -45,6 +45,11 @@ class RunFolder:
         return self.path / "results.csv"
 
     @property
+    def metrics(self) -> Path:
+        """The figures on the test patients."""
+        return self.path / "metrics.json"
+
+    @property
     def model(self) -> Path:
         """The model folder."""
         return self.path / "model"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
-
 from hemozoin.errors import RunError
 from hemozoin.training import distributed
 from hemozoin.training.config import RunConfig
@@ -22,7 +20,7 @@ def new(config: RunConfig, out: Path, overwrite: bool = False, device: str = "au
         folder = RunFolder(out)
         if distributed.rank() == 0:
             folder = RunFolder.create(out, config.to_dict(), overwrite)
-        _run(config, folder, processor)
+        run(config, folder, processor)
     return folder
 
 
@@ -37,7 +35,7 @@ def resume(path: Path, device: str = "auto") -> RunFolder:
     config = _read(folder.config)
     processor = choose_device(device)
     with distributed.process_group(processor):
-        _run(config, folder, processor)
+        run(config, folder, processor)
     return folder
 
 

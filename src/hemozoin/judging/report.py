@@ -1,0 +1,235 @@
+"""report.html: one page that needs nothing beside it, and the same in a few lines of text."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from PIL import Image
+
+from hemozoin.cells.index import PARASITIZED
+from hemozoin.files import replace_file
+from hemozoin.judging import figures as draw
+from hemozoin.judging.intervals import Estimate
+from hemozoin.judging.judgement import Judgement
+
+DISCLAIMER = "Research use only. Not a medical device."
+
+#: The figures that come first.
+HEADLINE = ("accuracy", "sensitivity", "specificity", "roc_auc")
+
+#: With fewer patients than this the intervals are clearly too narrow (see intervals.py).
+FEW_PATIENTS = 20
+
+_NAMES = {
+    "accuracy": ("Accuracy", "cells called what they are"),
+    "sensitivity": ("Sensitivity", "parasitized cells that were found"),
+    "specificity": ("Specificity", "uninfected cells that were left alone"),
+    "roc_auc": ("ROC AUC", "a parasitized cell gets the higher p of a random pair"),
+    "average_precision": ("Average precision", "area under precision over recall"),
+    "f1": ("F1", "harmonic mean of precision and sensitivity"),
+    "mcc": ("MCC", "Matthews correlation, -1 to 1"),
+    "ppv": ("PPV", "calls that are right where {prevalence} % of cells are parasitized"),
+    "npv": ("NPV", "all-clears that are right where {prevalence} % are"),
+    "brier": ("Brier score", "mean squared error of p; 0 is best"),
+    "calibration_error": ("Calibration error", "mean gap of p and truth, 15 bins; 0 is best"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Mistake:
+    """A cell on which the network was wrong."""
+
+    cell: str
+    #: uint8 `[h, w, 3]`, RGB.
+    picture: npt.NDArray[np.uint8]
+    #: "parasitized" or "uninfected", as given.
+    label: str
+    #: In [0, 1].
+    p_parasitized: float
+    #: What a list of corrections says of it, where there is one.
+    corrected: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """All that the page shows. What is left out is not shown."""
+
+    #: Which network on which cells.
+    title: str
+    judgement: Judgement
+    #: In the order of `Judgement.worst_mistakes`.
+    mistakes: tuple[Mistake, ...] = ()
+    #: results.csv: `epoch`, and of the columns that `figures.learning_curves` draws what is there.
+    results: pl.DataFrame | None = None
+    #: See `count_splits`.
+    splits: pl.DataFrame | None = None
+    #: What makes the figures worth less, a sentence each.
+    warnings: tuple[str, ...] = ()
+    #: How it was made: name → value, such as command, versions, seconds.
+    setup: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write the page, whole or not at all. It loads nothing from the network."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hemozoin", "judging"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=_number, interval=_interval, count="{:,}".format)
+    replace_file(path, environment.get_template("report.html").render(_context(report)))
+
+
+def summary(report: Report) -> str:
+    """Return the headline figures with their intervals, for a terminal."""
+    judgement, threshold = report.judgement, report.judgement.threshold
+    lines = [f"{report.title}: {_tested_on(judgement)}"]
+    for labels in judgement.label_sets:
+        if len(judgement.label_sets) > 1:
+            lines.append(f"{labels.name} ({len(labels.judged):,} cells)")
+        for name in HEADLINE:
+            estimate = labels.intervals.figures[name]
+            shown = f"{_number(estimate.value, 4)}  {_interval(estimate, 4)}"
+            lines.append(f"  {_NAMES[name][0]:<12} {shown}")
+    lines += [
+        f"95 % intervals: {judgement.how}",
+        f"Threshold {_number(threshold.value)} ({threshold.aim}): {_on_validation(judgement)}",
+        *(f"Note: {warning}" for warning in _warnings(report)),
+        DISCLAIMER,
+    ]
+    return "\n".join(lines)
+
+
+def count_splits(cells: pl.DataFrame) -> pl.DataFrame:
+    """Count cells with the columns `split`, `label`, `patient`: a row for each split.
+
+    Columns: split, cells, parasitized, uninfected, patients (0 where none is known).
+    """
+    parasitized = pl.col("label") == PARASITIZED
+    return cells.group_by("split", maintain_order=True).agg(
+        cells=pl.len(),
+        parasitized=parasitized.sum(),
+        uninfected=(~parasitized).sum(),
+        patients=pl.col("patient").drop_nulls().n_unique(),
+    )
+
+
+def _context(report: Report) -> dict[str, Any]:
+    judgement = report.judgement
+    patients = judgement.by_patient()
+    return {
+        "title": report.title,
+        "disclaimer": DISCLAIMER,
+        "tested_on": _tested_on(judgement),
+        "warnings": _warnings(report),
+        "judgement": judgement,
+        "headline": [(_NAMES[name][0], judgement.intervals.figures[name]) for name in HEADLINE],
+        "figures": _figure_rows(judgement),
+        "counts": judgement.confusion(),
+        "drawings": _drawings(report),
+        "doubted": sum(_is_doubted(cell) for cell in report.mistakes),
+        "missed": [_thumbnail(cell) for cell in report.mistakes if cell.label == PARASITIZED],
+        "alarms": [_thumbnail(cell) for cell in report.mistakes if cell.label != PARASITIZED],
+        "patients": [] if patients is None else patients.sort("accuracy").rows(named=True),
+        "splits": [] if report.splits is None else report.splits.rows(named=True),
+        "setup": report.setup,
+    }
+
+
+def _figure_rows(judgement: Judgement) -> list[dict[str, Any]]:
+    """Return name, meaning and the estimate under each set of labels, a row per figure."""
+    prevalence = f"{100 * judgement.prevalence:.3g}"
+    return [
+        {
+            "name": title,
+            "meaning": meaning.format(prevalence=prevalence),
+            "estimates": [labels.intervals.figures[name] for labels in judgement.label_sets],
+        }
+        for name, (title, meaning) in _NAMES.items()
+    ]
+
+
+def _drawings(report: Report) -> dict[str, Any]:
+    judged, intervals = report.judgement.judged, report.judgement.intervals
+    return {
+        "roc": draw.roc(intervals.roc),
+        "precision_recall": draw.precision_recall(intervals.pr, float(judged.truth.mean())),
+        "reliability": draw.reliability(judged),
+        "histogram": draw.histogram(judged, report.judgement.threshold.value),
+        "learning": [] if report.results is None else draw.learning_curves(report.results),
+    }
+
+
+def _warnings(report: Report) -> list[str]:
+    intervals = report.judgement.intervals
+    own = []
+    if intervals.unit == "cells":
+        own.append(
+            "No patient is known: cells of one patient may stand on both sides of the split, so"
+            " the figures are too good, and the intervals, which resample cells, too narrow."
+        )
+    elif intervals.units < FEW_PATIENTS:
+        own.append(f"Only {intervals.units} patients were tested: the intervals are too narrow.")
+    return own + list(report.warnings)
+
+
+def _tested_on(judgement: Judgement) -> str:
+    cells = f"{len(judgement.judged):,} test cells"
+    known = judgement.intervals.unit == "patients"
+    return f"{cells} of {judgement.intervals.units:,} patients" if known else cells
+
+
+def _on_validation(judgement: Judgement) -> str:
+    threshold = judgement.threshold
+    on_test = judgement.intervals.figures
+    sides = [
+        f"{name} {_number(getattr(threshold, name))} on validation,"
+        f" {_number(on_test[name].value)} on test"
+        for name in ("sensitivity", "specificity")
+    ]
+    missed = "" if threshold.met else "not reached on validation, the closest was taken; "
+    return missed + "; ".join(sides)
+
+
+def _is_doubted(mistake: Mistake) -> bool:
+    """Tell whether the list of corrections has another label than the one given."""
+    return mistake.corrected not in (None, mistake.label)
+
+
+def _thumbnail(mistake: Mistake) -> dict[str, Any]:
+    """Return the mistake with its picture as a data URI of at most 128 px."""
+    image = Image.fromarray(mistake.picture)
+    image.thumbnail((128, 128))
+    buffer = io.BytesIO()
+    # The parasite is a speck of colour: no chroma subsampling.
+    image.save(buffer, "JPEG", quality=90, subsampling=0)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return {
+        "mistake": mistake,
+        "doubted": _is_doubted(mistake),
+        "uri": f"data:image/jpeg;base64,{data}",
+    }
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    """Write a figure; "-" where it is not defined."""
+    return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _interval(estimate: Estimate, digits: int = 3) -> str:
+    """Write an interval, "-" where there is none."""
+    if math.isnan(estimate.low):
+        return "-"
+    return f"{estimate.low:.{digits}f}–{estimate.high:.{digits}f}"

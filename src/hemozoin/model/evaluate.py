@@ -1,0 +1,83 @@
+"""A network judged on labelled cells: predictions.csv, metrics.json and report.html."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from hemozoin import __version__
+from hemozoin.cells.dataset import decode_cells
+from hemozoin.cells.options import CellOptions
+from hemozoin.cells.picture import Pixels
+from hemozoin.cells.split import read_split
+from hemozoin.files import replace_file
+from hemozoin.judging.judgement import judge
+from hemozoin.judging.metrics import PREVALENCE, Floats
+from hemozoin.judging.report import Mistake, Report, write_report
+from hemozoin.model.predictor import Predictor
+
+
+def evaluate(
+    data: Path,
+    options: CellOptions,
+    predictor: Predictor,
+    *,
+    split: Path | None = None,
+    prevalence: float = PREVALENCE,
+    out: Path | None = None,
+) -> Report:
+    """Judge a network on the cells of `data`, or on the test part of a split.csv.
+
+    Writes its three files to the folder `out` if there is one.
+    """
+    store = decode_cells(data, options, predictor.bundle.preprocessing)
+    cells = store.cells.with_row_index("row")
+    if split:
+        cells = read_split(cells, split).filter(pl.col("split") == "test")
+    pixels = store.pixels[cells["row"].to_numpy()]
+    p = predictor(pixels).astype(np.float64)
+    judgement = judge(cells, p, predictor.bundle.threshold, prevalence)
+    report = Report(
+        title=f"{data.name} judged",
+        judgement=judgement,
+        mistakes=find_mistakes(cells, pixels, p, judgement.worst_mistakes()),
+        setup=describe_setup({"Data": str(data)}),
+    )
+    if out:
+        write_evaluation(out, report, cells, p)
+    return report
+
+
+def write_evaluation(folder: Path, report: Report, cells: pl.DataFrame, p: Floats) -> None:
+    """Write the predictions, the figures and the page; each is whole or not there."""
+    table = cells.select("cell", "patient", "label", p_parasitized=pl.Series(p).round(6))
+    replace_file(folder / "predictions.csv", table.write_csv())
+    replace_file(folder / "metrics.json", json.dumps(report.judgement.to_dict(), indent=2))
+    write_report(folder / "report.html", report)
+
+
+def find_mistakes(
+    cells: pl.DataFrame, pixels: Pixels, p: Floats, rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> tuple[Mistake, ...]:
+    """Return some rows of the table, with the pictures that the network saw, for the gallery."""
+    chosen = cells[rows].to_dicts()
+    return tuple(
+        Mistake(cell["cell"], pixels[row], cell["label"], float(p[row]), cell.get("corrected"))
+        for row, cell in zip(rows, chosen, strict=True)
+    )
+
+
+def describe_setup(more: Mapping[str, str]) -> dict[str, str]:
+    """Return what a reader needs to get the same figures again."""
+    return {
+        **more,
+        "Command": "hemozoin " + " ".join(sys.argv[1:]),
+        "Versions": f"hemozoin {__version__}, Python {platform.python_version()},"
+        f" numpy {np.__version__}, {platform.machine()} {platform.system()}",
+    }
