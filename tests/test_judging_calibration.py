@@ -44,6 +44,12 @@ def test_cells_that_are_all_told_apart_do_not_freeze_it() -> None:
     assert measure(Judged(logit > 0, calibrate(logit, temperature)), 0.5)["accuracy"] == 1
 
 
+def test_neither_class_is_taken_for_more_certain() -> None:
+    logit = np.linspace(-4, 2, 300)
+    mirrored = fit_temperature(logit < 0, -logit)
+    assert fit_temperature(logit > 0, logit) == pytest.approx(mirrored)
+
+
 def test_swapped_classes_are_noticed() -> None:
     truth, logit = confident(1.0)
     assert fit_temperature(~truth, logit) == pytest.approx(HIGHEST)

@@ -67,7 +67,9 @@ def some_cells(patients: int = 24, seed: int = 0) -> tuple[pl.DataFrame, np.ndar
 THRESHOLD = Threshold(0.4, Aim("sensitivity", 0.9), met=True, sensitivity=0.913, specificity=0.877)
 
 
-def full_report() -> Report:
+@pytest.fixture(scope="module")
+def full() -> Report:
+    """Return a report with every section, and hostile text wherever text comes in."""
     cells, p = some_cells()
     doubt = pl.when(pl.int_range(pl.len()) < 20).then(pl.lit("uninfected")).otherwise("label")
     judgement = judge(cells.with_columns(corrected=doubt), p, THRESHOLD)
@@ -87,8 +89,12 @@ def render(report: Report, folder: Path) -> str:
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_page_is_whole_and_needs_nothing_beside_it(tmp_path: Path) -> None:
-    page = render(full_report(), tmp_path)
+@pytest.fixture(scope="module")
+def page(full: Report, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return render(full, tmp_path_factory.mktemp("report"))
+
+
+def test_the_page_is_whole_and_needs_nothing_beside_it(page: str) -> None:
     found = Page(page)
     assert page.startswith("<!doctype html>")
     assert len(found.links) > 2
@@ -102,23 +108,20 @@ def test_the_page_is_whole_and_needs_nothing_beside_it(tmp_path: Path) -> None:
     assert not re.search(r"(?:fill|stroke): #", page)
 
 
-def test_hostile_names_are_only_text(tmp_path: Path) -> None:
-    page = render(full_report(), tmp_path)
+def test_hostile_names_are_only_text(page: str) -> None:
     assert Page(page).tags["script"] == 0
     assert page.count("&lt;script&gt;alert(1)") == 5  # title twice, warning, mistake, command
 
 
-def test_the_page_says_what_was_found(tmp_path: Path) -> None:
-    report = full_report()
-    page = render(report, tmp_path)
-    figures = report.judgement.intervals.figures
+def test_the_page_says_what_was_found(full: Report, page: str) -> None:
+    figures = full.judgement.intervals.figures
     for name in ("accuracy", "sensitivity", "ppv", "mcc", "brier"):
         estimate = figures[name]
         shown = f'{estimate.value:.3f}<span class="interval">{estimate.low:.3f}–{estimate.high:.3f}'
         assert shown in page
     for sentence in (
         "Research use only. Not a medical device.",
-        "600 test cells of 24 patients the network never saw",
+        "Judged on 600 test cells of 24 patients.",
         "1,000 resamples of 24 patients",
         "sensitivity at least 0.9",
         "corrected labels",
@@ -173,10 +176,9 @@ def test_one_class_alone_makes_a_page(tmp_path: Path) -> None:
     assert re.search(r'ROC AUC</dt><dd>-<span class="interval">-', page)
 
 
-def test_summary() -> None:
-    report = full_report()
-    text = summary(report)
-    accuracy = report.judgement.label_sets[1].intervals.figures["accuracy"]
+def test_summary(full: Report) -> None:
+    text = summary(full)
+    accuracy = full.judgement.label_sets[1].intervals.figures["accuracy"]
     assert f"{accuracy.value:.4f}  {accuracy.low:.4f}–{accuracy.high:.4f}" in text
     assert "sensitivity 0.913 on validation" in text
     assert text.endswith("Research use only. Not a medical device.")

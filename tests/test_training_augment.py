@@ -9,7 +9,6 @@ from torch import Generator, Tensor
 
 from hemozoin.model.classifier import OUTSIDE
 from hemozoin.training.augment import ASPECT, SCALE, SHIFT, augment, flip, random_affine
-from hemozoin.training.fit import mix
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -63,11 +62,3 @@ def test_flip_mirrors_half_and_changes_nothing_else() -> None:
     same = (flipped == picture).all(dim=(1, 2, 3))
     assert (mirrored ^ same).all()
     assert 70 < mirrored.sum() < 130
-
-
-def test_mixup_blends_pictures_and_targets_alike() -> None:
-    targets = torch.tensor([0.0, 1.0] * 32)
-    pictures = targets[:, None, None, None].expand(64, 3, 4, 4)
-    seen, mixed = mix(pictures, targets, 5.0, seeded())
-    assert torch.allclose(seen.mean(dim=(1, 2, 3)), mixed)
-    assert ((mixed > 0.01) & (mixed < 0.99)).any()

@@ -115,22 +115,29 @@ def _load(path: Path, count: int, how: Preprocessing) -> tuple[Pixels, Errors] |
 def _build(
     path: Path, source: Source, cells: pl.DataFrame, how: Preprocessing, allow_unreadable: bool
 ) -> None:
-    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
-        with partial.open("wb") as file:
+        with _whole_or_not_at_all(path) as file:
             errors = _decode_into(file, source, cells, how)
             _judge(errors, len(cells), allow_unreadable)
-            file.flush()
-            os.fsync(file.fileno())
-        replace_file(path.with_suffix(".json"), json.dumps(errors))
-        partial.replace(path)
+            replace_file(path.with_suffix(".json"), json.dumps(errors))
     except OSError as error:
         raise DataError(
             f"{path.parent}: can't keep decoded cells there ({error.strerror or error}); make room,"
             " or name another folder in HEMOZOIN_CACHE"
         ) from error
+
+
+@contextlib.contextmanager
+def _whole_or_not_at_all(path: Path) -> Iterator[BinaryIO]:
+    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 

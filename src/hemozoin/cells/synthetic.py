@@ -47,8 +47,8 @@ _INKS = {
     "cytoplasm": (0.85, 0.55, 0.05),
     "chromatin": (0.25, 1.30, 0.40),
     "pigment": (0.40, 0.65, 0.95),
-    "azure": (0.45, 1.40, 0.45),
-    "dirt": (0.80, 1.30, 1.20),
+    "azure": (0.55, 1.40, 0.45),
+    "dirt": (1.10, 1.20, 1.00),
 }
 
 #: Blur of an ink's own edges in pixels.

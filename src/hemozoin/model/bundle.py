@@ -48,6 +48,7 @@ class Bundle:
 
     architecture: Architecture
     view: View
+    orientations: int
     preprocessing: Preprocessing
     threshold: Threshold
     weights: Weights
@@ -68,6 +69,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "classes": list(CLASSES),
         "architecture": bundle.architecture.to_dict(),
         "view": bundle.view,
+        "orientations": bundle.orientations,
         "preprocessing": bundle.preprocessing.to_dict(),
         "threshold": asdict(bundle.threshold),
         "sha256": {WEIGHTS: hashlib.sha256(weights).hexdigest()},
@@ -92,6 +94,7 @@ def load_bundle(folder: Path) -> Bundle:
         return Bundle(
             architecture=Architecture.from_dict(config["architecture"]),
             view=config["view"],
+            orientations=int(config["orientations"]),
             preprocessing=Preprocessing.from_dict(config["preprocessing"]),
             threshold=_threshold(config["threshold"]),
             weights=safetensors.numpy.load(weights),

@@ -71,12 +71,18 @@ class PlainRgb(nn.Module):
 
 
 class Classifier(nn.Module):
-    """MobileNet with its view of a cell before it and calibrated probabilities behind it."""
+    """MobileNet with its view of a cell before it and calibrated probabilities behind it.
+
+    The logits are a mean over `orientations` quarter turns of the cell, 1 to 4: a cell on a
+    slide has no up or down. Training sees one orientation at a time; the turns come with
+    the finished network.
+    """
 
     temperature: Tensor
 
-    def __init__(self, architecture: Architecture, view: View) -> None:
+    def __init__(self, architecture: Architecture, view: View, orientations: int = 1) -> None:
         super().__init__()
+        self.orientations = orientations
         self.view = RelativeOpticalDensity() if view == "density" else PlainRgb()
         self.network = MobileNet(architecture)
         self.register_buffer("temperature", torch.ones(()))
@@ -89,6 +95,7 @@ class Classifier(nn.Module):
 
     def logits(self, pixels: Tensor) -> Tensor:
         """Return the uncalibrated logits `[N, 2]` of uint8 pixels `[N, S, S, 3]`."""
-        seen: Tensor = self.view(pixels).contiguous(memory_format=torch.channels_last)
-        logits: Tensor = self.network(seen)
-        return logits
+        seen = self.view(pixels)
+        turns = [torch.rot90(seen, turn, (2, 3)) for turn in range(self.orientations)]
+        logits = [self.network(t.contiguous(memory_format=torch.channels_last)) for t in turns]
+        return torch.stack(logits).mean(dim=0)

@@ -23,7 +23,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self._classifier = Classifier(bundle.architecture, bundle.view)
+        self._classifier = Classifier(bundle.architecture, bundle.view, bundle.orientations)
         state = {name: torch.from_numpy(array) for name, array in bundle.weights.items()}
         self._classifier.load_state_dict(state)
         self._classifier.eval()

@@ -1,7 +1,7 @@
 """The training loop.
 
     for every epoch
-        for every batch: look, augment, mix, one step down
+        for every batch: look, augment, one step down
         validate, save a checkpoint
 
 Every epoch draws its order and its augmentation from a generator seeded by (seed, epoch,
@@ -20,12 +20,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import roc_auc_score
 from torch import Generator, Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from hemozoin.cells.index import PARASITIZED
 from hemozoin.cells.picture import Pixels
 from hemozoin.errors import TrainingError
+from hemozoin.judging.metrics import Judged, measure
+from hemozoin.model.bundle import CLASSES
 from hemozoin.model.classifier import Classifier
 from hemozoin.progress import track
 from hemozoin.training import distributed
@@ -36,6 +38,8 @@ from hemozoin.training.recipe import Recipe
 #: Share of the steps over which the learning rate rises.
 WARM_UP = 0.15
 
+_PARASITIZED = CLASSES.index(PARASITIZED)
+
 Report = Callable[[list[Row]], None]
 
 
@@ -43,13 +47,13 @@ Report = Callable[[list[Row]], None]
 class Lesson:
     """What there is to learn.
 
-    `pixels`: all cells, uint8 `[N, S, S, 3]`. `targets`: float `[N]`, how parasitized each is
-    held to be (0..1; a soft target for a doubtful label). `train` and `validation`: the rows
+    `pixels`: all cells, uint8 `[N, S, S, 3]`. `targets`: int `[N]`, the number of each cell's
+    class in CLASSES. `train` and `validation`: the rows
     to learn from and to watch; no patient is in both.
     """
 
     pixels: Pixels
-    targets: npt.NDArray[np.float32]
+    targets: npt.NDArray[np.int64]
     train: npt.NDArray[np.int64]
     validation: npt.NDArray[np.int64]
 
@@ -110,12 +114,12 @@ class Learner:
     def validate(self) -> Row:
         """Return loss, accuracy and AUC on the validation cells, each counted once."""
         p = self._predict(self.lesson.validation)
-        truth = self.lesson.targets[self.lesson.validation] >= 0.5
-        right = np.where(truth, p, 1 - p)
+        truth = self.lesson.targets[self.lesson.validation] == _PARASITIZED
+        figures = measure(Judged(truth, p.astype(np.float64)), threshold=0.5)
         return {
-            "val_loss": float(-np.log(right.clip(1e-7)).mean()),
-            "val_accuracy": float((right > 0.5).mean()),
-            "val_auc": float(roc_auc_score(truth, p)),
+            "val_loss": float(-np.log(np.where(truth, p, 1 - p).clip(1e-7)).mean()),
+            "val_accuracy": figures["accuracy"],
+            "val_auc": figures["roc_auc"],
             "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
 
@@ -129,15 +133,13 @@ class Learner:
             yield batch[distributed.rank() :: distributed.world_size()], len(batch)
 
     def _loss(self, rows: Tensor, random: Generator) -> Tensor:
-        """Return the summed cross-entropy of some cells, augmented and mixed."""
+        """Return the summed cross-entropy of some cells, augmented."""
         with torch.no_grad():
             seen = self.classifier.view(self._pixels[rows].to(self.device))
             seen = (augment if self.recipe.augmentation == "full" else flip)(seen, random)
             targets = self._targets[rows].to(self.device)
-            if self.recipe.mixup:
-                seen, targets = mix(seen, targets, self.recipe.mixup, random)
         logits = self._network(seen.contiguous(memory_format=torch.channels_last))
-        return F.cross_entropy(logits, torch.stack([1 - targets, targets], 1), reduction="sum")
+        return F.cross_entropy(logits, targets, reduction="sum")
 
     def _predict(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return p_parasitized of some cells; the processes share the work."""
@@ -147,7 +149,7 @@ class Learner:
             mine = torch.arange(len(rows))[distributed.rank() :: distributed.world_size()]
             for at in torch.split(mine, self.recipe.batch * 2):
                 batch = self._pixels[torch.from_numpy(rows)[at]].to(self.device)
-                p[at.to(self.device)] = self.classifier(batch)[:, 1]
+                p[at.to(self.device)] = self.classifier(batch)[:, _PARASITIZED]
         found: npt.NDArray[np.float32] = distributed.add_up(p).cpu().numpy()
         return found
 
@@ -182,15 +184,6 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
     return torch.optim.RMSprop(groups, lr=recipe.learning_rate, alpha=0.9, momentum=0.9, eps=1.0)
-
-
-def mix(seen: Tensor, targets: Tensor, strength: float, random: Generator) -> tuple[Tensor, Tensor]:
-    """Blend each picture and its target with another's (mixup, Zhang et al. 2018)."""
-    gamma = torch.empty(2).fill_(strength)
-    first, second = torch._standard_gamma(gamma, generator=random)
-    share = (first / (first + second)).item()
-    other = torch.randperm(len(seen), generator=random).to(seen.device)
-    return seen.lerp(seen[other], 1 - share), targets.lerp(targets[other], 1 - share)
 
 
 def schedule(step: int, steps: int) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from hemozoin.errors import HemozoinError
 from hemozoin.model.bundle import View
-from hemozoin.paper.mobilenet import Architecture
+from hemozoin.paper.mobilenet import Architecture, layers
 
 Preset = Literal["default", "best", "paper"]
 
@@ -37,17 +37,17 @@ class Recipe:
     """Never on depthwise filters: they have so few weights (paper, section 3.2)."""
     augmentation: Literal["full", "little"] = "full"
     """Any rotation, flips, scale, shift and stain; the paper used little for small networks."""
-    mixup: float = 0.0
-    """Beta(a, a) of mixup (Zhang et al. 2018); 0 is none. Blunts the 5 % of wrong labels."""
-    teachers: int = 0
-    """Networks trained on parts of the training patients, to soften labels they doubt."""
+    orientations: int = 4
+    """Quarter turns of a cell, 1 to 4, that the finished network averages over."""
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained."""
-        self.architecture()
-        for name in ("epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise HemozoinError(f"{name} is {getattr(self, name)}; give 1 or more")
+        layers(self.architecture(), self.size)
+        for name in ("epochs", "batch", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise HemozoinError(f"{name} is {getattr(self, name)}; give a number above 0")
+        if self.orientations not in range(1, 5):
+            raise HemozoinError(f"orientations is {self.orientations}; give 1 to 4")
 
     def architecture(self) -> Architecture:
         """Return the network that this recipe trains."""

@@ -18,7 +18,6 @@ import polars as pl
 import torch
 
 from hemozoin.cells.dataset import decode_cells
-from hemozoin.cells.index import PARASITIZED
 from hemozoin.cells.labels import training_labels
 from hemozoin.cells.picture import Pixels
 from hemozoin.cells.preprocess import Preprocessing
@@ -26,7 +25,7 @@ from hemozoin.cells.split import read_split, split_by_patient, write_split
 from hemozoin.files import replace_file
 from hemozoin.judging.judgement import judge
 from hemozoin.judging.report import Report, count_splits, summary
-from hemozoin.model.bundle import Bundle, save_bundle
+from hemozoin.model.bundle import CLASSES, Bundle, save_bundle
 from hemozoin.model.evaluate import describe_setup, find_mistakes, write_evaluation
 from hemozoin.model.predictor import Predictor
 from hemozoin.progress import say
@@ -91,11 +90,10 @@ def make_lesson(dealt: Dealt, config: RunConfig) -> Lesson:
     train, _ = dealt.part("train")
     if "corrected" in train.columns:
         train = training_labels(train, config.on_correction)
-    targets = (dealt.cells["label"] == PARASITIZED).to_numpy()
-    all_targets = np.zeros(len(dealt.pixels), dtype=np.float32)
-    all_targets[dealt.cells["row"].to_numpy()] = targets
-    all_targets[train["row"].to_numpy()] = (train["label"] == PARASITIZED).to_numpy()
-    return Lesson(dealt.pixels, all_targets, _rows(train), _rows(dealt.part("validation")[0]))
+    targets = np.zeros(len(dealt.pixels), dtype=np.int64)
+    for cells in (dealt.cells, train):
+        targets[_rows(cells)] = [CLASSES.index(label) for label in cells["label"]]
+    return Lesson(dealt.pixels, targets, _rows(train), _rows(dealt.part("validation")[0]))
 
 
 def judge_run(

@@ -28,6 +28,7 @@ def seal(
     Both are fitted on the labels as given, since those are what the figures are held against.
     """
     truth = (cells["label"] == PARASITIZED).to_numpy()
+    classifier.orientations = recipe.orientations
     logit = log_odds(classifier, pixels)
     temperature = fit_temperature(truth, logit)
     threshold = choose_threshold(Judged(truth, calibrate(logit, temperature)), aim)
@@ -35,6 +36,7 @@ def seal(
     return Bundle(
         architecture=recipe.architecture(),
         view=recipe.view,
+        orientations=recipe.orientations,
         preprocessing=Preprocessing(recipe.size),
         threshold=threshold,
         weights={name: tensor.numpy() for name, tensor in classifier.state_dict().items()},
