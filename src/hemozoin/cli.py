@@ -235,8 +235,8 @@ def inspect(
         Print it as JSON.
     """
     from hemozoin.cells.dataset import find_cells
-    from hemozoin.cells.inspect import inspect as look
-    from hemozoin.cells.inspect_page import write_page
+    from hemozoin.inspecting.inspect import inspect as look
+    from hemozoin.inspecting.page import write_page
 
     inspection = look(*find_cells(data, cells))
     if html:

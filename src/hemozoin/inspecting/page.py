@@ -14,11 +14,11 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from hemozoin.cells.findings import CLASSES, MEASURES, QUANTILES, patient_facts
 from hemozoin.cells.index import PARASITIZED, UNINFECTED
-from hemozoin.cells.inspect import Inspection
 from hemozoin.errors import RunError
 from hemozoin.files import replace_file
+from hemozoin.inspecting.findings import CLASSES, MEASURES, QUANTILES, patient_facts
+from hemozoin.inspecting.inspect import Inspection
 
 #: Patients, bad files and doubled pictures on the page; JSON has them all.
 _SHOWN = 300
@@ -64,7 +64,7 @@ def render_page(inspection: Inspection) -> str:
         lstrip_blocks=True,
     )
     environment.filters["base64"] = lambda data: b64encode(data).decode()
-    return environment.get_template("inspect.html").render(
+    return environment.get_template("page.html").render(
         seen=inspection,
         classes=CLASSES,
         facts=patient_facts(inspection.patients),

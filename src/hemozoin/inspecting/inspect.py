@@ -8,11 +8,11 @@ from textwrap import fill
 
 import polars as pl
 
-from hemozoin.cells import findings
-from hemozoin.cells.contact_sheet import Tile
-from hemozoin.cells.findings import MEASURES, QUANTILES, ClassCount, Duplicate, Quantiles
-from hemozoin.cells.measure import measure, printable
 from hemozoin.cells.source import Source
+from hemozoin.inspecting import findings
+from hemozoin.inspecting.contact_sheet import Tile
+from hemozoin.inspecting.findings import MEASURES, QUANTILES, ClassCount, Duplicate, Quantiles
+from hemozoin.inspecting.measure import measure, printable
 
 #: Bad or doubled files that are listed on a terminal; JSON has them all.
 _LISTED = 10

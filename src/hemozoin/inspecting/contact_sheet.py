@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from hemozoin.cells.findings import CLASSES
+from hemozoin.inspecting.findings import CLASSES
 
 #: Cells of each class on the sheet.
 PER_CLASS = 40

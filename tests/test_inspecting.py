@@ -15,19 +15,19 @@ import pytest
 from PIL import Image
 
 from conftest import encoded, make_cells, make_zip, png
-from hemozoin.cells.contact_sheet import PER_CLASS, choose
-from hemozoin.cells.findings import (
+from hemozoin.cells.index import index_cells
+from hemozoin.cells.source import open_source
+from hemozoin.errors import RunError
+from hemozoin.inspecting.contact_sheet import PER_CLASS, choose
+from hemozoin.inspecting.findings import (
     count_patients,
     find_advice,
     holders_of_half,
     patient_alone,
     patient_facts,
 )
-from hemozoin.cells.index import index_cells
-from hemozoin.cells.inspect import Inspection, inspect
-from hemozoin.cells.inspect_page import render_page, write_page
-from hemozoin.cells.source import open_source
-from hemozoin.errors import RunError
+from hemozoin.inspecting.inspect import Inspection, inspect
+from hemozoin.inspecting.page import render_page, write_page
 
 RED = (200, 100, 50)
 

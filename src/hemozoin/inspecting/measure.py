@@ -11,11 +11,11 @@ from hashlib import blake2b
 import polars as pl
 from PIL import Image, ImageChops, ImageStat
 
-from hemozoin.cells.contact_sheet import Tile, choose, thumbnail
 from hemozoin.cells.picture import decode
 from hemozoin.cells.preprocess import Preprocessing
 from hemozoin.cells.source import Source
 from hemozoin.errors import DataError
+from hemozoin.inspecting.contact_sheet import Tile, choose, thumbnail
 from hemozoin.progress import track
 
 _BATCH = 256

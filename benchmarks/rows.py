@@ -1,0 +1,69 @@
+"""What the benchmarks share: a judged run as a row, and a CSV that is added to."""
+
+from __future__ import annotations
+
+import csv
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from hemozoin import __version__
+from hemozoin.judging.judgement import Judgement
+
+RESULTS = Path(__file__).with_name("results")
+
+Row = dict[str, object]
+
+
+def figures(judgement: Judgement) -> Row:
+    """Return the figures on the labels as given, as corrected, and where both agree."""
+    given, corrected, agreed = (labels.intervals.figures for labels in judgement.label_sets)
+    shown = {
+        "accuracy": given["accuracy"],
+        "auc": given["roc_auc"],
+        "accuracy_corrected": corrected["accuracy"],
+        "auc_corrected": corrected["roc_auc"],
+        "accuracy_agreed": agreed["accuracy"],
+        "auc_agreed": agreed["roc_auc"],
+    }
+    return {
+        "cells": len(judgement.judged),
+        "patients": judgement.intervals.units,
+        **{name: round(estimate.value, 5) for name, estimate in shown.items()},
+        "calibration_error": round(given["calibration_error"].value, 5),
+        "threshold": round(judgement.threshold.value, 3),
+    }
+
+
+def conditions() -> Row:
+    """Return what the figures, and the seconds beside them, hold for."""
+    return {
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+        "hemozoin": __version__,
+    }
+
+
+def read(name: str) -> list[dict[str, str]]:
+    """Return the rows of a results file, none if it isn't there."""
+    path = RESULTS / name
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def append(name: str, row: Row) -> None:
+    """Add a row to a results file."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / name
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)

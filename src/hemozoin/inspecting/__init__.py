@@ -1,0 +1,1 @@
+"""What a data set holds, before anyone trains on it: `hemozoin inspect`."""
