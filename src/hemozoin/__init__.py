@@ -1,5 +1,69 @@
-"""Hemozoin: MobileNet (Howard et al. 2017) for malaria detection. Research use only."""
+"""Hemozoin: MobileNet (Howard et al. 2017) for malaria detection. Research use only.
 
+The public names are listed in `__all__`. Each is imported when it is first asked for, so that
+`import hemozoin` is quick and needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hemozoin.cells.options import CellOptions as CellOptions
+    from hemozoin.errors import HemozoinError as HemozoinError
+    from hemozoin.model.evaluate import evaluate as evaluate
+    from hemozoin.model.predict import Prediction as Prediction
+    from hemozoin.model.predict import predict_paths as predict_paths
+    from hemozoin.model.predictor import Predictor as Predictor
+    from hemozoin.paper.cost import cost as cost
+    from hemozoin.paper.mobilenet import Architecture as Architecture
+    from hemozoin.paper.mobilenet import layers as layers
+    from hemozoin.paper.network import MobileNet as MobileNet
+    from hemozoin.training.config import RunConfig as RunConfig
+    from hemozoin.training.recipe import Recipe as Recipe
+    from hemozoin.training.start import new as train
 
 __version__ = version("hemozoin")
+
+#: Public name: the module it lives in, and its name there where that is another.
+_HOMES = {
+    "Architecture": "paper.mobilenet",
+    "CellOptions": "cells.options",
+    "HemozoinError": "errors",
+    "MobileNet": "paper.network",
+    "Prediction": "model.predict",
+    "Predictor": "model.predictor",
+    "Recipe": "training.recipe",
+    "RunConfig": "training.config",
+    "cost": "paper.cost",
+    "evaluate": "model.evaluate",
+    "layers": "paper.mobilenet",
+    "predict_paths": "model.predict",
+    "train": "training.start:new",
+}
+
+__all__ = [
+    "Architecture",
+    "CellOptions",
+    "HemozoinError",
+    "MobileNet",
+    "Prediction",
+    "Predictor",
+    "Recipe",
+    "RunConfig",
+    "cost",
+    "evaluate",
+    "layers",
+    "predict_paths",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hemozoin' has no attribute {name!r}")
+    module, _, other = _HOMES[name].partition(":")
+    return getattr(import_module(f"hemozoin.{module}"), other or name)

@@ -49,6 +49,7 @@ _INKS = {
 _FADE = {"haemoglobin": 1.8, "pallor": 11.0, "clearing": 2.0, "dirt": 0.5}
 
 _ANGLES = np.linspace(0, 2 * np.pi, 80, endpoint=False)
+_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 _MARGIN = 6
 
 
@@ -204,7 +205,7 @@ def _closed_curve(rng: Rng, rough: float) -> Floats:
     waves = np.arange(2, 7)
     height, phase = rng.normal(0, rough / waves), rng.uniform(0, 2 * np.pi, len(waves))
     radius = 1 + np.cos(np.outer(_ANGLES, waves) + phase) @ height
-    return np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1) * radius.clip(0.3)[:, None]
+    return np.multiply(_CIRCLE, radius.clip(0.3)[:, None])
 
 
 def _outline(rng: Rng, diameter: float) -> Floats:
@@ -215,8 +216,8 @@ def _outline(rng: Rng, diameter: float) -> Floats:
         bump = np.exp(-((away / rng.uniform(0.08, 0.4)) ** 2))
         curve = curve * (1 + rng.uniform(-0.4, 0.25) * bump[:, None])
     box = rng.normal(diameter, 9) * np.exp(rng.normal(0, 0.06, 2))
-    unit: Floats = (curve - curve.min(axis=0)) / np.ptp(curve, axis=0)
-    return unit * box.clip(96, 170) + _MARGIN
+    unit = (curve - curve.min(axis=0)) / np.ptp(curve, axis=0)
+    return np.add(unit * box.clip(96, 170), _MARGIN)
 
 
 def _red_cell(canvas: _Canvas) -> None:
@@ -323,9 +324,15 @@ def _nothing(canvas: _Canvas, at: Floats, strength: float) -> None:
 
 #: How often each is drawn. The decoys are weighted so that the darkest pixels of both classes
 #: are alike.
-_PARASITES = {_ring: 0.65, _trophozoite: 0.25, _schizont: 0.1}
-_DECOYS = {_specks: 0.4, _howell_jolly: 0.25, _platelet: 0.2, _bubble: 0.1, _nothing: 0.05}
-_DEBRIS = {_specks: 0.4, _platelet: 0.3, _scratch: 0.3}
+_PARASITES: dict[Body, float] = {_ring: 0.65, _trophozoite: 0.25, _schizont: 0.1}
+_DECOYS: dict[Body, float] = {
+    _specks: 0.4,
+    _howell_jolly: 0.25,
+    _platelet: 0.2,
+    _bubble: 0.1,
+    _nothing: 0.05,
+}
+_DEBRIS: dict[Body, float] = {_specks: 0.4, _platelet: 0.3, _scratch: 0.3}
 
 
 def _choose(rng: Rng, bodies: dict[Body, float], count: int) -> list[Body]:
@@ -344,9 +351,10 @@ def _photograph(canvas: _Canvas, patient: Patient) -> Pixels:
     thickness *= 1 + _spread(rng.normal(0, 0.05, (9, 9)), canvas.size)
     amounts = np.stack([thickness, *map(canvas.amount, _INKS)], axis=-1)
     density = amounts @ np.array([patient.stain, *_INKS.values()], np.float32)
-    field = _spread(_light(rng, patient), canvas.size)[..., None] * np.float32(patient.tint)
-    noise = patient.noise * rng.standard_normal(density.shape, dtype=np.float32)
-    seen = (field * np.exp(-density) + noise).clip(16, 255).astype(np.uint8)
+    tint, light = np.array(patient.tint, np.float32), _spread(_light(rng, patient), canvas.size)
+    noise = patient.noise * rng.standard_normal(light.shape, dtype=np.float32)
+    seen = light[..., None] * tint * np.exp(-density) + noise[..., None]
+    seen = seen.clip(16, 255).astype(np.uint8)
     return np.asarray(Image.fromarray(seen).filter(ImageFilter.BoxBlur(patient.blur)))
 
 
@@ -373,4 +381,4 @@ def _cut_out(picture: Pixels, canvas: _Canvas) -> Pixels:
     mask = np.asarray(small).repeat(3, axis=0).repeat(3, axis=1)[:height, :width]
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return np.where(mask[box][..., None], picture[box], np.uint8(0))
+    return np.multiply(picture[box], mask[box][..., None])

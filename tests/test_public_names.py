@@ -1,0 +1,41 @@
+"""What `import hemozoin` gives, and what it must not cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import hemozoin
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    for name in hemozoin.__all__:
+        assert getattr(hemozoin, name).__doc__, name
+
+
+def test_the_lists_of_public_names_agree() -> None:
+    tree = ast.parse(Path(hemozoin.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {
+        alias.asname or alias.name
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert typed == set(hemozoin.__all__) == set(hemozoin._HOMES)
+    assert hemozoin.__all__ == sorted(hemozoin.__all__)
+
+
+def test_import_and_help_need_no_torch() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None; import hemozoin; from hemozoin.cli import main;"
+        "sys.exit(main(['train', '--help']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--preset" in done.stdout
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    assert not hasattr(hemozoin, "nonsense")
