@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
-    """Write `content` so that a crash or a full disk leaves the file as it was before."""
+    """Write `content` so that a crash or a full disk leaves the file as it was before.
+
+    Raises OSError with the file's name in it.
+    """
     data = content.encode() if isinstance(content, str) else content
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
@@ -16,5 +21,23 @@ def replace_file(path: Path, content: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        error.filename = os.fspath(path)  # a full disk alone doesn't say whose file it was
+        raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def filled_folder(path: Path) -> Iterator[None]:
+    """Make a folder, or take an empty one, for the files of the block: all of them or none."""
+    made = not path.exists()
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for file in path.iterdir():
+            file.unlink()
+        if made:
+            path.rmdir()
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -18,19 +19,29 @@ PLAIN_EVERY = 5.0
 
 def say(text: str) -> None:
     """Print one line for the reader (standard error, so that results can be piped)."""
-    print(text, file=sys.stderr, flush=True)
+    if _speaks():
+        print(text, file=sys.stderr, flush=True)
 
 
-def track(items: Iterable[T], what: str, total: int, step: int = 1) -> Iterator[T]:
+def track(items: Iterable[T], what: str, total: int | None = None, step: int = 1) -> Iterator[T]:
     """Yield from `items` while showing how far it is.
 
-    `total` counts single things (cells, bytes); each item stands for `step` of them.
+    `total` counts single things (cells, bytes), None where nobody knows; each item stands for
+    `step` of them.
     """
+    if not _speaks():
+        yield from items
+        return
     shown = _bar if sys.stderr.isatty() else _lines
     yield from shown(items, what, total, step)
 
 
-def _bar(items: Iterable[T], what: str, total: int, step: int) -> Iterator[T]:
+def _speaks() -> bool:
+    """Tell whether this process talks: of those that torchrun started, only the first does."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _bar(items: Iterable[T], what: str, total: int | None, step: int) -> Iterator[T]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -44,12 +55,18 @@ def _bar(items: Iterable[T], what: str, total: int, step: int) -> Iterator[T]:
             progress.advance(task, step)
 
 
-def _lines(items: Iterable[T], what: str, total: int, step: int) -> Iterator[T]:
+def _lines(items: Iterable[T], what: str, total: int | None, step: int) -> Iterator[T]:
     started = spoken = time.monotonic()
     for count, item in enumerate(items, 1):
         yield item
-        now, done = time.monotonic(), min(count * step, total)
+        now = time.monotonic()
         if now - spoken >= PLAIN_EVERY:
-            left = (now - started) / done * (total - done)
-            say(f"{what}: {done:,} of {total:,}, {left:.0f} s left")
+            say(f"{what}: {_so_far(count * step, total, now - started)}")
             spoken = now
+
+
+def _so_far(done: int, total: int | None, seconds: float) -> str:
+    if total is None:
+        return f"{done:,}"
+    done = min(done, total)
+    return f"{done:,} of {total:,}, {seconds / done * (total - done):.0f} s left"

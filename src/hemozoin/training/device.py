@@ -1,4 +1,4 @@
-"""Which processor trains: the best that is there, unless the user names one."""
+"""Which processor trains, and that it does so the same way every time."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ def choose_device(name: str = "auto") -> torch.device:
     if name == "cuda":
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device(name)
+
+
+def insist_on_same_results() -> None:
+    """Have torch take only algorithms that give the same bits for the same input."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS wants it said here
+    torch.use_deterministic_algorithms(mode=True)

@@ -10,14 +10,16 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from hemozoin.errors import TrainingError
+
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
-    """Join the processes that torchrun started; NCCL on GPUs, gloo elsewhere."""
+    """Join the processes that torchrun started; NCCL for what is on GPUs, gloo for the rest."""
     if "WORLD_SIZE" not in os.environ:
         yield
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     try:
         yield
     finally:
@@ -35,23 +37,34 @@ def world_size() -> int:
 
 
 @contextmanager
-def first_process_first() -> Iterator[None]:
-    """Let process 0 go through the block before the others, who then find its work done."""
+def first_process_first() -> Iterator[bool]:
+    """Let process 0 go through the block before the others, who then find its work done.
+
+    Yields whether this is process 0. Raises TrainingError in the others where it failed there.
+    """
     if rank() != 0:
-        barrier()
-    yield
-    if rank() == 0:
-        barrier()
+        if add_up(torch.zeros(())):
+            raise TrainingError("the first process has stopped, and says why")
+        yield False
+        return
+    failed = torch.ones(())
+    try:
+        yield True
+        failed.zero_()
+    finally:
+        add_up(failed)
 
 
 def barrier() -> None:
-    """Wait until every process is here."""
-    if dist.is_initialized():
-        dist.barrier()
+    """Wait until every process is here; raises TrainingError where one of them has stopped."""
+    add_up(torch.zeros(()))
 
 
 def add_up(values: Tensor) -> Tensor:
-    """Return the sum over all processes."""
+    """Return the sum over all processes; raises TrainingError where one of them has stopped."""
     if dist.is_initialized():
-        dist.all_reduce(values)
+        try:
+            dist.all_reduce(values)
+        except RuntimeError as error:  # gloo has no class of its own for it
+            raise TrainingError("another process of the run has stopped") from error
     return values

@@ -32,6 +32,7 @@ from hemozoin.progress import say
 from hemozoin.training import distributed
 from hemozoin.training.checkpoint import Row
 from hemozoin.training.config import RunConfig
+from hemozoin.training.device import insist_on_same_results
 from hemozoin.training.fit import Lesson, fit
 from hemozoin.training.runfolder import RunFolder
 from hemozoin.training.seal import seal
@@ -58,6 +59,7 @@ class Dealt:
 def run(config: RunConfig, folder: RunFolder, device: torch.device) -> None:
     """Do a run, or what is left of it: the model, its figures and the report in `folder`."""
     started = time.monotonic()
+    insist_on_same_results()
     with distributed.first_process_first():
         dealt = deal(config, folder)
     lesson = make_lesson(dealt, config)

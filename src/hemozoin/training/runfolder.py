@@ -14,13 +14,25 @@ RUN/
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hemozoin.errors import RunError
 from hemozoin.files import replace_file
+
+#: All that a run writes. config.json comes first and goes last: without it there is no run.
+_FILES = (
+    "config.json",
+    "split.csv",
+    "checkpoint.safetensors",
+    "results.csv",
+    "predictions.csv",
+    "metrics.json",
+    "report.html",
+    "model/model.safetensors",
+    "model/config.json",
+)
 
 
 @dataclass(frozen=True)
@@ -60,36 +72,47 @@ class RunFolder:
         return self.path / "checkpoint.safetensors"
 
     @property
-    def teachers(self) -> Path:
-        """Checkpoints and opinions of the teachers, where the recipe has any."""
-        return self.path / "teachers"
+    def finished(self) -> bool:
+        """Whether the run has come to its end: its model is written last."""
+        return (self.model / "config.json").exists()
 
-    @classmethod
-    def create(cls, path: Path, config: dict[str, Any], overwrite: bool) -> RunFolder:
-        """Make the folder of a new run and write its config.json.
+    def require_free(self, overwrite: bool) -> None:
+        """Raise RunError where no run may begin here; nothing is changed.
 
-        Raises RunError where the folder has files already, unless `overwrite`; then a run that
-        lies there is removed, but never a file that is not a run's.
+        A folder with files in it is free with `overwrite`, if what lies there is a run.
         """
-        folder = cls(path)
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path}: is a file; give a folder with --out")
-        if path.is_dir() and any(path.iterdir()):
-            folder._clear(overwrite)
-        path.mkdir(parents=True, exist_ok=True)
-        replace_file(folder.config, json.dumps(config, indent=2))
-        return folder
-
-    def _clear(self, overwrite: bool) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path}: is a file; give a folder with --out")
+        if not self.path.exists() or not any(self.path.iterdir()):
+            return
         if not overwrite:
             raise RunError(
                 f"{self.path}: not empty; give another --out, --overwrite to start anew,"
                 " or --resume to go on"
             )
-        if not self.config.exists():
+        if not self._is_run():
             raise RunError(f"{self.path}: not a run of hemozoin, nothing is removed from it")
-        for folder in (self.model, self.teachers):
-            shutil.rmtree(folder, ignore_errors=True)
-        for pattern in ("*.json", "*.csv", "*.html", "checkpoint.safetensors*", "*.partial"):
-            for file in self.path.glob(pattern):
-                file.unlink()
+
+    def begin(self, config: dict[str, Any]) -> None:
+        """Make the folder, remove the files of an earlier run, write config.json.
+
+        Files that are no run's stay where they are.
+        """
+        for name in reversed(_FILES):
+            (self.path / name).unlink(missing_ok=True)
+        self.sweep()
+        self.path.mkdir(parents=True, exist_ok=True)
+        replace_file(self.config, json.dumps(config, indent=2))
+
+    def sweep(self) -> None:
+        """Remove what a run that was killed while it wrote has left behind."""
+        for name in _FILES:
+            file = self.path / name
+            for partial in file.parent.glob(f"{file.name}.*.partial"):
+                partial.unlink()
+
+    def _is_run(self) -> bool:
+        try:
+            return "recipe" in json.loads(self.config.read_bytes())
+        except (OSError, ValueError, TypeError):
+            return False

@@ -5,42 +5,64 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from hemozoin.cells.split import write_split
 from hemozoin.errors import RunError
 from hemozoin.training import distributed
 from hemozoin.training.config import RunConfig
 from hemozoin.training.device import choose_device
-from hemozoin.training.run import run
+from hemozoin.training.run import Dealt, deal, run
 from hemozoin.training.runfolder import RunFolder
 
 
 def new(config: RunConfig, out: Path, overwrite: bool = False, device: str = "auto") -> RunFolder:
-    """Do a run in a new folder; raises RunError where `out` has files in it."""
-    processor = choose_device(device)
+    """Do a run in a new folder; raises RunError where `out` has files in it.
+
+    The folder is made, and an earlier run removed from it, when the cells have been read and
+    dealt out: what is wrong with them costs nothing.
+    """
+    folder, processor = RunFolder(out), choose_device(device)
     with distributed.process_group(processor):
-        folder = RunFolder(out)
-        if distributed.rank() == 0:
-            folder = RunFolder.create(out, config.to_dict(), overwrite)
-        run(config, folder, processor)
+        with distributed.first_process_first() as first:
+            if first:
+                folder.require_free(overwrite)
+            dealt = deal(config, config.split)
+            if first:
+                folder.begin(config.to_dict())
+                write_split(dealt.cells, folder.split)
+        run(config, dealt, folder, processor)
     return folder
 
 
 def again(config: Path, out: Path, overwrite: bool = False, device: str = "auto") -> RunFolder:
     """Do the run of a config.json again, in a new folder."""
-    return new(_read(config), out, overwrite, device)
+    return new(read_config(config), out, overwrite, device)
 
 
 def resume(path: Path, device: str = "auto") -> RunFolder:
-    """Go on with a run that was stopped; a finished one only gets its figures anew."""
-    folder = RunFolder(path)
-    config = _read(folder.config)
-    processor = choose_device(device)
+    """Go on with a run that was stopped; a finished one only gets its figures anew.
+
+    Raises RunError where the cells are no longer those that it began with.
+    """
+    folder, processor = RunFolder(path), choose_device(device)
+    config = read_config(folder.config)
     with distributed.process_group(processor):
-        run(config, folder, processor)
+        with distributed.first_process_first() as first:
+            dealt = deal(config, folder.split if folder.split.exists() else config.split)
+            if first:
+                folder.sweep()
+                _keep_split(dealt, config, folder)
+        run(config, dealt, folder, processor)
     return folder
 
 
-def _read(path: Path) -> RunConfig:
+def read_config(path: Path) -> RunConfig:
+    """Read the config.json of a run; raises RunError for anything else."""
     try:
-        return RunConfig.from_dict(json.loads(path.read_text()))
+        return RunConfig.from_dict(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{path}: not the config.json of a run; give the folder of --out") from error
+
+
+def _keep_split(dealt: Dealt, config: RunConfig, folder: RunFolder) -> None:
+    """Refuse cells that differ from those in split.csv; write it where a run was stopped before."""
+    ...
