@@ -94,10 +94,11 @@ def test_cells_with_one_name_stay_apart(tmp_path: Path) -> None:
         "test/Uninfected/1.bmp",
         "test/Uninfected/anna/2.bmp",
         "test/Uninfected/ben/2.bmp",
+        "test/more/Uninfected/cara/2.bmp",
         "test/Uninfected/3.bmp",
     ]
     cells = index(make_zip(tmp_path / "cells.zip", dict.fromkeys(names, b"same size")))
-    assert sorted(cells["file"]) == sorted(names)
+    assert cells["file"].to_list() == sorted(names)
     assert sorted(cells["cell"]) == sorted(["3", *names[:-1]])
 
 
@@ -165,7 +166,7 @@ def patients(cells: pl.DataFrame, csv: Path, text: str, *column: str) -> list[st
         "patient,cell\n1,a.png\n2,b.png\n1,c.png\n3,d.png\n",
         "a,1\nb,2\nc,1\nd,3\n",
         "1,a\n2,b\n1,c\n3,d\n",
-        "\ufeffpatient,cell\n1,Parasitized/a.png\n2,x/b.tif\n1,c.webp\n3,Uninfected/d.png\n",
+        "\ufeffParasitized/a.png,1\nx/b.tif,2\nc.webp,1\nUninfected/d.png,3\n",
         "age,file,patient,stain\n1,a,1,b\n,b,2,b\n,c,1,b\n,d,3,b\n",
         "cell,patient\r\n\r\n a , 1\r\nb,2\r\nc,1\r\nc,1\r\nd,3\r\nunknown,9\r\n\r\n",
     ],

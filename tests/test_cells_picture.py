@@ -51,6 +51,11 @@ def test_16_bits_are_scaled_by_their_type_not_by_the_picture(form: str, brightes
     assert (pixels(encoded(image, form)) == as_rgb(grey)).all()
 
 
+def test_16_bits_are_rounded_to_the_nearest_of_8() -> None:
+    image = Image.fromarray(np.array([[128, 129, 65406, 65407]], np.uint16))
+    assert pixels(png(image))[0, :, 0].tolist() == [0, 1, 254, 255]
+
+
 def test_very_dark_16_bits_stay_dark() -> None:
     assert not pixels(png(Image.fromarray(GREY.astype(np.uint16) // 2))).any()
 

@@ -45,7 +45,7 @@ def test_the_rim_is_neither_darker_nor_brighter_on_average() -> None:
     colour = (220, 170, 180)
     cells = [prepare(disc(w, 270 - w, colour), Preprocessing()) for w in range(90, 180)]
     off = np.concatenate([cell[cell.any(axis=2)].astype(int) - colour for cell in cells])
-    assert abs(off.mean(axis=0)).max() < 0.05
+    assert abs(off.mean(axis=0)).max() < 0.01
 
 
 def test_pixels_well_inside_are_plain_bilinear_resampling() -> None:

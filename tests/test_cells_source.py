@@ -4,7 +4,6 @@ import os
 import struct
 import tracemalloc
 import zipfile
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -202,11 +201,9 @@ def test_content_that_does_not_fit_its_checksum_or_length(tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes().replace(b"content", b"c0ntent"))
     with pytest.raises(DataError, match=r"a.png: damaged in the zip \(Bad CRC-32"):
         open_source(path).read("a.png")
-    crc_of_less = zlib.crc32(b"cont")
-    data = path.read_bytes().replace(struct.pack("<I", zlib.crc32(b"content")), b"????")
-    path.write_bytes(data.replace(b"????", struct.pack("<I", crc_of_less)))
-    with pytest.raises(DataError, match=r"a.png: damaged"):
-        open_source(patched(path, size=9)).read("a.png")
+    cut_short = patched(make_zip(tmp_path / "bad.zip", {"a.png": b"content"}), size=9)
+    with pytest.raises(DataError, match=r"a.png: damaged in the zip \(cut short\)"):
+        open_source(cut_short).read("a.png")
 
 
 def test_reading_a_name_that_is_not_there(tmp_path: Path) -> None:

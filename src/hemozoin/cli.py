@@ -37,6 +37,7 @@ app = App(
     "Research use only; not a medical device.",
     version=__version__,
     default_parameter=Parameter(negative=""),
+    suppress_keyboard_interrupt=False,  # `main` answers it
 )
 
 
@@ -80,27 +81,29 @@ def train(
     from hemozoin.training import start
     from hemozoin.training.config import RunConfig
 
+    plan = RunConfig(
+        data=data or Path(),
+        cells=cells,
+        recipe=learning.recipe(),
+        split=split,
+        on_correction=on_correction,
+        aim=deciding.aim(),
+        prevalence=deciding.prevalence,
+    )
+    if (resume or config) and plan != RunConfig(Path()):
+        raise RunError("--resume and --config bring DATA and its options along; leave them out")
+    if resume and (out or config or overwrite):
+        raise RunError("--resume goes on in RUN; leave --out, --config and --overwrite out")
     if resume:
         start.resume(resume, device)
     elif out is None:
         raise RunError("give a folder for the run with --out, or one to go on with --resume")
     elif config:
         start.again(config, out, overwrite, device)
+    elif data is None:
+        raise DataError("give DATA: NLM's cell_images.zip or a folder of yours")
     else:
-        start.new(
-            RunConfig(
-                data=_given(data),
-                cells=cells,
-                recipe=learning.recipe(),
-                split=split,
-                on_correction=on_correction,
-                aim=deciding.aim(),
-                prevalence=deciding.prevalence,
-            ),
-            out,
-            overwrite,
-            device,
-        )
+        start.new(plan, out, overwrite, device)
 
 
 @app.command
@@ -136,10 +139,8 @@ def evaluate(
     from hemozoin.model.evaluate import evaluate as judge
     from hemozoin.model.predictor import Predictor
 
-    folder = _new_folder(out) if out else None
-    report = judge(
-        data, cells, Predictor.load(model), split=split, prevalence=prevalence, out=folder
-    )
+    predictor = Predictor.load(model)
+    report = judge(data, cells, predictor, split=split, prevalence=prevalence, out=out)
     print(json.dumps(report.judgement.to_dict(), indent=2) if as_json else summary(report))
 
 
@@ -207,10 +208,11 @@ def predict(
     from hemozoin.model.predict import predict_paths
     from hemozoin.model.predictor import Predictor
     from hemozoin.model.table import write_csv, write_json, write_table
+    from hemozoin.progress import track
 
     predictions = predict_paths(paths, Predictor.load(model))
     if out:
-        write_table(predictions, out)
+        write_table(track(predictions, "Predicting"), out)
     else:
         (write_json if as_json else write_csv)(predictions, sys.stdout)
 
@@ -279,22 +281,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-        return 0
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return _complain("stopped; a run goes on with hemozoin train --resume RUN", 130)
     except BrokenPipeError:  # `hemozoin predict ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (HemozoinError, CycloptsError) as error:
-        return _complain(str(error))
     except OSError as error:
         return _complain(_of_the_system(error))
+    except MemoryError:
+        return _complain("out of memory; take a smaller --batch, --size or --alpha")
+    except (HemozoinError, CycloptsError) as error:
+        return _complain(str(error))
+    finally:
+        _give_up_what_cannot_be_printed()
+    return 0
 
 
 def _of_the_system(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{where}disk full; make room, and go on with hemozoin train --resume RUN"
+        return f"{where}disk full; make room; a run goes on with hemozoin train --resume RUN"
     return f"{where}{error.strerror or error}"
 
 
@@ -303,17 +309,12 @@ def _complain(message: str, code: int = 2) -> int:
     return code
 
 
-def _given(data: Path | None) -> Path:
-    if data is None:
-        raise DataError("give DATA: NLM's cell_images.zip or a folder of yours")
-    return data
-
-
-def _new_folder(path: Path) -> Path:
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RunError(f"{path}: not an empty folder; give another --out")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+def _give_up_what_cannot_be_printed() -> None:
+    """Let Python not complain at its end that standard output is closed or full."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _require_torch() -> None:

@@ -28,6 +28,11 @@ def replace_file(path: Path, content: str | bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+def is_free(path: Path) -> bool:
+    """Tell whether a folder can be made at `path`, or lies there empty."""
+    return not path.exists() or (path.is_dir() and not any(path.iterdir()))
+
+
 @contextmanager
 def filled_folder(path: Path) -> Iterator[None]:
     """Make a folder, or take an empty one, for the files of the block: all of them or none."""

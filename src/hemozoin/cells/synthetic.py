@@ -83,7 +83,7 @@ def draw_patient(rng: Rng) -> Patient:
         vignetting=rng.uniform(0.02, 0.15),
         tint=tuple((rng.uniform(0.95, 1.05, 3) * (1, 0.95, 0.9)).tolist()),
         blur=rng.uniform(0.6, 1.5),
-        noise=rng.uniform(0.6, 2.2),
+        noise=rng.uniform(1, 3),
         diameter=rng.uniform(122, 142),
         debris=rng.uniform(0.05, 0.4),
     )
@@ -205,7 +205,8 @@ def _closed_curve(rng: Rng, rough: float) -> Floats:
     waves = np.arange(2, 7)
     height, phase = rng.normal(0, rough / waves), rng.uniform(0, 2 * np.pi, len(waves))
     radius = 1 + np.cos(np.outer(_ANGLES, waves) + phase) @ height
-    return np.multiply(_CIRCLE, radius.clip(0.3)[:, None])
+    curve: Floats = _CIRCLE * radius.clip(0.3)[:, None]
+    return curve
 
 
 def _outline(rng: Rng, diameter: float) -> Floats:
@@ -216,8 +217,8 @@ def _outline(rng: Rng, diameter: float) -> Floats:
         bump = np.exp(-((away / rng.uniform(0.08, 0.4)) ** 2))
         curve = curve * (1 + rng.uniform(-0.4, 0.25) * bump[:, None])
     box = rng.normal(diameter, 9) * np.exp(rng.normal(0, 0.06, 2))
-    unit = (curve - curve.min(axis=0)) / np.ptp(curve, axis=0)
-    return np.add(unit * box.clip(96, 170), _MARGIN)
+    unit: Floats = (curve - curve.min(axis=0)) / np.ptp(curve, axis=0)
+    return unit * box.clip(96, 170) + _MARGIN
 
 
 def _red_cell(canvas: _Canvas) -> None:
@@ -381,4 +382,5 @@ def _cut_out(picture: Pixels, canvas: _Canvas) -> Pixels:
     mask = np.asarray(small).repeat(3, axis=0).repeat(3, axis=1)[:height, :width]
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return np.multiply(picture[box], mask[box][..., None])
+    cell: Pixels = picture[box] * mask[box][..., None]
+    return cell

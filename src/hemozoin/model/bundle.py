@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import numpy.typing as npt
 import safetensors
 import safetensors.numpy
@@ -62,7 +63,9 @@ class Bundle:
 def save_bundle(bundle: Bundle, folder: Path) -> None:
     """Write the model folder; config.json comes last and makes it whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = safetensors.numpy.save(bundle.weights, {"format": "pt"})
+    # safetensors writes the memory of an array as it lies there: channels_last would be garbled.
+    plain = {name: np.asarray(array, order="C") for name, array in bundle.weights.items()}
+    weights = safetensors.numpy.save(plain, {"format": "pt"})
     config = {
         "format": "hemozoin-model/1",
         "hemozoin": __version__,
@@ -84,8 +87,10 @@ def load_bundle(folder: Path) -> Bundle:
     data = _read(folder, CONFIG)
     try:
         config = json.loads(data)
-        if config["format"] != "hemozoin-model/1" or config["classes"] != list(CLASSES):
-            raise ModelError(f"{folder / CONFIG}: not a model folder of this version of hemozoin")
+        if config.get("format") != "hemozoin-model/1":
+            raise ModelError(f"{folder}: not a model folder of this version; give RUN/model")
+        if config["classes"] != list(CLASSES):
+            raise ModelError(f"{folder / CONFIG}: needs the classes {' and '.join(CLASSES)}")
         if config["view"] not in get_args(View):
             raise ModelError(f"{folder / CONFIG}: unknown view {config['view']!r}")
         weights = _read(folder, WEIGHTS)
@@ -100,8 +105,8 @@ def load_bundle(folder: Path) -> Bundle:
             weights=safetensors.numpy.load(weights),
             about=config["about"],
         )
-    except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
-        raise ModelError(f"{folder / CONFIG}: damaged ({error!r})") from error
+    except (AttributeError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+        raise ModelError(f"{folder / CONFIG}: damaged ({error!r}); copy it again") from error
 
 
 def _threshold(values: dict[str, Any]) -> Threshold:

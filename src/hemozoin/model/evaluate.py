@@ -16,7 +16,8 @@ from hemozoin.cells.dataset import decode_cells
 from hemozoin.cells.options import CellOptions
 from hemozoin.cells.picture import Pixels
 from hemozoin.cells.split import read_split
-from hemozoin.files import replace_file
+from hemozoin.errors import RunError
+from hemozoin.files import filled_folder, is_free, replace_file
 from hemozoin.judging.judgement import judge
 from hemozoin.judging.metrics import PREVALENCE, Floats
 from hemozoin.judging.report import Mistake, Report, write_report
@@ -34,8 +35,11 @@ def evaluate(
 ) -> Report:
     """Judge a network on the cells of `data`, or on the test part of a split.csv.
 
-    Writes its three files to the folder `out` if there is one.
+    Writes its three files to the folder `out`, if one is given: all of them or none. Raises
+    RunError where that has files in it.
     """
+    if out and not is_free(out):
+        raise RunError(f"{out}: not an empty folder; give another --out")
     store = decode_cells(data, options, predictor.bundle.preprocessing)
     cells = store.cells.with_row_index("row")
     if split:
@@ -50,7 +54,8 @@ def evaluate(
         setup=describe_setup({"Data": str(data)}),
     )
     if out:
-        write_evaluation(out, report, cells, p)
+        with filled_folder(out):
+            write_evaluation(out, report, cells, p)
     return report
 
 

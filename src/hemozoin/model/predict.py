@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, tee
+from itertools import chain, islice, tee
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -20,8 +20,10 @@ from hemozoin.model.predictor import BATCH, Predictor
 class Prediction:
     """What the network says of one picture.
 
-    `label` is "parasitized" or "uninfected", `p_parasitized` in 0..1; both are None where the
-    picture could not be read, and `error` says why.
+    `cell` is the picture's name without folder and ending, `file` the whole of it, behind the
+    folder or zip that it was found in. `label` is "parasitized" or "uninfected",
+    `p_parasitized` in 0..1; both are None where the picture could not be read, and `error`
+    says why.
     """
 
     cell: str
@@ -31,37 +33,51 @@ class Prediction:
     error: str | None = None
 
 
+#: A folder or a zip, and the names in it.
+Pictures = tuple[Source, Iterator[str]]
+
+
 def predict_paths(paths: Iterable[Path], predictor: Predictor) -> Iterator[Prediction]:
-    """Yield one prediction per picture, in order, holding a few batches in memory.
+    """Return one prediction per picture, in order, made as they are asked for.
 
-    A bad picture is a prediction with its error. Raises DataError for a path that is missing
-    or a zip that can't be opened.
+    A few batches are held, however many pictures there are; a bad one is a prediction with its
+    error. Raises DataError, before it decodes any, for a path that is missing, a zip that can't
+    be opened, and a folder or zip without a file.
     """
-    pictures, names = tee(_pictures(paths))
+    opened = [_open(path) for path in paths]
+    pictures, names = tee((source, name) for source, names in opened for name in names)
     cells = decode_all(pictures, predictor.bundle.preprocessing)
-    answered = zip((name for _, name in names), cells, strict=True)
-    while batch := list(islice(answered, BATCH)):
-        yield from _answer(batch, predictor)
+    answered = zip(names, cells, strict=True)
+    batches = iter(lambda: list(islice(answered, BATCH)), [])
+    return chain.from_iterable(_answer(batch, predictor) for batch in batches)
 
 
-def _pictures(paths: Iterable[Path]) -> Iterator[tuple[Source, str]]:
-    for path in paths:
-        if path.is_file() and path.suffix.lower() != ".zip":
-            yield FolderSource(path.parent), path.name
-        else:
-            source = open_source(path)
-            yield from ((source, entry.name) for entry in source.walk())
+def _open(path: Path) -> Pictures:
+    if path.is_file() and path.suffix.lower() != ".zip":
+        return FolderSource(path.parent), iter([path.name])
+    source = open_source(path)
+    entries = source.walk()
+    first = next(entries, None)
+    if first is None:
+        raise DataError(f"{path}: has no pictures; give a picture, a folder or a zip of them")
+    return source, (entry.name for entry in chain([first], entries))
 
 
 def _answer(
-    batch: list[tuple[str, Pixels | DataError]], predictor: Predictor
+    batch: list[tuple[tuple[Source, str], Pixels | DataError]], predictor: Predictor
 ) -> Iterator[Prediction]:
     readable = [pixels for _, pixels in batch if not isinstance(pixels, DataError)]
     answers = iter(predictor(np.stack(readable)) if readable else ())
-    for file, pixels in batch:
+    for (source, name), pixels in batch:
+        file = _utf8((source.path / name).as_posix())
         cell = PurePosixPath(file).stem
         if isinstance(pixels, DataError):
-            yield Prediction(cell, None, None, file, str(pixels))
+            yield Prediction(cell, None, None, file, _utf8(str(pixels)))
         else:
             p = round(float(next(answers)), 6)
             yield Prediction(cell, predictor.bundle.label(p), p, file)
+
+
+def _utf8(name: str) -> str:
+    """Replace what is not UTF-8 in a file's name: it can't stand in a table."""
+    return name.encode(errors="replace").decode()

@@ -11,6 +11,7 @@ import torch
 
 from hemozoin.cells.index import PARASITIZED
 from hemozoin.cells.picture import Pixels
+from hemozoin.errors import ModelError
 from hemozoin.model.bundle import CLASSES, Bundle, load_bundle
 from hemozoin.model.classifier import Classifier
 
@@ -25,7 +26,10 @@ class Predictor:
         self.bundle = bundle
         self._classifier = Classifier(bundle.architecture, bundle.view, bundle.orientations)
         state = {name: torch.from_numpy(array) for name, array in bundle.weights.items()}
-        self._classifier.load_state_dict(state)
+        try:
+            self._classifier.load_state_dict(state)
+        except RuntimeError as error:
+            raise ModelError("the weights don't fit the architecture in config.json") from error
         self._classifier.eval()
 
     @classmethod
@@ -40,7 +44,7 @@ class Predictor:
 
     def stream(self, batches: Iterable[Pixels]) -> Iterator[npt.NDArray[np.float32]]:
         """Yield p_parasitized for each batch of prepared cells."""
-        with torch.inference_mode():
-            for batch in batches:
+        for batch in batches:
+            with torch.inference_mode():
                 probabilities = self._classifier(torch.from_numpy(np.ascontiguousarray(batch)))
-                yield probabilities[:, CLASSES.index(PARASITIZED)].numpy()
+            yield probabilities[:, CLASSES.index(PARASITIZED)].numpy()

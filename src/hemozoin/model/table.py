@@ -31,10 +31,10 @@ def write_json(predictions: Iterable[Prediction], file: TextIO) -> None:
         file.write(json.dumps(asdict(prediction)) + "\n")
 
 
-#: What the ending of a file asks for. Parquet is made from CSV when that is whole.
+#: What the ending of a file asks for. Parquet is made from JSON Lines when those are whole.
 WRITERS: dict[str, Writer] = {
     ".csv": write_csv,
-    ".parquet": write_csv,
+    ".parquet": write_json,
     ".json": write_json,
     ".jsonl": write_json,
 }
@@ -43,17 +43,17 @@ WRITERS: dict[str, Writer] = {
 def write_table(predictions: Iterable[Prediction], out: Path) -> None:
     """Write the table to a file, which appears when it is whole.
 
-    Raises RunError for an unknown ending or a folder that is not there.
+    Raises RunError for an unknown ending, before anything is predicted.
     """
-    if out.suffix.lower() not in WRITERS:
-        raise RunError(f"{out}: unknown ending; use one of {', '.join(WRITERS)}")
-    if not out.absolute().parent.is_dir():
-        raise RunError(f"{out}: the folder {out.absolute().parent} doesn't exist")
+    form = out.suffix.lower()
+    if form not in WRITERS or out.is_dir():
+        raise RunError(f"{out}: give a file that ends in one of {', '.join(WRITERS)}")
+    out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
     try:
         with partial.open("w", newline="", encoding="utf-8") as file:
-            WRITERS[out.suffix.lower()](predictions, file)
-        if out.suffix.lower() == ".parquet":
+            WRITERS[form](predictions, file)
+        if form == ".parquet":
             _to_parquet(partial)
         partial.replace(out)
     finally:
@@ -61,13 +61,13 @@ def write_table(predictions: Iterable[Prediction], out: Path) -> None:
 
 
 def _to_parquet(path: Path) -> None:
-    """Turn a CSV into Parquet in its place, streaming."""
+    """Turn JSON Lines into Parquet in their place, streaming."""
     table = path.with_name(path.name + ".parquet.partial")
     types = {"p_parasitized": pl.Float64}
     names = [field.name for field in fields(Prediction)]
     schema = {name: types.get(name, pl.String()) for name in names}
     try:
-        pl.scan_csv(path, schema=schema).sink_parquet(table)
+        pl.scan_ndjson(path, schema=schema).sink_parquet(table)
         table.replace(path)
     finally:
         table.unlink(missing_ok=True)

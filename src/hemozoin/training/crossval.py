@@ -1,14 +1,26 @@
-"""Cross-validation by patient: one run per fold, each patient tested once."""
+"""Cross-validation by patient: one run per fold, each patient tested once.
+
+OUT/
+  crossval.json       everything that decides it
+  split1.csv ...      who is tested in which fold
+  fold1/ ...          the runs
+  folds.csv           mean and spread of every figure
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
+
 from hemozoin.cells.dataset import find_cells
 from hemozoin.cells.split import split_in_folds, write_split
-from hemozoin.files import replace_file
+from hemozoin.errors import RunError
+from hemozoin.files import is_free, replace_file
 from hemozoin.judging.folds import spread, spread_text
 from hemozoin.judging.judgement import AS_GIVEN
 from hemozoin.progress import say
@@ -17,32 +29,49 @@ from hemozoin.training.config import RunConfig
 from hemozoin.training.runfolder import RunFolder
 
 
-def cross_validate(config: RunConfig, out: Path, folds: int, device: str) -> str:
+def cross_validate(config: RunConfig, out: Path, folds: int, device: str = "auto") -> str:
     """Train once per fold and return the spread of every figure as text.
 
-    The runs lie in OUT/fold1 and so on, with folds.csv beside them. Finished folds are kept and
-    a stopped one is gone on with, so the same command, given again, does what is left.
+    Finished folds are kept and a stopped one is gone on with, so the same command, given again,
+    does what is left. Raises RunError where `out` holds anything but the beginning of the same
+    cross-validation, and where several processes were started: each would run every fold.
     """
-    _, cells = find_cells(config.data, config.cells)
-    out.mkdir(parents=True, exist_ok=True)
-    found = []
-    for number, split in enumerate(split_in_folds(cells, folds, config.recipe.seed), 1):
+    if "WORLD_SIZE" in os.environ:
+        raise RunError("crossval runs in one process; start it without torchrun")
+    splits = split_in_folds(find_cells(config.data, config.cells)[1], folds, config.recipe.seed)
+    _begin(out, config, splits)
+    runs = []
+    for number in range(1, folds + 1):
         say(f"fold {number} of {folds}")
-        path = out / f"split{number}.csv"
-        write_split(split, path)
-        folder = _run_fold(replace(config, split=path), out / f"fold{number}", device)
-        found.append(_figures(folder))
+        split = replace(config, split=out / f"split{number}.csv")
+        runs.append(_run_fold(split, RunFolder(out / f"fold{number}"), device))
+    found = [_figures(run) for run in runs]
     replace_file(out / "folds.csv", spread(found).write_csv())
     return spread_text(found)
 
 
-def _run_fold(config: RunConfig, path: Path, device: str) -> RunFolder:
-    folder = RunFolder(path)
-    if folder.metrics.exists() and folder.model.exists():
+def _begin(out: Path, config: RunConfig, splits: list[pl.DataFrame]) -> None:
+    """Write down what decides the folds, or see that it is what stands there already."""
+    tested = pl.concat([split.select("cell", "patient", "label", "split") for split in splits])
+    dealt = hashlib.sha256(tested.write_csv().encode()).hexdigest()
+    plan = json.dumps({"folds": len(splits), "dealt": dealt, **config.to_dict()}, indent=2)
+    record = out / "crossval.json"
+    if not record.exists() and not is_free(out):
+        raise RunError(f"{out}: not an empty folder; give another --out")
+    if record.exists() and record.read_text() != plan:
+        raise RunError(f"{out}: has folds of other cells or options; give another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    replace_file(record, plan)
+    for number, split in enumerate(splits, 1):
+        write_split(split, out / f"split{number}.csv")
+
+
+def _run_fold(config: RunConfig, folder: RunFolder, device: str) -> RunFolder:
+    if folder.finished:
         return folder
     if folder.config.exists():
-        return start.resume(path, device)
-    return start.new(config, path, device=device)
+        return start.resume(folder.path, device)
+    return start.new(config, folder.path, device=device)
 
 
 def _figures(folder: RunFolder) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 import torch.distributed as dist
@@ -47,12 +47,13 @@ def first_process_first() -> Iterator[bool]:
             raise TrainingError("the first process has stopped, and says why")
         yield False
         return
-    failed = torch.ones(())
     try:
         yield True
-        failed.zero_()
-    finally:
-        add_up(failed)
+    except BaseException:
+        with suppress(TrainingError):  # the others may have stopped as well
+            add_up(torch.ones(()))
+        raise
+    add_up(torch.zeros(()))
 
 
 def barrier() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from hemozoin.cells.dataset import decode_cells
 from hemozoin.cells.labels import training_labels
 from hemozoin.cells.picture import Pixels
 from hemozoin.cells.preprocess import Preprocessing
-from hemozoin.cells.split import read_split, split_by_patient, write_split
+from hemozoin.cells.split import read_split, split_by_patient
 from hemozoin.files import replace_file
 from hemozoin.judging.judgement import judge
 from hemozoin.judging.report import Report, count_splits, summary
@@ -56,32 +57,28 @@ class Dealt:
         return cells, self.pixels[cells["row"].to_numpy()]
 
 
-def run(config: RunConfig, folder: RunFolder, device: torch.device) -> None:
+def run(config: RunConfig, dealt: Dealt, folder: RunFolder, device: torch.device) -> None:
     """Do a run, or what is left of it: the model, its figures and the report in `folder`."""
     started = time.monotonic()
     insist_on_same_results()
-    with distributed.first_process_first():
-        dealt = deal(config, folder)
     lesson = make_lesson(dealt, config)
     classifier = fit(lesson, config.recipe, device, folder.checkpoint, _recorder(folder))
-    if distributed.rank() == 0:
-        validation = dealt.part("validation")
-        bundle = seal(classifier.cpu(), *validation, config.recipe, config.aim)
-        report = judge_run(bundle, dealt, config, folder, started)
-        save_bundle(replace(bundle, about=_about(config, report)), folder.model)
-        print(summary(report))
-        print(f"Report: {folder.path / 'report.html'}\nModel:  {folder.model}")
+    with distributed.first_process_first() as first:
+        if first:
+            validation = dealt.part("validation")
+            bundle = seal(classifier.cpu(), *validation, config.recipe, config.aim)
+            report = judge_run(bundle, dealt, config, folder, started)
+            save_bundle(replace(bundle, about=_about(config, report)), folder.model)
+            print(summary(report))
+            print(f"Report: {folder.path / 'report.html'}\nModel:  {folder.model}")
 
 
-def deal(config: RunConfig, folder: RunFolder) -> Dealt:
-    """Decode the cells and deal them out: as split.csv says where there is one, else by seed."""
+def deal(config: RunConfig, split: Path | None) -> Dealt:
+    """Decode the cells and deal them out: as a split.csv says where there is one, else by seed."""
     store = decode_cells(config.data, config.cells, Preprocessing(config.recipe.size))
     cells = store.cells.with_row_index("row")
-    given = folder.split if folder.split.exists() else config.split
-    cells = read_split(cells, given) if given else split_by_patient(cells, config.recipe.seed)
-    if distributed.rank() == 0:
-        write_split(cells, folder.split)
-    return Dealt(cells, store.pixels, len(store.unreadable))
+    dealt = read_split(cells, split) if split else split_by_patient(cells, config.recipe.seed)
+    return Dealt(dealt, store.pixels, len(store.unreadable))
 
 
 def make_lesson(dealt: Dealt, config: RunConfig) -> Lesson:

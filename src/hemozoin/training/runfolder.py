@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hemozoin.errors import RunError
-from hemozoin.files import replace_file
+from hemozoin.files import is_free, replace_file
 
 #: All that a run writes. config.json comes first and goes last: without it there is no run.
 _FILES = (
@@ -81,10 +81,10 @@ class RunFolder:
 
         A folder with files in it is free with `overwrite`, if what lies there is a run.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise RunError(f"{self.path}: is a file; give a folder with --out")
-        if not self.path.exists() or not any(self.path.iterdir()):
+        if is_free(self.path):
             return
+        if not self.path.is_dir():
+            raise RunError(f"{self.path}: is a file; give a folder with --out")
         if not overwrite:
             raise RunError(
                 f"{self.path}: not empty; give another --out, --overwrite to start anew,"

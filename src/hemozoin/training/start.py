@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from hemozoin.cells.index import read_rows
 from hemozoin.cells.split import write_split
 from hemozoin.errors import RunError
 from hemozoin.training import distributed
@@ -47,10 +48,13 @@ def resume(path: Path, device: str = "auto") -> RunFolder:
     config = read_config(folder.config)
     with distributed.process_group(processor):
         with distributed.first_process_first() as first:
-            dealt = deal(config, folder.split if folder.split.exists() else config.split)
+            begun = folder.split.exists()
+            dealt = deal(config, folder.split if begun else config.split)
+            if begun:
+                _require_all_cells(dealt, config, folder.split)
             if first:
                 folder.sweep()
-                _keep_split(dealt, config, folder)
+                write_split(dealt.cells, folder.split)
         run(config, dealt, folder, processor)
     return folder
 
@@ -63,6 +67,8 @@ def read_config(path: Path) -> RunConfig:
         raise RunError(f"{path}: not the config.json of a run; give the folder of --out") from error
 
 
-def _keep_split(dealt: Dealt, config: RunConfig, folder: RunFolder) -> None:
-    """Refuse cells that differ from those in split.csv; write it where a run was stopped before."""
-    ...
+def _require_all_cells(dealt: Dealt, config: RunConfig, split: Path) -> None:
+    """Refuse to go on with fewer cells than the run began with: it would not be the same run."""
+    gone = len(read_rows(split)) - 1 - len(dealt.cells)
+    if gone > 0:
+        raise RunError(f"{config.data}: {gone} cells of {split} are gone; bring them back")
