@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from hemozoin import __version__
+from hemozoin.about import VERSION
 from hemozoin.judging.judgement import Judgement
 
 RESULTS = Path(__file__).with_name("results")
@@ -44,7 +44,7 @@ def conditions() -> Row:
         "cores": os.cpu_count(),
         "machine": platform.machine(),
         "torch": torch.__version__,
-        "hemozoin": __version__,
+        "hemozoin": VERSION,
     }
 
 

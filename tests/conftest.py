@@ -10,9 +10,16 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+
+from commands import QUICK, succeed
+
+# A busy machine is no reason to fail.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -35,6 +42,17 @@ def cells_folder(tmp_path: Path) -> Path:
 def cells_zip(tmp_path: Path) -> Path:
     """Return a zip of the same cells as `cells_folder`."""
     return make_cells(tmp_path / "cells.zip")
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a finished run; its data are `cells.zip` beside it. Not to be changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    data = make_cells(folder / "cells.zip", patients=9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEMOZOIN_CACHE", str(folder / "cache"))
+        succeed("train", data, "--out", folder / "run", *QUICK)
+    return folder / "run"
 
 
 @pytest.fixture(scope="session")

@@ -263,3 +263,14 @@ def test_a_folder_that_may_not_be_listed_is_an_error_not_a_gap(
     monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(DataError, match=r"Uninfected: can't be listed \(Permission denied\)"):
         open_source(cells_folder).entries()
+
+
+def test_a_file_that_may_not_be_read(cells_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    opened = open_source(cells_folder)
+    name = opened.entries()[0].name
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    with pytest.raises(DataError, match=f"{name}: Permission denied"):
+        opened.read(name)

@@ -69,7 +69,6 @@ tables = st.lists(some, min_size=3, max_size=12).map(
 APART = {"a": (9, 0), "b": (8, 0), "c": (7, 0), "d": (0, 1), "e": (0, 1), "f": (0, 1)}
 
 
-@settings(deadline=None)
 @example(patients=APART, seed=0)
 @given(patients=tables, seed=st.integers(0, 99))
 def test_patients_stay_apart_and_each_part_gets_both_classes_if_any_split_can(
@@ -92,7 +91,6 @@ def test_patients_stay_apart_and_each_part_gets_both_classes_if_any_split_can(
         assert split.drop("split").equals(cells)
 
 
-@settings(deadline=None)
 @given(patients=tables, seed=st.integers(0, 99), folds=st.integers(2, 5))
 def test_folds_partition_the_patients(patients: Counts, seed: int, folds: int) -> None:
     cells = table(patients)
@@ -111,7 +109,7 @@ def test_folds_partition_the_patients(patients: Counts, seed: int, folds: int) -
     assert set.union(*tested) == set(cells["cell"])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(patients=tables, order=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_makes_no_difference(patients: Counts, order: object) -> None:
     patients = {**patients, "x": (2, 1), "y": (1, 3), "z": (4, 4)}

@@ -7,8 +7,9 @@ The public names are listed in `__all__`. Each is imported when it is first aske
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+from hemozoin.about import VERSION
 
 if TYPE_CHECKING:
     from hemozoin.cells.options import CellOptions as CellOptions
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from hemozoin.training.recipe import Recipe as Recipe
     from hemozoin.training.start import new as train
 
-__version__ = version("hemozoin")
+__version__ = VERSION
 
 #: Public name: the module it lives in, and its name there where that is another.
 _HOMES = {

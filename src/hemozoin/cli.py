@@ -6,6 +6,7 @@ An error that the user can put right is one line and exit code 2; Ctrl-C is 130.
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from hemozoin import __version__
+from hemozoin.about import VERSION
 from hemozoin.cells.labels import OnCorrection
 from hemozoin.cells.options import CellOptions
 from hemozoin.errors import DataError, HemozoinError, MissingExtraError, RunError
@@ -35,7 +36,7 @@ app = App(
     name="hemozoin",
     help="MobileNet for malaria detection, trained and judged by patient.\n\n"
     "Research use only; not a medical device.",
-    version=__version__,
+    version=VERSION,
     default_parameter=Parameter(negative=""),
     suppress_keyboard_interrupt=False,  # `main` answers it
 )
@@ -90,10 +91,11 @@ def train(
         aim=deciding.aim(),
         prevalence=deciding.prevalence,
     )
-    if (resume or config) and plan != RunConfig(Path()):
-        raise RunError("--resume and --config bring DATA and its options along; leave them out")
-    if resume and (out or config or overwrite):
-        raise RunError("--resume goes on in RUN; leave --out, --config and --overwrite out")
+    planned = plan != RunConfig(Path())
+    if resume and (planned or out or config or overwrite):
+        raise RunError("--resume goes on as RUN/config.json says; add nothing but --device")
+    if config and planned:
+        raise RunError("--config says all about a run; add nothing but --out and --device")
     if resume:
         start.resume(resume, device)
     elif out is None:
@@ -279,6 +281,8 @@ def demo(*, out: Path = Path("runs/demo"), data: Path | None = None) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every terminal knows α
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()

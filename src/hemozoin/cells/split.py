@@ -140,7 +140,10 @@ def _deal(cells: pl.DataFrame, shares: Sequence[float], seed: int) -> npt.NDArra
     infected = (cells["label"] == PARASITIZED).to_numpy()
     count = np.stack([np.bincount(patient, kind) for kind in (~infected, infected)], axis=1)
     if len(count) < len(shares):
-        raise DataError(f"{len(count)} patients: at least {len(shares)} are needed")
+        raise DataError(
+            f"{len(count)} patients: at least {len(shares)} are needed, so that no patient is"
+            " both trained and tested on"
+        )
 
     order = _by_size(count.sum(axis=1), np.random.default_rng(seed))
     part_of = np.empty(len(count), dtype=np.int64)

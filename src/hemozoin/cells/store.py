@@ -38,8 +38,8 @@ UNREADABLE_ALLOWED = 0.01
 #: Raised when `prepare` changes its answer, so that older stores are not used any more.
 _VERSION = 2
 
-#: A batch is what a thread decodes at a time; so many of them are decoded ahead.
-_BATCH, _AHEAD = 32, 8
+#: So many pictures a thread decodes at a time: handing over single ones costs too much.
+_BATCH = 32
 
 #: After this many seconds an unfinished store was left behind by a run that was killed.
 _ABANDONED = 24 * 3600
@@ -181,14 +181,14 @@ def decode_all(
     """Yield each picture's pixels, uint8 `[size, size, 3]`, or why it has none, in order.
 
     Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
-    A few batches are held, however many pictures there are.
+    A few batches for each core are held, however many pictures there are.
     """
-    left = iter(pictures)
+    left, cores = iter(pictures), os.cpu_count() or 1
     waiting: deque[Future[list[Pixels | DataError]]] = deque()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores) as pool:
         while batch := list(islice(left, _BATCH)):
             waiting.append(pool.submit(_decode_batch, batch, how))
-            if len(waiting) > _AHEAD:
+            if len(waiting) > 2 * cores:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()

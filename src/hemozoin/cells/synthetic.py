@@ -217,8 +217,9 @@ def _outline(rng: Rng, diameter: float) -> Floats:
         bump = np.exp(-((away / rng.uniform(0.08, 0.4)) ** 2))
         curve = curve * (1 + rng.uniform(-0.4, 0.25) * bump[:, None])
     box = rng.normal(diameter, 9) * np.exp(rng.normal(0, 0.06, 2))
-    unit: Floats = (curve - curve.min(axis=0)) / np.ptp(curve, axis=0)
-    return unit * box.clip(96, 170) + _MARGIN
+    unit = (curve - curve.min(axis=0)) / np.ptp(curve, axis=0)
+    outline: Floats = unit * box.clip(96, 170) + _MARGIN
+    return outline
 
 
 def _red_cell(canvas: _Canvas) -> None:

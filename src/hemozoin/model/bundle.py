@@ -20,7 +20,7 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from hemozoin import __version__
+from hemozoin.about import VERSION
 from hemozoin.cells.index import PARASITIZED, UNINFECTED
 from hemozoin.cells.preprocess import Preprocessing
 from hemozoin.errors import ModelError
@@ -68,7 +68,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     weights = safetensors.numpy.save(plain, {"format": "pt"})
     config = {
         "format": "hemozoin-model/1",
-        "hemozoin": __version__,
+        "hemozoin": VERSION,
         "classes": list(CLASSES),
         "architecture": bundle.architecture.to_dict(),
         "view": bundle.view,

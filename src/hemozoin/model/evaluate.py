@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from hemozoin import __version__
+from hemozoin.about import VERSION
 from hemozoin.cells.dataset import decode_cells
 from hemozoin.cells.options import CellOptions
 from hemozoin.cells.picture import Pixels
@@ -83,6 +83,6 @@ def describe_setup(more: Mapping[str, str]) -> dict[str, str]:
     return {
         **more,
         "Command": "hemozoin " + " ".join(sys.argv[1:]),
-        "Versions": f"hemozoin {__version__}, Python {platform.python_version()},"
+        "Versions": f"hemozoin {VERSION}, Python {platform.python_version()},"
         f" numpy {np.__version__}, {platform.machine()} {platform.system()}",
     }

@@ -27,6 +27,9 @@ Floats = npt.NDArray[np.float64]
 #: Factors in whole numbers up to this size are shown as such; larger ones explain nothing.
 _PLAIN = 1000
 
+#: No map or kernel of a real network is larger than this in any direction.
+_LARGEST = 65_536
+
 
 # ---- spatial ---------------------------------------------------------------------------------
 
@@ -155,18 +158,12 @@ class Shapes:
     def __post_init__(self) -> None:
         """Refuse what no convolution can be."""
         for name in ("height", "width", "channels", "filters", "stride"):
-            if getattr(self, name) < 1:
-                raise HemozoinError(
-                    f"{name} is {getattr(self, name)}; give a whole number from 1 up"
-                )
-        if min(self.kernel) < 1:
-            raise HemozoinError(f"kernel is {_times(self.kernel)}; give whole numbers from 1 up")
-        if self.padding < 0:
-            raise HemozoinError(f"padding is {self.padding}; give a whole number from 0 up")
+            _within(name, getattr(self, name), 1)
+        _within("padding", self.padding, 0)
         padded = (self.height + 2 * self.padding, self.width + 2 * self.padding)
-        if self.kernel[0] > padded[0] or self.kernel[1] > padded[1]:
+        if not all(1 <= k <= size for k, size in zip(self.kernel, padded, strict=True)):
             raise HemozoinError(
-                f"kernel is {_times(self.kernel)}; give one of at most {_times(padded)}, "
+                f"kernel is {_times(self.kernel)}; give one from 1×1 to {_times(padded)}, "
                 "the picture with its padding"
             )
 
@@ -218,7 +215,7 @@ class Shapes:
         """Multiplications where the channels are dealt out to `groups` that don't meet.
 
         The full convolution is 1 group; M groups of one channel filter each by itself.
-        Raises HemozoinError where `groups` divides the channels or the filters not.
+        Raises HemozoinError where `groups` doesn't divide both channels and filters.
         """
         common = gcd(self.channels, self.filters)
         if groups < 1 or common % groups:
@@ -238,18 +235,26 @@ class Shapes:
         return self.output[0] * self.output[1]
 
 
+def _within(name: str, value: int, least: int) -> None:
+    if not least <= value <= _LARGEST:
+        raise HemozoinError(
+            f"{name} is {value:,}; give a whole number from {least} to {_LARGEST:,}"
+        )
+
+
 def _times(sizes: tuple[int, int]) -> str:
     return f"{sizes[0]}×{sizes[1]}"
 
 
 def convolve(picture: Array, kernels: Array, stride: int = 1) -> Array:
     """Filter and mix in one step (equation 1): [H, W, M] by [h, w, M, N] to [H', W', N]."""
-    return np.einsum("yxmhw,hwmn->yxn", _windows(picture, kernels, stride), kernels, optimize=True)
+    places = _windows(picture, kernels, stride)
+    return np.asarray(np.einsum("yxmhw,hwmn->yxn", places, kernels, optimize=True))
 
 
 def filter_channels(picture: Array, filters: Array, stride: int = 1) -> Array:
     """Filter each channel by itself (equation 3): [H, W, M] by [h, w, M] to [H', W', M]."""
-    return np.einsum("yxmhw,hwm->yxm", _windows(picture, filters, stride), filters)
+    return np.asarray(np.einsum("yxmhw,hwm->yxm", _windows(picture, filters, stride), filters))
 
 
 def mix_channels(picture: Array, weights: Array) -> Array:

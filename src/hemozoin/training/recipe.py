@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 from hemozoin.errors import HemozoinError
 from hemozoin.model.bundle import View
 from hemozoin.paper.mobilenet import Architecture, layers
 
 Preset = Literal["default", "best", "paper"]
+
+#: The smallest values. Batch norm needs a few cells to a batch, also in the last, short one.
+_LEAST = {"epochs": 1, "batch": 4, "seed": 0, "weight_decay": 0}
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,13 @@ class Recipe:
     def __post_init__(self) -> None:
         """Refuse what can't be trained."""
         layers(self.architecture(), self.size)
-        for name in ("epochs", "batch", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise HemozoinError(f"{name} is {getattr(self, name)}; give a number above 0")
+        for name, kind in get_type_hints(Recipe).items():
+            _require_kind(name, getattr(self, name), kind)
+        for name, least in _LEAST.items():
+            if not least <= getattr(self, name) < math.inf:
+                raise HemozoinError(f"{name} is {getattr(self, name)}; give {least} or more")
+        if not 0 < self.learning_rate < math.inf:
+            raise HemozoinError(f"learning_rate is {self.learning_rate}; give one above 0")
         if self.orientations not in range(1, 5):
             raise HemozoinError(f"orientations is {self.orientations}; give 1 to 4")
 
@@ -64,6 +72,15 @@ class Recipe:
         if unknown:
             raise HemozoinError(f"recipe: unknown {', '.join(sorted(unknown))}")
         return cls(**values)
+
+
+def _require_kind(name: str, value: object, kind: object) -> None:
+    """Refuse a word that is not one of a field's, and a fraction where it is counted."""
+    allowed = get_args(kind)
+    if allowed and value not in allowed:
+        raise HemozoinError(f"{name} is {value!r}; give {' or '.join(allowed)}")
+    if kind is int and type(value) is not int:
+        raise HemozoinError(f"{name} is {value!r}; give a whole number")
 
 
 PRESETS: dict[Preset, Recipe] = {

@@ -1,0 +1,5 @@
+"""Which hemozoin this is."""
+
+from importlib.metadata import version
+
+VERSION = version("hemozoin")

@@ -1,0 +1,86 @@
+"""Figures as SVG to stand inside the page, in colours that the page changes for dark mode.
+
+A figure is drawn for a phone: some 300 px wide, text at its true size there.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from hemozoin.cells.picture import Pixels
+from hemozoin.paper.separable import Floats
+
+#: matplotlib wants colours, the page has variables. These stand for the variables while drawing.
+INK, MUTED, LINE, PAPER = "#000001", "#000002", "#000003", "#000004"
+BLUE, ORANGE, GREEN, VIOLET = "#000005", "#000006", "#000007", "#000008"
+_VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    LINE: "var(--line)",
+    PAPER: "var(--card)",
+    BLUE: "var(--blue)",
+    ORANGE: "var(--orange)",
+    GREEN: "var(--green)",
+    VIOLET: "var(--violet)",
+}
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.size": 8.5,
+    "text.color": INK,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+}
+
+
+def canvas(width: float, height: float, size: tuple[float, float] | None = None) -> tuple[Figure, Axes]:
+    """Make a figure of `width` × `height` inches with bare axes that fill it.
+
+    With `size` the axes are `size` units wide and high, y downwards, square units.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+    if size:
+        axes.set(xlim=(0, size[0]), ylim=(size[1], 0), aspect="equal")
+    return figure, axes
+
+
+def svg(figure: Figure, name: str) -> Markup:
+    """Return the figure as an `<svg>` element, named for screen readers."""
+    buffer = io.StringIO()
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg")
+    drawing = buffer.getvalue()
+    drawing = drawing[drawing.index("<svg") :]
+    drawing = re.sub(r"\s*<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(r' id="[\w.]+_\d+"', "", drawing)  # an id may stand once in a page
+    drawing = re.sub(r' (?:width|height)="[^"]*pt"', "", drawing, count=2)
+    for colour, variable in _VARIABLES.items():
+        drawing = drawing.replace(colour, variable)
+    label = f'<svg role="img" aria-label="{Markup.escape(name)}" '
+    return Markup(drawing.replace("<svg ", label, 1))
+
+
+def picture(pixels: Pixels) -> str:
+    """Return a picture [H, W] or [H, W, 3], uint8, as a data URI."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def grey(response: Floats, low: float, high: float) -> Pixels:
+    """Spread the responses of a filter from `low` (black) to `high` (white)."""
+    scaled = (response - low) / (high - low or 1)
+    return (255 * scaled.clip(0, 1)).round().astype(np.uint8)

@@ -1,0 +1,138 @@
+"""The figures of the page: kernels, costs, the network."""
+
+from __future__ import annotations
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from hemozoin.explaining.drawing import BLUE, GREEN, INK, LINE, MUTED, ORANGE, VIOLET, canvas, svg
+from hemozoin.explaining.network import Network
+from hemozoin.explaining.spatial import number
+from hemozoin.paper.cost import Cost
+from hemozoin.paper.mobilenet import Kind
+from hemozoin.paper.separable import Floats, Separation, Shapes
+
+#: The colour of each kind of layer, wherever it is shown.
+COLOURS: dict[Kind, str] = {
+    "conv": BLUE,
+    "depthwise": ORANGE,
+    "pointwise": VIOLET,
+    "pool": MUTED,
+    "linear": GREEN,
+}
+
+
+def kernel_grid(kernel: Floats, name: str) -> Markup:
+    """Draw a kernel [h, w]: violet above 0, orange below, stronger for larger numbers."""
+    rows, columns = kernel.shape
+    figure, axes = canvas(3.2, 3.2 * (rows + 0.2) / (columns + 1.6), (columns + 1.6, rows + 0.2))
+    _draw_grid(axes, kernel, (0.8, 0.1), float(np.abs(kernel).max()))
+    return svg(figure, f"The {name}")
+
+
+def times_table(separation: Separation) -> Markup:
+    """Draw a column and a row, and their product where they meet, as a times table."""
+    rows, columns = separation.kernel.shape
+    size = (columns + 1.6, rows + 1.5)
+    figure, axes = canvas(3.2, 3.2 * size[1] / size[0], size)
+    column, row = separation.column, separation.row
+    _draw_grid(axes, column, (0.1, 1.4), float(np.abs(column).max()))
+    _draw_grid(axes, row, (1.4, 0.1), float(np.abs(row).max()))
+    _draw_grid(axes, separation.product, (1.4, 1.4), float(np.abs(separation.kernel).max()))
+    axes.text(0.6, 0.6, "×", ha="center", va="center", color=MUTED, fontsize=12)
+    return svg(figure, "A column times a row")
+
+
+def cost_bars(shapes: Shapes) -> Markup:
+    """Draw what the full convolution costs, and the two steps on the same scale."""
+    figure, axes = canvas(3.2, 1.35)
+    axes.set(xlim=(0, shapes.full), ylim=(2, -0.75))
+    axes.barh(0, shapes.full, color=BLUE, height=0.5)
+    axes.barh(1.2, shapes.depthwise, color=ORANGE, height=0.5)
+    axes.barh(1.2, shapes.pointwise, left=shapes.depthwise, color=VIOLET, height=0.5)
+    axes.text(0, -0.35, f"full convolution: {shapes.full:,} multiplications", va="bottom")
+    axes.text(0, 0.85, f"both steps: {shapes.pair:,}", va="bottom")
+    return svg(figure, "Multiplications of the full convolution and of the two steps")
+
+
+def share_bars(cost: Cost) -> Markup:
+    """Draw which kind of layer takes which part of the work, and of the filters (Table 2)."""
+    figure, axes = canvas(3.2, 1.35)
+    axes.set(xlim=(0, 1), ylim=(2, -0.75))
+    work = weights = 0.0
+    for share in cost.shares():
+        colour = COLOURS[share.kind]
+        axes.barh(0, share.mult_adds, left=work, color=colour, height=0.5)
+        axes.barh(1.2, share.weights, left=weights, color=colour, height=0.5)
+        work, weights = work + share.mult_adds, weights + share.weights
+    axes.text(0, -0.35, "mult-adds", va="bottom")
+    axes.text(0, 0.85, "numbers in the filters", va="bottom")
+    return svg(figure, "Share of mult-adds and of filters by kind of layer")
+
+
+def network_row(network: Network, width: float) -> Markup:
+    """Draw the layers as a row of blocks, and below each its mult-adds and its parameters.
+
+    A block is as high as its map is, and the wider the more channels it has. `width` is in
+    inches: 3.2 for a phone, more where there is room.
+    """
+    figure, axes = canvas(width, 3.6)
+    axes.set(xlim=(0, 1), ylim=(3.6, 0))
+    wide = np.sqrt([row.layer.channels_out for row in network.rows])
+    gap = 0.0035
+    wide *= (1 - gap * (len(wide) - 1)) / wide.sum()
+    left = np.concatenate([[0], np.cumsum(wide + gap)[:-1]])
+    maps = np.array([row.layer.size_out for row in network.rows])
+    costs = [row.cost for row in network.rows]
+    panels = (
+        ("maps out, px", maps, 1.3, 1.55),
+        ("mult-adds, millions", np.array([cost.mult_adds / 1e6 for cost in costs]), 0.6, 2.5),
+        ("parameters, thousands", np.array([cost.parameters / 1e3 for cost in costs]), 0.6, 3.45),
+    )
+    colours = [COLOURS[row.layer.kind] for row in network.rows]
+    for title, values, height, base in panels:
+        tall = values * height / values.max()
+        axes.bar(left, -tall, wide, bottom=base, color=colours, align="edge")
+        axes.axhline(base, color=LINE, linewidth=0.8)
+        top = values.argmax()
+        axes.text(1, base - height - 0.06, f"{title}: up to {values[top]:,.4g}", ha="right", color=MUTED)
+    _label_maps(axes, maps, left, 1.55 - maps * 1.3 / maps.max())
+    return svg(figure, "The network as a row of blocks")
+
+
+def shrinking_bars(alphas: dict[str, int], sizes: dict[str, int]) -> Markup:
+    """Draw how mult-adds shrink with the width (Table 6) and with the resolution (Table 7)."""
+    bars = [*alphas.items(), *sizes.items()]
+    figure, axes = canvas(3.2, 2.6)
+    most = max(cost for _, cost in bars)
+    axes.set(xlim=(0, most), ylim=(len(bars) + 1.2, -0.6))
+    for number_, (name, cost) in enumerate(bars):
+        y = number_ + 0.8 * (number_ >= len(alphas))
+        axes.barh(y, 0.55 * cost, left=0.2 * most, color=VIOLET, height=0.62)
+        axes.text(0, y, name, va="center")
+        axes.text(0.2 * most + 0.55 * cost, y, f"  {cost / 1e6:,.1f} M", va="center", color=MUTED)
+    return svg(figure, "Mult-adds by width and by resolution")
+
+
+def _draw_grid(axes: Axes, numbers: Floats, corner: tuple[float, float], strongest: float) -> None:
+    """Draw numbers [h, w] as squares of side 1 from the upper left `corner` on."""
+    longest = max(len(number(x)) for x in numbers.flat)
+    columns = axes.get_xlim()[1]
+    font = min(11.0, 340 / columns / max(longest, 3))
+    for (y, x), value in np.ndenumerate(numbers):
+        at = (corner[0] + x, corner[1] + y)
+        colour = VIOLET if value > 0 else ORANGE
+        strength = 0.6 * abs(float(value)) / strongest
+        axes.add_patch(Rectangle(at, 1, 1, facecolor=colour, alpha=strength, edgecolor="none"))
+        axes.add_patch(Rectangle(at, 1, 1, facecolor="none", edgecolor=LINE, linewidth=0.8))
+        middle = (at[0] + 0.5, at[1] + 0.5)
+        axes.text(*middle, number(value), ha="center", va="center", color=INK, fontsize=font)
+
+
+def _label_maps(axes: Axes, maps: Floats, left: Floats, top: Floats) -> None:
+    """Write the size of the map over the first block of each size."""
+    for size in dict.fromkeys(maps.tolist()):
+        first = int(np.flatnonzero(maps == size)[0])
+        axes.text(left[first], top[first] - 0.04, f"{size}", fontsize=7.5, color=INK)

@@ -1,0 +1,289 @@
+"""Tables 1 to 7 of arXiv 1704.04861 as printed, each figure beside what the layer table gives.
+
+The printed figures come from a transcript of the paper's HTML edition (ar5iv.org/abs/1704.04861);
+those of Tables 1 to 5 were compared with a second transcript. Nothing printed enters a count:
+counts come from `mobilenet.layers`, `cost` and `separable.Shapes`. The ImageNet accuracies can't
+be counted and are the paper's alone; nobody measured them here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from hemozoin.paper.cost import Cost, cost
+from hemozoin.paper.mobilenet import Architecture, Kind, Layer, layers
+from hemozoin.paper.separable import Shapes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One figure of the paper, and what it comes to when it is counted."""
+
+    #: As printed, without the unit.
+    printed: str
+    #: A number in the column's unit, to the last digit; a text in Table 1; None if only quoted.
+    counted: float | str | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the count, rounded as the paper rounds, is what is printed (quotes agree)."""
+        if self.counted is None or isinstance(self.counted, str):
+            return self.counted in (None, self.printed)
+        decimals = len(self.printed.partition(".")[2])
+        return f"{self.counted:.{decimals}f}" == self.printed
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: its name, an entry for each column, and why one differs if one does."""
+
+    name: str
+    entries: tuple[Entry, ...]
+    note: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all of its entries do."""
+        return all(entry.agrees for entry in self.entries)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the paper; `columns` name the entries of its rows, with their unit."""
+
+    number: int
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON."""
+        return {
+            "table": self.number,
+            "title": self.title,
+            "rows": [self._row_to_dict(row) for row in self.rows],
+            "note": self.note or None,
+        }
+
+    def _row_to_dict(self, row: Row) -> dict[str, Any]:
+        entries = {
+            column: {"printed": entry.printed, "counted": entry.counted, "agrees": entry.agrees}
+            for column, entry in zip(self.columns, row.entries, strict=True)
+        }
+        return {"name": row.name, "entries": entries, "note": row.note or None}
+
+
+def paper_tables() -> tuple[Table, ...]:
+    """Return Tables 1 to 7, counted afresh."""
+    return (_table_1(), _table_2(), _table_3(), _table_4(), _table_5(), _table_6(), _table_7())
+
+
+# ---- Table 1: the layers ---------------------------------------------------------------------
+
+#: Type and stride, filter shape, input size. The paper writes the middle pair once, after "5×".
+_TABLE_1 = (
+    ("Conv / s2", "3 × 3 × 3 × 32", "224 × 224 × 3"),
+    ("Conv dw / s1", "3 × 3 × 32 dw", "112 × 112 × 32"),
+    ("Conv / s1", "1 × 1 × 32 × 64", "112 × 112 × 32"),
+    ("Conv dw / s2", "3 × 3 × 64 dw", "112 × 112 × 64"),
+    ("Conv / s1", "1 × 1 × 64 × 128", "56 × 56 × 64"),
+    ("Conv dw / s1", "3 × 3 × 128 dw", "56 × 56 × 128"),
+    ("Conv / s1", "1 × 1 × 128 × 128", "56 × 56 × 128"),
+    ("Conv dw / s2", "3 × 3 × 128 dw", "56 × 56 × 128"),
+    ("Conv / s1", "1 × 1 × 128 × 256", "28 × 28 × 128"),
+    ("Conv dw / s1", "3 × 3 × 256 dw", "28 × 28 × 256"),
+    ("Conv / s1", "1 × 1 × 256 × 256", "28 × 28 × 256"),
+    ("Conv dw / s2", "3 × 3 × 256 dw", "28 × 28 × 256"),
+    ("Conv / s1", "1 × 1 × 256 × 512", "14 × 14 × 256"),
+    ("5× Conv dw / s1", "3 × 3 × 512 dw", "14 × 14 × 512"),
+    ("5× Conv / s1", "1 × 1 × 512 × 512", "14 × 14 × 512"),
+    ("Conv dw / s2", "3 × 3 × 512 dw", "14 × 14 × 512"),
+    ("Conv / s1", "1 × 1 × 512 × 1024", "7 × 7 × 512"),
+    ("Conv dw / s2", "3 × 3 × 1024 dw", "7 × 7 × 1024"),
+    ("Conv / s1", "1 × 1 × 1024 × 1024", "7 × 7 × 1024"),
+    ("Avg Pool / s1", "Pool 7 × 7", "7 × 7 × 1024"),
+    ("FC / s1", "1024 × 1000", "1 × 1 × 1024"),
+    ("Softmax / s1", "Classifier", "1 × 1 × 1000"),
+)
+
+_TYPES: dict[Kind, str] = {
+    "conv": "Conv",
+    "depthwise": "Conv dw",
+    "pointwise": "Conv",
+    "pool": "Avg Pool",
+    "linear": "FC",
+}
+
+_MISPRINTS_1 = {
+    18: "Misprint: s2 would halve the 7 × 7 map, but the next line still goes in at 7 × 7."
+}
+
+
+def _table_1() -> Table:
+    made = layers(Architecture(), 224)
+    softmax = ("Softmax / s1", "Classifier", _by(1, 1, made[-1].channels_out))
+    counted = _fold([*(_line(layer) for layer in made), softmax])
+    rows = []
+    for number, (printed, line) in enumerate(zip(_TABLE_1, counted, strict=True), start=1):
+        entries = tuple(Entry(*pair) for pair in zip(printed, line, strict=True))
+        rows.append(Row(str(number), entries, _MISPRINTS_1.get(number, "")))
+    columns = ("Type / stride", "Filter shape", "Input size")
+    return Table(1, "MobileNet body architecture", columns, tuple(rows))
+
+
+def _line(layer: Layer) -> tuple[str, str, str]:
+    """Write a layer as the paper writes it."""
+    k = layer.kernel
+    filters = {
+        "depthwise": f"{_by(k, k, layer.channels_out)} dw",
+        "pool": f"Pool {_by(k, k)}",
+        "linear": _by(layer.channels_in, layer.channels_out),
+    }
+    shape = filters.get(layer.kind, _by(k, k, layer.channels_in, layer.channels_out))
+    going_in = _by(layer.size_in, layer.size_in, layer.channels_in)
+    return f"{_TYPES[layer.kind]} / s{layer.stride}", shape, going_in
+
+
+def _fold(lines: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Write equal lines once, with how many there are in front."""
+    times = Counter(lines)
+    return [
+        (f"{n}× {kind}" if n > 1 else kind, shape, size) for (kind, shape, size), n in times.items()
+    ]
+
+
+def _by(*sizes: int) -> str:
+    return " × ".join(map(str, sizes))
+
+
+# ---- Tables 2 and 3: where the cost is -------------------------------------------------------
+
+_FILTERS_ALONE = "Parameters are those of the filters alone, without batch norm and bias."
+
+
+def _table_2() -> Table:
+    shares = {share.kind: share for share in _counted().shares()}
+    misprint = (
+        "Misprint: two digits changed places, 1.91. The four printed figures add up to 99.29 %."
+    )
+    rows: list[tuple[str, Kind, str, str, str]] = [
+        ("Conv 1 × 1", "pointwise", "94.86", "74.59", ""),
+        ("Conv DW 3 × 3", "depthwise", "3.06", "1.06", ""),
+        ("Conv 3 × 3", "conv", "1.19", "0.02", misprint),
+        ("Fully Connected", "linear", "0.18", "24.33", ""),
+    ]
+    return Table(
+        2,
+        "Resource per layer type",
+        ("Mult-adds, %", "Parameters, %"),
+        tuple(
+            Row(
+                name,
+                _entries((work, 100 * shares[kind].mult_adds), (size, 100 * shares[kind].weights)),
+                note,
+            )
+            for name, kind, work, size, note in rows
+        ),
+        _FILTERS_ALONE,
+    )
+
+
+def _table_3() -> Table:
+    """One 14 × 14 × 512 layer, changed step by step; the filters alone are counted."""
+    layer = Shapes(14, 14, 512, 512, (3, 3), padding=1)
+    thin = Shapes(14, 14, 384, 384, (3, 3), padding=1)  # α = 0.75
+    small = Shapes(10, 10, 384, 384, (3, 3), padding=1)  # ρ = 0.714 = 160 / 224
+    rows = (
+        ("Convolution", "462", layer.full, "2.36", layer.full_weights),
+        ("Depthwise Separable Conv", "52.3", layer.pair, "0.27", layer.pair_weights),
+        ("α = 0.75", "29.6", thin.pair, "0.15", thin.pair_weights),
+        ("ρ = 0.714", "15.1", small.pair, "0.15", small.pair_weights),
+    )
+    return Table(
+        3,
+        "Resource usage for modifications to standard convolution",
+        ("Million mult-adds", "Million parameters"),
+        tuple(
+            Row(name, _entries((work, mult_adds / 1e6), (size, weights / 1e6)))
+            for name, work, mult_adds, size, weights in rows
+        ),
+        _FILTERS_ALONE,
+    )
+
+
+# ---- Tables 4 to 7: whole networks, with the paper's accuracies ------------------------------
+
+_COLUMNS = ("Paper's ImageNet %", "Million mult-adds", "Million parameters")
+
+
+def _table_4() -> Table:
+    full = _counted(body="full")
+    without = (full.mult_adds - full.layers[-1].mult_adds) / 1e6
+    note = f"Counted without the classifier's million ({without:.2f}), which the 569 below include."
+    return Table(
+        4,
+        "Depthwise separable vs full convolution MobileNet",
+        _COLUMNS,
+        (
+            _network("Conv MobileNet", ("71.7", "4866", "29.3"), full, note),
+            _network("MobileNet", ("70.6", "569", "4.2"), _counted()),
+        ),
+    )
+
+
+def _table_5() -> Table:
+    return Table(
+        5,
+        "Narrow vs shallow MobileNet",
+        _COLUMNS,
+        (
+            _network("0.75 MobileNet", ("68.4", "325", "2.6"), _counted(alpha=0.75)),
+            _network("Shallow MobileNet", ("65.3", "307", "2.9"), _counted(body="shallow")),
+        ),
+    )
+
+
+def _table_6() -> Table:
+    printed = {
+        1.0: ("70.6", "569", "4.2"),
+        0.75: ("68.4", "325", "2.6"),
+        0.5: ("63.7", "149", "1.3"),
+        0.25: ("50.6", "41", "0.5"),
+    }
+    rows = (
+        _network(f"{alpha} MobileNet-224", figures, _counted(alpha=alpha))
+        for alpha, figures in printed.items()
+    )
+    return Table(6, "MobileNet width multiplier α", _COLUMNS, tuple(rows))
+
+
+def _table_7() -> Table:
+    printed = {
+        224: ("70.6", "569", "4.2"),
+        192: ("69.1", "418", "4.2"),
+        160: ("67.2", "290", "4.2"),
+        128: ("64.4", "186", "4.2"),
+    }
+    cut = {160: "Cut off after 290, not rounded."}
+    rows = (
+        _network(f"1.0 MobileNet-{size}", figures, _counted(size), cut.get(size, ""))
+        for size, figures in printed.items()
+    )
+    return Table(7, "MobileNet resolution ρ", _COLUMNS, tuple(rows))
+
+
+def _counted(size: int = 224, **architecture: Any) -> Cost:
+    return cost(layers(Architecture(**architecture), size))
+
+
+def _network(name: str, printed: tuple[str, str, str], counted: Cost, note: str = "") -> Row:
+    accuracy, work, size = printed
+    numbers = _entries((work, counted.mult_adds / 1e6), (size, counted.parameters / 1e6))
+    return Row(name, (Entry(accuracy, None), *numbers), note)
+
+
+def _entries(*pairs: tuple[str, float]) -> tuple[Entry, ...]:
+    return tuple(Entry(printed, counted) for printed, counted in pairs)
