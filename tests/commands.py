@@ -1,6 +1,6 @@
 """The command line as the tests use it: in this process, where that will do, or in one of its own.
 
-    outcome = hemozoin("train", data, "--out", run, *QUICK)
+outcome = hemozoin("train", data, "--out", run, *QUICK)
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def refused(*arguments: object) -> str:
 def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
     """Run a command in a process of its own, with pipes to read what it prints."""
     command = [sys.executable, "-m", "hemozoin", *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen(command, env=quiet(), text=True, **pipes)  # type: ignore[call-overload, no-any-return]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": quiet()} | options
+    return subprocess.Popen(command, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
 
 
 def quiet() -> dict[str, str]:

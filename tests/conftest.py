@@ -46,7 +46,7 @@ def cells_zip(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished run; its data are `cells.zip` beside it. Not to be changed."""
+    """Return the folder of a finished run, beside its data, `cells.zip`; not to be changed."""
     folder = tmp_path_factory.mktemp("finished")
     data = make_cells(folder / "cells.zip", patients=9)
     with pytest.MonkeyPatch.context() as patch:

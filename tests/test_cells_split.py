@@ -69,7 +69,7 @@ tables = st.lists(some, min_size=3, max_size=12).map(
 APART = {"a": (9, 0), "b": (8, 0), "c": (7, 0), "d": (0, 1), "e": (0, 1), "f": (0, 1)}
 
 
-@example(patients=APART, seed=0)
+@example(patients=APART, seed=2)
 @given(patients=tables, seed=st.integers(0, 99))
 def test_patients_stay_apart_and_each_part_gets_both_classes_if_any_split_can(
     patients: Counts, seed: int

@@ -112,15 +112,15 @@ def two_patients(path: Path) -> Path:
 
 
 BAD_DATA = [
-    *((verb, missing, "give a zip or a folder") for verb in VERBS),
-    *((verb, no_zip, "not a zip") for verb in VERBS),
-    *((verb, cut_short, "cut short") for verb in VERBS),
+    *((verb, missing, "nowhere: No such file or directory; give a zip") for verb in VERBS),
+    *((verb, no_zip, "cells.zip: not a zip") for verb in VERBS),
+    *((verb, cut_short, "cells.zip: not a zip, or cut short") for verb in VERBS),
     *((verb, encrypted, "is encrypted") for verb in VERBS),
     *((verb, zip_bomb, "larger than 256 MB") for verb in VERBS),
     *((verb, upwards, "points outside") for verb in VERBS),
     *((verb, absolute, "points outside") for verb in VERBS),
     *((verb, one_class, "needs the folders") for verb in VERBS if verb != "predict"),
-    *((verb, nothing_in_it, "") for verb in VERBS),
+    *((verb, nothing_in_it, "cells: ") for verb in VERBS),
     *((verb, none_readable, "none of the 48") for verb in JUDGING),
     *((verb, picture_bomb, "1 of 48 pictures can't be read") for verb in JUDGING),
     ("train", two_patients, "2 patients: at least 3"),
@@ -140,13 +140,13 @@ def test_bad_data(
     finished_run: Path,
 ) -> None:
     data, out = spoil(tmp_path), tmp_path / "out"
-    before = tree(tmp_path, cache)
+    before = tree(tmp_path)
     line = refused(*VERBS[verb](data, out, finished_run / "model"))
     assert says in line
-    if "patients: at least" not in line:
-        assert data.name in line
-    left = tree(tmp_path, cache).keys() - before.keys() - {str(cache)}
+    left = tree(tmp_path).keys() - before.keys()
     assert not left
+    # Decoded cells may stay, if they are whole: the next try is the quicker for it.
+    assert not list(cache.glob("*.partial"))
 
 
 def test_bad_pictures_are_passed_over_where_that_is_allowed(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_prevalence_that_is_no_share(
     line = refused(
         "evaluate", cells_zip, "--model", model, "--out", out, "--prevalence", prevalence
     )
-    assert "--prevalence" in line
+    assert "prevalence" in line
     assert not out.exists()
 
 
@@ -275,6 +275,7 @@ def test_a_prevalence_that_is_no_share(
         ("predict", "DATA"),
         ("predict", "DATA", "nowhere.png", "--model", "RUN/model"),
         ("predict", "DATA", "--model", "RUN/model", "--out", "cells.xlsx"),
+        ("predict", "DATA", "--model", "RUN/model", "--out", "cells.csv", "--json"),
         ("inspect",),
         ("crossval", "DATA"),
     ],

@@ -206,17 +206,19 @@ def predict(
     as_json
         Print JSON Lines instead of CSV.
     """
+    if out and as_json:
+        raise RunError("--json is for standard output; the ending of --out says what that is")
     _require_torch()
     from hemozoin.model.predict import predict_paths
     from hemozoin.model.predictor import Predictor
-    from hemozoin.model.table import write_csv, write_json, write_table
+    from hemozoin.model.table import write_csv, write_json_lines, write_table
     from hemozoin.progress import track
 
     predictions = predict_paths(paths, Predictor.load(model))
     if out:
         write_table(track(predictions, "Predicting"), out)
     else:
-        (write_json if as_json else write_csv)(predictions, sys.stdout)
+        (write_json_lines if as_json else write_csv)(predictions, sys.stdout)
 
 
 @app.command

@@ -49,11 +49,6 @@ class DecisionOptions:
     prevalence: float = 0.01
     """Share of parasitized cells (0..1) at which PPV and NPV are given."""
 
-    def __post_init__(self) -> None:
-        """Refuse what is no share."""
-        if not 0 < self.prevalence < 1:
-            raise HemozoinError(f"--prevalence {self.prevalence}: give a share between 0 and 1")
-
     def aim(self) -> Aim:
         """Return the aim; raises HemozoinError where both are given, or one is no share."""
         if self.sensitivity is not None and self.specificity is not None:

@@ -6,12 +6,24 @@ those of a sketch, their labels exact.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
 
 from hemozoin.explaining.depthwise import by
-from hemozoin.explaining.drawing import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, VIOLET, canvas, svg
+from hemozoin.explaining.drawing import (
+    BLUE,
+    GREEN,
+    MUTED,
+    ORANGE,
+    PAPER,
+    VIOLET,
+    canvas,
+    svg,
+    write,
+)
 from hemozoin.paper.separable import Shapes
 
 #: The channels that go in; more than three are drawn as three.
@@ -23,14 +35,14 @@ _STEP = 0.22
 
 def full_convolution(shapes: Shapes) -> Markup:
     """Draw kernels that reach through all channels: each gives one channel out."""
-    figure, axes = canvas(3.2, 2.0, (9.6, 6.0))
+    figure, axes = canvas(3.2, 2.5, (9.6, 7.5))
     colours = _channels(shapes)
-    _sheets(axes, (0.2, 1.5), 2.6, colours)
-    _sheets(axes, (0.5, 2.0), 0.95, colours, solid=True)
-    _sheets(axes, (4.3, 2.35), 0.95, colours, solid=True)
-    _arrow(axes, 3.55, 4.05, 2.75)
-    _arrow(axes, 5.95, 6.45, 2.75)
-    _box(axes, (6.7, 1.9), 1.75, 1.0, VIOLET)
+    _sheets(axes, (0.2, 2.2), 2.6, colours)
+    _sheets(axes, (0.5, 2.7), 0.95, colours, solid=True)
+    _sheets(axes, (4.3, 3.05), 0.95, colours, solid=True)
+    _arrow(axes, 3.55, 4.05, 3.45)
+    _arrow(axes, 5.95, 6.45, 3.45)
+    _box(axes, (6.7, 2.6), 1.75, 1.0, VIOLET)
     height, width, _ = shapes.output
     _label(axes, 1.7, by(shapes.height, shapes.width, shapes.channels), "goes in")
     _label(axes, 4.9, by(*shapes.kernel, shapes.channels), f"{shapes.filters:,} kernels")
@@ -52,7 +64,7 @@ def depthwise_step(shapes: Shapes) -> Markup:
     bottom = 0.3 + 1.75 * len(colours)
     if shapes.channels > len(colours):
         for x in (1.65, 4.77, 8.0):
-            axes.text(x, bottom + 0.1, "⋮", ha="center", va="center", color=MUTED)
+            write(axes, (x, bottom + 0.1), "⋮", MUTED, ha="center", va="center")
     height, width, _ = shapes.output
     _label(axes, 1.65, by(shapes.height, shapes.width), f"{shapes.channels:,} channels")
     _label(axes, 4.77, by(*shapes.kernel), "a kernel each")
@@ -62,14 +74,14 @@ def depthwise_step(shapes: Shapes) -> Markup:
 
 def pointwise_step(shapes: Shapes) -> Markup:
     """Draw kernels of one pixel that mix the channels."""
-    figure, axes = canvas(3.2, 2.0, (9.6, 6.0))
+    figure, axes = canvas(3.2, 2.5, (9.6, 7.5))
     colours = _channels(shapes)
-    _sheets(axes, (0.6, 1.95), 1.75, colours)
-    _sheets(axes, (1.1, 2.6), 0.28, colours, solid=True)
-    _sheets(axes, (4.6, 2.6), 0.28, colours, solid=True)
-    _arrow(axes, 3.3, 4.2, 2.75)
-    _arrow(axes, 5.6, 6.45, 2.75)
-    _box(axes, (6.7, 1.9), 1.75, 1.0, VIOLET)
+    _sheets(axes, (0.6, 2.65), 1.75, colours)
+    _sheets(axes, (1.1, 3.3), 0.28, colours, solid=True)
+    _sheets(axes, (4.6, 3.3), 0.28, colours, solid=True)
+    _arrow(axes, 3.3, 4.2, 3.45)
+    _arrow(axes, 5.6, 6.45, 3.45)
+    _box(axes, (6.7, 2.6), 1.75, 1.0, VIOLET)
     height, width, _ = shapes.output
     _label(axes, 1.7, by(height, width, shapes.channels), "from step 1")
     _label(axes, 4.9, by(1, 1, shapes.channels), f"{shapes.filters:,} kernels")
@@ -85,7 +97,7 @@ def _sheets(
     axes: Axes,
     corner: tuple[float, float],
     side: float,
-    colours: tuple[str, ...] | list[str],
+    colours: Sequence[str],
     *,
     solid: bool = False,
 ) -> None:
@@ -125,5 +137,5 @@ def _arrow(axes: Axes, start: float, end: float, y: float) -> None:
 def _label(axes: Axes, x: float, sizes: str, what: str) -> None:
     """Write sizes and what they are at the lower edge."""
     bottom = axes.get_ylim()[0]
-    axes.text(x, bottom - 0.75, sizes, ha="center", va="bottom", color=INK)
-    axes.text(x, bottom - 0.1, what, ha="center", va="bottom", color=MUTED, fontsize=7.5)
+    write(axes, (x, bottom - 0.75), sizes, ha="center", va="bottom")
+    write(axes, (x, bottom - 0.1), what, MUTED, ha="center", va="bottom", fontsize=8)

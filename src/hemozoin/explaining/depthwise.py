@@ -108,8 +108,8 @@ class Depthwise:
         numbers = shapes.output[0] * shapes.output[1] * shapes.filters
         smaller = "" if shapes == self.shapes else f"; run smaller, on a {describe(shapes)}"
         return (
-            f"largest difference {ran.difference} in {numbers:,} numbers of up to "
-            f"{ran.largest:,}, all of them whole{smaller}"
+            f"largest difference {ran.difference} in {numbers:,} whole numbers of up to "
+            f"{ran.largest:,}{smaller}"
         )
 
     def to_dict(self) -> dict[str, Any]:

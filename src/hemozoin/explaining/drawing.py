@@ -23,7 +23,7 @@ from hemozoin.paper.separable import Floats
 #: matplotlib wants colours, the page has variables. These stand for the variables while drawing.
 INK, MUTED, LINE, PAPER = "#000001", "#000002", "#000003", "#000004"
 BLUE, ORANGE, GREEN, VIOLET = "#000005", "#000006", "#000007", "#000008"
-_VARIABLES = {
+VARIABLES = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
     LINE: "var(--line)",
@@ -37,13 +37,14 @@ _VARIABLES = {
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 8.5,
-    "text.color": INK,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
 }
 
 
-def canvas(width: float, height: float, size: tuple[float, float] | None = None) -> tuple[Figure, Axes]:
+def canvas(
+    width: float, height: float, size: tuple[float, float] | None = None
+) -> tuple[Figure, Axes]:
     """Make a figure of `width` × `height` inches with bare axes that fill it.
 
     With `size` the axes are `size` units wide and high, y downwards, square units.
@@ -57,6 +58,14 @@ def canvas(width: float, height: float, size: tuple[float, float] | None = None)
     return figure, axes
 
 
+def write(axes: Axes, at: tuple[float, float], words: str, color: str = INK, **how: Any) -> None:
+    """Write words at a place of the axes; `how` is matplotlib's ha, va, fontsize.
+
+    Always with a colour of the page: matplotlib's own black can't be read in dark mode.
+    """
+    axes.text(*at, words, color=color, **how)
+
+
 def svg(figure: Figure, name: str) -> Markup:
     """Return the figure as an `<svg>` element, named for screen readers."""
     buffer = io.StringIO()
@@ -67,7 +76,7 @@ def svg(figure: Figure, name: str) -> Markup:
     drawing = re.sub(r"\s*<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
     drawing = re.sub(r' id="[\w.]+_\d+"', "", drawing)  # an id may stand once in a page
     drawing = re.sub(r' (?:width|height)="[^"]*pt"', "", drawing, count=2)
-    for colour, variable in _VARIABLES.items():
+    for colour, variable in VARIABLES.items():
         drawing = drawing.replace(colour, variable)
     label = f'<svg role="img" aria-label="{Markup.escape(name)}" '
     return Markup(drawing.replace("<svg ", label, 1))
@@ -80,7 +89,8 @@ def picture(pixels: Pixels) -> str:
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def grey(response: Floats, low: float, high: float) -> Pixels:
-    """Spread the responses of a filter from `low` (black) to `high` (white)."""
+def grey(response: Floats) -> Pixels:
+    """Spread the responses of a filter [H, W] from black to white, but for the utmost 1 %."""
+    low, high = np.percentile(response, (0.5, 99.5))
     scaled = (response - low) / (high - low or 1)
-    return (255 * scaled.clip(0, 1)).round().astype(np.uint8)
+    return np.asarray((255 * scaled.clip(0, 1)).round(), np.uint8)

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from hemozoin.explaining.drawing import BLUE, GREEN, INK, LINE, MUTED, ORANGE, VIOLET, canvas, svg
+from hemozoin.explaining.drawing import BLUE, GREEN, LINE, MUTED, ORANGE, VIOLET, canvas, svg, write
 from hemozoin.explaining.network import Network
 from hemozoin.explaining.spatial import number
 from hemozoin.paper.cost import Cost
@@ -41,34 +41,34 @@ def times_table(separation: Separation) -> Markup:
     _draw_grid(axes, column, (0.1, 1.4), float(np.abs(column).max()))
     _draw_grid(axes, row, (1.4, 0.1), float(np.abs(row).max()))
     _draw_grid(axes, separation.product, (1.4, 1.4), float(np.abs(separation.kernel).max()))
-    axes.text(0.6, 0.6, "×", ha="center", va="center", color=MUTED, fontsize=12)
+    write(axes, (0.6, 0.6), "×", MUTED, ha="center", va="center", fontsize=12)
     return svg(figure, "A column times a row")
 
 
 def cost_bars(shapes: Shapes) -> Markup:
     """Draw what the full convolution costs, and the two steps on the same scale."""
-    figure, axes = canvas(3.2, 1.35)
-    axes.set(xlim=(0, shapes.full), ylim=(2, -0.75))
+    figure, axes = canvas(3.2, 1.2)
+    axes.set(xlim=(0, shapes.full), ylim=(1.5, -0.8))
     axes.barh(0, shapes.full, color=BLUE, height=0.5)
     axes.barh(1.2, shapes.depthwise, color=ORANGE, height=0.5)
     axes.barh(1.2, shapes.pointwise, left=shapes.depthwise, color=VIOLET, height=0.5)
-    axes.text(0, -0.35, f"full convolution: {shapes.full:,} multiplications", va="bottom")
-    axes.text(0, 0.85, f"both steps: {shapes.pair:,}", va="bottom")
+    write(axes, (0, -0.35), f"full convolution: {shapes.full:,} multiplications", va="bottom")
+    write(axes, (0, 0.85), f"both steps: {shapes.pair:,}", va="bottom")
     return svg(figure, "Multiplications of the full convolution and of the two steps")
 
 
 def share_bars(cost: Cost) -> Markup:
     """Draw which kind of layer takes which part of the work, and of the filters (Table 2)."""
-    figure, axes = canvas(3.2, 1.35)
-    axes.set(xlim=(0, 1), ylim=(2, -0.75))
+    figure, axes = canvas(3.2, 1.2)
+    axes.set(xlim=(0, 1), ylim=(1.5, -0.8))
     work = weights = 0.0
     for share in cost.shares():
         colour = COLOURS[share.kind]
         axes.barh(0, share.mult_adds, left=work, color=colour, height=0.5)
         axes.barh(1.2, share.weights, left=weights, color=colour, height=0.5)
         work, weights = work + share.mult_adds, weights + share.weights
-    axes.text(0, -0.35, "mult-adds", va="bottom")
-    axes.text(0, 0.85, "numbers in the filters", va="bottom")
+    write(axes, (0, -0.35), "mult-adds", va="bottom")
+    write(axes, (0, 0.85), "numbers in the filters", va="bottom")
     return svg(figure, "Share of mult-adds and of filters by kind of layer")
 
 
@@ -96,8 +96,8 @@ def network_row(network: Network, width: float) -> Markup:
         tall = values * height / values.max()
         axes.bar(left, -tall, wide, bottom=base, color=colours, align="edge")
         axes.axhline(base, color=LINE, linewidth=0.8)
-        top = values.argmax()
-        axes.text(1, base - height - 0.06, f"{title}: up to {values[top]:,.4g}", ha="right", color=MUTED)
+        words = f"{title}: up to {values.max():,.4g}"
+        write(axes, (1, base - height - 0.06), words, MUTED, ha="right")
     _label_maps(axes, maps, left, 1.55 - maps * 1.3 / maps.max())
     return svg(figure, "The network as a row of blocks")
 
@@ -105,14 +105,15 @@ def network_row(network: Network, width: float) -> Markup:
 def shrinking_bars(alphas: dict[str, int], sizes: dict[str, int]) -> Markup:
     """Draw how mult-adds shrink with the width (Table 6) and with the resolution (Table 7)."""
     bars = [*alphas.items(), *sizes.items()]
-    figure, axes = canvas(3.2, 2.6)
+    figure, axes = canvas(3.2, 2.3)
     most = max(cost for _, cost in bars)
-    axes.set(xlim=(0, most), ylim=(len(bars) + 1.2, -0.6))
+    axes.set(xlim=(0, most), ylim=(len(bars) + 0.4, -0.5))
     for number_, (name, cost) in enumerate(bars):
         y = number_ + 0.8 * (number_ >= len(alphas))
         axes.barh(y, 0.55 * cost, left=0.2 * most, color=VIOLET, height=0.62)
-        axes.text(0, y, name, va="center")
-        axes.text(0.2 * most + 0.55 * cost, y, f"  {cost / 1e6:,.1f} M", va="center", color=MUTED)
+        write(axes, (0, y), name, va="center")
+        end = 0.22 * most + 0.55 * cost
+        write(axes, (end, y), f"{cost / 1e6:,.1f} M", MUTED, va="center")
     return svg(figure, "Mult-adds by width and by resolution")
 
 
@@ -128,11 +129,11 @@ def _draw_grid(axes: Axes, numbers: Floats, corner: tuple[float, float], stronge
         axes.add_patch(Rectangle(at, 1, 1, facecolor=colour, alpha=strength, edgecolor="none"))
         axes.add_patch(Rectangle(at, 1, 1, facecolor="none", edgecolor=LINE, linewidth=0.8))
         middle = (at[0] + 0.5, at[1] + 0.5)
-        axes.text(*middle, number(value), ha="center", va="center", color=INK, fontsize=font)
+        write(axes, middle, number(value), ha="center", va="center", fontsize=font)
 
 
 def _label_maps(axes: Axes, maps: Floats, left: Floats, top: Floats) -> None:
     """Write the size of the map over the first block of each size."""
     for size in dict.fromkeys(maps.tolist()):
         first = int(np.flatnonzero(maps == size)[0])
-        axes.text(left[first], top[first] - 0.04, f"{size}", fontsize=7.5, color=INK)
+        write(axes, (left[first], top[first] - 0.04), f"{size}", fontsize=7.5)

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from hemozoin.errors import RunError
+from hemozoin.explaining import blocks, drawing, figures
 from hemozoin.explaining.chapters import Chapters
-from hemozoin.explaining.depthwise import by
-from hemozoin.explaining.network import memory
-from hemozoin.explaining.spatial import number
+from hemozoin.explaining.depthwise import CORRECTION, EXAMPLE, Depthwise, by, describe
+from hemozoin.explaining.network import LEGEND, NAMES, Network, memory
+from hemozoin.explaining.spatial import Kernel
 from hemozoin.explaining.tables import SOURCE, counted
 from hemozoin.files import replace_file
+from hemozoin.paper.cost import cost
+from hemozoin.paper.mobilenet import Architecture, layers
+
+#: What the named kernels are for.
+_HEADINGS = {
+    "kernel": "A kernel",
+    "sobel": "Sobel: finds edges",
+    "gauss": "Gauss: blurs",
+    "laplace": "Laplace: finds spots and outlines",
+}
 
 
 def write_page(chapters: Chapters, path: Path) -> None:
@@ -34,12 +47,69 @@ def render_page(chapters: Chapters) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(count="{:,}".format, number=number, memory=memory, counted=counted)
+    environment.filters.update(count="{:,}".format, memory=memory, counted=counted)
     return environment.get_template("page.html").render(
-        chapters=chapters,
         kernels=[_kernel(kernel) for kernel in chapters.kernels],
-        depthwise=chapters.depthwise and _depthwise(chapters),
+        depthwise=chapters.depthwise and _depthwise(chapters.depthwise),
         network=chapters.network and _network(chapters.network),
+        tables=chapters.tables,
         source=SOURCE,
-        by=by,
+        colours={kind: drawing.VARIABLES[ink] for kind, ink in figures.COLOURS.items()},
+        names=NAMES,
     )
+
+
+def _kernel(kernel: Kernel) -> dict[str, Any]:
+    found, trial = kernel.separation, kernel.trial
+    grid = None if found.separable else figures.kernel_grid(found.kernel, kernel.title)
+    strip = {
+        "the cell": trial.cell,
+        "the column": drawing.grey(trial.after_column),
+        "then the row": drawing.grey(trial.in_turn),
+        "kernel at once": drawing.grey(trial.at_once),
+    }
+    return {
+        "heading": _HEADINGS[kernel.name],
+        "separable": found.separable,
+        "grid": grid,
+        "table": figures.times_table(found),
+        "facts": list(kernel.facts()),
+        "tried": kernel.tried,
+        "strip": {name: drawing.picture(pixels) for name, pixels in strip.items()},
+    }
+
+
+def _depthwise(explained: Depthwise) -> dict[str, Any]:
+    shapes = explained.shapes
+    return {
+        "explained": explained,
+        "title": describe(shapes),
+        "output": by(*shapes.output),
+        "ratio": Markup(explained.ratio.replace("D_K", "D<sub>K</sub>")),
+        "full": blocks.full_convolution(shapes),
+        "first": blocks.depthwise_step(shapes),
+        "second": blocks.pointwise_step(shapes),
+        "bars": figures.cost_bars(shapes),
+        "correction": CORRECTION if shapes == EXAMPLE else "",
+    }
+
+
+def _network(explained: Network) -> dict[str, Any]:
+    architecture, size = explained.architecture, explained.size
+    alphas = {f"α {alpha:g}": _mult_adds(224, alpha) for alpha in (1, 0.75, 0.5, 0.25)}
+    sizes = {f"{size} px": _mult_adds(size, 1) for size in (224, 192, 160, 128)}
+    return {
+        "explained": explained,
+        "input": by(size, size, 3),
+        "body": architecture.body,
+        "wide": figures.network_row(explained, 9.6),
+        "narrow": figures.network_row(explained, 3.2),
+        "shares": explained.cost.shares(),
+        "share_bars": figures.share_bars(explained.cost),
+        "shrinking": figures.shrinking_bars(alphas, sizes),
+        "legend": LEGEND,
+    }
+
+
+def _mult_adds(size: int, alpha: float) -> int:
+    return cost(layers(Architecture(alpha=alpha), size)).mult_adds

@@ -71,6 +71,7 @@ class Kernel:
         facts.add_column(style="bold", no_wrap=True)
         for name, value in self.facts():
             facts.add_row(name, value)
+        facts.add_row("on a cell", f"column, then row, {self.tried}")
         question = Text(f"Is {self.title} a column times a row?", style="bold")
         return Group(question, "", *_equation(self.separation), "", facts)
 
@@ -100,15 +101,16 @@ class Kernel:
                 "exactly",
                 f"with {found.rank} products: {found.rank} · {turn} = {found.rank * turn}",
             )
-        yield "on a cell", self._tried()
 
-    def _tried(self) -> str:
+    @property
+    def tried(self) -> str:
+        """What trying both ways on a cell has shown: "column, then row, …"."""
         trial = self.trial
         # Where the factors aren't whole numbers, their products are rounded in the last digits.
         same = trial.difference <= 1e-12 * trial.largest * self.separation.kernel.size
         verdict = "what the kernel gives" if same else "something else than the kernel"
         return (
-            f"column, then row, give {verdict}: largest difference "
+            f"give {verdict}: largest difference "
             f"{number(trial.difference)}, responses up to {number(trial.largest)}"
         )
 

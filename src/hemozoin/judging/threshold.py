@@ -38,7 +38,8 @@ class Aim:
         if self.kind == "balanced":
             fits = self.at_least is None
         else:
-            fits = self.at_least is not None and 0 < self.at_least < 1
+            known = self.kind in ("sensitivity", "specificity")
+            fits = known and self.at_least is not None and 0 < self.at_least < 1
         if not fits:
             raise HemozoinError(
                 f"{self.kind} {self.at_least}: aim at a sensitivity or a specificity between"

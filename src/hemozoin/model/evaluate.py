@@ -16,7 +16,7 @@ from hemozoin.cells.dataset import decode_cells
 from hemozoin.cells.options import CellOptions
 from hemozoin.cells.picture import Pixels
 from hemozoin.cells.split import read_split
-from hemozoin.errors import RunError
+from hemozoin.errors import HemozoinError, RunError
 from hemozoin.files import filled_folder, is_free, replace_file
 from hemozoin.judging.judgement import judge
 from hemozoin.judging.metrics import PREVALENCE, Floats
@@ -36,8 +36,9 @@ def evaluate(
     """Judge a network on the cells of `data`, or on the test part of a split.csv.
 
     Writes its three files to the folder `out`, if one is given: all of them or none. Raises
-    RunError where that has files in it.
+    RunError where that has files in it, HemozoinError for a prevalence that is no share.
     """
+    require_prevalence(prevalence)
     if out and not is_free(out):
         raise RunError(f"{out}: not an empty folder; give another --out")
     store = decode_cells(data, options, predictor.bundle.preprocessing)
@@ -57,6 +58,12 @@ def evaluate(
         with filled_folder(out):
             write_evaluation(out, report, cells, p)
     return report
+
+
+def require_prevalence(value: float) -> None:
+    """Raise HemozoinError for what can't be the share of parasitized cells."""
+    if not 0 < value < 1:
+        raise HemozoinError(f"prevalence is {value}; give a share between 0 and 1")
 
 
 def write_evaluation(folder: Path, report: Report, cells: pl.DataFrame, p: Floats) -> None:

@@ -1,12 +1,13 @@
-"""Predictions as a table: CSV, JSON lines or Parquet, written as they come."""
+"""Predictions as a table: CSV, JSON or Parquet, written as they come."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, fields
+from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import TextIO
 
@@ -15,28 +16,49 @@ import polars as pl
 from hemozoin.errors import RunError
 from hemozoin.model.predict import Prediction
 
+_COLUMNS = [field.name for field in fields(Prediction)]
+
 Writer = Callable[[Iterable[Prediction], TextIO], None]
 
 
 def write_csv(predictions: Iterable[Prediction], file: TextIO) -> None:
     """Write one line per prediction, under a line of names; None is empty."""
-    writer = csv.DictWriter(file, [field.name for field in fields(Prediction)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(prediction) for prediction in predictions)
+    file.write(_csv_line(_COLUMNS))
+    for prediction in predictions:
+        file.write(_csv_line(astuple(prediction)))
+
+
+def _csv_line(values: Iterable[object]) -> str:
+    """Return a line of CSV that ends in LF.
+
+    The writer's own end, CR LF, is cut off: told to end in LF, it leaves a CR in a name unquoted.
+    """
+    line = io.StringIO()
+    csv.writer(line).writerow(values)
+    return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def write_json_lines(predictions: Iterable[Prediction], file: TextIO) -> None:
+    """Write one JSON object per line, so that it can be read as it comes."""
+    for prediction in predictions:
+        file.write(json.dumps(asdict(prediction)) + "\n")
 
 
 def write_json(predictions: Iterable[Prediction], file: TextIO) -> None:
-    """Write one JSON object per line (JSON Lines), so that it can be read as it comes."""
+    """Write a JSON list with one object per line."""
+    between = "[\n"
     for prediction in predictions:
-        file.write(json.dumps(asdict(prediction)) + "\n")
+        file.write(between + json.dumps(asdict(prediction)))
+        between = ",\n"
+    file.write("\n]\n")
 
 
 #: What the ending of a file asks for. Parquet is made from JSON Lines when those are whole.
 WRITERS: dict[str, Writer] = {
     ".csv": write_csv,
-    ".parquet": write_json,
+    ".parquet": write_json_lines,
     ".json": write_json,
-    ".jsonl": write_json,
+    ".jsonl": write_json_lines,
 }
 
 
@@ -64,8 +86,7 @@ def _to_parquet(path: Path) -> None:
     """Turn JSON Lines into Parquet in their place, streaming."""
     table = path.with_name(path.name + ".parquet.partial")
     types = {"p_parasitized": pl.Float64}
-    names = [field.name for field in fields(Prediction)]
-    schema = {name: types.get(name, pl.String()) for name in names}
+    schema = {name: types.get(name, pl.String()) for name in _COLUMNS}
     try:
         pl.scan_ndjson(path, schema=schema).sink_parquet(table)
         table.replace(path)

@@ -85,28 +85,28 @@ def paper_tables() -> tuple[Table, ...]:
 
 #: Type and stride, filter shape, input size. The paper writes the middle pair once, after "5×".
 _TABLE_1 = (
-    ("Conv / s2", "3 × 3 × 3 × 32", "224 × 224 × 3"),
-    ("Conv dw / s1", "3 × 3 × 32 dw", "112 × 112 × 32"),
-    ("Conv / s1", "1 × 1 × 32 × 64", "112 × 112 × 32"),
-    ("Conv dw / s2", "3 × 3 × 64 dw", "112 × 112 × 64"),
-    ("Conv / s1", "1 × 1 × 64 × 128", "56 × 56 × 64"),
-    ("Conv dw / s1", "3 × 3 × 128 dw", "56 × 56 × 128"),
-    ("Conv / s1", "1 × 1 × 128 × 128", "56 × 56 × 128"),
-    ("Conv dw / s2", "3 × 3 × 128 dw", "56 × 56 × 128"),
-    ("Conv / s1", "1 × 1 × 128 × 256", "28 × 28 × 128"),
-    ("Conv dw / s1", "3 × 3 × 256 dw", "28 × 28 × 256"),
-    ("Conv / s1", "1 × 1 × 256 × 256", "28 × 28 × 256"),
-    ("Conv dw / s2", "3 × 3 × 256 dw", "28 × 28 × 256"),
-    ("Conv / s1", "1 × 1 × 256 × 512", "14 × 14 × 256"),
-    ("5× Conv dw / s1", "3 × 3 × 512 dw", "14 × 14 × 512"),
-    ("5× Conv / s1", "1 × 1 × 512 × 512", "14 × 14 × 512"),
-    ("Conv dw / s2", "3 × 3 × 512 dw", "14 × 14 × 512"),
-    ("Conv / s1", "1 × 1 × 512 × 1024", "7 × 7 × 512"),
-    ("Conv dw / s2", "3 × 3 × 1024 dw", "7 × 7 × 1024"),
-    ("Conv / s1", "1 × 1 × 1024 × 1024", "7 × 7 × 1024"),
-    ("Avg Pool / s1", "Pool 7 × 7", "7 × 7 × 1024"),
-    ("FC / s1", "1024 × 1000", "1 × 1 × 1024"),
-    ("Softmax / s1", "Classifier", "1 × 1 × 1000"),
+    ("Conv / s2", "3×3×3×32", "224×224×3"),
+    ("Conv dw / s1", "3×3×32 dw", "112×112×32"),
+    ("Conv / s1", "1×1×32×64", "112×112×32"),
+    ("Conv dw / s2", "3×3×64 dw", "112×112×64"),
+    ("Conv / s1", "1×1×64×128", "56×56×64"),
+    ("Conv dw / s1", "3×3×128 dw", "56×56×128"),
+    ("Conv / s1", "1×1×128×128", "56×56×128"),
+    ("Conv dw / s2", "3×3×128 dw", "56×56×128"),
+    ("Conv / s1", "1×1×128×256", "28×28×128"),
+    ("Conv dw / s1", "3×3×256 dw", "28×28×256"),
+    ("Conv / s1", "1×1×256×256", "28×28×256"),
+    ("Conv dw / s2", "3×3×256 dw", "28×28×256"),
+    ("Conv / s1", "1×1×256×512", "14×14×256"),
+    ("5× Conv dw / s1", "3×3×512 dw", "14×14×512"),
+    ("5× Conv / s1", "1×1×512×512", "14×14×512"),
+    ("Conv dw / s2", "3×3×512 dw", "14×14×512"),
+    ("Conv / s1", "1×1×512×1024", "7×7×512"),
+    ("Conv dw / s2", "3×3×1024 dw", "7×7×1024"),
+    ("Conv / s1", "1×1×1024×1024", "7×7×1024"),
+    ("Avg Pool / s1", "Pool 7×7", "7×7×1024"),
+    ("FC / s1", "1024×1000", "1×1×1024"),
+    ("Softmax / s1", "Classifier", "1×1×1000"),
 )
 
 _TYPES: dict[Kind, str] = {
@@ -117,9 +117,7 @@ _TYPES: dict[Kind, str] = {
     "linear": "FC",
 }
 
-_MISPRINTS_1 = {
-    18: "Misprint: s2 would halve the 7 × 7 map, but the next line still goes in at 7 × 7."
-}
+_MISPRINTS_1 = {18: "Misprint: s2 would halve the 7×7 map, but the next line still goes in at 7×7."}
 
 
 def _table_1() -> Table:
@@ -156,7 +154,7 @@ def _fold(lines: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
 
 
 def _by(*sizes: int) -> str:
-    return " × ".join(map(str, sizes))
+    return "×".join(map(str, sizes))
 
 
 # ---- Tables 2 and 3: where the cost is -------------------------------------------------------
@@ -170,9 +168,9 @@ def _table_2() -> Table:
         "Misprint: two digits changed places, 1.91. The four printed figures add up to 99.29 %."
     )
     rows: list[tuple[str, Kind, str, str, str]] = [
-        ("Conv 1 × 1", "pointwise", "94.86", "74.59", ""),
-        ("Conv DW 3 × 3", "depthwise", "3.06", "1.06", ""),
-        ("Conv 3 × 3", "conv", "1.19", "0.02", misprint),
+        ("Conv 1×1", "pointwise", "94.86", "74.59", ""),
+        ("Conv DW 3×3", "depthwise", "3.06", "1.06", ""),
+        ("Conv 3×3", "conv", "1.19", "0.02", misprint),
         ("Fully Connected", "linear", "0.18", "24.33", ""),
     ]
     return Table(

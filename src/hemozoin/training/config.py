@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from hemozoin.cells.labels import OnCorrection
 from hemozoin.cells.options import CellOptions
 from hemozoin.errors import RunError
 from hemozoin.judging.metrics import PREVALENCE
 from hemozoin.judging.threshold import Aim
+from hemozoin.model.evaluate import require_prevalence
 from hemozoin.training.recipe import Recipe
 
 
@@ -30,6 +31,13 @@ class RunConfig:
     on_correction: OnCorrection = "relabel"
     aim: Aim = field(default_factory=Aim)
     prevalence: float = PREVALENCE
+
+    def __post_init__(self) -> None:
+        """Refuse what no run can be done with."""
+        require_prevalence(self.prevalence)
+        if self.on_correction not in get_args(OnCorrection):
+            choices = " or ".join(get_args(OnCorrection))
+            raise RunError(f"on_correction is {self.on_correction!r}; give {choices}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, paths made absolute, ready for JSON."""

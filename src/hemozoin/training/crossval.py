@@ -17,7 +17,8 @@ from pathlib import Path
 
 import polars as pl
 
-from hemozoin.cells.dataset import find_cells
+from hemozoin.cells.dataset import decode_cells
+from hemozoin.cells.preprocess import Preprocessing
 from hemozoin.cells.split import split_in_folds, write_split
 from hemozoin.errors import RunError
 from hemozoin.files import is_free, replace_file
@@ -38,7 +39,8 @@ def cross_validate(config: RunConfig, out: Path, folds: int, device: str = "auto
     """
     if "WORLD_SIZE" in os.environ:
         raise RunError("crossval runs in one process; start it without torchrun")
-    splits = split_in_folds(find_cells(config.data, config.cells)[1], folds, config.recipe.seed)
+    cells = decode_cells(config.data, config.cells, Preprocessing(config.recipe.size)).cells
+    splits = split_in_folds(cells, folds, config.recipe.seed)
     _begin(out, config, splits)
     runs = []
     for number in range(1, folds + 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hemozoin.cells.synthetic import write_synthetic
+from hemozoin.synthetic.dataset import write_synthetic
 from hemozoin.progress import say
 from hemozoin.training import start
 from hemozoin.training.config import RunConfig

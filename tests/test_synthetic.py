@@ -22,13 +22,14 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from hemozoin.cells import synthetic
 from hemozoin.cells.index import index_cells
 from hemozoin.cells.picture import Pixels
 from hemozoin.cells.preprocess import Preprocessing, prepare
 from hemozoin.cells.source import open_source
-from hemozoin.cells.synthetic import draw_cell, draw_patient, write_synthetic
 from hemozoin.errors import DataError
+from hemozoin.synthetic import dataset
+from hemozoin.synthetic.cell import draw_cell, draw_patient
+from hemozoin.synthetic.dataset import write_synthetic
 
 PATIENTS, CELLS = 12, 40
 STATISTICS = ("width", "height", "area", "red", "green", "blue", "darkest", "contrast")
@@ -106,7 +107,7 @@ def test_same_seed_same_file_in_another_process(tmp_path: Path) -> None:
     here, there = tmp_path / "here.zip", tmp_path / "there.zip"
     write_synthetic(here, 3, 5, seed=1)
     code = (
-        "from pathlib import Path; from hemozoin.cells.synthetic import write_synthetic;"
+        "from pathlib import Path; from hemozoin.synthetic.dataset import write_synthetic;"
         f"write_synthetic(Path({str(there)!r}), 3, 5, seed=1)"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
@@ -198,7 +199,7 @@ def test_nothing_is_left_and_the_old_file_stays_when_writing_fails(
             raise failure
         return b"png"
 
-    monkeypatch.setattr(synthetic, "_png", fail_at_the_third)
+    monkeypatch.setattr(dataset, "_png", fail_at_the_third)
     expected = DataError if isinstance(failure, OSError) else KeyboardInterrupt
     with pytest.raises(expected):
         write_synthetic(out, patients=1, cells_per_patient=5)

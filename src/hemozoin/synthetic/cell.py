@@ -1,0 +1,110 @@
+"""One cell: a patient's stain and microscope, painted, photographed and cut out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from hemozoin.cells.picture import Pixels
+from hemozoin.synthetic.bodies import DEBRIS, DECOYS, PARASITES, choose, red_cell
+from hemozoin.synthetic.canvas import INKS, Canvas, Floats, Rng, outline
+
+#: Optical densities (R, G, B) of red cells as Giemsa in different buffers leaves them:
+#: pink, salmon, lilac, blue-grey, greenish grey.
+_PINKS, _GREYS = [(0.06, 0.50, 0.38), (0.05, 0.38, 0.46)], [(0.34, 0.27, 0.14), (0.27, 0.19, 0.27)]
+_STAINS = np.array([*_PINKS, (0.26, 0.42, 0.24), *_GREYS])
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What all cells of one patient have in common: the smear, its stain, the microscope.
+
+    `stain`: optical densities (R, G, B) of a red cell. `light`: brightness (0..255) in the
+    middle of the empty field; it falls by the share `vignetting` to the field's corners.
+    `tint`: gains of the camera (R, G, B), around 1. `blur`: of the lens, in pixels. `noise`:
+    of the sensor, in grey levels. `diameter`: mean width of a cell in pixels. `debris`: mean
+    number of platelets, specks and scratches on a cell, infected or not.
+    """
+
+    stain: tuple[float, ...]
+    light: float
+    vignetting: float
+    tint: tuple[float, ...]
+    blur: float
+    noise: float
+    diameter: float
+    debris: float
+
+
+def draw_patient(rng: Rng) -> Patient:
+    """Draw a patient; the stain is a mixture of known ones."""
+    mixture = rng.dirichlet(np.full(len(_STAINS), 0.4)) @ _STAINS
+    return Patient(
+        stain=tuple((mixture * rng.uniform(0.7, 1.2)).tolist()),
+        light=rng.uniform(210, 245),
+        vignetting=rng.uniform(0.02, 0.15),
+        tint=tuple((rng.uniform(0.95, 1.05, 3) * (1, 0.95, 0.9)).tolist()),
+        blur=rng.uniform(0.6, 1.5),
+        noise=rng.uniform(1, 3),
+        diameter=rng.uniform(122, 142),
+        debris=rng.uniform(0.05, 0.4),
+    )
+
+
+def draw_cell(rng: Rng, patient: Patient, infected: bool) -> Pixels:
+    """Draw one cell: uint8 `[h, w, 3]`, RGB, 90 to 180 px wide and high.
+
+    As in NLM's file it is cut to its bounding box and black (0) outside of its outline; inside
+    every channel is at least 16.
+    """
+    canvas = Canvas(rng, outline(rng, patient.diameter))
+    red_cell(canvas)
+    bodies = choose(rng, PARASITES if infected else DECOYS, 1 + (rng.random() < 0.25))
+    bodies += choose(rng, DEBRIS, rng.poisson(patient.debris))
+    for body in bodies:
+        body(canvas, canvas.place(), 1 - 0.5 * rng.random() ** 2)  # few are faint
+    return _cut_out(_photograph(canvas, patient), canvas)
+
+
+def _photograph(canvas: Canvas, patient: Patient) -> Pixels:
+    """Light through the inks, lens, sensor: uint8 `[h, w, 3]`."""
+    rng = canvas.rng
+    thickness = canvas.amount("haemoglobin") / np.float32(0.6)
+    thickness *= (1 - canvas.amount("pallor")) * (1 - canvas.amount("clearing"))
+    thickness *= 1 + _spread(rng.normal(0, 0.05, (9, 9)), canvas.size)
+    amounts = np.stack([thickness, *map(canvas.amount, INKS)], axis=-1)
+    density = amounts @ np.array([patient.stain, *INKS.values()], np.float32)
+    tint, light = np.array(patient.tint, np.float32), _spread(_light(rng, patient), canvas.size)
+    noise = patient.noise * rng.standard_normal(light.shape, dtype=np.float32)
+    seen = light[..., None] * tint * np.exp(-density) + noise[..., None]
+    seen = seen.clip(16, 255).astype(np.uint8)
+    return np.asarray(Image.fromarray(seen).filter(ImageFilter.BoxBlur(patient.blur)))
+
+
+def _light(rng: Rng, patient: Patient) -> Floats:
+    """The empty field, seen around a random place in it: coarse, `[5, 5]`."""
+    x, y = rng.uniform(-1, 1, (2, 1)) + np.linspace(-0.15, 0.15, 5)
+    return np.asarray(patient.light * (1 - patient.vignetting / 2 * np.add.outer(y**2, x**2)))
+
+
+def _spread(coarse: Floats, size: tuple[int, int]) -> Floats:
+    """Coarse values, smoothly spread over `(width, height)` pixels: float32 `[h, w]`."""
+    image = Image.fromarray(coarse.astype(np.float32))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
+
+
+def _cut_out(picture: Pixels, canvas: Canvas) -> Pixels:
+    """Black outside the outline, cut to its bounding box.
+
+    The outline has steps of 3 px: NLM segmented at a third of the resolution.
+    """
+    width, height = canvas.size
+    small = Image.new("1", (width // 3 + 1, height // 3 + 1))
+    ImageDraw.Draw(small).polygon((canvas.outline / 3).ravel().tolist(), fill=1)
+    mask = np.asarray(small).repeat(3, axis=0).repeat(3, axis=1)[:height, :width]
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    cell: Pixels = picture[box] * mask[box][..., None]
+    return cell

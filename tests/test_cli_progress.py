@@ -1,0 +1,129 @@
+"""Progress: a bar on a terminal, a line now and then elsewhere, always on standard error."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from hemozoin.progress import PLAIN_EVERY, say, track
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands still; add to its only entry."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def slowly(count: int, seconds: float, clock: list[float]) -> Iterator[int]:
+    for number in range(count):
+        clock[0] += seconds
+        yield number
+
+
+def test_lines_every_five_seconds_with_time_left(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert list(track(slowly(10, 2.0, clock), "Decoding", 10)) == list(range(10))
+    assert capsys.readouterr().err.splitlines() == [
+        "Decoding: 3 of 10, 14 s left",
+        "Decoding: 6 of 10, 8 s left",
+        "Decoding: 9 of 10, 2 s left",
+    ]
+
+
+def test_a_quick_step_says_nothing(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track(slowly(1000, PLAIN_EVERY / 1001, clock), "Decoding", 1000))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_never_more_than_a_line_in_five_seconds(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    list(track(slowly(100_000, 0.001, clock), "Decoding", 100_000))
+    assert len(capsys.readouterr().err.splitlines()) <= 100 / PLAIN_EVERY
+
+
+def test_steps_of_several_things(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    """As when 2,500 bytes come in chunks of 1,000: never more than all of them."""
+    list(track(slowly(3, 6.0, clock), "Fetching", 2500, step=1000))
+    assert capsys.readouterr().err.splitlines() == [
+        "Fetching: 1,000 of 2,500, 9 s left",
+        "Fetching: 2,000 of 2,500, 3 s left",
+        "Fetching: 2,500 of 2,500, 0 s left",
+    ]
+
+
+def test_nobody_knows_how_many(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    list(track(slowly(2000, 5.0, clock), "Predicting"))
+    assert capsys.readouterr().err.splitlines()[-1] == "Predicting: 2,000"
+
+
+def test_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track([], "Decoding", 0)) == []
+    assert capsys.readouterr() == ("", "")
+
+
+def test_items_are_taken_one_at_a_time(clock: list[float]) -> None:
+    taken: list[int] = []
+    tracked = track((taken.append(k) or k for k in range(9)), "Decoding", 9)  # type: ignore[func-returns-value]
+    assert next(tracked) == 0
+    assert taken == [0]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_other_processes_of_a_run_are_silent(
+    terminal: bool,
+    clock: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    say("hello")
+    assert list(track(slowly(10, 9.0, clock), "Decoding", 10)) == list(range(10))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = on_a_terminal(monkeypatch, lambda: list(track(range(3), "Decoding", 3)))
+    assert "Decoding" in shown
+    assert "━" in shown
+    assert "3/3" in shown
+    assert "0:00:00" in shown  # left
+    assert shown.rstrip().endswith("\x1b[2K")  # and gone when it is done
+
+
+def test_a_bar_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = on_a_terminal(monkeypatch, lambda: list(track(range(3), "Predicting")))
+    assert "3/?" in shown
+
+
+def test_ctrl_c_gives_the_cursor_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        with suppress(KeyboardInterrupt):
+            for _ in track(range(3), "Decoding", 3):
+                raise KeyboardInterrupt
+
+    assert "\x1b[?25h" in on_a_terminal(monkeypatch, interrupted)
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> str:
+    """Return what `act` writes to standard error where that is a terminal."""
+    ours, theirs = pytest.importorskip("pty").openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    with io.TextIOWrapper(io.FileIO(theirs, "w"), "utf-8", write_through=True) as terminal:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", terminal)
+            act()
+        shown: str = os.read(ours, 100_000).decode()
+    os.close(ours)
+    return shown
