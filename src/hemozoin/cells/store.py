@@ -29,7 +29,7 @@ from hemozoin.cells.picture import Pixels, decode
 from hemozoin.cells.preprocess import Preprocessing, prepare
 from hemozoin.cells.source import Source
 from hemozoin.errors import DataError
-from hemozoin.files import replace_file
+from hemozoin.files import replace_file, replacing
 from hemozoin.progress import say, track
 
 #: Up to this share of unreadable pictures is listed and passed over.
@@ -118,7 +118,7 @@ def _build(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
-        with _whole_or_not_at_all(path) as file:
+        with replacing(path) as file:
             errors = _decode_into(file, source, cells, how)
             _judge(errors, len(cells), allow_unreadable)
             replace_file(path.with_suffix(".json"), json.dumps(errors))
@@ -127,19 +127,6 @@ def _build(
             f"{path.parent}: can't keep decoded cells there ({error.strerror or error}); make room,"
             " or name another folder in HEMOZOIN_CACHE"
         ) from error
-
-
-@contextlib.contextmanager
-def _whole_or_not_at_all(path: Path) -> Iterator[BinaryIO]:
-    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _sweep(folder: Path) -> None:

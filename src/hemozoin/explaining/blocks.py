@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
 
-from hemozoin.explaining.depthwise import by
+from hemozoin.explaining.depthwise import by, many
 from hemozoin.explaining.drawing import (
     BLUE,
     GREEN,
@@ -45,7 +45,7 @@ def full_convolution(shapes: Shapes) -> Markup:
     _box(axes, (6.7, 2.6), 1.75, 1.0, VIOLET)
     height, width, _ = shapes.output
     _label(axes, 1.7, by(shapes.height, shapes.width, shapes.channels), "goes in")
-    _label(axes, 4.9, by(*shapes.kernel, shapes.channels), f"{shapes.filters:,} kernels")
+    _label(axes, 4.9, by(*shapes.kernel, shapes.channels), many(shapes.filters, "kernel"))
     _label(axes, 8.0, by(height, width, shapes.filters), "comes out")
     return svg(figure, "Full convolution: filter and mix at once")
 
@@ -66,9 +66,9 @@ def depthwise_step(shapes: Shapes) -> Markup:
         for x in (1.65, 4.77, 8.0):
             write(axes, (x, bottom + 0.1), "⋮", MUTED, ha="center", va="center")
     height, width, _ = shapes.output
-    _label(axes, 1.65, by(shapes.height, shapes.width), f"{shapes.channels:,} channels")
+    _label(axes, 1.65, by(shapes.height, shapes.width), many(shapes.channels, "channel"))
     _label(axes, 4.77, by(*shapes.kernel), "a kernel each")
-    _label(axes, 8.0, by(height, width), f"{shapes.channels:,} channels")
+    _label(axes, 8.0, by(height, width), many(shapes.channels, "channel"))
     return svg(figure, "Step 1, depthwise: each channel is filtered by itself")
 
 
@@ -84,7 +84,7 @@ def pointwise_step(shapes: Shapes) -> Markup:
     _box(axes, (6.7, 2.6), 1.75, 1.0, VIOLET)
     height, width, _ = shapes.output
     _label(axes, 1.7, by(height, width, shapes.channels), "from step 1")
-    _label(axes, 4.9, by(1, 1, shapes.channels), f"{shapes.filters:,} kernels")
+    _label(axes, 4.9, by(1, 1, shapes.channels), many(shapes.filters, "kernel"))
     _label(axes, 8.0, by(height, width, shapes.filters), "comes out")
     return svg(figure, "Step 2, pointwise: the channels of each pixel are mixed")
 

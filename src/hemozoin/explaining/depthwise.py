@@ -195,10 +195,15 @@ def by(*sizes: int) -> str:
     return "×".join(map(str, sizes))
 
 
+def many(count: int, what: str) -> str:
+    """Write a number of things, one of them or more."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def describe(shapes: Shapes) -> str:
     """Write shapes in words."""
     picture = by(shapes.height, shapes.width, shapes.channels)
-    kernels = f"{shapes.filters:,} kernels of {by(*shapes.kernel, shapes.channels)}"
+    kernels = f"{many(shapes.filters, 'kernel')} of {by(*shapes.kernel, shapes.channels)}"
     padding = f"padding {shapes.padding}" if shapes.padding else "no padding"
     return f"{picture} picture, {kernels}, stride {shapes.stride}, {padding}"
 

@@ -48,7 +48,7 @@ def times_table(separation: Separation) -> Markup:
 def cost_bars(shapes: Shapes) -> Markup:
     """Draw what the full convolution costs, and the two steps on the same scale."""
     figure, axes = canvas(3.2, 1.2)
-    axes.set(xlim=(0, shapes.full), ylim=(1.5, -0.8))
+    axes.set(xlim=(0, max(shapes.full, shapes.pair)), ylim=(1.5, -0.8))
     axes.barh(0, shapes.full, color=BLUE, height=0.5)
     axes.barh(1.2, shapes.depthwise, color=ORANGE, height=0.5)
     axes.barh(1.2, shapes.pointwise, left=shapes.depthwise, color=VIOLET, height=0.5)
@@ -106,14 +106,14 @@ def shrinking_bars(alphas: dict[str, int], sizes: dict[str, int]) -> Markup:
     """Draw how mult-adds shrink with the width (Table 6) and with the resolution (Table 7)."""
     bars = [*alphas.items(), *sizes.items()]
     figure, axes = canvas(3.2, 2.3)
-    most = max(cost for _, cost in bars)
+    most = max(mult_adds for _, mult_adds in bars)
     axes.set(xlim=(0, most), ylim=(len(bars) + 0.4, -0.5))
-    for number_, (name, cost) in enumerate(bars):
-        y = number_ + 0.8 * (number_ >= len(alphas))
-        axes.barh(y, 0.55 * cost, left=0.2 * most, color=VIOLET, height=0.62)
+    for line, (name, mult_adds) in enumerate(bars):
+        y = line + 0.8 * (line >= len(alphas))
+        axes.barh(y, 0.55 * mult_adds, left=0.2 * most, color=VIOLET, height=0.62)
         write(axes, (0, y), name, va="center")
-        end = 0.22 * most + 0.55 * cost
-        write(axes, (end, y), f"{cost / 1e6:,.1f} M", MUTED, va="center")
+        end = 0.22 * most + 0.55 * mult_adds
+        write(axes, (end, y), f"{mult_adds / 1e6:,.1f} M", MUTED, va="center")
     return svg(figure, "Mult-adds by width and by resolution")
 
 

@@ -171,7 +171,9 @@ def explain_network(architecture: Architecture | None = None, size: int = 224) -
 
 
 def memory(size: int) -> str:
-    """Write bytes as kB (1,000 bytes) or MB."""
+    """Write bytes as B, kB (1,000 bytes) or MB."""
+    if size < 1e3:
+        return f"{size} B"
     return f"{size / 1e6:,.2f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
 
 

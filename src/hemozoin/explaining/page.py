@@ -70,7 +70,7 @@ def _kernel(kernel: Kernel) -> dict[str, Any]:
     }
     return {
         "heading": _HEADINGS[kernel.name],
-        "separable": found.separable,
+        "wide": found.row.size > 5,
         "grid": grid,
         "table": figures.times_table(found),
         "facts": list(kernel.facts()),

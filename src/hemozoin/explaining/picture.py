@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hemozoin.cells.picture import Pixels
-from hemozoin.synthetic.cell import draw_cell, draw_patient
 from hemozoin.paper.separable import Floats, Separation, convolve
+from hemozoin.synthetic.cell import draw_cell, draw_patient
 
 #: A cell with a good ring in it.
 _SEED = 10

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
@@ -111,7 +112,18 @@ class Kernel:
         verdict = "what the kernel gives" if same else "something else than the kernel"
         return (
             f"give {verdict}: largest difference "
-            f"{number(trial.difference)}, responses up to {number(trial.largest)}"
+            f"{number(trial.difference)}, responses up to {number(trial.largest)}{self._leak}"
+        )
+
+    @property
+    def _leak(self) -> str:
+        """Why a small loss can show: a kernel that is blind to flat areas, a product that isn't."""
+        numbers, product = self.separation.kernel, self.separation.product.sum()
+        if self.separation.separable or abs(numbers.sum()) > 1e-12 * np.abs(numbers).sum():
+            return ""
+        return (
+            ". The kernel's numbers add up to 0, so flat areas vanish; "
+            f"those of the product add up to {number(product)}"
         )
 
 
@@ -126,8 +138,9 @@ def explain_kernel(kernel: str = EXAMPLE) -> Kernel:
 
 
 def number(value: float) -> str:
-    """Write a number with four digits that count, and whole ones whole."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+    """Write a number with four digits that count; whole and large ones without decimals."""
+    whole = float(value).is_integer() or abs(value) >= 1000
+    return f"{value:,.0f}" if whole else f"{value:.4g}"
 
 
 def _read(kernel: str) -> list[list[float]]:
