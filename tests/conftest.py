@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from commands import QUICK, succeed
+from commands import LEARN, QUICK, succeed
 
 # A busy machine is no reason to fail.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -48,11 +48,21 @@ def cells_zip(tmp_path: Path) -> Path:
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a finished run, beside its data, `cells.zip`; not to be changed."""
     folder = tmp_path_factory.mktemp("finished")
-    data = make_cells(folder / "cells.zip", patients=9)
+    return _run(make_cells(folder / "cells.zip", patients=9), QUICK)
+
+
+@pytest.fixture(scope="session")
+def learned_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the same of a network that has learned to tell 144 cells apart."""
+    folder = tmp_path_factory.mktemp("learned")
+    return _run(make_cells(folder / "cells.zip", patients=9, per_class=8), LEARN)
+
+
+def _run(data: Path, options: tuple[object, ...]) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEMOZOIN_CACHE", str(folder / "cache"))
-        succeed("train", data, "--out", folder / "run", *QUICK)
-    return folder / "run"
+        patch.setenv("HEMOZOIN_CACHE", str(data.parent / "cache"))
+        succeed("train", data, "--out", data.parent / "run", *options)
+    return data.parent / "run"
 
 
 @pytest.fixture(scope="session")

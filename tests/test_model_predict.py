@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from conftest import draw_cell, make_cells, make_zip, png
 from hemozoin.cells.source import Entry
 from hemozoin.errors import DataError
 from hemozoin.model import predict
-from hemozoin.model.bundle import load_bundle
 from hemozoin.model.predict import predict_paths
 from hemozoin.model.predictor import Predictor
 
@@ -39,21 +39,32 @@ def a_cell() -> bytes:
     return png(draw_cell(np.random.default_rng(1), infected=True))
 
 
-def test_the_same_p_as_in_the_run_itself(finished_run: Path, model: Path) -> None:
+def test_the_same_p_as_in_the_run_itself(learned_run: Path, tmp_path: Path) -> None:
     """One preprocessing: what was judged is what predicts, from a zip as from a folder."""
-    tested = pl.read_csv(finished_run / "predictions.csv")
-    found = rows(succeed("predict", finished_run.parent / "cells.zip", "--model", model))
-    p_of = {row["cell"]: float(row["p_parasitized"]) for row in found}
-    assert len(p_of) == len(found) == 72
-    expected = tested["p_parasitized"].to_list()
-    assert [p_of[cell] for cell in tested["cell"]] == pytest.approx(expected, abs=1e-5)
-    assert len(set(expected)) > 4  # or the comparison would prove nothing
+    tested = pl.read_csv(learned_run / "predictions.csv")
+    expected = tested["p_parasitized"]
+    assert expected.max() - expected.min() > 0.5  # or the comparison would prove little
+    packed = learned_run.parent / "cells.zip"
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path / "cells")
+    for path in (packed, tmp_path / "cells"):
+        found = rows(succeed("predict", path, "--model", learned_run / "model"))
+        p_of = {row["cell"]: float(row["p_parasitized"]) for row in found}
+        assert len(p_of) == len(found) == 144
+        assert [p_of[cell] for cell in tested["cell"]] == pytest.approx(list(expected), abs=1e-5)
 
 
-def test_the_label_is_decided_by_the_threshold(finished_run: Path, model: Path) -> None:
-    threshold = load_bundle(model).threshold.value
-    found = rows(succeed("predict", finished_run.parent / "cells.zip", "--model", model))
+def test_the_label_is_decided_by_the_threshold(learned_run: Path, tmp_path: Path) -> None:
+    """By the model's own, not by 0.5."""
+    model = tmp_path / "model"
+    shutil.copytree(learned_run / "model", model)
+    config = json.loads((model / "config.json").read_text())
+    tested = pl.read_csv(learned_run / "predictions.csv")["p_parasitized"]
+    config["threshold"]["value"] = threshold = float(tested.quantile(0.9) or 0)
+    (model / "config.json").write_text(json.dumps(config))
+    found = rows(succeed("predict", learned_run.parent / "cells.zip", "--model", model))
     assert {row["label"] for row in found} == {"parasitized", "uninfected"}
+    assert abs(threshold - 0.5) > 0.1
     for row in found:
         above = float(row["p_parasitized"]) >= threshold
         assert row["label"] == ("parasitized" if above else "uninfected")

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from hemozoin.errors import RunError
 from hemozoin.model.predict import Prediction
 from hemozoin.model.table import WRITERS, write_csv, write_json, write_json_lines, write_table
 
@@ -85,6 +86,18 @@ def test_parquet_has_types_even_where_every_row_is_bad(tmp_path: Path) -> None:
     assert table.schema["p_parasitized"] == pl.Float64
     assert table.schema["label"] == pl.String
     assert table["error"].to_list() == [BAD.error] * 2
+
+
+def test_a_disk_that_fills_up_while_parquet_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise pl.exceptions.ComputeError("underlying IO error: No space left on device")
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
+    with pytest.raises(RunError, match="No space left"):
+        write_table([GOOD], tmp_path / "out.parquet")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_ending_may_be_in_capitals(tmp_path: Path) -> None:

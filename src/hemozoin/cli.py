@@ -19,6 +19,7 @@ from hemozoin.about import VERSION
 from hemozoin.cells.labels import OnCorrection
 from hemozoin.cells.options import CellOptions
 from hemozoin.errors import DataError, HemozoinError, MissingExtraError, RunError
+from hemozoin.explaining.command import explain_app
 from hemozoin.options import (
     Cells,
     Deciding,
@@ -40,6 +41,9 @@ app = App(
     default_parameter=Parameter(negative=""),
     suppress_keyboard_interrupt=False,  # `main` answers it
 )
+
+
+app.command(explain_app)
 
 
 @app.command

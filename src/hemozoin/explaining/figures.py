@@ -29,11 +29,11 @@ def kernel_grid(kernel: Floats, name: str) -> Markup:
     rows, columns = kernel.shape
     figure, axes = canvas(3.2, 3.2 * (rows + 0.2) / (columns + 1.6), (columns + 1.6, rows + 0.2))
     _draw_grid(axes, kernel, (0.8, 0.1), float(np.abs(kernel).max()))
-    return svg(figure, f"The {name}")
+    return svg(figure, f"The numbers of {name}")
 
 
-def times_table(separation: Separation) -> Markup:
-    """Draw a column and a row, and their product where they meet, as a times table."""
+def times_table(separation: Separation, name: str) -> Markup:
+    """Draw a column and a row, and where they meet their product: `name`, or closest to it."""
     rows, columns = separation.kernel.shape
     size = (columns + 1.6, rows + 1.5)
     figure, axes = canvas(3.2, 3.2 * size[1] / size[0], size)
@@ -42,7 +42,7 @@ def times_table(separation: Separation) -> Markup:
     _draw_grid(axes, row, (1.4, 0.1), float(np.abs(row).max()))
     _draw_grid(axes, separation.product, (1.4, 1.4), float(np.abs(separation.kernel).max()))
     write(axes, (0.6, 0.6), "×", MUTED, ha="center", va="center", fontsize=12)
-    return svg(figure, "A column times a row")
+    return svg(figure, f"A column times a row for {name}")
 
 
 def cost_bars(shapes: Shapes) -> Markup:

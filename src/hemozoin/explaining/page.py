@@ -72,7 +72,7 @@ def _kernel(kernel: Kernel) -> dict[str, Any]:
         "heading": _HEADINGS[kernel.name],
         "wide": found.row.size > 5,
         "grid": grid,
-        "table": figures.times_table(found),
+        "table": figures.times_table(found, kernel.title),
         "facts": list(kernel.facts()),
         "tried": kernel.tried,
         "strip": {name: drawing.picture(pixels) for name, pixels in strip.items()},

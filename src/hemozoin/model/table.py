@@ -90,5 +90,7 @@ def _to_parquet(path: Path) -> None:
     try:
         pl.scan_ndjson(path, schema=schema).sink_parquet(table)
         table.replace(path)
+    except pl.exceptions.PolarsError as error:  # what it makes of a full disk
+        raise RunError(f"{table}: can't be written ({error})") from error
     finally:
         table.unlink(missing_ok=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hemozoin.synthetic.dataset import write_synthetic
 from hemozoin.progress import say
+from hemozoin.synthetic.dataset import write_synthetic
 from hemozoin.training import start
 from hemozoin.training.config import RunConfig
 from hemozoin.training.recipe import Recipe

@@ -22,7 +22,7 @@ from hemozoin.cells.dataset import decode_cells
 from hemozoin.cells.labels import training_labels
 from hemozoin.cells.picture import Pixels
 from hemozoin.cells.preprocess import Preprocessing
-from hemozoin.cells.split import read_split, split_by_patient
+from hemozoin.cells.split import has_patients, read_split, split_by_patient
 from hemozoin.files import replace_file
 from hemozoin.judging.judgement import judge
 from hemozoin.judging.report import Report, count_splits, summary
@@ -78,6 +78,8 @@ def deal(config: RunConfig, split: Path | None) -> Dealt:
     store = decode_cells(config.data, config.cells, Preprocessing(config.recipe.size))
     cells = store.cells.with_row_index("row")
     dealt = read_split(cells, split) if split else split_by_patient(cells, config.recipe.seed)
+    if not has_patients(dealt):
+        say("WARNING: no patient is known, so the figures will be too good; give --patients CSV")
     return Dealt(dealt, store.pixels, len(store.unreadable))
 
 
