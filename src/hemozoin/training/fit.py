@@ -63,12 +63,14 @@ def fit(
 ) -> Classifier:
     """Train a classifier, going on from `checkpoint` if there is one.
 
-    `report` is called after every epoch with the rows so far (epoch, train_loss, val_loss,
-    val_accuracy, val_auc, learning_rate, seconds). Raises TrainingError where the loss is no
-    longer a number.
+    `report` is called with the rows so far (epoch, train_loss, val_loss, val_accuracy, val_auc,
+    learning_rate, seconds) after every epoch, and before the first where a run goes on. Raises
+    TrainingError where the loss is no longer a number.
     """
     learner = Learner(lesson, recipe, device)
     rows = load_checkpoint(checkpoint, learner.classifier, learner.optimizer)
+    if rows and distributed.rank() == 0:
+        report(rows)  # a run may be stopped between its checkpoint and its report
     for epoch in range(len(rows), recipe.epochs):
         started = time.monotonic()
         row = {"epoch": epoch + 1.0, "train_loss": learner.epoch(epoch), **learner.validate()}

@@ -25,7 +25,7 @@ class Recipe:
     """Width multiplier, above 0 (paper, section 3.3)."""
     size: int = 64
     """Input size in pixels, 32 or more (paper, section 3.4, where 224 is full size)."""
-    epochs: int = 12
+    epochs: int = 10
     """Times that each training cell is seen."""
     batch: int = 128
     """Cells per step, over all processes."""
