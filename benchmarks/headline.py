@@ -23,6 +23,10 @@ from hemozoin.model.evaluate import evaluate
 from hemozoin.model.predictor import Predictor
 
 
+#: The runs are kept there, with their reports.
+RUNS = Path("runs") / "headline"
+
+
 def main() -> None:
     """Run what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -39,10 +43,10 @@ def main() -> None:
 
 
 def _measure(given: argparse.Namespace, seed: int) -> rows.Row:
-    with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
-        os.environ["HEMOZOIN_CACHE"] = str(Path(folder) / "cache")
-        options = ["--preset", given.preset, "--seed", str(seed), "--out", str(run)]
+    run = RUNS / f"{given.preset}-{seed}"
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["HEMOZOIN_CACHE"] = cache
+        options = ["--preset", given.preset, "--seed", str(seed), "--out", str(run), "--overwrite"]
         seconds, megabytes = _timed(["train", str(given.data), *options])
         predictor = Predictor.load(run / "model")
         labels = CellOptions(labels=given.labels)
