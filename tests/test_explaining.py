@@ -21,8 +21,9 @@ from hemozoin.explaining.chapters import Chapters, all_chapters
 from hemozoin.explaining.command import explain_app
 from hemozoin.explaining.depthwise import explain_depthwise, read_sizes
 from hemozoin.explaining.network import explain_network, memory
-from hemozoin.explaining.page import render_page, write_page
+from hemozoin.explaining.page import render_page
 from hemozoin.explaining.spatial import EXAMPLE, NAMED, explain_kernel, number
+from hemozoin.pages import write_page
 from hemozoin.paper.mobilenet import Architecture
 from hemozoin.paper.network import MobileNet
 from hemozoin.paper.separable import Shapes
@@ -450,7 +451,7 @@ def test_pages_of_other_shapes(chapters: Chapters) -> None:
 def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="can't be written"):
-        write_page(Chapters(), tmp_path / "file" / "page.html")
+        write_page(render_page(Chapters()), tmp_path / "file" / "page.html")
     with pytest.raises(RunError, match="can't be written"):
-        write_page(Chapters(), tmp_path)
+        write_page(render_page(Chapters()), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -27,7 +27,8 @@ from hemozoin.inspecting.findings import (
     patient_facts,
 )
 from hemozoin.inspecting.inspect import Inspection, inspect
-from hemozoin.inspecting.page import render_page, write_page
+from hemozoin.inspecting.page import render_page
+from hemozoin.pages import write_page
 
 RED = (200, 100, 50)
 
@@ -296,7 +297,7 @@ def test_the_page_loads_nothing(tmp_path: Path) -> None:
 
 def test_the_page_follows_light_and_dark(tmp_path: Path) -> None:
     html = render_page(look(tmp_path))
-    figure = html[html.index("<svg xmlns") :]
+    figure = html[html.index("<svg role") :]
     assert "fill: var(--parasitized)" in figure
     assert "currentColor" in figure
     assert "#00000" not in figure
@@ -333,10 +334,10 @@ def test_json_tells_it_all(tmp_path: Path) -> None:
 
 def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
     seen = look(tmp_path)
-    write_page(seen, tmp_path / "new" / "page.html")
+    write_page(render_page(seen), tmp_path / "new" / "page.html")
     assert (tmp_path / "new" / "page.html").read_text(encoding="utf-8") == render_page(seen)
     with pytest.raises(RunError, match="can't be written"):
-        write_page(seen, tmp_path / "data.zip" / "page.html")
+        write_page(render_page(seen), tmp_path / "data.zip" / "page.html")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["data.zip", "new"]
 
 
@@ -348,7 +349,7 @@ def test_a_full_disk_leaves_the_old_page(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limit[1]))
     try:
         with pytest.raises(RunError, match="can't be written"):
-            write_page(seen, page)
+            write_page(render_page(seen), page)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert page.read_text() == "the old page"

@@ -16,7 +16,7 @@ ROOT = Path(hemozoin.__file__).parent
 ROOMS = ("paper", "cells", "synthetic", "inspecting", "explaining", "judging", "model", "training")
 
 #: Modules beside the rooms that any room may use.
-SHARED = {"about", "errors", "files", "progress"}
+SHARED = {"about", "errors", "files", "pages", "progress"}
 
 #: Where torch may be imported when a module is loaded.
 WITH_TORCH = {"paper/network.py", "model/classifier.py", "model/predictor.py"}

@@ -246,11 +246,12 @@ def inspect(
     """
     from hemozoin.cells.dataset import find_cells
     from hemozoin.inspecting.inspect import inspect as look
-    from hemozoin.inspecting.page import write_page
+    from hemozoin.inspecting.page import render_page
+    from hemozoin.pages import write_page
 
     inspection = look(*find_cells(data, cells))
     if html:
-        write_page(inspection, html)
+        write_page(render_page(inspection), html)
     print(json.dumps(inspection.to_dict(), indent=2) if as_json else inspection.text())
 
 

@@ -138,9 +138,10 @@ def _show(chapters: Chapters, data: Any, output: OutputOptions) -> None:
     """Write the page where one is wanted; print JSON, or else the text where there is no page."""
     if output.html:
         # matplotlib takes a second to import: only a page waits for it.
-        from hemozoin.explaining.page import write_page  # noqa: PLC0415
+        from hemozoin.explaining.page import render_page  # noqa: PLC0415
+        from hemozoin.pages import write_page  # noqa: PLC0415
 
-        write_page(chapters, output.html)
+        write_page(render_page(chapters), output.html)
     if output.as_json:
         print(json.dumps(data, indent=2, ensure_ascii=False))
     elif output.html:

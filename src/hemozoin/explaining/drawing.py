@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 from typing import Any
 
 import matplotlib as mpl
@@ -17,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from hemozoin import pages
 from hemozoin.cells.picture import Pixels
 from hemozoin.paper.separable import Floats
 
@@ -67,19 +67,8 @@ def write(axes: Axes, at: tuple[float, float], words: str, color: str = INK, **h
 
 
 def svg(figure: Figure, name: str) -> Markup:
-    """Return the figure as an `<svg>` element, named for screen readers."""
-    buffer = io.StringIO()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg")
-    drawing = buffer.getvalue()
-    drawing = drawing[drawing.index("<svg") :]
-    drawing = re.sub(r"\s*<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
-    drawing = re.sub(r' id="[\w.]+_\d+"', "", drawing)  # an id may stand once in a page
-    drawing = re.sub(r' (?:width|height)="[^"]*pt"', "", drawing, count=2)
-    for colour, variable in VARIABLES.items():
-        drawing = drawing.replace(colour, variable)
-    label = f'<svg role="img" aria-label="{Markup.escape(name)}" '
-    return Markup(drawing.replace("<svg ", label, 1))
+    """Return the figure as an `<svg>` element in the page's colours."""
+    return pages.svg(figure, name, _STYLE, VARIABLES)
 
 
 def picture(pixels: Pixels) -> str:

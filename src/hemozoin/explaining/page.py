@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from hemozoin.errors import RunError
+from hemozoin import pages
 from hemozoin.explaining import blocks, drawing, figures
 from hemozoin.explaining.chapters import Chapters
 from hemozoin.explaining.depthwise import CORRECTION, EXAMPLE, Depthwise, by, describe
 from hemozoin.explaining.network import LEGEND, NAMES, Network, memory
 from hemozoin.explaining.spatial import Kernel
 from hemozoin.explaining.tables import SOURCE, counted
-from hemozoin.files import replace_file
 from hemozoin.paper.cost import cost
 from hemozoin.paper.mobilenet import Architecture, layers
 
@@ -28,27 +25,13 @@ _HEADINGS = {
 }
 
 
-def write_page(chapters: Chapters, path: Path) -> None:
-    """Write the page, whole or not at all; raises RunError where it can't be written."""
-    page = render_page(chapters)
-    try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, page)
-    except OSError as error:
-        raise RunError(f"{path}: can't be written ({error.strerror or error})") from error
-
-
 def render_page(chapters: Chapters) -> str:
     """Return the page as HTML."""
-    environment = Environment(
-        loader=PackageLoader("hemozoin", "explaining"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(count="{:,}".format, memory=memory, counted=counted)
-    return environment.get_template("page.html").render(
+    filters = {"count": "{:,}".format, "memory": memory, "counted": counted}
+    return pages.render(
+        "explaining",
+        "page.html",
+        filters,
         kernels=[_kernel(kernel) for kernel in chapters.kernels],
         depthwise=chapters.depthwise and _depthwise(chapters.depthwise),
         network=chapters.network and _network(chapters.network),

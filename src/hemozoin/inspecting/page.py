@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from base64 import b64encode
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import polars as pl
-from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from hemozoin import pages
 from hemozoin.cells.index import PARASITIZED, UNINFECTED
-from hemozoin.errors import RunError
-from hemozoin.files import replace_file
 from hemozoin.inspecting.findings import CLASSES, MEASURES, QUANTILES, patient_facts
 from hemozoin.inspecting.inspect import Inspection
 
@@ -45,26 +41,12 @@ _LOOK: dict[Any, Any] = {
 }
 
 
-def write_page(inspection: Inspection, path: Path) -> None:
-    """Write the page, whole or not at all; raises RunError where it can't be written."""
-    page = render_page(inspection)
-    try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, page)
-    except OSError as error:
-        raise RunError(f"{path}: can't be written ({error.strerror or error})") from error
-
-
 def render_page(inspection: Inspection) -> str:
     """Return the page as HTML; every name in it is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["base64"] = lambda data: b64encode(data).decode()
-    return environment.get_template("page.html").render(
+    return pages.render(
+        "inspecting",
+        "page.html",
+        {"base64": lambda data: b64encode(data).decode()},
         seen=inspection,
         classes=CLASSES,
         facts=patient_facts(inspection.patients),
@@ -95,16 +77,4 @@ def draw_histogram(cells: pl.DataFrame, measure: str) -> Markup:
             share = counts / max(1, len(of_class))
             axes.stairs(share, edges, fill=True, color=ink, alpha=0.25)
             axes.stairs(share, edges, color=ink, linewidth=1.2)
-        return _as_markup(figure)
-
-
-def _as_markup(figure: Figure) -> Markup:
-    """Return the figure as an SVG element in the page's own colours and fonts."""
-    buffer = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    for ink, styled in _STYLED.items():
-        svg = svg.replace(ink, styled)
-    return Markup(svg)
+        return pages.svg(figure, f"Distribution of {measure} by class", _LOOK, _STYLED)

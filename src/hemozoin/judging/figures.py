@@ -5,8 +5,6 @@ Each drawing is about 310 px wide, so that text keeps its size on a phone.
 
 from __future__ import annotations
 
-import io
-import re
 from typing import Any
 
 import matplotlib as mpl
@@ -17,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from hemozoin import pages
 from hemozoin.judging.intervals import Band
 from hemozoin.judging.metrics import CALIBRATION_BINS, Judged, calibration_bin
 
@@ -182,15 +181,4 @@ def _legend(axes: Axes) -> None:
 
 
 def _svg(figure: Figure, name: str) -> Markup:
-    """Return the drawing as an `<svg>` element, named for screen readers."""
-    buffer = io.StringIO()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg")
-    drawing = buffer.getvalue()
-    drawing = drawing[drawing.index("<svg") :]
-    drawing = re.sub(r"\s*<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
-    drawing = re.sub(r' id="[\w.]+_\d+"', "", drawing)  # an id may stand once in a page
-    drawing = re.sub(r' (?:width|height)="[^"]*pt"', "", drawing, count=2)
-    for colour, variable in _VARIABLES.items():
-        drawing = drawing.replace(colour, variable)
-    return Markup(drawing.replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1))
+    return pages.svg(figure, name, _STYLE, _VARIABLES)

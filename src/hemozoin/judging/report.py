@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from PIL import Image
 
+from hemozoin import pages
 from hemozoin.cells.index import PARASITIZED
 from hemozoin.files import replace_file
 from hemozoin.judging import figures as draw
@@ -81,15 +81,8 @@ class Report:
 
 def write_report(path: Path, report: Report) -> None:
     """Write the page, whole or not at all. It loads nothing from the network."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("hemozoin", "judging"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=_number, interval=_interval, count="{:,}".format)
-    replace_file(path, environment.get_template("report.html").render(_context(report)))
+    filters = {"number": _number, "interval": _interval, "count": "{:,}".format}
+    replace_file(path, pages.render("judging", "report.html", filters, **_context(report)))
 
 
 def summary(report: Report) -> str:
