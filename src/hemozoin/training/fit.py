@@ -95,7 +95,7 @@ class Learner:
         self._targets = torch.from_numpy(lesson.targets)
         self._network: nn.Module = self.classifier.network
         if distributed.world_size() > 1:
-            self._network = DistributedDataParallel(self._network)
+            self._network = DistributedDataParallel(self._network, forward_sync_buffers=False)
 
     def epoch(self, epoch: int) -> float:
         """Take every training cell once and return the mean loss."""
@@ -111,6 +111,7 @@ class Learner:
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             total += loss.detach() * count / distributed.world_size()
+        self._share_norms()
         return self._finite(float(distributed.add_up(total))) / len(self.lesson.train)
 
     def validate(self) -> Row:
@@ -154,6 +155,12 @@ class Learner:
                 p[at.to(self.device)] = self.classifier(batch)[:, _PARASITIZED]
         found: npt.NDArray[np.float32] = distributed.add_up(p).cpu().numpy()
         return found
+
+    def _share_norms(self) -> None:
+        """Average what each process's batch norms saw in its share of the batches."""
+        for buffer in self.classifier.network.buffers():
+            if buffer.is_floating_point():
+                distributed.add_up(buffer).div_(distributed.world_size())
 
     def _set_learning_rate(self, step: int) -> None:
         for group in self.optimizer.param_groups:
