@@ -22,7 +22,6 @@ from hemozoin.cells.options import CellOptions
 from hemozoin.model.evaluate import evaluate
 from hemozoin.model.predictor import Predictor
 
-
 #: The runs are kept there, with their reports.
 RUNS = Path("runs") / "headline"
 
