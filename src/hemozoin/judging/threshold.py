@@ -99,8 +99,9 @@ def _balanced(validation: Judged) -> float:
     p = np.clip(validation.p, _EDGE, 1 - _EDGE)
     odds = np.clip(np.log(p / (1 - p)), -_SURE, _SURE)
     slope, shift = _logistic_regression(odds, validation.truth)
-    crossing = -shift / slope if slope > 0 else 0.0
-    return float(sigmoid(np.clip(crossing, -_SURE, _SURE)))
+    crossing = np.clip(-shift / slope, -_SURE, _SURE) if slope > 0 else 0.0
+    seen = np.unique(p)
+    return float(np.clip(sigmoid(crossing), seen[1 % len(seen)], seen[-1]))  # some of each call
 
 
 def _logistic_regression(x: Floats, truth: Bools) -> tuple[float, float]:
