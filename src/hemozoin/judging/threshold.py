@@ -101,7 +101,8 @@ def _balanced(validation: Judged) -> float:
     slope, shift = _logistic_regression(odds, validation.truth)
     crossing = np.clip(-shift / slope, -_SURE, _SURE) if slope > 0 else 0.0
     seen = np.unique(p)
-    return float(np.clip(sigmoid(crossing), seen[1 % len(seen)], seen[-1]))  # some of each call
+    value = sigmoid(np.asarray(crossing))
+    return float(np.clip(value, seen[1 % len(seen)], seen[-1]))  # some of each call
 
 
 def _logistic_regression(x: Floats, truth: Bools) -> tuple[float, float]:
