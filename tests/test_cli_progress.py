@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -124,6 +125,8 @@ def on_a_terminal(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) ->
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stderr", terminal)
             act()
-        shown: str = os.read(ours, 100_000).decode()
+        shown = b""
+        while select.select([ours], [], [], 0.2)[0]:  # what was written may come in pieces
+            shown += os.read(ours, 100_000)
     os.close(ours)
-    return shown
+    return shown.decode()

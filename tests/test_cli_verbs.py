@@ -89,6 +89,15 @@ def test_standard_output_is_full(verb: str, finished_run: Path) -> None:
     assert process.returncode == 2
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+def test_standard_output_is_closed(cells_zip: Path) -> None:
+    command = f"'{sys.executable}' -m hemozoin inspect '{cells_zip}' >&-"
+    done = subprocess.run(
+        ["sh", "-c", command], env=quiet(), stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_terminal_that_has_no_greek(finished_run: Path) -> None:
     data, model = finished_run.parent / "cells.zip", finished_run / "model"
     ascii_only = quiet() | {"PYTHONIOENCODING": "ascii"}

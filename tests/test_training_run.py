@@ -205,6 +205,15 @@ def test_a_split_from_another_run(tmp_path: Path, finished_run: Path) -> None:
     assert (tmp_path / "run" / "split.csv").read_text() == split.read_text()
 
 
+@pytest.mark.parametrize("batch", [16, 1000], ids=["in the epoch", "at its end"])
+def test_training_that_diverges(batch: int, tmp_path: Path, cells_zip: Path) -> None:
+    options = ("--size", 32, "--epochs", 2, "--batch", batch, "--learning-rate", 1e30)
+    outcome = hemozoin("train", cells_zip, "--out", tmp_path / "run", *options)
+    assert outcome.code == 2
+    assert "learning rate below 1e+30" in outcome.err.splitlines()[-1]
+    assert not (tmp_path / "run" / "model").exists()
+
+
 # ---- names decide, not order -------------------------------------------------------------------
 
 

@@ -118,9 +118,10 @@ class Learner:
         """Return loss, accuracy and AUC on the validation cells, each counted once."""
         p = self._predict(self.lesson.validation)
         truth = self.lesson.targets[self.lesson.validation] == _PARASITIZED
+        loss = self._finite(float(-np.log(np.where(truth, p, 1 - p).clip(1e-7)).mean()))
         figures = measure(Judged(truth, p.astype(np.float64)), threshold=0.5)
         return {
-            "val_loss": float(-np.log(np.where(truth, p, 1 - p).clip(1e-7)).mean()),
+            "val_loss": loss,
             "val_accuracy": figures["accuracy"],
             "val_auc": figures["roc_auc"],
             "learning_rate": self.optimizer.param_groups[0]["lr"],
