@@ -130,12 +130,21 @@ def test_other_options_are_another_cross_validation(
     assert tree(folds) == before
 
 
-def test_other_cells_are_another_cross_validation(tmp_path: Path) -> None:
+def test_other_cells_are_another_cross_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A patient who came since could be tested twice, or never."""
-    data, out = make_cells(tmp_path / "cells.zip", patients=9), tmp_path / "out"
-    succeed("crossval", data, "--out", out, *OPTIONS)
-    make_cells(data, patients=10)
-    assert "other cells or options" in refused("crossval", data, "--out", out, *OPTIONS)
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "new", interrupt)
+    command = ("crossval", tmp_path / "cells.zip", "--out", tmp_path / "out", *OPTIONS)
+    make_cells(tmp_path / "cells.zip", patients=9)
+    assert hemozoin(*command).code == 130
+    assert hemozoin(*command).code == 130  # the same again is welcome
+    make_cells(tmp_path / "cells.zip", patients=10)
+    assert "other cells or options" in refused(*command)
 
 
 def test_under_torchrun_it_is_refused(

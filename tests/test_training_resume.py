@@ -210,15 +210,14 @@ def test_more_cells_change_nothing(stopped: Path) -> None:
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-@pytest.mark.parametrize("how", ["cut", "of another network", "empty"])
-def test_a_damaged_checkpoint(how: str, stopped: Path, tmp_path: Path, cells_zip: Path) -> None:
+def test_a_damaged_checkpoint(stopped: Path, tmp_path: Path, cells_zip: Path) -> None:
+    """Cut short, empty, or of another network."""
     checkpoint = stopped / "checkpoint.safetensors"
-    if how == "of another network":
-        succeed("train", cells_zip, "--out", tmp_path / "other", *LARGER)
-        shutil.copy(tmp_path / "other" / checkpoint.name, checkpoint)
-    else:
-        checkpoint.write_bytes(checkpoint.read_bytes()[: -100 if how == "cut" else 0])
-    assert "checkpoint.safetensors: damaged" in refused("train", "--resume", stopped)
+    whole = checkpoint.read_bytes()
+    succeed("train", cells_zip, "--out", tmp_path / "other", *LARGER)
+    for content in (whole[:-100], b"", (tmp_path / "other" / checkpoint.name).read_bytes()):
+        checkpoint.write_bytes(content)
+        assert "checkpoint.safetensors: damaged" in refused("train", "--resume", stopped)
 
 
 def test_a_split_csv_that_was_edited(stopped: Path) -> None:
