@@ -46,7 +46,11 @@ def test_prevalence_moves_predictive_values_only(finished_run: Path) -> None:
     )
     assert (rare["prevalence"], common["prevalence"]) == (0.001, 0.5)
     given = "labels_as_given"
-    assert rare[given]["ppv"]["value"] < common[given]["ppv"]["value"]
+    for judged in (rare, common):
+        figures, share = judged[given], judged["prevalence"]
+        found = figures["sensitivity"]["value"] * share
+        alarms = (1 - figures["specificity"]["value"]) * (1 - share)
+        assert figures["ppv"]["value"] == pytest.approx(found / (found + alarms))
     assert rare[given]["roc_auc"] == common[given]["roc_auc"]
 
 
