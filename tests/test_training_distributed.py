@@ -17,7 +17,8 @@ import torch.distributed as dist
 from commands import LEARN, quiet
 from hemozoin.errors import TrainingError
 from hemozoin.training import distributed
-from two_processes import learn, lesson
+from hemozoin.training.fit import Learner
+from two_processes import RECIPE, learn, lesson
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
@@ -36,12 +37,23 @@ def torchrun(*command: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What both processes of two_processes.py found out."""
-    folder = tmp_path_factory.mktemp("pair")
-    done = torchrun(SCRIPT, "learn", folder)
+def run(tmp_path_factory: pytest.TempPathFactory, learned_run: Path) -> Path:
+    """The run of `learned_run`, done by two processes."""
+    folder = tmp_path_factory.mktemp("two")
+    train = ("train", learned_run.parent / "cells.zip", "--out", folder / "run", *LEARN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEMOZOIN_CACHE", str(folder / "cache"))
+        done = torchrun(SCRIPT, "learn", folder, *train)
     assert done.returncode == 0, done.stderr
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
+    (folder / "out.txt").write_text(done.stdout)
+    (folder / "err.txt").write_text(done.stderr)
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def pair(run: Path) -> Any:
+    """What both processes of two_processes.py found out before it."""
+    return [json.loads((run.parent / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +107,29 @@ def test_where_the_first_fails_all_do(pair: Any) -> None:
 
 
 @pytest.mark.slow
-def test_a_full_disk_ends_both_and_resume_ends_the_run(tmp_path: Path, learned_run: Path) -> None:
+def test_the_run_that_one_process_does(run: Path, learned_run: Path) -> None:
+    """Same files, same cells in the same parts, as good a network; one of the two writes."""
+    files = {str(path.relative_to(run)) for path in run.rglob("*")}
+    assert files == {str(path.relative_to(learned_run)) for path in learned_run.rglob("*")}
+    for name in ("split.csv", "config.json"):
+        assert (run / name).read_bytes() == (learned_run / name).read_bytes()
+    assert pl.read_csv(run / "results.csv")["epoch"].to_list() == [1, 2, 3, 4, 5, 6]
+    found = json.loads((run / "metrics.json").read_text())["labels_as_given"]
+    assert found["roc_auc"]["value"] > 0.9
+    assert found["cells"] == len(pl.read_csv(learned_run / "predictions.csv"))
+
+
+@pytest.mark.slow
+def test_one_of_the_two_speaks(run: Path) -> None:
+    assert (run.parent / "out.txt").read_text().count("Report:") == 1
+    said = (run.parent / "err.txt").read_text()
+    epochs = [line.split(":")[0] for line in said.splitlines() if line.startswith("epoch")]
+    assert epochs == [f"epoch {k}" for k in range(1, 7)]
+    assert "Warning" not in said
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_both_and_both_may_go_on(tmp_path: Path, learned_run: Path) -> None:
     data, run = learned_run.parent / "cells.zip", tmp_path / "run"
     failed = torchrun(SCRIPT, "fail", "train", data, "--out", run, *LEARN)
     assert failed.returncode == 1
@@ -103,24 +137,11 @@ def test_a_full_disk_ends_both_and_resume_ends_the_run(tmp_path: Path, learned_r
     assert "hemozoin/training" not in failed.stderr  # torchrun has a traceback, we have none
     begun = (run / "results.csv").read_text().splitlines()
     assert len(begun) == 1 + 2
-
     done = torchrun("-m", "hemozoin", "train", "--resume", run)
     assert done.returncode == 0, done.stderr
-    results = (run / "results.csv").read_text().splitlines()
-    assert results[:3] == begun
-    assert pl.read_csv(run / "results.csv")["epoch"].to_list() == [1, 2, 3, 4, 5, 6]
-    said = [line.split(":")[0] for line in done.stderr.splitlines() if line.startswith("epoch")]
-    assert said == [f"epoch {k}" for k in (2, 3, 4, 5, 6)]
-    assert done.stdout.count("Report:") == 1
-    assert "Warning" not in done.stderr
-
-    files = {str(path.relative_to(run)) for path in run.rglob("*")}
-    assert files == {str(path.relative_to(learned_run)) for path in learned_run.rglob("*")}
-    for name in ("split.csv", "config.json"):
-        assert (run / name).read_bytes() == (learned_run / name).read_bytes()
+    assert (run / "results.csv").read_text().splitlines()[:3] == begun
     found = json.loads((run / "metrics.json").read_text())["labels_as_given"]
     assert found["roc_auc"]["value"] > 0.9
-    assert found["cells"] == len(pl.read_csv(learned_run / "predictions.csv"))
 
 
 def test_another_process_that_is_gone_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +152,13 @@ def test_another_process_that_is_gone_is_said(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(dist, "all_reduce", gone)
     with pytest.raises(TrainingError, match="another process"):
         distributed.add_up(torch.zeros(1))
+
+
+def test_batches_too_small_for_so_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """51 cells in 4 steps: 12 or 13 a step, which 6 processes can share, not 7."""
+    monkeypatch.setattr(distributed, "world_size", lambda: 7)
+    with pytest.raises(TrainingError, match="raise --batch"):
+        Learner(lesson(), RECIPE, torch.device("cpu"))
 
 
 def test_one_process_needs_no_group(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,10 @@
 """What each process does that torchrun starts for test_training_distributed.py.
 
-    torchrun ... tests/two_processes.py learn FOLDER
+    torchrun ... tests/two_processes.py learn FOLDER train DATA --out RUN ...
     torchrun ... tests/two_processes.py fail train DATA --out RUN ...
 
-The first writes what it found to FOLDER/RANK.json; the second is `hemozoin train` with a disk
-that is full when the first process saves its third epoch.
+The first writes what it found to FOLDER/RANK.json and does a `hemozoin train`; the second is
+one with a disk that is full when the first process saves its third epoch.
 """
 
 from __future__ import annotations
@@ -80,10 +80,11 @@ def fill_the_disk() -> None:
 
 
 if __name__ == "__main__":
-    verb, *arguments = sys.argv[1:]
-    if verb == "fail":
+    if sys.argv[1] == "fail":
         fill_the_disk()
-        sys.exit(main(arguments))
+        sys.exit(main(sys.argv[2:]))
     with distributed.process_group(torch.device("cpu")):
         found = {**learn(), "world": distributed.world_size(), "failed": fail_first()}
-    (Path(arguments[0]) / f"{os.environ['RANK']}.json").write_text(json.dumps(found))
+        (Path(sys.argv[2]) / f"{os.environ['RANK']}.json").write_text(json.dumps(found))
+        code = main(sys.argv[3:])
+    sys.exit(code)

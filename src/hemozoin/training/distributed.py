@@ -16,8 +16,12 @@ from hemozoin.errors import TrainingError
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
-    """Join the processes that torchrun started; NCCL for what is on GPUs, gloo for the rest."""
-    if "WORLD_SIZE" not in os.environ:
+    """Join the processes that torchrun started; NCCL for what is on GPUs, gloo for the rest.
+
+    Once in the life of a process: a second time may find the first one's addresses, and wait.
+    For several runs join before the first of them; each then takes the group that there is.
+    """
+    if "WORLD_SIZE" not in os.environ or dist.is_initialized():
         yield
         return
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")

@@ -91,6 +91,8 @@ class Learner:
         self.classifier = Classifier(recipe.architecture(), recipe.view).to(device)
         self.optimizer = make_optimizer(self.classifier.network, recipe)
         self.steps = math.ceil(len(lesson.train) / recipe.batch)
+        if len(lesson.train) // self.steps < 2 * distributed.world_size():
+            raise TrainingError("batch norm needs 2 cells a step and process; raise --batch")
         self._pixels = torch.from_numpy(lesson.pixels)
         self._targets = torch.from_numpy(lesson.targets)
         self._network: nn.Module = self.classifier.network
