@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 
 from hemozoin.cells.options import CellOptions
 from hemozoin.errors import HemozoinError
+from hemozoin.judging.metrics import PREVALENCE
 from hemozoin.judging.threshold import Aim
 from hemozoin.training.recipe import PRESETS, Preset, Recipe
 
@@ -46,7 +47,7 @@ class DecisionOptions:
     """Least sensitivity (0..1) on the validation patients; balanced without an aim."""
     specificity: float | None = None
     """Least specificity (0..1) on the validation patients, instead."""
-    prevalence: float = 0.01
+    prevalence: float = PREVALENCE
     """Share of parasitized cells (0..1) at which PPV and NPV are given."""
 
     def aim(self) -> Aim:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,11 @@ def render(room: str, template: str, filters: Mapping[str, Any], **shown: Any) -
     )
     environment.filters.update(filters)
     return environment.get_template(template).render(shown)
+
+
+def data_uri(data: bytes, form: str = "jpeg") -> str:
+    """Return the bytes of a picture ("jpeg" or "png") as an address that holds it."""
+    return f"data:image/{form};base64,{b64encode(data).decode()}"
 
 
 def write_page(page: str, path: Path) -> None:

@@ -14,6 +14,9 @@ from hemozoin.errors import DataError
 #: A gigapixel scan is not a cell, and a small file that claims to be one is a bomb.
 MAX_PIXELS = 64_000_000
 
+#: A thumbnail's longer side in px: sharp at half that size on a phone's screen.
+_THUMBNAIL = 128
+
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -36,6 +39,14 @@ def decode(data: bytes, name: str = "picture") -> Image.Image:
         raise
     except Exception as error:  # Pillow's plugins raise what they like on damaged files
         raise DataError(f"{name}: not a readable picture ({_reason(error, data)})") from error
+
+
+def thumbnail(image: Image.Image) -> bytes:
+    """Return an RGB picture as a JPEG of at most 128 px; the colour, a speck, isn't subsampled."""
+    small, buffer = image.copy(), io.BytesIO()
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    small.save(buffer, "JPEG", quality=90, subsampling=0)
+    return buffer.getvalue()
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

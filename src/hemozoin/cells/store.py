@@ -13,11 +13,8 @@ import hashlib
 import json
 import os
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +25,7 @@ import polars as pl
 from hemozoin.cells.picture import Pixels, decode
 from hemozoin.cells.preprocess import Preprocessing, prepare
 from hemozoin.cells.source import Source
+from hemozoin.cells.threads import in_threads
 from hemozoin.errors import DataError
 from hemozoin.files import replace_file, replacing
 from hemozoin.progress import say, track
@@ -37,9 +35,6 @@ UNREADABLE_ALLOWED = 0.01
 
 #: Raised when `prepare` changes its answer, so that older stores are not used any more.
 _VERSION = 2
-
-#: So many pictures a thread decodes at a time: handing over single ones costs too much.
-_BATCH = 32
 
 #: After this many seconds an unfinished store was left behind by a run that was killed.
 _ABANDONED = 24 * 3600
@@ -167,22 +162,9 @@ def decode_all(
 ) -> Iterator[Pixels | DataError]:
     """Yield each picture's pixels, uint8 `[size, size, 3]`, or why it has none, in order.
 
-    Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
     A few batches for each core are held, however many pictures there are.
     """
-    left, cores = iter(pictures), os.cpu_count() or 1
-    waiting: deque[Future[list[Pixels | DataError]]] = deque()
-    with ThreadPoolExecutor(cores) as pool:
-        while batch := list(islice(left, _BATCH)):
-            waiting.append(pool.submit(_decode_batch, batch, how))
-            if len(waiting) > 2 * cores:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-
-
-def _decode_batch(batch: list[tuple[Source, str]], how: Preprocessing) -> list[Pixels | DataError]:
-    return [_decode_one(source, name, how) for source, name in batch]
+    return in_threads(lambda picture: _decode_one(*picture, how), pictures)
 
 
 def _decode_one(source: Source, name: str, how: Preprocessing) -> Pixels | DataError:

@@ -5,7 +5,6 @@ A figure is drawn for a phone: some 300 px wide, text at its true size there.
 
 from __future__ import annotations
 
-import base64
 import io
 from typing import Any
 
@@ -75,7 +74,7 @@ def picture(pixels: Pixels) -> str:
     """Return a picture [H, W] or [H, W, 3], uint8, as a data URI."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return pages.data_uri(buffer.getvalue(), "png")
 
 
 def grey(response: Floats) -> Pixels:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from PIL import Image
 
 from hemozoin.inspecting.findings import CLASSES
 
 #: Cells of each class on the sheet.
 PER_CLASS = 40
-
-#: A thumbnail's longer side in px: sharp at half that size on a phone's screen.
-_SIDE = 128
 
 
 @dataclass(frozen=True)
@@ -39,11 +34,3 @@ def choose(cells: pl.DataFrame, seed: int = 0) -> list[int]:
     in_turn = shuffled.sort(turn, maintain_order=True)
     of_class = [in_turn.filter(pl.col("label") == label).head(PER_CLASS) for label in CLASSES]
     return pl.concat(of_class)["row"].to_list()
-
-
-def thumbnail(image: Image.Image) -> bytes:
-    """Return a picture as a small JPEG, without the colour subsampling that blurs chromatin."""
-    small, buffer = image.copy(), io.BytesIO()
-    small.thumbnail((_SIDE, _SIDE))
-    small.save(buffer, "JPEG", quality=88, subsampling=0)
-    return buffer.getvalue()

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import polars as pl
 from PIL import Image, ImageChops, ImageStat
 
-from hemozoin.cells.picture import decode
+from hemozoin.cells.picture import decode, thumbnail
 from hemozoin.cells.preprocess import Preprocessing
 from hemozoin.cells.source import Source
+from hemozoin.cells.threads import in_threads
 from hemozoin.errors import DataError
-from hemozoin.inspecting.contact_sheet import Tile, choose, thumbnail
+from hemozoin.inspecting.contact_sheet import Tile, choose
 from hemozoin.progress import track
-
-_BATCH = 256
 
 _SIZE = {"width": pl.Int64, "height": pl.Int64}
 _COLOUR = {"red": pl.Float64, "green": pl.Float64, "blue": pl.Float64}
@@ -49,7 +46,7 @@ class Measured:
 def measure(source: Source, cells: pl.DataFrame) -> Measured:
     """Decode every picture of `cells` (from `index_cells`) once; bad ones are listed.
 
-    Memory holds a few numbers per cell and one batch of pictures.
+    Memory holds a few numbers per cell and a few batches of pictures.
     """
     values: list[Values] = []
     unreadable, jpegs = [], {}
@@ -73,7 +70,7 @@ def measure(source: Source, cells: pl.DataFrame) -> Measured:
 def _look_at_all(
     source: Source, files: list[str], on_sheet: set[int]
 ) -> Iterator[tuple[Values, bytes | None] | DataError]:
-    """Yield each file's values and, for the rows `on_sheet`, its thumbnail, in order."""
+    """Return each file's values and, for the rows `on_sheet`, its thumbnail, in order."""
 
     def look(row: int) -> tuple[Values, bytes | None] | DataError:
         try:
@@ -82,9 +79,7 @@ def _look_at_all(
             return error
         return _values(image), thumbnail(image) if row in on_sheet else None
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(files), _BATCH):
-            yield from pool.map(look, range(len(files))[start : start + _BATCH])
+    return in_threads(look, range(len(files)))
 
 
 def _values(image: Image.Image) -> Values:

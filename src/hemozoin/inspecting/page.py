@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Any
 
 import matplotlib as mpl
@@ -46,7 +45,7 @@ def render_page(inspection: Inspection) -> str:
     return pages.render(
         "inspecting",
         "page.html",
-        {"base64": lambda data: b64encode(data).decode()},
+        {"uri": pages.data_uri},
         seen=inspection,
         classes=CLASSES,
         facts=patient_facts(inspection.patients),

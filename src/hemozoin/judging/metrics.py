@@ -19,6 +19,7 @@ import polars as pl
 
 from hemozoin.cells.index import PARASITIZED
 from hemozoin.cells.split import has_patients
+from hemozoin.errors import HemozoinError
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -30,6 +31,12 @@ PREVALENCE = 0.01
 
 #: Bins of equal width over p, as in Guo et al. 2017 (arXiv 1706.04599), section 2.
 CALIBRATION_BINS = 15
+
+
+def require_prevalence(value: float) -> None:
+    """Raise HemozoinError for what can't be the share of parasitized cells."""
+    if not 0 < value < 1:
+        raise HemozoinError(f"prevalence is {value}; give a share between 0 and 1")
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from PIL import Image
 
 from hemozoin import pages
 from hemozoin.cells.index import PARASITIZED
+from hemozoin.cells.picture import thumbnail
 from hemozoin.files import replace_file
 from hemozoin.judging import figures as draw
 from hemozoin.judging.intervals import Estimate
@@ -203,16 +202,10 @@ def _is_doubted(mistake: Mistake) -> bool:
 
 def _thumbnail(mistake: Mistake) -> dict[str, Any]:
     """Return the mistake with its picture as a data URI of at most 128 px."""
-    image = Image.fromarray(mistake.picture)
-    image.thumbnail((128, 128))
-    buffer = io.BytesIO()
-    # The parasite is a speck of colour: no chroma subsampling.
-    image.save(buffer, "JPEG", quality=90, subsampling=0)
-    data = base64.b64encode(buffer.getvalue()).decode()
     return {
         "mistake": mistake,
         "doubted": _is_doubted(mistake),
-        "uri": f"data:image/jpeg;base64,{data}",
+        "uri": pages.data_uri(thumbnail(Image.fromarray(mistake.picture))),
     }
 
 

@@ -6,6 +6,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,10 @@ from hemozoin.cells.dataset import decode_cells
 from hemozoin.cells.options import CellOptions
 from hemozoin.cells.picture import Pixels
 from hemozoin.cells.split import read_split
-from hemozoin.errors import HemozoinError, RunError
+from hemozoin.errors import RunError
 from hemozoin.files import filled_folder, is_free, replace_file
 from hemozoin.judging.judgement import judge
-from hemozoin.judging.metrics import PREVALENCE, Floats
+from hemozoin.judging.metrics import PREVALENCE, Floats, require_prevalence
 from hemozoin.judging.report import Mistake, Report, write_report
 from hemozoin.model.predictor import Predictor
 
@@ -46,24 +47,26 @@ def evaluate(
     if split:
         cells = read_split(cells, split).filter(pl.col("split") == "test")
     pixels = store.pixels[cells["row"].to_numpy()]
-    p = predictor(pixels).astype(np.float64)
-    judgement = judge(cells, p, predictor.bundle.threshold, prevalence)
-    report = Report(
-        title=f"{data.name} judged",
-        judgement=judgement,
-        mistakes=find_mistakes(cells, pixels, p, judgement.worst_mistakes()),
-        setup=describe_setup({"Data": str(data)}),
-    )
+    report, p = report_on(predictor, cells, pixels, prevalence)
+    setup = describe_setup({"Data": str(data)})
+    report = replace(report, title=f"{data.name} judged", setup=setup)
     if out:
         with filled_folder(out):
             write_evaluation(out, report, cells, p)
     return report
 
 
-def require_prevalence(value: float) -> None:
-    """Raise HemozoinError for what can't be the share of parasitized cells."""
-    if not 0 < value < 1:
-        raise HemozoinError(f"prevalence is {value}; give a share between 0 and 1")
+def report_on(
+    predictor: Predictor, cells: pl.DataFrame, pixels: Pixels, prevalence: float
+) -> tuple[Report, Floats]:
+    """Judge a network on the cells of a table, with their pixels in the same order.
+
+    Returns the bare report, without a title, and each cell's p_parasitized, float `[cells]`.
+    """
+    p = predictor(pixels).astype(np.float64)
+    judgement = judge(cells, p, predictor.bundle.threshold, prevalence)
+    mistakes = _find_mistakes(cells, pixels, p, judgement.worst_mistakes())
+    return Report(title="", judgement=judgement, mistakes=mistakes), p
 
 
 def write_evaluation(folder: Path, report: Report, cells: pl.DataFrame, p: Floats) -> None:
@@ -74,7 +77,7 @@ def write_evaluation(folder: Path, report: Report, cells: pl.DataFrame, p: Float
     write_report(folder / "report.html", report)
 
 
-def find_mistakes(
+def _find_mistakes(
     cells: pl.DataFrame, pixels: Pixels, p: Floats, rows: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> tuple[Mistake, ...]:
     """Return some rows of the table, with the pictures that the network saw, for the gallery."""

@@ -10,9 +10,8 @@ from typing import Any, get_args
 from hemozoin.cells.labels import OnCorrection
 from hemozoin.cells.options import CellOptions
 from hemozoin.errors import RunError
-from hemozoin.judging.metrics import PREVALENCE
+from hemozoin.judging.metrics import PREVALENCE, require_prevalence
 from hemozoin.judging.threshold import Aim
-from hemozoin.model.evaluate import require_prevalence
 from hemozoin.training.recipe import Recipe
 
 

@@ -48,8 +48,8 @@ class Lesson:
     """What there is to learn.
 
     `pixels`: all cells, uint8 `[N, S, S, 3]`. `targets`: int `[N]`, the number of each cell's
-    class in CLASSES. `train` and `validation`: the rows
-    to learn from and to watch; no patient is in both.
+    class in CLASSES. `train` and `validation`: the rows to learn from and to watch; no patient
+    is in both.
     """
 
     pixels: Pixels

@@ -24,10 +24,9 @@ from hemozoin.cells.picture import Pixels
 from hemozoin.cells.preprocess import Preprocessing
 from hemozoin.cells.split import has_patients, read_split, split_by_patient
 from hemozoin.files import replace_file
-from hemozoin.judging.judgement import judge
 from hemozoin.judging.report import Report, count_splits, summary
 from hemozoin.model.bundle import CLASSES, Bundle, save_bundle
-from hemozoin.model.evaluate import describe_setup, find_mistakes, write_evaluation
+from hemozoin.model.evaluate import describe_setup, report_on, write_evaluation
 from hemozoin.model.predictor import Predictor
 from hemozoin.progress import say
 from hemozoin.training import distributed
@@ -102,13 +101,11 @@ def judge_run(
 ) -> Report:
     """Judge the network on the test patients and write what was found."""
     cells, pixels = dealt.part("test")
-    p = Predictor(bundle)(pixels).astype(np.float64)
-    judgement = judge(cells, p, bundle.threshold, config.prevalence)
+    report, p = report_on(Predictor(bundle), cells, pixels, config.prevalence)
     seconds = f"{time.monotonic() - started:.0f} s on {torch.get_num_threads()} threads"
-    report = Report(
+    report = replace(
+        report,
         title=f"MobileNet α = {config.recipe.alpha:g} at {config.recipe.size} px",
-        judgement=judgement,
-        mistakes=find_mistakes(cells, pixels, p, judgement.worst_mistakes()),
         results=pl.read_csv(folder.results),
         splits=count_splits(dealt.cells),
         warnings=tuple(_warnings(dealt)),

@@ -14,9 +14,8 @@ from hemozoin.judging.metrics import Floats, Judged
 from hemozoin.judging.threshold import Aim, choose_threshold
 from hemozoin.model.bundle import CLASSES, Bundle
 from hemozoin.model.classifier import Classifier
+from hemozoin.model.predictor import BATCH
 from hemozoin.training.recipe import Recipe
-
-_BATCH = 256
 
 
 def seal(
@@ -48,8 +47,8 @@ def log_odds(classifier: Classifier, pixels: Pixels) -> Floats:
     parasitized = CLASSES.index(PARASITIZED)
     with torch.inference_mode():
         batches = [
-            classifier.logits(torch.from_numpy(pixels[k : k + _BATCH]))
-            for k in range(0, len(pixels), _BATCH)
+            classifier.logits(torch.from_numpy(pixels[k : k + BATCH]))
+            for k in range(0, len(pixels), BATCH)
         ]
     logits = torch.cat(batches).double().numpy()
     return np.asarray(logits[:, parasitized] - logits[:, 1 - parasitized])
