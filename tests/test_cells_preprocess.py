@@ -48,45 +48,54 @@ def test_the_rim_is_neither_darker_nor_brighter_on_average() -> None:
     assert abs(off.mean(axis=0)).max() < 0.01
 
 
+def on_black(pixels: Pixels) -> Image.Image:
+    """The picture inside the ellipse that fills it, the rest black."""
+    shape = disc(pixels.shape[1], pixels.shape[0], (255, 255, 255))
+    return Image.fromarray(pixels & np.asarray(shape))
+
+
 def test_pixels_well_inside_are_plain_bilinear_resampling() -> None:
-    seen = Image.fromarray(noise(150, 120, low=60))
-    plain = np.asarray(seen.resize((64, 64), Image.Resampling.BILINEAR))
-    assert (prepare(seen, Preprocessing()) == plain).all()
-    masked = np.array(seen)
-    masked[:, :75] = 0
-    cut = prepare(Image.fromarray(masked), Preprocessing())
-    assert (cut[:, 35:] == plain[:, 35:]).all()
-    assert not cut[:, :31].any()
+    pixels = noise(150, 120, low=60)
+    plain = np.asarray(Image.fromarray(pixels).resize((64, 64), Image.Resampling.BILINEAR))
+    cell = prepare(on_black(pixels), Preprocessing())
+    assert (cell[12:52, 12:52] == plain[12:52, 12:52]).all()
+    assert not cell[:6, :6].any()
 
 
 def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
-    pixels = noise(64, 64, low=9)
-    assert (prepare(Image.fromarray(pixels), Preprocessing()) == pixels).all()
+    cell = on_black(noise(64, 64, low=9))
+    assert (prepare(cell, Preprocessing()) == np.asarray(cell)).all()
+
+
+def test_black_margins_are_cut_off() -> None:
+    cell = on_black(noise(80, 90, low=9))
+    loose = Image.new("RGB", (200, 150))
+    loose.paste(cell, (70, 20))
+    assert (prepare(loose, Preprocessing()) == prepare(cell, Preprocessing())).all()
 
 
 def test_what_is_not_brighter_than_the_background_is_black() -> None:
-    pixels = noise(64, 64)
-    pixels[:, :32] = (8, 3, 8)
-    pixels[:, 32:] = (0, 9, 0)
-    cell = prepare(Image.fromarray(pixels), Preprocessing())
-    assert not cell[:, :32].any()
-    assert (cell[:, 32:] == (0, 9, 0)).all()
-    assert not prepare(Image.fromarray(pixels), Preprocessing(background=9)).any()
+    pixels = noise(64, 64, low=10)
+    pixels[10:20, :32] = (8, 3, 8)
+    pixels[10:20, 32:] = (0, 9, 0)
+    cell = prepare(on_black(pixels), Preprocessing())
+    assert not cell[10:20, :32].any()
+    assert (cell[10:20, 32:50] == (0, 9, 0)).all()
+    assert not prepare(on_black(pixels), Preprocessing(background=9))[10:20].any()
 
 
 def test_the_picture_is_stretched_to_the_square() -> None:
     wide = Image.new("RGB", (200, 50), (200, 150, 150))
     wide.paste((100, 50, 150), (0, 0, 100, 50))
-    cell = prepare(wide, Preprocessing(32))
-    assert (cell[:, :15] == (100, 50, 150)).all()
-    assert (cell[:, 17:] == (200, 150, 150)).all()
+    cell = prepare(on_black(np.asarray(wide)), Preprocessing(32))
+    assert (cell[16, 1:15] == (100, 50, 150)).all()
+    assert (cell[16, 17:31] == (200, 150, 150)).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3000, 3000)])
 @pytest.mark.parametrize("colour", ["black", "white"])
-def test_a_picture_all_of_one_colour(size: tuple[int, int], colour: str) -> None:
-    cell = prepare(Image.new("RGB", size, colour), Preprocessing())
-    assert (cell == (255 if colour == "white" else 0)).all()
+def test_a_picture_all_of_one_colour_has_no_cell(size: tuple[int, int], colour: str) -> None:
+    assert not prepare(Image.new("RGB", size, colour), Preprocessing()).any()
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "BMP", "WEBP"])
@@ -112,6 +121,8 @@ def test_to_and_from_plain_data() -> None:
     assert Preprocessing.from_dict(how.to_dict()) == how
     assert how.to_dict() == {
         "color": "RGB",
+        "outline": "brighter than background; on glass, the cell in the middle",
+        "crop": "to the cell's edges",
         "resample": "bilinear over the cell's own pixels",
         "size": 96,
         "background": 12,

@@ -13,7 +13,7 @@ import hemozoin
 ROOT = Path(hemozoin.__file__).parent
 
 #: From left to right; a room imports from itself and from rooms to its left.
-ROOMS = ("paper", "cells", "synthetic", "inspecting", "explaining", "judging", "model", "training")
+ROOMS = ("paper", "cells", "synthetic", "inspecting", "explaining", "judging", "model", "training", "exporting")
 
 #: Modules beside the rooms that any room may use.
 SHARED = {"about", "errors", "files", "pages", "progress"}

@@ -12,8 +12,8 @@ import torch
 from hemozoin.cells.picture import Pixels
 from hemozoin.judging.threshold import Aim
 from hemozoin.model.bundle import Bundle, load_bundle, save_bundle
-from hemozoin.model.classifier import Classifier
 from hemozoin.model.predictor import Predictor
+from hemozoin.training.classifier import Classifier
 from hemozoin.training.recipe import Recipe
 from hemozoin.training.seal import log_odds, seal
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hemozoin.model.predict import Prediction as Prediction
     from hemozoin.model.predict import predict_paths as predict_paths
     from hemozoin.model.predictor import Predictor as Predictor
+    from hemozoin.model.predictor import load as load
     from hemozoin.paper.cost import cost as cost
     from hemozoin.paper.mobilenet import Architecture as Architecture
     from hemozoin.paper.mobilenet import layers as layers
@@ -41,6 +42,7 @@ _HOMES = {
     "cost": "paper.cost",
     "evaluate": "model.evaluate",
     "layers": "paper.mobilenet",
+    "load": "model.predictor",
     "predict_paths": "model.predict",
     "train": "training.start:new",
 }
@@ -57,6 +59,7 @@ __all__ = [
     "cost",
     "evaluate",
     "layers",
+    "load",
     "predict_paths",
     "train",
 ]

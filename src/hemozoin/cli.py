@@ -20,6 +20,7 @@ from hemozoin.cells.labels import OnCorrection
 from hemozoin.cells.options import CellOptions
 from hemozoin.errors import DataError, HemozoinError, MissingExtraError, RunError
 from hemozoin.explaining.command import explain_app
+from hemozoin.model.names import Precision
 from hemozoin.options import (
     Cells,
     Deciding,
@@ -116,7 +117,8 @@ def train(
 def evaluate(
     data: Path,
     *,
-    model: Path,
+    model: str = "nano",
+    precision: Precision = "fp32",
     out: Path | None = None,
     split: Path | None = None,
     prevalence: float = DecisionOptions.prevalence,
@@ -130,7 +132,9 @@ def evaluate(
     data
         A zip or folder with two class folders.
     model
-        Model folder, such as RUN/model.
+        A network that ships, by its name, or the folder of a model or a run.
+    precision
+        int8 is smaller and quicker, where the model has it.
     out
         Folder for metrics.json, predictions.csv and report.html; new or empty.
     split
@@ -140,12 +144,11 @@ def evaluate(
     as_json
         Print all figures as JSON.
     """
-    _require_torch()
     from hemozoin.judging.report import summary
     from hemozoin.model.evaluate import evaluate as judge
     from hemozoin.model.predictor import Predictor
 
-    predictor = Predictor.load(model)
+    predictor = Predictor.load(model, precision)
     report = judge(data, cells, predictor, split=split, prevalence=prevalence, out=out)
     print(json.dumps(report.judgement.to_dict(), indent=2) if as_json else summary(report))
 
@@ -156,6 +159,7 @@ def crossval(
     *,
     out: Path,
     folds: int = 5,
+    final: bool = False,
     on_correction: OnCorrection = "relabel",
     device: Device = "auto",
     learning: Learning = RecipeOptions(),
@@ -173,6 +177,8 @@ def crossval(
         gone on with.
     folds
         Number of folds, from 2.
+    final
+        Then train on all patients: OUT/final/model, with the folds' figures.
     on_correction
         With --labels: learn the corrected label, or leave such cells out.
     device
@@ -185,7 +191,7 @@ def crossval(
     config = RunConfig(
         data, cells, learning.recipe(), None, on_correction, deciding.aim(), deciding.prevalence
     )
-    print(cross_validate(config, out, folds, device))
+    print(cross_validate(config, out, folds, device, final))
 
 
 @app.command
@@ -193,18 +199,26 @@ def predict(
     paths: list[Path],
     /,
     *,
-    model: Path,
+    model: str = "nano",
+    precision: Precision = "fp32",
+    no_review: bool = False,
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
     """Tell parasitized from uninfected cells: one row per picture, bad ones with their error.
+
+    A cell that is not like those trained on, or too close to call, is for review.
 
     Parameters
     ----------
     paths
         Pictures, folders, zips; one cell a picture.
     model
-        Model folder, such as RUN/model.
+        A network that ships, by its name, or the folder of a model or a run.
+    precision
+        int8 is smaller and quicker, where the model has it.
+    no_review
+        Decide every cell, also strange ones and close calls.
     out
         A .csv, .parquet, .json or .jsonl (JSON Lines) file; standard output without it.
     as_json
@@ -212,13 +226,12 @@ def predict(
     """
     if out and as_json:
         raise RunError("--json is for standard output; the ending of --out says what that is")
-    _require_torch()
     from hemozoin.model.predict import predict_paths
     from hemozoin.model.predictor import Predictor
     from hemozoin.model.table import write_csv, write_json_lines, write_table
     from hemozoin.progress import track
 
-    predictions = predict_paths(paths, Predictor.load(model))
+    predictions = predict_paths(paths, Predictor.load(model, precision), not no_review)
     if out:
         write_table(track(predictions, "Predicting"), out)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
@@ -11,6 +12,7 @@ from hemozoin.cells.options import CellOptions
 from hemozoin.errors import HemozoinError
 from hemozoin.judging.metrics import PREVALENCE
 from hemozoin.judging.threshold import Aim
+from hemozoin.training.first_weights import FirstWeights
 from hemozoin.training.recipe import PRESETS, Preset, Recipe
 
 
@@ -32,10 +34,15 @@ class RecipeOptions:
     """Highest learning rate."""
     seed: int = 0
     """Decides split, first weights, order and augmentation."""
+    init: Path | None = None
+    """Weights to start from, and their α: a network of ours, or a file of Keras or timm."""
 
     def recipe(self) -> Recipe:
-        """Return the preset with the changes."""
+        """Return the preset with the changes; raises HemozoinError where one can't be."""
         changes = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.init:
+            first = FirstWeights.find(self.init)
+            changes = {"alpha": first.architecture.alpha} | changes | {"init": first}
         return replace(PRESETS[changes.pop("preset")], **changes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,12 @@ from hemozoin.errors import DataError
 
 #: A gigapixel scan is not a cell, and a small file that claims to be one is a bomb.
 MAX_PIXELS = 64_000_000
+
+#: Sides of a picture of one cell, in px; NLM's have 46 to 394. A whole field is left to the guard.
+SMALLEST_SIDE, LARGEST_SIDE = 8, 10_000
+
+#: Formats whose frames are one after the other; those of the others are pages, or for two eyes.
+_ANIMATED = {"AVIF", "GIF", "PNG", "WEBP"}
 
 #: A thumbnail's longer side in px: sharp at half that size on a phone's screen.
 _THUMBNAIL = 128
@@ -27,18 +34,27 @@ def decode(data: bytes, name: str = "picture") -> Image.Image:
     NLM's cells is; EXIF rotation is applied; of an animation the first frame is taken.
     Raises DataError, starting with `name`, for what is no picture or above `MAX_PIXELS`.
     """
-    try:
+    with _refusing(name, data):
+        return _loaded(Image.open(io.BytesIO(data)), name)
+
+
+def decode_cell(data: bytes, name: str = "picture") -> Image.Image:
+    """Decode as `decode` does, and raise DataError as well for what is not one cell.
+
+    That is a picture of less than `SMALLEST_SIDE` or more than `LARGEST_SIDE` px on a side, and
+    an animation.
+    """
+    with _refusing(name, data):
         image = Image.open(io.BytesIO(data))
-        if not 0 < image.width * image.height <= MAX_PIXELS:
-            raise DataError(f"{name}: {image.width}x{image.height} pixels, not a picture of a cell")
-        image.load()
-        with contextlib.suppress(Exception):  # damaged metadata doesn't spoil the pixels
-            ImageOps.exif_transpose(image, in_place=True)
-        return _to_rgb(image)
-    except DataError:
-        raise
-    except Exception as error:  # Pillow's plugins raise what they like on damaged files
-        raise DataError(f"{name}: not a readable picture ({_reason(error, data)})") from error
+        _require_one_cell(image, name)
+        return _loaded(image, name)
+
+
+def cell_from(image: Image.Image, name: str = "picture") -> Image.Image:
+    """Return what `decode_cell` would of an open Pillow picture, which stays as it is."""
+    with _refusing(name):
+        _require_one_cell(image, name)
+        return _loaded(image.copy(), name)
 
 
 def thumbnail(image: Image.Image) -> bytes:
@@ -47,6 +63,36 @@ def thumbnail(image: Image.Image) -> bytes:
     small.thumbnail((_THUMBNAIL, _THUMBNAIL))
     small.save(buffer, "JPEG", quality=90, subsampling=0)
     return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _refusing(name: str, data: bytes = b"?") -> Iterator[None]:
+    """Turn what goes wrong with a picture into a DataError."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's plugins raise what they like on damaged files
+        raise DataError(f"{name}: not a readable picture ({_reason(error, data)})") from error
+
+
+def _loaded(image: Image.Image, name: str) -> Image.Image:
+    if not 0 < image.width * image.height <= MAX_PIXELS:
+        raise DataError(f"{name}: {image.width}x{image.height} pixels, not a picture of a cell")
+    image.load()
+    with contextlib.suppress(Exception):  # damaged metadata doesn't spoil the pixels
+        ImageOps.exif_transpose(image, in_place=True)
+    return _to_rgb(image)
+
+
+def _require_one_cell(image: Image.Image, name: str) -> None:
+    if min(image.size) < SMALLEST_SIDE or max(image.size) > LARGEST_SIDE:
+        raise DataError(
+            f"{name}: {image.width}x{image.height} pixels, not a picture of one cell; give crops"
+            f" of {SMALLEST_SIDE} to {LARGEST_SIDE} px on a side"
+        )
+    if image.format in _ANIMATED and getattr(image, "is_animated", False):
+        raise DataError(f"{name}: an animation, not a picture of one cell; give one frame of it")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from PIL import Image
 
+from hemozoin.cells.cutout import find_cell, is_cut_out
 from hemozoin.cells.picture import Pixels
 from hemozoin.errors import ModelError
 
@@ -20,9 +21,11 @@ class Preprocessing:
     """How a picture of a cell becomes `size` x `size` pixels.
 
     The cell is what is brighter than `background` (0..255) in some channel; the rest is black.
-    The picture is stretched to a square by bilinear resampling over the pixels of the cell
-    alone: if the black background were averaged in, every cell would get a dark rim, and a
-    dark rim looks like a parasite to a network that judges optical density.
+    A picture that isn't mostly black along its border shows glass, and perhaps neighbours:
+    there the cell in the middle is found (`cells.cutout`) and the rest made black. What is left,
+    cut to the cell's edges, is stretched to a square by bilinear resampling over the pixels of
+    the cell alone: if the black background were averaged in, every cell would get a dark rim,
+    and a dark rim looks like a parasite to a network that judges optical density.
     """
 
     size: int = 64
@@ -35,7 +38,13 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, object]:
         """Return the steps as plain data, for a model's config.json."""
-        return {"color": "RGB", "resample": "bilinear over the cell's own pixels", **asdict(self)}
+        steps = {
+            "color": "RGB",
+            "outline": "brighter than background; on glass, the cell in the middle",
+            "crop": "to the cell's edges",
+            "resample": "bilinear over the cell's own pixels",
+        }
+        return {**steps, **asdict(self)}
 
     @classmethod
     def from_dict(cls, data: dict[str, object]) -> Preprocessing:
@@ -54,9 +63,10 @@ class Preprocessing:
 def prepare(image: Image.Image, how: Preprocessing) -> Pixels:
     """Return a cell as uint8 `[size, size, 3]`, RGB, 0 outside the cell.
 
-    `image` is an RGB picture of one cell, background black or cut off, of any size. A pixel
-    of the result that lies half outside the cell or more is 0; one on the rim has the mean
-    colour of the part inside (within 4 levels, for want of bits in between).
+    `image` is an RGB picture of one cell, of any size: on black, as NLM's are, or with the glass
+    and its neighbours around it. A pixel of the result that lies half outside the cell or more
+    is 0; one on the rim has the mean colour of the part inside (within 4 levels, for want of
+    bits in between).
     """
     side = (how.size, how.size)
     small = np.asarray(_cut_out(image, how.background).resize(side, Image.Resampling.BILINEAR))
@@ -67,9 +77,13 @@ def prepare(image: Image.Image, how: Preprocessing) -> Pixels:
 
 
 def _cut_out(image: Image.Image, background: int) -> Image.Image:
-    """Return the cell in mode RGBa: colours weighted by opacity, all four 0 outside."""
+    """Return the cell, to its edges, in mode RGBa: colours weighted by opacity, 0 outside."""
     rgba = np.asarray(image.convert("RGBA"))
     brightest = np.maximum(np.maximum(rgba[..., 0], rgba[..., 1]), rgba[..., 2])
+    inside = brightest > background
+    if not is_cut_out(inside):
+        inside &= find_cell(image)
     # A whole pixel is multiplied at once: taking channels one by one is ten times slower.
-    masked = rgba.view(np.uint32)[..., 0] * (brightest > background)
-    return Image.frombuffer("RGBa", image.size, masked, "raw", "RGBa", 0, 1)
+    masked = rgba.view(np.uint32)[..., 0] * inside
+    cell = Image.frombuffer("RGBa", image.size, masked, "raw", "RGBa", 0, 1)
+    return cell.crop(cell.getbbox())

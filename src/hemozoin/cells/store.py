@@ -22,7 +22,7 @@ import numpy as np
 import PIL
 import polars as pl
 
-from hemozoin.cells.picture import Pixels, decode
+from hemozoin.cells.picture import Pixels, decode_cell
 from hemozoin.cells.preprocess import Preprocessing, prepare
 from hemozoin.cells.source import Source
 from hemozoin.cells.threads import in_threads
@@ -169,7 +169,7 @@ def decode_all(
 
 def _decode_one(source: Source, name: str, how: Preprocessing) -> Pixels | DataError:
     try:
-        return prepare(decode(source.read(name), name), how)
+        return prepare(decode_cell(source.read(name), name), how)
     except DataError as error:
         return error
 

@@ -4,6 +4,7 @@ metrics.py      every figure, per cell and by patient
 intervals.py    95 % intervals and curve bands that resample patients
 threshold.py    the threshold, chosen on validation cells
 calibration.py  the temperature, fitted on validation cells
+conformal.py    the band of p that is left to a person, fitted on validation cells
 judgement.py    all of it for one set of test cells
 folds.py        the spread over the folds of a cross-validation
 figures.py      the drawings of the report

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from hemozoin.cells.index import PARASITIZED
+from hemozoin.judging.conformal import Band, Decided, measure_decided
 from hemozoin.judging.intervals import RESAMPLES, Intervals, bootstrap
 from hemozoin.judging.metrics import PREVALENCE, Floats, Judged, by_patient, confusion
 from hemozoin.judging.threshold import Threshold
@@ -27,6 +28,8 @@ class LabelSet:
     name: str
     judged: Judged
     intervals: Intervals
+    #: What the review band came to, where there is one.
+    decided: Decided | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,8 @@ class Judgement:
     threshold: Threshold
     #: Share of parasitized cells at which PPV and NPV are given.
     prevalence: float
+    #: Where the network leaves a cell to a person, if it may.
+    band: Band | None = None
 
     @property
     def judged(self) -> Judged:
@@ -84,6 +89,7 @@ class Judgement:
             "threshold": {key: _plain(value) for key, value in threshold.items()},
             "prevalence": self.prevalence,
             "intervals": f"95 %, {self.how}",
+            "band": self.band.to_dict() if self.band else None,
             **{labels.name.replace(" ", "_"): _set_to_dict(labels) for labels in self.label_sets},
         }
 
@@ -93,18 +99,27 @@ def judge(
     p: Floats,
     threshold: Threshold,
     prevalence: float = PREVALENCE,
+    band: Band | None = None,
     seed: int = 0,
 ) -> Judgement:
     """Judge `p` (p_parasitized, float `[cells]`) on test cells with 95 % intervals.
+
+    The figures are those of a network that has to decide on every cell; with a `band` there is
+    also what it came to where it may leave some of them to a person.
 
     `cells` has the columns `label`, `patient` and, where corrections were given, `corrected`
     (null: can't be told). Raises DataError where only some of the cells have a patient.
     """
     label_sets = tuple(
-        LabelSet(name, judged, bootstrap(judged, threshold.value, prevalence, seed))
+        LabelSet(
+            name,
+            judged,
+            bootstrap(judged, threshold.value, prevalence, seed),
+            measure_decided(judged, band) if band else None,
+        )
         for name, judged in _label_sets(cells, Judged.from_cells(cells, p))
     )
-    return Judgement(label_sets, threshold, prevalence)
+    return Judgement(label_sets, threshold, prevalence, band)
 
 
 def _label_sets(cells: pl.DataFrame, given: Judged) -> Iterator[tuple[str, Judged]]:
@@ -125,7 +140,13 @@ def _set_to_dict(labels: LabelSet) -> dict[str, Any]:
     }
     cells = {"cells": len(labels.judged), "parasitized": int(labels.judged.truth.sum())}
     patients = labels.intervals.units if labels.intervals.unit == "patients" else None
-    return {**cells, "patients": patients, **figures}
+    return {**cells, "patients": patients, **figures, "decided": _decided_to_dict(labels.decided)}
+
+
+def _decided_to_dict(decided: Decided | None) -> dict[str, Any] | None:
+    if decided is None:
+        return None
+    return {name: _plain(value) for name, value in asdict(decided).items()}
 
 
 def _plain(value: Any) -> Any:

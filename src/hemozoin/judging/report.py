@@ -44,6 +44,17 @@ _NAMES = {
 }
 
 
+#: Of `conformal.Decided`.
+_REVIEW_NAMES = {
+    "review": ("Left to a person", "share of all cells"),
+    "missed": ("Missed", "parasitized cells called uninfected, of all parasitized"),
+    "false_alarms": ("False alarms", "uninfected cells called parasitized, of all uninfected"),
+    "accuracy": ("Accuracy", "among decided cells"),
+    "sensitivity": ("Sensitivity", "among decided cells"),
+    "specificity": ("Specificity", "among decided cells"),
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Mistake:
     """A cell on which the network was wrong."""
@@ -98,6 +109,7 @@ def summary(report: Report) -> str:
     lines += [
         f"95 % intervals: {judgement.how}",
         f"Threshold {_number(threshold.value)} ({threshold.aim}): {_on_validation(judgement)}",
+        *_on_review(judgement),
         *(f"Note: {warning}" for warning in _warnings(report)),
         DISCLAIMER,
     ]
@@ -130,6 +142,7 @@ def _context(report: Report) -> dict[str, Any]:
         "headline": [(_NAMES[name][0], judgement.intervals.figures[name]) for name in HEADLINE],
         "figures": _figure_rows(judgement),
         "counts": judgement.confusion(),
+        "review": _review_rows(judgement),
         "drawings": _drawings(report),
         "doubted": sum(_is_doubted(cell) for cell in report.mistakes),
         "missed": [_thumbnail(cell) for cell in report.mistakes if cell.label == PARASITIZED],
@@ -150,6 +163,16 @@ def _figure_rows(judgement: Judgement) -> list[dict[str, Any]]:
             "estimates": [labels.intervals.figures[name] for labels in judgement.label_sets],
         }
         for name, (title, meaning) in _NAMES.items()
+    ]
+
+
+def _review_rows(judgement: Judgement) -> list[dict[str, Any]]:
+    """Return name, meaning and the figure under each set of labels; no rows without a band."""
+    found = [labels.decided for labels in judgement.label_sets if labels.decided]
+    return [
+        {"name": title, "meaning": meaning, "values": [getattr(d, name) for d in found]}
+        for name, (title, meaning) in _REVIEW_NAMES.items()
+        if found
     ]
 
 
@@ -193,6 +216,16 @@ def _on_validation(judgement: Judgement) -> str:
     ]
     missed = "" if threshold.met else "not reached on validation, the closest was taken; "
     return missed + "; ".join(sides)
+
+
+def _on_review(judgement: Judgement) -> list[str]:
+    """Return the line on the review band, if there is one."""
+    band, decided = judgement.band, judgement.label_sets[0].decided
+    if band is None or decided is None:
+        return []
+    left = f"p {_number(band.low)}–{_number(band.high)}, {decided.review:.1%} of the cells"
+    rest = f"{_number(decided.sensitivity)}, specificity {_number(decided.specificity)}"
+    return [f"Left to a person: {left}; sensitivity among the others {rest}"]
 
 
 def _is_doubted(mistake: Mistake) -> bool:

@@ -1,19 +1,22 @@
 """A model folder: everything that one network needs to give the same answer anywhere.
 
-    model/
-      config.json          architecture, view, preprocessing, classes, threshold, figures
-      model.safetensors    the weights (no pickle is ever read)
-
-`config.json` holds the SHA-256 of the weights, so a swapped or damaged file is refused.
+model/
+  config.json          architecture, view, preprocessing, classes, decisions, figures
+  model.safetensors    the weights (no pickle is ever read)
+  model.onnx           the same network as a graph: pixels in, probabilities out
+  model_int8.onnx      the same in 8 bits, once it was exported
+  guard.safetensors    what a red cell looks like to the network
+  README.md            the model card, once it was exported
+  SHA256SUMS           the digest of every other file: a changed one is refused
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -24,27 +27,36 @@ from hemozoin.about import VERSION
 from hemozoin.cells.index import PARASITIZED, UNINFECTED
 from hemozoin.cells.preprocess import Preprocessing
 from hemozoin.errors import ModelError
-from hemozoin.files import replace_file
+from hemozoin.judging.conformal import Band
 from hemozoin.judging.threshold import Aim, Threshold
+from hemozoin.model.checksums import SUMS, read_folder, write_folder
+from hemozoin.model.guard import Guard
+from hemozoin.model.view import View
 from hemozoin.paper.mobilenet import Architecture
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, WEIGHTS, GUARD, CARD = "config.json", "model.safetensors", "guard.safetensors", "README.md"
 
-#: The order of the network's outputs. Everything outside this file goes by name.
+#: The graphs of a bundle: in 32 bits always, in 8 where it was exported.
+GRAPH, INT8_GRAPH = "model.onnx", "model_int8.onnx"
+
+#: All that may lie in a model folder, in the order in which it is written.
+FILES = (CONFIG, WEIGHTS, GUARD, GRAPH, INT8_GRAPH, CARD, SUMS)
+
+FORMAT = "hemozoin-model/2"
+
+#: The order of the network's outputs. Everything outside this room goes by name.
 CLASSES = (UNINFECTED, PARASITIZED)
 
 Weights = dict[str, npt.NDArray[Any]]
-
-#: What the network gets to see of a cell: its optical density relative to its own, or RGB.
-View = Literal["density", "rgb"]
 
 
 @dataclass(frozen=True)
 class Bundle:
     """One trained network and what belongs to it.
 
-    The threshold was chosen on validation patients and is part of the model. `about` tells
-    where the network comes from: data, split, recipe, figures.
+    Threshold, band and guard were fitted on validation patients and are part of the model.
+    `graphs` holds ONNX files by name, GRAPH always among them once the bundle is saved. `about`
+    tells where the network comes from: data, split, recipe, figures.
     """
 
     architecture: Architecture
@@ -52,71 +64,91 @@ class Bundle:
     orientations: int
     preprocessing: Preprocessing
     threshold: Threshold
+    band: Band
+    guard: Guard
     weights: Weights
+    graphs: dict[str, bytes] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def temperature(self) -> float:
+        """What the logits are divided by, above 0."""
+        return float(self.weights["temperature"])
 
     def label(self, p_parasitized: float) -> str:
         """Return the class name for a probability."""
         return PARASITIZED if p_parasitized >= self.threshold.value else UNINFECTED
 
 
-def save_bundle(bundle: Bundle, folder: Path) -> None:
-    """Write the model folder; config.json comes last and makes it whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    # safetensors writes the memory of an array as it lies there: channels_last would be garbled.
-    plain = {name: np.asarray(array, order="C") for name, array in bundle.weights.items()}
-    weights = safetensors.numpy.save(plain, {"format": "pt"})
-    config = {
-        "format": "hemozoin-model/1",
+def save_bundle(bundle: Bundle, folder: Path, card: str | None = None) -> None:
+    """Write the model folder, with `card` as its README.md; SHA256SUMS makes it whole."""
+    files = {
+        CONFIG: json.dumps(_config(bundle), indent=2).encode(),
+        WEIGHTS: _packed(bundle.weights),
+        GUARD: _packed(bundle.guard.to_arrays()),
+        **bundle.graphs,
+    }
+    if card is not None:
+        files[CARD] = card.encode()
+    for name in {GRAPH, INT8_GRAPH, CARD} - set(files):
+        (folder / name).unlink(missing_ok=True)
+    write_folder(folder, files)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a model folder; raises ModelError where a file is missing, changed or not ours."""
+    files = read_folder(folder)
+    for name in (CONFIG, WEIGHTS, GUARD, GRAPH):
+        if name not in files:
+            raise ModelError(f"{folder}: SHA256SUMS doesn't list {name}; copy the folder again")
+    try:
+        return _unpacked(json.loads(files[CONFIG]), files, folder)
+    except (AttributeError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+        raise ModelError(f"{folder / CONFIG}: damaged ({error!r}); copy it again") from error
+
+
+def _config(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
         "hemozoin": VERSION,
         "classes": list(CLASSES),
         "architecture": bundle.architecture.to_dict(),
         "view": bundle.view,
         "orientations": bundle.orientations,
         "preprocessing": bundle.preprocessing.to_dict(),
+        "temperature": bundle.temperature,
         "threshold": asdict(bundle.threshold),
-        "sha256": {WEIGHTS: hashlib.sha256(weights).hexdigest()},
+        "band": bundle.band.to_dict(),
         "about": bundle.about,
     }
-    replace_file(folder / WEIGHTS, weights)
-    replace_file(folder / CONFIG, json.dumps(config, indent=2).encode())
 
 
-def load_bundle(folder: Path) -> Bundle:
-    """Read a model folder; raises ModelError where a file is missing, changed or not ours."""
-    data = _read(folder, CONFIG)
-    try:
-        config = json.loads(data)
-        if config.get("format") != "hemozoin-model/1":
-            raise ModelError(f"{folder}: not a model folder of this version; give RUN/model")
-        if config["classes"] != list(CLASSES):
-            raise ModelError(f"{folder / CONFIG}: needs the classes {' and '.join(CLASSES)}")
-        if config["view"] not in get_args(View):
-            raise ModelError(f"{folder / CONFIG}: unknown view {config['view']!r}")
-        weights = _read(folder, WEIGHTS)
-        if hashlib.sha256(weights).hexdigest() != config["sha256"][WEIGHTS]:
-            raise ModelError(f"{folder / WEIGHTS}: changed since it was saved; copy it again")
-        return Bundle(
-            architecture=Architecture.from_dict(config["architecture"]),
-            view=config["view"],
-            orientations=int(config["orientations"]),
-            preprocessing=Preprocessing.from_dict(config["preprocessing"]),
-            threshold=_threshold(config["threshold"]),
-            weights=safetensors.numpy.load(weights),
-            about=config["about"],
-        )
-    except (AttributeError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
-        raise ModelError(f"{folder / CONFIG}: damaged ({error!r}); copy it again") from error
+def _unpacked(config: dict[str, Any], files: Mapping[str, bytes], folder: Path) -> Bundle:
+    if config.get("format") != FORMAT:
+        raise ModelError(f"{folder}: not a model folder of this version; give RUN/model")
+    if config["classes"] != list(CLASSES):
+        raise ModelError(f"{folder / CONFIG}: needs the classes {' and '.join(CLASSES)}")
+    if config["view"] not in get_args(View):
+        raise ModelError(f"{folder / CONFIG}: unknown view {config['view']!r}")
+    return Bundle(
+        architecture=Architecture.from_dict(config["architecture"]),
+        view=config["view"],
+        orientations=int(config["orientations"]),
+        preprocessing=Preprocessing.from_dict(config["preprocessing"]),
+        threshold=_threshold(config["threshold"]),
+        band=Band.from_dict(config["band"]),
+        guard=Guard.from_arrays(safetensors.numpy.load(files[GUARD])),
+        weights=safetensors.numpy.load(files[WEIGHTS]),
+        graphs={name: files[name] for name in (GRAPH, INT8_GRAPH) if name in files},
+        about=config["about"],
+    )
 
 
 def _threshold(values: dict[str, Any]) -> Threshold:
     return Threshold(**{**values, "aim": Aim(**values["aim"])})
 
 
-def _read(folder: Path, name: str) -> bytes:
-    try:
-        return (folder / name).read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"{folder}: no {name} in it; give the model folder of a run, RUN/model"
-        ) from error
+def _packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    # safetensors writes the memory of an array as it lies there: channels_last would be garbled.
+    plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    return safetensors.numpy.save(plain, {"format": "pt"})

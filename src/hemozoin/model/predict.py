@@ -1,4 +1,7 @@
-"""Pictures, folders and zips in, one answer per cell out: a stream, however many there are."""
+"""Pictures in, one answer per cell out: a stream, however many there are.
+
+pictures ── decoded and prepared in threads, ahead ── batches ── network ── guard, band ── rows
+"""
 
 from __future__ import annotations
 
@@ -6,50 +9,105 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice, tee
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from PIL import Image
 
-from hemozoin.cells.picture import Pixels
+from hemozoin.cells.picture import Pixels, cell_from, decode_cell
+from hemozoin.cells.preprocess import Preprocessing, prepare
 from hemozoin.cells.source import FolderSource, Source, open_source
 from hemozoin.cells.store import decode_all
+from hemozoin.cells.threads import in_threads
 from hemozoin.errors import DataError
-from hemozoin.model.predictor import BATCH, Predictor
+from hemozoin.judging.conformal import REVIEW
+from hemozoin.model.bundle import Bundle
+from hemozoin.model.session import BATCH, Floats
+
+if TYPE_CHECKING:
+    from hemozoin.model.predictor import Predictor
+
+#: Why a cell is for review.
+STRANGE, CLOSE = "not like the training cells", "too close to call"
+
+_KINDS = "give a path, a Pillow picture, or uint8 [height, width, 3] in RGB"
+
+#: A picture of one cell: a file, a Pillow picture, or uint8 `[H, W, 3]` in RGB.
+Picture = str | Path | Image.Image | Pixels
 
 
 @dataclass(frozen=True)
 class Prediction:
     """What the network says of one picture.
 
-    `cell` is the picture's name without folder and ending, `file` the whole of it, behind the
-    folder or zip that it was found in. `label` is "parasitized" or "uninfected",
-    `p_parasitized` in 0..1; both are None where the picture could not be read, and `error`
-    says why.
+    `cell` is the picture's name without folder and ending (its number, from 0, where it has
+    none), `file` the whole of it, behind the folder or zip that it was found in. `label` is
+    "parasitized" or "uninfected", by the threshold; `decision` the same or "review", and
+    `reason` why; `p_parasitized` is in 0..1. These are None where the picture could not be
+    read, and `error` says why.
     """
 
     cell: str
     label: str | None
+    decision: str | None
     p_parasitized: float | None
-    file: str
+    reason: str | None
+    file: str | None
     error: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A prediction and what it rests on."""
+
+    prediction: Prediction
+    #: What the network saw, uint8 `[S, S, 3]`, and its log odds at each place, float `[H, W]`.
+    #: None where the picture could not be read.
+    pixels: Pixels | None = None
+    map: Floats | None = None
+
+
+class Prepared(NamedTuple):
+    """A picture on its way to the network."""
+
+    cell: str
+    file: str | None
+    pixels: Pixels | DataError
 
 
 #: A folder or a zip, and the names in it.
 Pictures = tuple[Source, Iterator[str]]
 
 
-def predict_paths(paths: Iterable[Path], predictor: Predictor) -> Iterator[Prediction]:
-    """Return one prediction per picture, in order, made as they are asked for.
+def predict_paths(
+    paths: Iterable[Path], predictor: Predictor, review: bool = True
+) -> Iterator[Prediction]:
+    """Return one prediction per picture in files, folders and zips, in order, as asked for.
 
     A few batches are held, however many pictures there are; a bad one is a prediction with its
-    error. Raises DataError, before it decodes any, for a path that is missing, a zip that can't
-    be opened, and a folder or zip without a file.
+    error. Without `review` every decision is the label. Raises DataError, before it decodes
+    any, for a path that is missing, a zip that can't be opened, and one without a file.
     """
+    return (found.prediction for found in find_in_paths(paths, predictor, review))
+
+
+def find_in_paths(
+    paths: Iterable[Path], predictor: Predictor, review: bool = True
+) -> Iterator[Finding]:
+    """Do as `predict_paths` does, and keep with each prediction what it rests on."""
     opened = [_open(path) for path in paths]
     pictures, names = tee((source, name) for source, names in opened for name in names)
-    cells = decode_all(pictures, predictor.bundle.preprocessing)
-    answered = zip(names, cells, strict=True)
-    batches = iter(lambda: list(islice(answered, BATCH)), [])
-    return chain.from_iterable(_answer(batch, predictor) for batch in batches)
+    decoded = decode_all(pictures, predictor.bundle.preprocessing)
+    return _findings(map(_from_source, names, decoded), predictor, review)
+
+
+def predict_pictures(
+    pictures: Iterable[Picture], predictor: Predictor, review: bool = True
+) -> Iterator[Prediction]:
+    """Return one prediction per picture, in order, as asked for; see `predict_paths`."""
+    how = predictor.bundle.preprocessing
+    prepared = in_threads(lambda item: _from_picture(*item, how), enumerate(pictures))
+    return (found.prediction for found in _findings(prepared, predictor, review))
 
 
 def _open(path: Path) -> Pictures:
@@ -63,19 +121,72 @@ def _open(path: Path) -> Pictures:
     return source, (entry.name for entry in chain([first], entries))
 
 
-def _answer(
-    batch: list[tuple[tuple[Source, str], Pixels | DataError]], predictor: Predictor
-) -> Iterator[Prediction]:
-    readable = [pixels for _, pixels in batch if not isinstance(pixels, DataError)]
-    answers = iter(predictor(np.stack(readable)) if readable else ())
-    for (source, name), pixels in batch:
-        file = _utf8((source.path / name).as_posix())
+def _from_source(picture: tuple[Source, str], pixels: Pixels | DataError) -> Prepared:
+    source, name = picture
+    file = _utf8((source.path / name).as_posix())
+    return Prepared(PurePosixPath(file).stem, file, pixels)
+
+
+def _from_picture(number: int, picture: Picture, how: Preprocessing) -> Prepared:
+    cell, file = str(number), None
+    if isinstance(picture, str | Path):
+        file = _utf8(Path(picture).as_posix())
         cell = PurePosixPath(file).stem
-        if isinstance(pixels, DataError):
-            yield Prediction(cell, None, None, file, _utf8(str(pixels)))
+    try:
+        return Prepared(cell, file, prepare(_opened(picture, f"picture {number}"), how))
+    except DataError as error:
+        return Prepared(cell, file, error)
+
+
+def _opened(picture: Picture, name: str) -> Image.Image:
+    """Return a picture of any kind as Pillow's, in RGB; raises DataError where it is none."""
+    if isinstance(picture, str | Path):
+        path = Path(picture)
+        return decode_cell(FolderSource(path.parent).read(path.name), path.name)
+    if isinstance(picture, Image.Image):
+        return cell_from(picture, name)
+    if not isinstance(picture, np.ndarray):
+        raise DataError(f"{name}: a {type(picture).__name__}; {_KINDS}")
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise DataError(f"{name}: {picture.dtype} {list(picture.shape)}; {_KINDS}")
+    return cell_from(Image.fromarray(picture), name)
+
+
+def _findings(cells: Iterable[Prepared], predictor: Predictor, review: bool) -> Iterator[Finding]:
+    left = iter(cells)
+    batches = iter(lambda: list(islice(left, BATCH)), [])
+    return chain.from_iterable(_answer(batch, predictor, review) for batch in batches)
+
+
+def _answer(batch: list[Prepared], predictor: Predictor, review: bool) -> Iterator[Finding]:
+    readable = [cell.pixels for cell in batch if not isinstance(cell.pixels, DataError)]
+    seen = iter(_look(np.stack(readable), predictor) if readable else ())
+    for cell in batch:
+        if isinstance(cell.pixels, DataError):
+            error = _utf8(str(cell.pixels))
+            yield Finding(Prediction(cell.cell, None, None, None, None, cell.file, error))
         else:
-            p = round(float(next(answers)), 6)
-            yield Prediction(cell, predictor.bundle.label(p), p, file)
+            p, strange, places = next(seen)
+            label = predictor.bundle.label(p)
+            said = _decide(p, strange, predictor.bundle) if review else (label, None)
+            prediction = Prediction(cell.cell, label, said[0], p, said[1], cell.file)
+            yield Finding(prediction, cell.pixels, places)
+
+
+def _look(pixels: Pixels, predictor: Predictor) -> Iterator[tuple[float, bool, Floats]]:
+    """Yield p_parasitized, whether it is strange, and the map, for each cell of a batch."""
+    answers = predictor.answer(pixels)
+    strange = predictor.bundle.guard.is_strange(pixels, answers.features)
+    p = np.round(answers.p_parasitized.astype(np.float64), 6)
+    return zip(p.tolist(), strange.tolist(), answers.map, strict=True)
+
+
+def _decide(p: float, strange: bool, bundle: Bundle) -> tuple[str, str | None]:
+    """Return the decision, and the reason where it is `review`."""
+    if strange:
+        return REVIEW, STRANGE
+    decision = bundle.band.decide(p)
+    return decision, CLOSE if decision == REVIEW else None
 
 
 def _utf8(name: str) -> str:

@@ -1,50 +1,89 @@
-"""A loaded network that answers: pixels in, p_parasitized out."""
+"""A network that is ready to answer: cells in, probabilities and decisions out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import overload
 
 import numpy as np
-import numpy.typing as npt
-import torch
+from PIL import Image
 
-from hemozoin.cells.index import PARASITIZED
 from hemozoin.cells.picture import Pixels
 from hemozoin.errors import ModelError
-from hemozoin.model.bundle import CLASSES, Bundle, load_bundle
-from hemozoin.model.classifier import Classifier
-
-#: Cells per step. Larger ones fall out of the cache of a CPU.
-BATCH = 256
+from hemozoin.model.bundle import GRAPH, INT8_GRAPH, Bundle, load_bundle
+from hemozoin.model.names import Precision, find_model
+from hemozoin.model.predict import Picture, Prediction, predict_pictures
+from hemozoin.model.session import BATCH, Answers, Floats, Session
 
 
 class Predictor:
-    """A network of a bundle, ready to answer."""
+    """A network of a bundle, on ONNX Runtime.
 
-    def __init__(self, bundle: Bundle) -> None:
+    `predict` and `predict_stream` take pictures as they are; the others take prepared cells,
+    uint8 `[N, S, S, 3]` as `hemozoin.cells.preprocess` makes them.
+    """
+
+    def __init__(self, bundle: Bundle, precision: Precision = "fp32") -> None:
         self.bundle = bundle
-        self._classifier = Classifier(bundle.architecture, bundle.view, bundle.orientations)
-        state = {name: torch.from_numpy(array) for name, array in bundle.weights.items()}
-        try:
-            self._classifier.load_state_dict(state)
-        except RuntimeError as error:
-            raise ModelError("the weights don't fit the architecture in config.json") from error
-        self._classifier.eval()
+        name = GRAPH if precision == "fp32" else INT8_GRAPH
+        if name not in bundle.graphs:
+            raise ModelError(f"the model has no {name}; make it with hemozoin export")
+        self._session = Session(bundle.graphs[name], name)
 
     @classmethod
-    def load(cls, folder: Path) -> Predictor:
-        """Open a model folder; raises ModelError where it can't be trusted."""
-        return cls(load_bundle(folder))
+    def load(cls, model: str | Path, precision: Precision = "fp32") -> Predictor:
+        """Open a network that ships by its name, or the folder of a model or of a run.
 
-    def __call__(self, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """Return p_parasitized, `[N]` in 0..1, of prepared cells uint8 `[N, S, S, 3]`."""
+        Raises ModelError where there is none, where it can't be trusted, and where it has no
+        graph of this precision.
+        """
+        return cls(load_bundle(find_model(model)), precision)
+
+    @overload
+    def predict(self, images: Picture, review: bool = True) -> Prediction: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def predict(self, images: Iterable[Picture], review: bool = True) -> list[Prediction]: ...
+
+    def predict(
+        self, images: Picture | Iterable[Picture], review: bool = True
+    ) -> Prediction | list[Prediction]:
+        """Return the prediction for one picture of a cell, or a list of them for many.
+
+        A picture is a path, a Pillow picture or an array, uint8 `[H, W, 3]` in RGB. A bad one
+        gets a prediction with its error. Without `review` every decision is the label.
+        """
+        if isinstance(images, np.ndarray) and images.ndim == 4:
+            images = list(images)
+        if isinstance(images, str | Path | Image.Image | np.ndarray):
+            return next(self.predict_stream([images], review))
+        return list(self.predict_stream(images, review))
+
+    def predict_stream(
+        self, images: Iterable[Picture], review: bool = True
+    ) -> Iterator[Prediction]:
+        """Yield a prediction for each picture, in order, holding a few batches at a time."""
+        return predict_pictures(images, self, review)
+
+    def answer(self, pixels: Pixels) -> Answers:
+        """Return all that the network says of prepared cells; a batch is best about `BATCH`."""
+        return self._session(pixels)
+
+    def __call__(self, pixels: Pixels) -> Floats:
+        """Return p_parasitized, `[N]` in 0..1, of any number of prepared cells."""
         batches = (pixels[k : k + BATCH] for k in range(0, len(pixels), BATCH))
         return np.concatenate([*self.stream(batches), np.empty(0, np.float32)])
 
-    def stream(self, batches: Iterable[Pixels]) -> Iterator[npt.NDArray[np.float32]]:
+    def stream(self, batches: Iterable[Pixels]) -> Iterator[Floats]:
         """Yield p_parasitized for each batch of prepared cells."""
-        for batch in batches:
-            with torch.inference_mode():
-                probabilities = self._classifier(torch.from_numpy(np.ascontiguousarray(batch)))
-            yield probabilities[:, CLASSES.index(PARASITIZED)].numpy()
+        return (self.answer(batch).p_parasitized for batch in batches)
+
+
+def load(model: str | Path = "nano", precision: Precision = "fp32") -> Predictor:
+    """Open a network that ships by its name, or the folder of a model or of a run.
+
+    `hemozoin.load("nano").predict("cell.png")` is the shortest way to an answer. Raises
+    ModelError where there is no such network or where it can't be trusted.
+    """
+    return Predictor.load(model, precision)

@@ -5,6 +5,7 @@ OUT/
   split1.csv ...      who is tested in which fold
   fold1/ ...          the runs
   folds.csv           mean and spread of every figure
+  final/ ...          the network trained on all patients, if it was asked for
 """
 
 from __future__ import annotations
@@ -23,18 +24,21 @@ from hemozoin.cells.split import split_in_folds, write_split
 from hemozoin.errors import RunError
 from hemozoin.files import is_free, replace_file
 from hemozoin.judging.folds import spread, spread_text
-from hemozoin.judging.judgement import AS_GIVEN
 from hemozoin.progress import say
 from hemozoin.training import start
 from hemozoin.training.config import RunConfig
+from hemozoin.training.final import train_final
 from hemozoin.training.runfolder import RunFolder
 
 
-def cross_validate(config: RunConfig, out: Path, folds: int, device: str = "auto") -> str:
+def cross_validate(
+    config: RunConfig, out: Path, folds: int, device: str = "auto", final: bool = False
+) -> str:
     """Train once per fold and return the spread of every figure as text.
 
-    Finished folds are kept and a stopped one is gone on with, so the same command, given again,
-    does what is left. Raises RunError where `out` holds anything but the beginning of the same
+    With `final` a network is then trained on all patients (see `training.final`). Finished folds
+    are kept and a stopped one is gone on with, so the same command, given again, does what is
+    left. Raises RunError where `out` holds anything but the beginning of the same
     cross-validation, and where several processes were started: each would run every fold.
     """
     if "WORLD_SIZE" in os.environ:
@@ -47,7 +51,9 @@ def cross_validate(config: RunConfig, out: Path, folds: int, device: str = "auto
         say(f"fold {number} of {folds}")
         split = replace(config, split=out / f"split{number}.csv")
         runs.append(_run_fold(split, RunFolder(out / f"fold{number}"), device))
-    found = [_figures(run) for run in runs]
+    if final:
+        train_final(config, runs, RunFolder(out / "final"), device)
+    found = [run.figures() for run in runs]
     replace_file(out / "folds.csv", spread(found).write_csv())
     return spread_text(found)
 
@@ -74,13 +80,3 @@ def _run_fold(config: RunConfig, folder: RunFolder, device: str) -> RunFolder:
     if folder.config.exists():
         return start.resume(folder.path, device)
     return start.new(config, folder.path, device=device)
-
-
-def _figures(folder: RunFolder) -> dict[str, float]:
-    """Return the figures of a finished fold, on the labels as given."""
-    figures = json.loads(folder.metrics.read_text())[AS_GIVEN.replace(" ", "_")]
-    return {
-        name: float("nan") if estimate["value"] is None else estimate["value"]
-        for name, estimate in figures.items()
-        if isinstance(estimate, dict)
-    }

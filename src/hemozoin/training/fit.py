@@ -28,11 +28,12 @@ from hemozoin.cells.picture import Pixels
 from hemozoin.errors import TrainingError
 from hemozoin.judging.metrics import Judged, measure
 from hemozoin.model.bundle import CLASSES
-from hemozoin.model.classifier import Classifier
 from hemozoin.progress import track
 from hemozoin.training import distributed
 from hemozoin.training.augment import augment, flip
 from hemozoin.training.checkpoint import Row, load_checkpoint, save_checkpoint
+from hemozoin.training.classifier import Classifier
+from hemozoin.training.first_weights import Weights
 from hemozoin.training.recipe import Recipe
 
 #: Share of the steps over which the learning rate rises.
@@ -89,6 +90,8 @@ class Learner:
         torch.manual_seed(recipe.seed)  # the first weights
         self.lesson, self.recipe, self.device = lesson, recipe, device
         self.classifier = Classifier(recipe.architecture(), recipe.view).to(device)
+        if recipe.init:
+            start_from(self.classifier.network, recipe.init.read())
         self.optimizer = make_optimizer(self.classifier.network, recipe)
         self.steps = math.ceil(len(lesson.train) / recipe.batch)
         if len(lesson.train) // self.steps < 2 * distributed.world_size():
@@ -178,6 +181,12 @@ class Learner:
             f"the loss is {loss}: training has diverged; the last epoch is saved. Start again"
             f" with a learning rate below {self.recipe.learning_rate:g}"
         )
+
+
+def start_from(network: nn.Module, weights: Weights) -> None:
+    """Set the weights that are given by name; the others, such as a new head's, stay."""
+    given = {name: torch.from_numpy(array) for name, array in weights.items()}
+    network.load_state_dict({**network.state_dict(), **given})
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args, get_type_hints
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hemozoin.errors import HemozoinError
-from hemozoin.model.bundle import View
+from hemozoin.model.view import View
 from hemozoin.paper.mobilenet import Architecture, layers
+from hemozoin.training.first_weights import FirstWeights
 
 Preset = Literal["default", "best", "paper"]
 
@@ -25,7 +26,7 @@ class Recipe:
     """Width multiplier, above 0 (paper, section 3.3)."""
     size: int = 64
     """Input size in pixels, 32 or more (paper, section 3.4, where 224 is full size)."""
-    epochs: int = 10
+    epochs: int = 8
     """Times that each training cell is seen."""
     batch: int = 128
     """Cells per step, over all processes."""
@@ -40,12 +41,17 @@ class Recipe:
     weight_decay: float = 0.05
     """Never on depthwise filters: they have so few weights (paper, section 3.2)."""
     augmentation: Literal["full", "little"] = "full"
-    """Any rotation, flips, scale, shift and stain; the paper used little for small networks."""
+    """full: any rotation, focus, stain, light, neighbours; the paper used little (section 3.2)."""
     orientations: int = 4
     """Quarter turns of a cell, 1 to 4, that the finished network averages over."""
+    init: FirstWeights | None = None
+    """Weights to start from instead of fresh ones; their network's architecture comes with them."""
 
     def __post_init__(self) -> None:
         """Refuse what can't be trained."""
+        if self.init and self.init.architecture.alpha != self.alpha:
+            found = f"{self.init.path} has {self.init.architecture.alpha:g}"
+            raise HemozoinError(f"alpha is {self.alpha:g}, but {found}; leave --alpha out")
         layers(self.architecture(), self.size)
         for name, kind in get_type_hints(Recipe).items():
             _require_kind(name, getattr(self, name), kind)
@@ -59,11 +65,13 @@ class Recipe:
 
     def architecture(self) -> Architecture:
         """Return the network that this recipe trains."""
+        if self.init:
+            return replace(self.init.architecture, classes=2)
         return Architecture(alpha=self.alpha, classes=2)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values, ready for JSON."""
-        return asdict(self)
+        return asdict(self) | {"init": self.init.to_dict() if self.init else None}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
@@ -71,13 +79,14 @@ class Recipe:
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise HemozoinError(f"recipe: unknown {', '.join(sorted(unknown))}")
-        return cls(**values)
+        init = values.get("init")
+        return cls(**{**values, "init": FirstWeights.from_dict(init) if init else None})
 
 
 def _require_kind(name: str, value: object, kind: object) -> None:
     """Refuse a word that is not one of a field's, and a fraction where it is counted."""
     allowed = get_args(kind)
-    if allowed and value not in allowed:
+    if get_origin(kind) is Literal and value not in allowed:
         raise HemozoinError(f"{name} is {value!r}; give {' or '.join(allowed)}")
     if kind is int and type(value) is not int:
         raise HemozoinError(f"{name} is {value!r}; give a whole number")
@@ -85,6 +94,6 @@ def _require_kind(name: str, value: object, kind: object) -> None:
 
 PRESETS: dict[Preset, Recipe] = {
     "default": Recipe(),
-    "best": Recipe(epochs=30),
+    "best": Recipe(alpha=0.5, epochs=12),
     "paper": Recipe(view="rgb", optimizer="rmsprop", learning_rate=0.02, augmentation="little"),
 }

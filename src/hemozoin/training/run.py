@@ -61,7 +61,7 @@ def run(config: RunConfig, dealt: Dealt, folder: RunFolder, device: torch.device
     started = time.monotonic()
     insist_on_same_results()
     lesson = make_lesson(dealt, config)
-    classifier = fit(lesson, config.recipe, device, folder.checkpoint, _recorder(folder))
+    classifier = fit(lesson, config.recipe, device, folder.checkpoint, recorder(folder))
     with distributed.first_process_first() as first:
         if first:
             validation = dealt.part("validation")
@@ -121,7 +121,9 @@ def _warnings(dealt: Dealt) -> list[str]:
     return [passed_over] if dealt.unreadable else []
 
 
-def _recorder(folder: RunFolder) -> Callable[[list[Row]], None]:
+def recorder(folder: RunFolder) -> Callable[[list[Row]], None]:
+    """Return what writes the epochs so far to results.csv, and tells of the last."""
+
     def record(rows: list[Row]) -> None:
         replace_file(folder.results, pl.DataFrame(rows).cast({"epoch": pl.Int64}).write_csv())
         last = rows[-1]

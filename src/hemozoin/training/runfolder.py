@@ -20,6 +20,9 @@ from typing import Any
 
 from hemozoin.errors import RunError
 from hemozoin.files import is_free, replace_file
+from hemozoin.judging.judgement import AS_GIVEN
+from hemozoin.model.bundle import FILES
+from hemozoin.model.checksums import SUMS
 
 #: All that a run writes. config.json comes first and goes last: without it there is no run.
 _FILES = (
@@ -30,8 +33,7 @@ _FILES = (
     "predictions.csv",
     "metrics.json",
     "report.html",
-    "model/model.safetensors",
-    "model/config.json",
+    *(f"model/{name}" for name in FILES),
 )
 
 
@@ -62,6 +64,11 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def predictions(self) -> Path:
+        """What was said of each test cell."""
+        return self.path / "predictions.csv"
+
+    @property
     def model(self) -> Path:
         """The model folder."""
         return self.path / "model"
@@ -74,7 +81,16 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether the run has come to its end: its model is written last."""
-        return (self.model / "config.json").exists()
+        return (self.model / SUMS).exists()
+
+    def figures(self) -> dict[str, float]:
+        """Return a finished run's figures by name, on the labels as given; NaN where undefined."""
+        figures = json.loads(self.metrics.read_text())[AS_GIVEN.replace(" ", "_")]
+        return {
+            name: float("nan") if estimate["value"] is None else estimate["value"]
+            for name, estimate in figures.items()
+            if isinstance(estimate, dict) and "value" in estimate
+        }
 
     def require_free(self, overwrite: bool) -> None:
         """Raise RunError where no run may begin here; nothing is changed.

@@ -1,8 +1,11 @@
-"""From trained weights to a bundle: temperature and threshold, from the validation patients."""
+"""From trained weights to a bundle: what the validation patients decide, and the graph."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import torch
 
@@ -10,45 +13,93 @@ from hemozoin.cells.index import PARASITIZED
 from hemozoin.cells.picture import Pixels
 from hemozoin.cells.preprocess import Preprocessing
 from hemozoin.judging.calibration import calibrate, fit_temperature
+from hemozoin.judging.conformal import Band, fit_band
 from hemozoin.judging.metrics import Floats, Judged
-from hemozoin.judging.threshold import Aim, choose_threshold
+from hemozoin.judging.threshold import Aim, Threshold, choose_threshold
 from hemozoin.model.bundle import CLASSES, Bundle
-from hemozoin.model.classifier import Classifier
-from hemozoin.model.predictor import BATCH
+from hemozoin.model.graph import with_graph
+from hemozoin.model.guard import Guard, fit_guard
+from hemozoin.training.classifier import Classifier
 from hemozoin.training.recipe import Recipe
+
+#: Cells per step. Larger ones fall out of the cache of a CPU.
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """How log odds become an answer: by numbers that only unseen patients can give."""
+
+    temperature: float
+    threshold: Threshold
+    band: Band
 
 
 def seal(
     classifier: Classifier, cells: pl.DataFrame, pixels: Pixels, recipe: Recipe, aim: Aim
 ) -> Bundle:
-    """Calibrate on validation cells, choose the threshold there, and make the bundle.
+    """Fit temperature, threshold, band and guard on validation cells, and make the bundle.
 
-    `cells` are the validation cells with their `label`, `pixels` theirs, uint8 `[N, S, S, 3]`.
-    Both are fitted on the labels as given, since those are what the figures are held against.
+    `cells` are the validation cells with their `label` and, where known, `patient`; `pixels`
+    theirs, uint8 `[N, S, S, 3]`.
+    """
+    classifier.orientations = recipe.orientations
+    features = pooled_features(classifier, pixels)
+    decisions = decide(cells, log_odds(classifier, features), aim)
+    guard = fit_guard(pixels, features, patients_of(cells))
+    return make_bundle(classifier, recipe, decisions, guard)
+
+
+def decide(cells: pl.DataFrame, logit: Floats, aim: Aim) -> Decisions:
+    """Fit all that decides, on cells of patients that their network never saw.
+
+    `logit` is float `[cells]`, the uncalibrated log odds of parasitized. All is fitted on the
+    labels as given, since those are what the figures are held against.
     """
     truth = (cells["label"] == PARASITIZED).to_numpy()
-    classifier.orientations = recipe.orientations
-    logit = log_odds(classifier, pixels)
-    temperature = fit_temperature(truth, logit)
-    threshold = choose_threshold(Judged(truth, calibrate(logit, temperature)), aim)
-    classifier.temperature.fill_(temperature)
-    return Bundle(
-        architecture=recipe.architecture(),
+    temperature = fit_temperature(truth, logit, patients_of(cells))
+    judged = Judged.from_cells(cells, calibrate(logit, temperature))
+    threshold = choose_threshold(judged, aim)
+    return Decisions(temperature, threshold, fit_band(judged, threshold.value))
+
+
+def make_bundle(
+    classifier: Classifier, recipe: Recipe, decisions: Decisions, guard: Guard
+) -> Bundle:
+    """Put a trained network and what belongs to it together, with its ONNX graph."""
+    classifier.temperature.fill_(decisions.temperature)
+    bundle = Bundle(
+        architecture=classifier.network.architecture,
         view=recipe.view,
         orientations=recipe.orientations,
         preprocessing=Preprocessing(recipe.size),
-        threshold=threshold,
+        threshold=decisions.threshold,
+        band=decisions.band,
+        guard=guard,
         weights={name: tensor.numpy() for name, tensor in classifier.state_dict().items()},
     )
+    return with_graph(bundle)
 
 
-def log_odds(classifier: Classifier, pixels: Pixels) -> Floats:
+def patients_of(cells: pl.DataFrame) -> npt.NDArray[np.str_] | None:
+    """Return the patient of each cell, str `[cells]`, or None where none is known."""
+    return Judged.from_cells(cells, np.zeros(len(cells))).patient
+
+
+def pooled_features(classifier: Classifier, pixels: Pixels) -> npt.NDArray[np.float32]:
+    """Return what the last layer sees, float `[N, C]`, of uint8 pixels `[N, S, S, 3]`."""
+    with torch.inference_mode():
+        batches = [
+            classifier.features(torch.from_numpy(pixels[k : k + _BATCH]))
+            for k in range(0, len(pixels), _BATCH)
+        ]
+        features: npt.NDArray[np.float32] = torch.cat(batches).numpy()
+    return features
+
+
+def log_odds(classifier: Classifier, features: npt.NDArray[np.float32]) -> Floats:
     """Return ln(p / (1 - p)) of parasitized, uncalibrated: float `[N]`."""
     parasitized = CLASSES.index(PARASITIZED)
     with torch.inference_mode():
-        batches = [
-            classifier.logits(torch.from_numpy(pixels[k : k + BATCH]))
-            for k in range(0, len(pixels), BATCH)
-        ]
-    logits = torch.cat(batches).double().numpy()
+        logits = classifier.network.head(torch.from_numpy(features)).double().numpy()
     return np.asarray(logits[:, parasitized] - logits[:, 1 - parasitized])

@@ -60,11 +60,17 @@ def resume(path: Path, device: str = "auto") -> RunFolder:
 
 
 def read_config(path: Path) -> RunConfig:
-    """Read the config.json of a run; raises RunError for anything else."""
+    """Read the config.json of a run.
+
+    Raises RunError for anything else, and where the weights that the run starts from have changed.
+    """
     try:
-        return RunConfig.from_dict(json.loads(path.read_bytes()))
+        config = RunConfig.from_dict(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{path}: not the config.json of a run; give the folder of --out") from error
+    if config.recipe.init:
+        config.recipe.init.require_unchanged()
+    return config
 
 
 def _require_all_cells(dealt: Dealt, config: RunConfig, split: Path) -> None:

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from hemozoin.model.classifier import OUTSIDE, Classifier, PlainRgb, RelativeOpticalDensity
+from hemozoin.model.view import OUTSIDE
 from hemozoin.paper.mobilenet import Architecture
+from hemozoin.training.classifier import Classifier, PlainRgb, RelativeOpticalDensity
 
 SMALL = Architecture(alpha=0.25, classes=2)
 

@@ -14,19 +14,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hemozoin.model.bundle import View
+from hemozoin.model.view import DENSITY_GAIN, OUTSIDE, PLAIN_CELL, View
 from hemozoin.paper.mobilenet import Architecture
 from hemozoin.paper.network import MobileNet
-
-#: Optical densities above the cell's mean within which a pixel counts as plain cell: haemoglobin
-#: lies close around the mean, chromatin and pigment above it, central pallor below.
-_PLAIN_CELL = (-0.15, 0.08)
-
-#: What is seen where there is no cell, in either view.
-OUTSIDE = -1.0
-
-#: Brings the spread of the densities near 1, where networks learn best.
-_DENSITY_GAIN = 4.0
 
 
 class RelativeOpticalDensity(nn.Module):
@@ -50,9 +40,9 @@ class RelativeOpticalDensity(nn.Module):
         inside = (light.amax(dim=1, keepdim=True) > 0).float()
         density = -torch.log((light + 1) / 256)
         deviation = (density - _mean(density, inside)).mean(dim=1, keepdim=True)
-        low, high = _PLAIN_CELL
+        low, high = PLAIN_CELL
         plain = inside * (deviation > low).float() * (deviation < high).float()
-        relative = (density - _mean(density, plain)) * _DENSITY_GAIN
+        relative = (density - _mean(density, plain)) * DENSITY_GAIN
         return torch.where(inside > 0, relative, OUTSIDE)
 
 
@@ -73,7 +63,7 @@ class PlainRgb(nn.Module):
 class Classifier(nn.Module):
     """MobileNet with its view of a cell before it and calibrated probabilities behind it.
 
-    The logits are a mean over `orientations` quarter turns of the cell, 1 to 4: a cell on a
+    The features are a mean over `orientations` quarter turns of the cell, 1 to 4: a cell on a
     slide has no up or down. Training sees one orientation at a time; the turns come with
     the finished network.
     """
@@ -95,7 +85,16 @@ class Classifier(nn.Module):
 
     def logits(self, pixels: Tensor) -> Tensor:
         """Return the uncalibrated logits `[N, 2]` of uint8 pixels `[N, S, S, 3]`."""
+        logits: Tensor = self.network.head(self.features(pixels))
+        return logits
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Return the pooled features `[N, C]` of uint8 pixels `[N, S, S, 3]`."""
         seen = self.view(pixels)
         turns = [torch.rot90(seen, turn, (2, 3)) for turn in range(self.orientations)]
-        logits = [self.network(t.contiguous(memory_format=torch.channels_last)) for t in turns]
-        return torch.stack(logits).mean(dim=0)
+        maps = [self.network.features(_channels_last(turn)) for turn in turns]
+        return torch.stack([m.mean(dim=(2, 3)) for m in maps]).mean(dim=0)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)

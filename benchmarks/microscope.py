@@ -1,0 +1,104 @@
+"""Another microscope: networks that ship, on the marked cells of whole fields.
+
+    python benchmarks/microscope.py fields/iml nano best
+
+`fields/iml` holds pictures and annotations.json: a list of {image, cells: [{type, box}]}, a box
+being [x, y, width, height] in pixels. Each box is cut out as it is, glass and neighbours
+included; "red blood cell" is uninfected, any stage of the parasite is parasitized, "difficult"
+ones and other cells are left out. Intervals resample fields. A row a network goes to
+benchmarks/results/microscope.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+import rows
+from hemozoin.cells.index import PARASITIZED, UNINFECTED
+from hemozoin.judging.judgement import Judgement, judge
+from hemozoin.model.predict import STRANGE
+from hemozoin.model.predictor import Predictor
+
+LABELS = {
+    "red blood cell": UNINFECTED,
+    **dict.fromkeys(("ring", "trophozoite", "schizont", "gametocyte"), PARASITIZED),
+}
+
+SHOWN = ("roc_auc", "sensitivity", "specificity")
+
+
+def main() -> None:
+    """Judge each network given."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("fields", type=Path)
+    parser.add_argument("models", nargs="+")
+    given = parser.parse_args()
+    marked = list(_marked(given.fields))
+    for model in given.models:
+        row = {"model": model, "fields": given.fields.name, **measure(model, marked)}
+        rows.append("microscope.csv", row | rows.conditions())
+
+
+def measure(model: str, marked: list[tuple[Image.Image, str, str]]) -> rows.Row:
+    """Return the figures of one network on marked cells: picture, label and field of each."""
+    predictor = Predictor.load(model)
+    found = list(predictor.predict_stream(picture for picture, _, _ in marked))
+    cells = pl.DataFrame(
+        {
+            "cell": [str(number) for number in range(len(marked))],
+            "label": [label for _, label, _ in marked],
+            "patient": [field for _, _, field in marked],
+        }
+    )
+    p = np.array([prediction.p_parasitized for prediction in found], dtype=float)
+    judgement = judge(cells, p, predictor.bundle.threshold)
+    kept = np.array([prediction.decision != "review" for prediction in found])
+    strange = [prediction.reason == STRANGE for prediction in found]
+    decided = judge(cells.filter(pl.Series(kept)), p[kept], predictor.bundle.threshold)
+    return {
+        "parasitized": int((cells["label"] == PARASITIZED).sum()),
+        "uninfected": int((cells["label"] == UNINFECTED).sum()),
+        **_shown(judgement, ""),
+        "threshold": round(predictor.bundle.threshold.value, 3),
+        "review": round(1 - float(kept.mean()), 4),
+        "strange": round(float(np.mean(strange)), 4),
+        **_shown(decided, "decided_"),
+    }
+
+
+def _marked(folder: Path) -> Iterator[tuple[Image.Image, str, str]]:
+    for one in json.loads((folder / "annotations.json").read_text(encoding="utf-8")):
+        picture = Image.open(folder / one["image"]).convert("RGB")
+        for cell in one["cells"]:
+            x, y, width, height = cell["box"]
+            if cell["type"] in LABELS:
+                box = (max(x, 0), max(y, 0), *_end(picture, x + width, y + height))
+                yield picture.crop(box), LABELS[cell["type"]], one["image"]
+
+
+def _end(picture: Image.Image, x: int, y: int) -> tuple[int, int]:
+    return min(x, picture.width), min(y, picture.height)
+
+
+def _shown(judgement: Judgement, prefix: str) -> rows.Row:
+    figures = judgement.intervals.figures
+    return {
+        f"{prefix}{name}{end}": round(value, 4)
+        for name in SHOWN
+        for end, value in (
+            ("", figures[name].value),
+            ("_low", figures[name].low),
+            ("_high", figures[name].high),
+        )
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+"""The network as an ONNX graph, written from the layer table and the weights.
+
+pixels uint8 [N, S, S, 3]
+  │  view
+seen float [N, 3, S, S]
+  │  its quarter turns, along the batch: [turns · N, 3, S, S]
+  │  MobileNet, batch norm folded into its convolutions
+maps [turns · N, C, H, W] ── classifier at each place, turned back ── map [N, H, W]
+  │  mean over places and turns
+features [N, C]
+  │  classifier, softmax at the fitted temperature
+probabilities [N, 2], ordered as CLASSES
+
+Every weight is in the file once, and nothing of it was traced: the graph is the table.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from hemozoin.about import VERSION
+from hemozoin.cells.index import PARASITIZED
+from hemozoin.model.bundle import CLASSES, FORMAT, GRAPH, Bundle, Weights
+from hemozoin.model.view import DENSITY_GAIN, OUTSIDE, PLAIN_CELL
+from hemozoin.paper.mobilenet import Architecture, Layer, layers
+
+#: Opset 18 with IR 8 is of December 2022: runtimes in browsers and on phones know it by now.
+_OPSET, _IR = 18, 8
+
+_PARASITIZED = CLASSES.index(PARASITIZED)
+
+Array = npt.NDArray[Any]
+
+
+def onnx_model(bundle: Bundle) -> bytes:
+    """Return the ONNX file of a bundle's network.
+
+    Input `pixels`, uint8 `[N, S, S, 3]`, any N. Outputs: `probabilities` `[N, 2]`, calibrated,
+    in the order of CLASSES; `features` `[N, C]`, pooled, a mean over the orientations; `map`
+    `[N, H, W]`, the class-activation map (Zhou et al. 2016, arXiv 1512.04150): the log odds of
+    parasitized at each place, before the temperature, whose mean is the log odds of the cell.
+    Class names, preprocessing and threshold stand in its metadata.
+    """
+    *convolutions, pool, linear = layers(bundle.architecture, bundle.preprocessing.size)
+    g = Graph()
+    seen = _VIEWS[bundle.view](g, "pixels")
+    x = g("Concat", *(_turned(g, seen, turn) for turn in range(bundle.orientations)), axis=0)
+    for layer in convolutions:
+        x = _convolution(g, x, layer, bundle.architecture, bundle.weights)
+    _features(g, x, bundle.orientations, pool)
+    _probabilities(g, bundle.weights)
+    _activation_map(g, x, bundle, pool)
+    size, across = bundle.preprocessing.size, pool.size_in
+    model = helper.make_model(
+        g.finish(
+            inputs={"pixels": (np.uint8, ("N", size, size, 3))},
+            outputs={
+                "probabilities": (np.float32, ("N", linear.channels_out)),
+                "features": (np.float32, ("N", pool.channels_in)),
+                "map": (np.float32, ("N", across, across)),
+            },
+        ),
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR,
+        producer_name="hemozoin",
+        producer_version=VERSION,
+    )
+    helper.set_model_props(model, _metadata(bundle))
+    written: bytes = model.SerializeToString()
+    return written
+
+
+def with_graph(bundle: Bundle) -> Bundle:
+    """Return the bundle with GRAPH written anew, and without any other graph."""
+    return replace(bundle, graphs={GRAPH: onnx_model(bundle)})
+
+
+class Graph:
+    """Nodes as they are added: `g("Relu", x)` returns the name of what comes out."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def __call__(
+        self, kind: str, *inputs: str | Array, name: str | None = None, **attributes: Any
+    ) -> str:
+        """Add a node; arrays among its inputs become constants of the file."""
+        name = name or f"{kind}_{len(self._nodes)}"
+        taken = [x if isinstance(x, str) else self._constant(x, name) for x in inputs]
+        self._nodes.append(helper.make_node(kind, taken, [name], name, **attributes))
+        return name
+
+    def finish(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> onnx.GraphProto:
+        """Return the graph with its inputs and outputs: name to (type, shape)."""
+        return helper.make_graph(
+            self._nodes, "hemozoin", _values(inputs), _values(outputs), self._constants
+        )
+
+    def _constant(self, array: Array, owner: str) -> str:
+        name = f"{owner}_constant_{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(array, name))
+        return name
+
+
+def _values(named: dict[str, Any]) -> list[onnx.ValueInfoProto]:
+    return [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), shape)
+        for name, (kind, shape) in named.items()
+    ]
+
+
+# ---- what the network sees ----------------------------------------------------------------------
+
+
+def _light(g: Graph, pixels: str) -> str:
+    """Return float `[N, 3, S, S]` of uint8 `[N, S, S, 3]`."""
+    return g("Cast", g("Transpose", pixels, perm=[0, 3, 1, 2]), to=TensorProto.FLOAT)
+
+
+def _rgb(g: Graph, pixels: str) -> str:
+    """Add training's PlainRgb."""
+    return g("Sub", g("Div", _light(g, pixels), _number(127.5)), _number(1))
+
+
+def _density(g: Graph, pixels: str) -> str:
+    """Add training's RelativeOpticalDensity, operation by operation."""
+    light = _light(g, pixels)
+    is_inside = g("Greater", g("ReduceMax", light, _axes(1), keepdims=1), _number(0))
+    inside = g("Cast", is_inside, to=TensorProto.FLOAT)
+    density = g("Neg", g("Log", g("Div", g("Add", light, _number(1)), _number(256))))
+    above = g("Sub", density, _mean(g, density, inside))
+    above = g("ReduceMean", above, _axes(1), keepdims=1)
+    low, high = (_number(limit) for limit in PLAIN_CELL)
+    is_plain = g("And", g("Greater", above, low), g("Less", above, high))
+    plain = g("Cast", g("And", is_inside, is_plain), to=TensorProto.FLOAT)
+    relative = g("Mul", g("Sub", density, _mean(g, density, plain)), _number(DENSITY_GAIN))
+    return g("Where", is_inside, relative, _number(OUTSIDE))
+
+
+_VIEWS = {"density": _density, "rgb": _rgb}
+
+
+def _mean(g: Graph, values: str, weight: str) -> str:
+    """Add a weighted mean over the picture: `[N, C, S, S]` to `[N, C, 1, 1]`."""
+    total = g("Max", g("ReduceSum", weight, _axes(2, 3), keepdims=1), _number(1))
+    return g("Div", g("ReduceSum", g("Mul", values, weight), _axes(2, 3), keepdims=1), total)
+
+
+def _turned(g: Graph, x: str, turns: int) -> str:
+    """Add quarter turns of the last two axes of `[N, C, S, S]`, as numpy's rot90 does."""
+    if turns % 2:
+        x = g("Transpose", x, perm=[0, 1, 3, 2])
+    return _flipped(g, x, {0: (), 1: (2,), 2: (2, 3), 3: (3,)}[turns % 4])
+
+
+def _flipped(g: Graph, x: str, axes: tuple[int, ...]) -> str:
+    if not axes:
+        return x
+    start, step = np.full(len(axes), -1), np.full(len(axes), -1)
+    end = np.full(len(axes), np.iinfo(np.int64).min)
+    return g("Slice", x, start, end, _axes(*axes), step)
+
+
+# ---- the network --------------------------------------------------------------------------------
+
+
+def _convolution(
+    g: Graph, x: str, layer: Layer, architecture: Architecture, weights: Weights
+) -> str:
+    """Add convolution, batch norm and ReLU: `[N, C, H, W]` to `[N, C', ⌈H/stride⌉, …]`."""
+    weight, bias = _folded(weights, layer.name, architecture.bn_epsilon)
+    x = g(
+        "Conv",
+        *(x, weight, bias),
+        name=layer.name,
+        kernel_shape=[layer.kernel] * 2,
+        strides=[layer.stride] * 2,
+        pads=_pads(layer, architecture),
+        group=layer.channels_in if layer.kind == "depthwise" else 1,
+    )
+    if architecture.activation == "relu6":
+        return g("Clip", x, _number(0), _number(6))
+    return g("Relu", x)
+
+
+def _folded(weights: Weights, layer: str, epsilon: float) -> tuple[Array, Array]:
+    """Return weight and bias of a convolution that does its batch norm's work as well."""
+    at = f"network.body.{layer}"
+    gamma, beta, mean, variance = (
+        weights[f"{at}.norm.{name}"].astype(np.float64)
+        for name in ("weight", "bias", "running_mean", "running_var")
+    )
+    gain = gamma / np.sqrt(variance + epsilon)
+    weight = weights[f"{at}.conv.weight"] * gain[:, None, None, None]
+    return weight.astype(np.float32), (beta - mean * gain).astype(np.float32)
+
+
+def _pads(layer: Layer, architecture: Architecture) -> list[int]:
+    """Return the rows and columns of 0 at top, left, bottom and right."""
+    if architecture.padding == "same" and layer.stride == 2:
+        return [layer.size_in % 2] * 2 + [1, 1]
+    return [layer.kernel // 2] * 4
+
+
+def _features(g: Graph, maps: str, turns: int, pool: Layer) -> str:
+    """Add the mean over places and turns: `[turns · N, C, H, W]` to `[N, C]`."""
+    pooled = g("ReduceMean", maps, _axes(2, 3), keepdims=0)
+    by_turn = g("Reshape", pooled, np.array([turns, -1, pool.channels_in]))
+    return g("ReduceMean", by_turn, _axes(0), keepdims=0, name="features")
+
+
+def _probabilities(g: Graph, weights: Weights) -> str:
+    """Add the classifier and a softmax at the fitted temperature: `[N, C]` to `[N, 2]`."""
+    head, bias = weights["network.head.weight"], weights["network.head.bias"]
+    logits = g("Gemm", "features", head, bias, name="logits", transB=1)
+    calm = g("Div", logits, weights["temperature"].astype(np.float32))
+    return g("Softmax", calm, axis=1, name="probabilities")
+
+
+def _activation_map(g: Graph, maps: str, bundle: Bundle, pool: Layer) -> str:
+    """Add the log odds at each place, each turn turned back: `[turns · N, C, H, W]` to `[N, H, W]`.
+
+    The classifier is linear and the pool a mean, so they may change places.
+    """
+    head, bias = (bundle.weights[f"network.head.{name}"] for name in ("weight", "bias"))
+    towards, against = head[_PARASITIZED], head[1 - _PARASITIZED]
+    odds = g(
+        "Conv",
+        maps,
+        (towards - against).reshape(1, -1, 1, 1),
+        np.array([bias[_PARASITIZED] - bias[1 - _PARASITIZED]], np.float32),
+        name="odds",
+    )
+    across = pool.size_in
+    by_turn = g("Reshape", odds, np.array([bundle.orientations, -1, across, across]))
+    back = [
+        _turned(g, g("Gather", by_turn, np.array([turn]), axis=0), -turn)
+        for turn in range(bundle.orientations)
+    ]
+    return g("ReduceMean", g("Concat", *back, axis=0), _axes(0), keepdims=0, name="map")
+
+
+# ---- small things -------------------------------------------------------------------------------
+
+
+def _number(value: float) -> Array:
+    return np.array(value, np.float32)
+
+
+def _axes(*axes: int) -> Array:
+    return np.array(axes, np.int64)
+
+
+def _metadata(bundle: Bundle) -> dict[str, str]:
+    """Return what a program that has nothing but the file must know."""
+    return {
+        "format": FORMAT,
+        "hemozoin": VERSION,
+        "classes": json.dumps(CLASSES),
+        "preprocessing": json.dumps(bundle.preprocessing.to_dict()),
+        "threshold": str(bundle.threshold.value),
+    }

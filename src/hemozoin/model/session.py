@@ -1,0 +1,77 @@
+"""A graph of ours on ONNX Runtime: cells in, answers out."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from hemozoin.cells.index import PARASITIZED
+from hemozoin.cells.picture import Pixels
+from hemozoin.errors import ModelError
+from hemozoin.model.bundle import CLASSES
+
+Floats = npt.NDArray[np.float32]
+
+#: Cells per step. Larger ones fall out of the cache of a CPU, and keep the decoding waiting.
+BATCH = 64
+
+#: What stands in the metadata of every graph of ours.
+_METADATA = ("format", "classes", "preprocessing", "threshold")
+
+_PARASITIZED = CLASSES.index(PARASITIZED)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the network says of N cells."""
+
+    #: float `[N]`, in 0..1, calibrated.
+    p_parasitized: Floats
+    #: float `[N, C]`, what the last layer sees.
+    features: Floats
+    #: float `[N, H, W]`: log odds of parasitized at each place, uncalibrated.
+    map: Floats
+
+
+class Session:
+    """One open graph.
+
+    `name` is what errors call it. Raises ModelError for a file that is no graph of ours.
+    """
+
+    def __init__(self, graph: bytes, name: str) -> None:
+        try:
+            self._session = onnxruntime.InferenceSession(
+                graph, _options(), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has a dozen, without a common base
+            raise ModelError(f"{name}: not a readable ONNX file") from error
+        _require_ours(self._session.get_modelmeta().custom_metadata_map, name)
+
+    def __call__(self, pixels: Pixels) -> Answers:
+        """Answer for prepared cells, uint8 `[N, S, S, 3]`."""
+        outputs = ["probabilities", "features", "map"]
+        found = self._session.run(outputs, {"pixels": np.ascontiguousarray(pixels)})
+        probabilities, features, maps = found
+        return Answers(probabilities[:, _PARASITIZED], features, maps)
+
+
+def _options() -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = os.cpu_count() or 1
+    # Threads that spin while they wait would take the cores from those that decode.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors; what they say is in the exception
+    return options
+
+
+def _require_ours(metadata: dict[str, str], name: str) -> None:
+    if missing := [key for key in _METADATA if key not in metadata]:
+        raise ModelError(f"{name}: not made by hemozoin; its metadata lack {', '.join(missing)}")
+    if metadata["classes"] != json.dumps(CLASSES):
+        raise ModelError(f"{name}: needs the classes {' and '.join(CLASSES)}, in this order")
