@@ -8,6 +8,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,13 @@ from commands import hemozoin, refused, succeed, tree
 from conftest import draw_cell, make_cells, make_zip, png
 from hemozoin.cells.source import Entry
 from hemozoin.errors import DataError
+from hemozoin.judging.conformal import Band
 from hemozoin.model import predict
-from hemozoin.model.predict import predict_paths
+from hemozoin.model.bundle import load_bundle, save_bundle
+from hemozoin.model.predict import CLOSE, STRANGE, predict_paths
 from hemozoin.model.predictor import Predictor
 
-COLUMNS = ["cell", "label", "p_parasitized", "file", "error"]
+COLUMNS = ["cell", "label", "decision", "p_parasitized", "reason", "file", "error"]
 
 
 @pytest.fixture
@@ -56,18 +59,33 @@ def test_the_same_p_as_in_the_run_itself(learned_run: Path, tmp_path: Path) -> N
 
 def test_the_label_is_decided_by_the_threshold(learned_run: Path, tmp_path: Path) -> None:
     """By the model's own, not by 0.5."""
-    model = tmp_path / "model"
-    shutil.copytree(learned_run / "model", model)
-    config = json.loads((model / "config.json").read_text())
+    model, bundle = tmp_path / "model", load_bundle(learned_run / "model")
     tested = pl.read_csv(learned_run / "predictions.csv")["p_parasitized"]
-    config["threshold"]["value"] = threshold = float(tested.quantile(0.9) or 0)
-    (model / "config.json").write_text(json.dumps(config))
+    threshold = float(tested.quantile(0.9) or 0)
+    save_bundle(replace(bundle, threshold=replace(bundle.threshold, value=threshold)), model)
     found = rows(succeed("predict", learned_run.parent / "cells.zip", "--model", model))
     assert {row["label"] for row in found} == {"parasitized", "uninfected"}
     assert abs(threshold - 0.5) > 0.1
     for row in found:
         above = float(row["p_parasitized"]) >= threshold
         assert row["label"] == ("parasitized" if above else "uninfected")
+
+
+def test_close_calls_are_for_review_unless_there_is_none(
+    learned_run: Path, tmp_path: Path
+) -> None:
+    """By the model's own band; whatever is not like its cells is left out here."""
+    data, model = learned_run.parent / "cells.zip", tmp_path / "model"
+    save_bundle(replace(load_bundle(learned_run / "model"), band=Band(0.2, 0.8, 0.05)), model)
+    reviewed = rows(succeed("predict", data, "--model", model))
+    forced = rows(succeed("predict", data, "--model", model, "--no-review"))
+    assert {row["decision"] for row in reviewed} == {"parasitized", "uninfected", "review"}
+    for row, plain in zip(reviewed, forced, strict=True):
+        assert plain == row | {"decision": row["label"], "reason": ""}
+        if row["reason"] != STRANGE:
+            close = 0.2 <= float(row["p_parasitized"]) <= 0.8
+            assert row["decision"] == ("review" if close else row["label"])
+            assert row["reason"] == (CLOSE if close else "")
 
 
 def test_pictures_folders_and_zips_in_the_order_given(tmp_path: Path, model: Path) -> None:

@@ -16,21 +16,22 @@ from hemozoin.errors import RunError
 from hemozoin.model.predict import Prediction
 from hemozoin.model.table import WRITERS, write_csv, write_json, write_json_lines, write_table
 
-GOOD = Prediction("a, b", "parasitized", 0.25, "x/a, b.png")
-BAD = Prediction("c", None, None, "x/c.png", "c.png: no picture")
+GOOD = Prediction("a, b", "parasitized", "review", 0.25, "too close to call", "x/a, b.png")
+BAD = Prediction("c", None, None, None, None, "x/c.png", "c.png: no picture")
 
 
 def many(count: int) -> Iterator[Prediction]:
-    return (Prediction(f"cell {k}", "uninfected", 0.5, f"cells/cell {k}.png") for k in range(count))
+    said = ("uninfected", "uninfected", 0.25, None)
+    return (Prediction(f"cell {k}", *said, f"cells/cell {k}.png") for k in range(count))
 
 
 def test_csv() -> None:
     file = io.StringIO()
     write_csv([GOOD, BAD], file)
     assert file.getvalue() == (
-        "cell,label,p_parasitized,file,error\n"
-        '"a, b",parasitized,0.25,"x/a, b.png",\n'
-        "c,,,x/c.png,c.png: no picture\n"
+        "cell,label,decision,p_parasitized,reason,file,error\n"
+        '"a, b",parasitized,review,0.25,too close to call,"x/a, b.png",\n'
+        "c,,,,,x/c.png,c.png: no picture\n"
     )
 
 
@@ -41,7 +42,9 @@ def test_json() -> None:
     assert good == {
         "cell": "a, b",
         "label": "parasitized",
+        "decision": "review",
         "p_parasitized": 0.25,
+        "reason": "too close to call",
         "file": "x/a, b.png",
         "error": None,
     }

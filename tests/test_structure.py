@@ -1,4 +1,4 @@
-"""The house keeps its shape: data flows one way, torch stays in its rooms."""
+"""The house keeps its shape: data flows one way, torch and onnx stay in their rooms."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ import hemozoin
 ROOT = Path(hemozoin.__file__).parent
 
 #: From left to right; a room imports from itself and from rooms to its left.
-ROOMS = ("paper", "cells", "synthetic", "inspecting", "explaining", "judging", "model", "training", "exporting")
+ROOMS = (
+    *("paper", "cells", "synthetic", "inspecting", "explaining"),
+    *("judging", "model", "training", "exporting"),
+)
 
 #: Modules beside the rooms that any room may use.
 SHARED = {"about", "errors", "files", "pages", "progress"}
 
-#: Where torch may be imported when a module is loaded.
-WITH_TORCH = {"paper/network.py", "model/classifier.py", "model/predictor.py"}
+#: Where what an extra brings may be imported when a module is loaded: files and folders.
+AT_HOME = {
+    "torch": ("paper/network.py", "training/", "exporting/"),
+    "onnx": ("model/graph.py", "exporting/"),
+}
 
 
 def modules() -> list[Path]:
@@ -48,15 +54,15 @@ def test_a_room_imports_from_the_rooms_to_its_left(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_torch_stays_in_its_rooms(path: Path) -> None:
+def test_what_an_extra_brings_stays_in_its_rooms(path: Path) -> None:
     place = path.relative_to(ROOT).as_posix()
-    if place in WITH_TORCH or place.startswith("training/"):
-        return
     tree = ast.parse(path.read_text(encoding="utf-8"))
     loaded = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {alias.name for node in loaded for alias in node.names}
     names |= {node.module or "" for node in loaded if isinstance(node, ast.ImportFrom)}
-    assert not {name for name in names if name.split(".")[0] == "torch"}
+    for extra, homes in AT_HOME.items():
+        at_home = place.startswith(homes)
+        assert at_home or extra not in {name.split(".")[0] for name in names}, extra
 
 
 def test_every_room_is_one_of_the_plan() -> None:

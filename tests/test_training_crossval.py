@@ -92,7 +92,7 @@ def test_only_what_is_left_is_done(
     assert begun == ["new", "new"]
     assert tree(out / "fold1") == done
 
-    (out / "fold3" / "model" / "config.json").unlink()  # as if stopped while it was written
+    (out / "fold3" / "model" / "SHA256SUMS").unlink()  # as if stopped while it was written
     begun.clear()
     succeed(*command)
     assert begun == ["resume"]

@@ -45,7 +45,10 @@ def test_the_files_of_a_run(finished_run: Path) -> None:
         "report.html",
         "checkpoint.safetensors",
         "model",
+        "model/SHA256SUMS",
         "model/config.json",
+        "model/guard.safetensors",
+        "model/model.onnx",
         "model/model.safetensors",
     }
 

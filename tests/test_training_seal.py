@@ -15,7 +15,7 @@ from hemozoin.model.bundle import Bundle, load_bundle, save_bundle
 from hemozoin.model.predictor import Predictor
 from hemozoin.training.classifier import Classifier
 from hemozoin.training.recipe import Recipe
-from hemozoin.training.seal import log_odds, seal
+from hemozoin.training.seal import log_odds, pooled_features, seal
 
 RECIPE = Recipe(size=32)
 
@@ -36,7 +36,7 @@ def classifier() -> Classifier:
 
 @pytest.fixture
 def bundle(classifier: Classifier, pixels: Pixels) -> Bundle:
-    odds = log_odds(classifier, pixels)
+    odds = log_odds(classifier, pooled_features(classifier, pixels))
     labels = np.where(odds > np.median(odds), "parasitized", "uninfected")
     return seal(classifier, pl.DataFrame({"label": labels}), pixels, RECIPE, Aim())
 
@@ -55,7 +55,7 @@ def test_a_bundle_from_disk_answers_as_the_classifier_in_memory(
 def test_everything_in_a_bundle_comes_back(bundle: Bundle, tmp_path: Path) -> None:
     save_bundle(bundle, tmp_path)
     loaded = load_bundle(tmp_path)
-    for name in ("architecture", "view", "orientations", "preprocessing", "threshold", "about"):
+    for name in ("architecture", "view", "orientations", "preprocessing", "threshold", "band", "about"):
         assert getattr(loaded, name) == getattr(bundle, name)
     assert loaded.weights.keys() == bundle.weights.keys()
     for name, array in bundle.weights.items():

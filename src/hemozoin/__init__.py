@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hemozoin.about import VERSION
+from hemozoin.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from hemozoin.cells.options import CellOptions as CellOptions
@@ -66,8 +67,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its home."""
+    """Import a public name from its home; raises MissingExtraError where that needs torch."""
     if name not in _HOMES:
         raise AttributeError(f"module 'hemozoin' has no attribute {name!r}")
     module, _, other = _HOMES[name].partition(":")
-    return getattr(import_module(f"hemozoin.{module}"), other or name)
+    try:
+        return getattr(import_module(f"hemozoin.{module}"), other or name)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{name} needs torch: pip install 'hemozoin[train]'") from error

@@ -83,7 +83,7 @@ def train(
     device
         Processor; auto takes a GPU where there is one.
     """
-    _require_torch()
+    _require_extra()
     from hemozoin.training import start
     from hemozoin.training.config import RunConfig
 
@@ -154,6 +154,34 @@ def evaluate(
 
 
 @app.command
+def export(
+    run: Path,
+    *,
+    out: Path,
+    check: Path | None = None,
+    cells: Cells = CellOptions(),
+) -> None:
+    """Write a run's network as a folder for anywhere: ONNX, int8, model card, checksums.
+
+    torch, ONNX and int8 are compared on real cells; one that is off is not written.
+
+    Parameters
+    ----------
+    run
+        Folder of a finished run, or of its model.
+    out
+        Folder to write, new or empty.
+    check
+        A zip or folder with two class folders to compare on; the run's own test cells without it.
+    """
+    _require_extra()
+    from hemozoin.exporting.export import export as write_export
+
+    print(write_export(run, out, check, cells).text())
+    print(f"Model: {out}")
+
+
+@app.command
 def crossval(
     data: Path,
     *,
@@ -184,7 +212,7 @@ def crossval(
     device
         Processor; auto takes a GPU where there is one.
     """
-    _require_torch()
+    _require_extra()
     from hemozoin.training.config import RunConfig
     from hemozoin.training.crossval import cross_validate
 
@@ -202,6 +230,7 @@ def predict(
     model: str = "nano",
     precision: Precision = "fp32",
     no_review: bool = False,
+    explain: Path | None = None,
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
@@ -219,6 +248,8 @@ def predict(
         int8 is smaller and quicker, where the model has it.
     no_review
         Decide every cell, also strange ones and close calls.
+    explain
+        Folder, new or empty, for a picture of each cell and of what in it speaks for what.
     out
         A .csv, .parquet, .json or .jsonl (JSON Lines) file; standard output without it.
     as_json
@@ -226,12 +257,19 @@ def predict(
     """
     if out and as_json:
         raise RunError("--json is for standard output; the ending of --out says what that is")
-    from hemozoin.model.predict import predict_paths
+    from hemozoin.model.overlay import write_explanations
+    from hemozoin.model.predict import find_in_paths
     from hemozoin.model.predictor import Predictor
     from hemozoin.model.table import write_csv, write_json_lines, write_table
     from hemozoin.progress import track
 
-    predictions = predict_paths(paths, Predictor.load(model, precision), not no_review)
+    predictor = Predictor.load(model, precision)
+    findings = find_in_paths(paths, predictor, not no_review)
+    predictions = (
+        write_explanations(findings, predictor, explain)
+        if explain
+        else (found.prediction for found in findings)
+    )
     if out:
         write_table(track(predictions, "Predicting"), out)
     else:
@@ -293,7 +331,7 @@ def demo(*, out: Path = Path("runs/demo"), data: Path | None = None) -> None:
     data
         NLM's cell_images.zip instead of synthetic cells.
     """
-    _require_torch()
+    _require_extra()
     from hemozoin.training.demo import run_demo
 
     run_demo(out, data)
@@ -343,8 +381,9 @@ def _give_up_what_cannot_be_printed() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _require_torch() -> None:
+def _require_extra() -> None:
     try:
+        import onnx  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("this needs torch: pip install 'hemozoin[train]'") from error

@@ -68,6 +68,8 @@ class Mistake:
     p_parasitized: float
     #: What a list of corrections says of it, where there is one.
     corrected: str | None = None
+    #: Its class-activation map, laid on it: uint8 `[h, w, 3]`.
+    overlay: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +147,7 @@ def _context(report: Report) -> dict[str, Any]:
         "review": _review_rows(judgement),
         "drawings": _drawings(report),
         "doubted": sum(_is_doubted(cell) for cell in report.mistakes),
+        "mapped": any(cell.overlay is not None for cell in report.mistakes),
         "missed": [_thumbnail(cell) for cell in report.mistakes if cell.label == PARASITIZED],
         "alarms": [_thumbnail(cell) for cell in report.mistakes if cell.label != PARASITIZED],
         "patients": [] if patients is None else patients.sort("accuracy").rows(named=True),
@@ -234,11 +237,15 @@ def _is_doubted(mistake: Mistake) -> bool:
 
 
 def _thumbnail(mistake: Mistake) -> dict[str, Any]:
-    """Return the mistake with its picture as a data URI of at most 128 px."""
+    """Return the mistake with its picture and its map as data URIs of at most 128 px."""
     return {
         "mistake": mistake,
         "doubted": _is_doubted(mistake),
-        "uri": pages.data_uri(thumbnail(Image.fromarray(mistake.picture))),
+        "uris": [
+            pages.data_uri(thumbnail(Image.fromarray(picture)))
+            for picture in (mistake.picture, mistake.overlay)
+            if picture is not None
+        ],
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from hemozoin.about import VERSION
@@ -22,7 +23,11 @@ from hemozoin.files import filled_folder, is_free, replace_file
 from hemozoin.judging.judgement import judge
 from hemozoin.judging.metrics import PREVALENCE, Floats, require_prevalence
 from hemozoin.judging.report import Mistake, Report, write_report
+from hemozoin.model.overlay import paint
 from hemozoin.model.predictor import Predictor
+from hemozoin.model.why import activation_maps
+
+Rows = npt.NDArray[np.int64]
 
 
 def evaluate(
@@ -65,7 +70,7 @@ def report_on(
     """
     p = predictor(pixels).astype(np.float64)
     judgement = judge(cells, p, predictor.bundle.threshold, prevalence)
-    mistakes = _find_mistakes(cells, pixels, p, judgement.worst_mistakes())
+    mistakes = _find_mistakes(predictor, cells, pixels, p, judgement.worst_mistakes())
     return Report(title="", judgement=judgement, mistakes=mistakes), p
 
 
@@ -78,13 +83,20 @@ def write_evaluation(folder: Path, report: Report, cells: pl.DataFrame, p: Float
 
 
 def _find_mistakes(
-    cells: pl.DataFrame, pixels: Pixels, p: Floats, rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+    predictor: Predictor, cells: pl.DataFrame, pixels: Pixels, p: Floats, rows: Rows
 ) -> tuple[Mistake, ...]:
-    """Return some rows of the table, with the pictures that the network saw, for the gallery."""
-    chosen = cells[rows].to_dicts()
+    """Return some rows of the table, with what the network saw and why, for the gallery."""
+    maps = activation_maps(predictor, pixels[rows])
     return tuple(
-        Mistake(cell["cell"], pixels[row], cell["label"], float(p[row]), cell.get("corrected"))
-        for row, cell in zip(rows, chosen, strict=True)
+        Mistake(
+            cell=cell["cell"],
+            picture=pixels[row],
+            label=cell["label"],
+            p_parasitized=float(p[row]),
+            corrected=cell.get("corrected"),
+            overlay=paint(pixels[row], log_odds),
+        )
+        for row, cell, log_odds in zip(rows, cells[rows].to_dicts(), maps, strict=True)
     )
 
 

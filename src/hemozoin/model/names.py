@@ -44,4 +44,5 @@ def _is_unknown_word(model: str) -> bool:
 
 
 def _what_there_is() -> str:
-    return f"those that ship are {', '.join(names())}" if names() else "none ships with this version"
+    known = ", ".join(names())
+    return f"those that ship are {known}" if known else "none ships with this version"

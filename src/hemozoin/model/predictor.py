@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import overload
@@ -30,6 +31,8 @@ class Predictor:
         if name not in bundle.graphs:
             raise ModelError(f"the model has no {name}; make it with hemozoin export")
         self._session = Session(bundle.graphs[name], name)
+        if self._session.metadata["preprocessing"] != json.dumps(bundle.preprocessing.to_dict()):
+            raise ModelError(f"{name}: takes other pixels than config.json says; export it again")
 
     @classmethod
     def load(cls, model: str | Path, precision: Precision = "fp32") -> Predictor:
@@ -38,7 +41,11 @@ class Predictor:
         Raises ModelError where there is none, where it can't be trusted, and where it has no
         graph of this precision.
         """
-        return cls(load_bundle(find_model(model)), precision)
+        folder = find_model(model)
+        if folder.suffix == ".onnx" and folder.is_file():
+            Session(folder.read_bytes(), folder.name)  # a foreign one is refused for what it lacks
+            raise ModelError(f"{folder}: is a file; give the model folder that it came in")
+        return cls(load_bundle(folder), precision)
 
     @overload
     def predict(self, images: Picture, review: bool = True) -> Prediction: ...  # type: ignore[overload-overlap]

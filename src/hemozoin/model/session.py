@@ -51,7 +51,9 @@ class Session:
             )
         except Exception as error:  # ONNX Runtime has a dozen, without a common base
             raise ModelError(f"{name}: not a readable ONNX file") from error
-        _require_ours(self._session.get_modelmeta().custom_metadata_map, name)
+        #: What stands in the file beside the graph, as text.
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        _require_ours(self.metadata, name)
 
     def __call__(self, pixels: Pixels) -> Answers:
         """Answer for prepared cells, uint8 `[N, S, S, 3]`."""

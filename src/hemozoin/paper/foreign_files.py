@@ -92,7 +92,7 @@ def _numbered(layers: Any) -> Arrays:
     for group in layers.values():
         arrays = group["vars"]
         if len(arrays) and "name" not in arrays.attrs:
-            raise ValueError("its layers have no names; save it as .h5, or with a newer Keras")
+            raise ValueError("its layers have no names; save it as .h5, or with Keras 3.6 or newer")
         names = _NUMBERED.get(len(arrays), tuple(arrays))
         for number, name in enumerate(names):
             found[f"{arrays.attrs['name']}/{name}"] = arrays[str(number)][()]

@@ -12,23 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-
 from hemozoin.errors import RunError
 from hemozoin.model.checksums import SUMS
 from hemozoin.model.names import find_model
 from hemozoin.paper.foreign import read_foreign
+from hemozoin.paper.foreign_files import Arrays
 from hemozoin.paper.mobilenet import Architecture
 
-Weights = dict[str, npt.NDArray[Any]]
-
-#: The weights in a model folder of ours, and where its classifier puts MobileNet's.
+#: The weights in a model folder of ours, and what stands before MobileNet's names there.
 _OURS, _PREFIX = "model.safetensors", "network."
 
 
 @dataclass(frozen=True)
 class FirstWeights:
-    """A file of weights, the SHA-256 it had when the run was planned, and its architecture."""
+    """A model folder or a file, the SHA-256 of its weights when found, and its architecture."""
 
     path: Path
     sha256: str
@@ -42,22 +39,25 @@ class FirstWeights:
         model.safetensors, or a file that `read_foreign` takes. Raises ModelError where it is
         none of them or damaged, MissingExtraError and OSError as `read_foreign` does.
         """
-        if path.is_dir() or not path.suffix:
-            path = find_model(str(path)) / _OURS
+        if path.name == _OURS and (path.parent / SUMS).exists():
+            path = path.parent
+        elif path.is_dir() or not path.suffix:
+            path = find_model(str(path))
+        path.stat()  # says so where there is nothing
         architecture, _ = _read(path)
         return cls(path.resolve(), _digest(path), architecture)
 
     def require_unchanged(self) -> None:
-        """Raise RunError where the file is not what it was, OSError where it is gone."""
+        """Raise RunError where the weights are not what they were, OSError where they are gone."""
         if _digest(self.path) != self.sha256:
             raise RunError(
                 f"{self.path}: changed since the run was planned; bring the old one back"
             )
 
-    def read(self) -> Weights:
+    def read(self) -> Arrays:
         """Return the weights by the names of MobileNet's state dict, without a head to be fresh.
 
-        Raises RunError where the file has changed.
+        Raises RunError where they have changed.
         """
         self.require_unchanged()
         return _read(self.path)[1]
@@ -74,14 +74,14 @@ class FirstWeights:
         return cls(Path(values["path"]), values["sha256"], architecture)
 
 
-def _read(path: Path) -> tuple[Architecture, Weights]:
-    if path.name == _OURS and (path.parent / SUMS).exists():
-        return _read_ours(path.parent)
+def _read(path: Path) -> tuple[Architecture, Arrays]:
+    if path.is_dir():
+        return _read_ours(path)
     architecture, weights = read_foreign(path)
     return architecture, {k: array for k, array in weights.items() if not k.startswith("head.")}
 
 
-def _read_ours(folder: Path) -> tuple[Architecture, Weights]:
+def _read_ours(folder: Path) -> tuple[Architecture, Arrays]:
     from hemozoin.model.bundle import load_bundle  # noqa: PLC0415 - `--help` can't wait for scipy
 
     bundle = load_bundle(folder)
@@ -94,5 +94,5 @@ def _read_ours(folder: Path) -> tuple[Architecture, Weights]:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
+    with (path / _OURS if path.is_dir() else path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

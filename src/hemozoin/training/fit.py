@@ -28,12 +28,12 @@ from hemozoin.cells.picture import Pixels
 from hemozoin.errors import TrainingError
 from hemozoin.judging.metrics import Judged, measure
 from hemozoin.model.bundle import CLASSES
+from hemozoin.paper.foreign_files import Arrays
 from hemozoin.progress import track
 from hemozoin.training import distributed
 from hemozoin.training.augment import augment, flip
 from hemozoin.training.checkpoint import Row, load_checkpoint, save_checkpoint
 from hemozoin.training.classifier import Classifier
-from hemozoin.training.first_weights import Weights
 from hemozoin.training.recipe import Recipe
 
 #: Share of the steps over which the learning rate rises.
@@ -183,7 +183,7 @@ class Learner:
         )
 
 
-def start_from(network: nn.Module, weights: Weights) -> None:
+def start_from(network: nn.Module, weights: Arrays) -> None:
     """Set the weights that are given by name; the others, such as a new head's, stay."""
     given = {name: torch.from_numpy(array) for name, array in weights.items()}
     network.load_state_dict({**network.state_dict(), **given})

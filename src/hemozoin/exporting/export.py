@@ -1,0 +1,91 @@
+"""`hemozoin export`: a run's network as a folder that can be put anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from hemozoin.cells.dataset import decode_cells
+from hemozoin.cells.labels import training_labels
+from hemozoin.cells.options import CellOptions
+from hemozoin.cells.picture import Pixels
+from hemozoin.errors import DataError, ModelError, RunError
+from hemozoin.exporting.card import model_card
+from hemozoin.exporting.int8 import quantize
+from hemozoin.exporting.parity import Parity, compare
+from hemozoin.files import filled_folder, is_free
+from hemozoin.model.bundle import INT8_GRAPH, Bundle, load_bundle, save_bundle
+from hemozoin.model.checksums import read_folder
+from hemozoin.model.graph import with_graph
+from hemozoin.model.names import find_model
+from hemozoin.training.config import RunConfig
+from hemozoin.training.run import Dealt, deal
+
+#: Training cells that the ranges of int8 are taken from. With more, nothing changes.
+CALIBRATION = 512
+
+
+def export(source: Path, out: Path, check: Path | None, options: CellOptions) -> Parity:
+    """Write the whole model folder of a run, or of a model folder, to `out`.
+
+    The int8 graph is calibrated on the run's own training cells. Torch, ONNX and int8 are then
+    compared on the cells of `check` (read with `options`), or on the run's own test cells.
+    Raises RunError where `out` isn't free, DataError where the run's cells are gone, ModelError
+    where a graph is off: nothing is written then.
+    """
+    if not is_free(out):
+        raise RunError(f"{out}: not an empty folder; give another --out")
+    folder = find_model(source)
+    bundle = load_bundle(folder)
+    dealt = _own_cells(bundle, folder)
+    bundle = with_int8(with_graph(bundle), dealt.part("train")[1])
+    parity = compare(bundle, *(_cells_of(check, options, bundle) if check else dealt.part("test")))
+    parity.require()
+    write_export(with_parity(bundle, parity), out)
+    return parity
+
+
+def with_int8(bundle: Bundle, pixels: Pixels) -> Bundle:
+    """Return the bundle with an int8 graph, calibrated on some of these training cells."""
+    count = min(CALIBRATION, len(pixels))
+    some = np.random.default_rng(0).choice(len(pixels), count, replace=False)
+    return replace(
+        bundle, graphs={**bundle.graphs, INT8_GRAPH: quantize(bundle, pixels[np.sort(some)])}
+    )
+
+
+def with_parity(bundle: Bundle, parity: Parity) -> Bundle:
+    """Return the bundle with the comparison written down in it."""
+    return replace(bundle, about={**bundle.about, "parity": parity.to_dict()})
+
+
+def write_export(bundle: Bundle, out: Path) -> None:
+    """Write a bundle with its model card into a folder that is free: whole or not at all."""
+    with filled_folder(out):
+        save_bundle(bundle, out)
+        save_bundle(bundle, out, model_card(bundle, read_folder(out)))
+
+
+def _own_cells(bundle: Bundle, folder: Path) -> Dealt:
+    """Return the cells that a network was trained and tested on, dealt out as they were."""
+    if "run" not in bundle.about:
+        raise ModelError(f"{folder}: doesn't say which cells it was trained on; give a run")
+    config = RunConfig.from_dict(bundle.about["run"])
+    if not config.data.exists():
+        raise DataError(
+            f"{config.data}: gone, and int8 is calibrated on the cells trained on; bring them back"
+        )
+    split = folder.parent / "split.csv"
+    return deal(config, split if split.exists() else config.split)
+
+
+def _cells_of(data: Path, options: CellOptions, bundle: Bundle) -> tuple[pl.DataFrame, Pixels]:
+    """Return all cells of a data set, with their corrected labels where there are any."""
+    store = decode_cells(data, options, bundle.preprocessing)
+    cells = store.cells.with_row_index("row")
+    if "corrected" in cells.columns:
+        cells = training_labels(cells, "relabel")
+    return cells, store.pixels[cells["row"].to_numpy()]

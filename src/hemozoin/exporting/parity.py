@@ -1,0 +1,141 @@
+"""Is it still the same network? torch, ONNX and int8 on the same cells.
+
+Rounding may move a probability a little. What must not move is what the network is worth.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from hemozoin.cells.picture import Pixels
+from hemozoin.errors import DataError, ModelError
+from hemozoin.judging.metrics import Floats, Judged, measure
+from hemozoin.model.bundle import CLASSES, INT8_GRAPH, PARASITIZED, Bundle
+from hemozoin.model.predictor import Predictor
+from hemozoin.training.classifier import Classifier
+
+#: The most that a probability of the ONNX graph may differ from torch's.
+DIFFERENCE = 1e-4
+
+#: The most that int8 may lose of torch's AUC and accuracy.
+AUC_DROP, ACCURACY_DROP = 0.001, 0.002
+
+#: Cells per step of torch. Larger ones fall out of the cache of a CPU.
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What one way to run the network came to.
+
+    `difference` is the largest one of p_parasitized from torch's, `changed` the number of cells
+    on the other side of the threshold.
+    """
+
+    auc: float
+    accuracy: float
+    difference: float
+    changed: int
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The same network run in three ways on the same cells; `int8` is None where there is none."""
+
+    cells: int
+    patients: int | None
+    torch: Answered
+    onnx: Answered
+    int8: Answered | None
+
+    def failures(self) -> list[str]:
+        """Return each figure that is off, with its limit; empty where all is well."""
+        limits = [("ONNX: largest difference", self.onnx.difference, DIFFERENCE)]
+        if self.int8:
+            auc, accuracy = self.torch.auc, self.torch.accuracy
+            limits.append(("int8: AUC drop", auc - self.int8.auc, AUC_DROP))
+            limits.append(("int8: accuracy drop", accuracy - self.int8.accuracy, ACCURACY_DROP))
+        # `not <=`, since NaN is off too.
+        return [f"{what} {is_:.3g} (limit {limit:g})" for what, is_, limit in limits
+                if not is_ <= limit]
+
+    def require(self) -> None:
+        """Raise ModelError where a figure is off."""
+        if off := self.failures():
+            raise ModelError(f"not exported, since it isn't the same network: {'; '.join(off)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """Return a table for a terminal."""
+        lines = [f"{self.tested_on():<24} AUC      accuracy  largest difference  changed decisions"]
+        for name, answered in self.ways().items():
+            lines.append(
+                f"  {name:<22} {answered.auc:.4f}   {answered.accuracy:.4f}   "
+                f"{answered.difference:<18.2g}  {answered.changed}"
+            )
+        return "\n".join(lines)
+
+    def ways(self) -> dict[str, Answered]:
+        """Return what was compared, by name."""
+        named = {"torch": self.torch, "ONNX": self.onnx, "int8": self.int8}
+        return {name: answered for name, answered in named.items() if answered}
+
+    def tested_on(self) -> str:
+        """Tell on what."""
+        known = "" if self.patients is None else f" of {self.patients:,} patients"
+        return f"{self.cells:,} cells{known}"
+
+
+def compare(bundle: Bundle, cells: pl.DataFrame, pixels: Pixels) -> Parity:
+    """Run a bundle's weights and its graphs on cells with `label` and `patient`.
+
+    `pixels` are theirs, uint8 `[N, S, S, 3]`. Raises DataError where the cells are of one class:
+    there is no AUC then.
+    """
+    if cells["label"].n_unique() < 2:
+        raise DataError("the check needs cells of both classes")
+    reference = torch_probabilities(bundle, pixels)
+    judged = Judged.from_cells(cells, reference)
+
+    def answered(p: Floats) -> Answered:
+        return _answered(judged, p, bundle.threshold.value)
+
+    has_int8 = INT8_GRAPH in bundle.graphs
+    return Parity(
+        cells=len(cells),
+        patients=None if judged.patient is None else len(set(judged.patient)),
+        torch=answered(reference),
+        onnx=answered(Predictor(bundle)(pixels).astype(np.float64)),
+        int8=answered(Predictor(bundle, "int8")(pixels).astype(np.float64)) if has_int8 else None,
+    )
+
+
+def torch_probabilities(bundle: Bundle, pixels: Pixels) -> Floats:
+    """Return p_parasitized, float `[N]`, of the bundle's weights in torch."""
+    classifier = Classifier(bundle.architecture, bundle.view, bundle.orientations).eval()
+    classifier.load_state_dict({k: torch.from_numpy(w) for k, w in bundle.weights.items()})
+    batches = (pixels[k : k + _BATCH] for k in range(0, len(pixels), _BATCH))
+    with torch.inference_mode():
+        p = torch.cat([classifier(torch.from_numpy(np.array(batch))) for batch in batches])
+    return p[:, CLASSES.index(PARASITIZED)].double().numpy()
+
+
+def _answered(judged: Judged, p: Floats, threshold: float) -> Answered:
+    if not np.isfinite(p).all():
+        return Answered(math.nan, math.nan, math.nan, len(p))
+    figures = measure(Judged(judged.truth, p, judged.patient), threshold)
+    return Answered(
+        auc=figures["roc_auc"],
+        accuracy=figures["accuracy"],
+        difference=float(np.abs(p - judged.p).max()),
+        changed=int(((p >= threshold) != (judged.p >= threshold)).sum()),
+    )
