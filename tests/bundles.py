@@ -24,9 +24,10 @@ SMALL = Architecture(alpha=0.25, classes=2)
 def some_cells(count: int, size: int, seed: int = 0) -> Pixels:
     """Return noise inside a disc on black, uint8 `[count, size, size, 3]`."""
     rng = np.random.default_rng(seed)
-    pixels = rng.integers(60, 256, (count, size, size, 3), dtype=np.uint8)
+    pixels: Pixels = rng.integers(60, 256, (count, size, size, 3), dtype=np.uint8)
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
-    return pixels * (x**2 + y**2 < rng.uniform(0.4, 0.9, (count, 1, 1)))[..., None].astype(np.uint8)
+    pixels[x**2 + y**2 > rng.uniform(0.4, 0.9, (count, 1, 1))] = 0
+    return pixels
 
 
 def some_classifier(

@@ -269,10 +269,11 @@ def test_a_prevalence_that_is_no_share(
         ("train", "--config", "nowhere.json", "--out", "OUT"),
         ("train", "--resume", "nowhere"),
         ("train", "--resume", "DATA"),
-        ("evaluate", "DATA"),
         ("evaluate", "DATA", "--model", "nowhere"),
+        ("evaluate", "DATA", "--model", "RUN", "--precision", "int4"),
+        ("evaluate", "DATA", "--model", "RUN", "--precision", "int8"),
         ("predict", "--model", "RUN/model"),
-        ("predict", "DATA"),
+        ("predict", "DATA", "--model", "RUN", "--precision", "int8"),
         ("predict", "DATA", "nowhere.png", "--model", "RUN/model"),
         ("predict", "DATA", "--model", "RUN/model", "--out", "cells.xlsx"),
         ("predict", "DATA", "--model", "RUN/model", "--out", "cells.csv", "--json"),
@@ -299,54 +300,25 @@ def test_commands_that_make_no_sense(
 # ---- model folders ---------------------------------------------------------------------------
 
 
-def edited(model: Path, **changes: object) -> None:
-    config = json.loads((model / "config.json").read_text())
-    (model / "config.json").write_text(json.dumps(config | changes))
+def spoiled(name: str) -> Callable[[Path], object]:
+    def spoil(model: Path) -> None:
+        data = bytearray((model / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (model / name).write_bytes(data)
 
-
-def flip_a_bit(file: Path) -> None:
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    file.write_bytes(data)
+    return spoil
 
 
 BAD_MODELS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no config": (lambda model: (model / "config.json").unlink(), "no config.json in it"),
-    "no weights": (lambda model: (model / "model.safetensors").unlink(), "no model.safetensors"),
-    "changed weights": (lambda model: flip_a_bit(model / "model.safetensors"), "changed since"),
+    "no config": (lambda model: (model / "config.json").unlink(), "config.json is missing"),
+    "no graph": (lambda model: (model / "model.onnx").unlink(), "model.onnx is missing"),
+    "no checksums": (lambda model: (model / "SHA256SUMS").unlink(), "SHA256SUMS is missing"),
+    "changed config": (spoiled("config.json"), "config.json: changed since"),
+    "changed graph": (spoiled("model.onnx"), "model.onnx: changed since"),
+    "changed guard": (spoiled("guard.safetensors"), "guard.safetensors: changed since"),
     "other weights": (
         lambda model: (model / "model.safetensors").write_bytes(b"\x08\x00ONNX junk" * 99),
-        "changed since",
-    ),
-    "cut config": (lambda model: (model / "config.json").write_text('{"format": "hemo'), "damaged"),
-    "binary config": (lambda model: (model / "config.json").write_bytes(b"\xff\x00"), "damaged"),
-    "a list": (lambda model: (model / "config.json").write_text("[1, 2]"), "damaged"),
-    "empty config": (lambda model: (model / "config.json").write_text("{}"), "not a model folder"),
-    "other classes": (lambda model: edited(model, classes=["a", "b", "c"]), "needs the classes"),
-    "swapped classes": (
-        lambda model: edited(model, classes=["parasitized", "uninfected"]),
-        "needs the classes",
-    ),
-    "other view": (lambda model: edited(model, view="x-ray"), "unknown view"),
-    "other format": (lambda model: edited(model, format="hemozoin-model/9"), "not a model folder"),
-    "no threshold": (lambda model: edited(model, threshold=None), "damaged"),
-    "other pixels": (
-        lambda model: edited(model, preprocessing={"size": 32, "background": 8}),
-        "preprocessing",
-    ),
-    "other network": (
-        lambda model: edited(
-            model,
-            architecture={
-                "alpha": 0.5,
-                "classes": 2,
-                "activation": "relu",
-                "padding": "symmetric",
-                "bn_epsilon": 1e-5,
-                "body": "separable",
-            },
-        ),
-        "don't fit",
+        "model.safetensors: changed since",
     ),
 }
 
@@ -364,8 +336,12 @@ def test_a_bad_model_folder(
     assert not out.exists()
 
 
-def test_a_run_is_no_model(tmp_path: Path, cells_zip: Path, finished_run: Path) -> None:
-    assert "RUN/model" in refused(*VERBS["predict"](cells_zip, tmp_path / "out", finished_run))
+def test_a_run_is_as_good_as_its_model_and_data_are_none(
+    tmp_path: Path, cells_zip: Path, finished_run: Path
+) -> None:
+    succeed(*VERBS["predict"](cells_zip, tmp_path / "out", finished_run))
+    assert "RUN/model" in refused(*VERBS["predict"](cells_zip, tmp_path / "out", cells_zip))
+    assert "RUN/model" in refused(*VERBS["predict"](cells_zip, tmp_path / "out", tmp_path))
 
 
 @pytest.mark.parametrize(

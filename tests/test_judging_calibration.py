@@ -55,6 +55,16 @@ def test_swapped_classes_are_noticed() -> None:
     assert fit_temperature(~truth, logit) == pytest.approx(HIGHEST)
 
 
+def test_a_patient_of_many_cells_weighs_no_more_than_another() -> None:
+    truth, logit = confident(3.0, n=4000)
+    other_truth, other_logit = confident(0.5, n=400)
+    truth, logit = np.append(truth, other_truth), np.append(logit, other_logit)
+    # 4,000 cells of one patient against 40 patients of 10.
+    patient = np.append(np.zeros(4000, int), 1 + np.arange(400) // 10).astype(np.str_)
+    assert fit_temperature(truth, logit) > 2
+    assert fit_temperature(truth, logit, patient) < 0.8
+
+
 def test_calibrate() -> None:
     extreme = calibrate(np.array([-1e6, 0.0, 1e6], np.float32), 0.5)
     assert extreme.tolist() == [0.0, 0.5, 1.0]

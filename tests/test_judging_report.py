@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from hemozoin.judging.conformal import Band, measure_decided
 from hemozoin.judging.judgement import Judgement, judge
 from hemozoin.judging.metrics import Judged, measure
 from hemozoin.judging.report import Mistake, Report, count_splits, summary, write_report
@@ -64,6 +65,7 @@ def some_cells(patients: int = 24, seed: int = 0) -> tuple[pl.DataFrame, np.ndar
     return cells.with_columns(split=pl.lit("test")), p
 
 
+BAND = Band(0.3, 0.8, 0.03)
 THRESHOLD = Threshold(0.4, Aim("sensitivity", 0.9), met=True, sensitivity=0.913, specificity=0.877)
 
 
@@ -72,7 +74,7 @@ def full() -> Report:
     """Return a report with every section, and hostile text wherever text comes in."""
     cells, p = some_cells()
     doubt = pl.when(pl.int_range(pl.len()) < 20).then(pl.lit("uninfected")).otherwise("label")
-    judgement = judge(cells.with_columns(corrected=doubt), p, THRESHOLD)
+    judgement = judge(cells.with_columns(corrected=doubt), p, THRESHOLD, band=BAND)
     picture = np.full((40, 30, 3), 200, np.uint8)
     mistakes = (
         Mistake(HOSTILE, picture, "parasitized", 0.01, "uninfected"),
@@ -141,11 +143,25 @@ def test_the_page_says_what_was_found(full: Report, page: str) -> None:
     assert not re.search(r"\bnan\b", page, re.IGNORECASE)
 
 
+def test_the_page_says_what_is_left_to_a_person(full: Report, page: str) -> None:
+    row = re.search(r"<tr><td>Left to a person.*?</tr>", page, re.DOTALL)
+    assert row
+    shares = [measure_decided(labels.judged, BAND).review for labels in full.judgement.label_sets]
+    assert 0.05 < shares[0] < 0.5
+    assert re.findall(r"<td>([\d.]+)</td>", row[0]) == [f"{share:.3f}" for share in shares]
+    assert "from <b>0.300</b> to\n<b>0.800</b>" in page
+    assert f"Left to a person: p 0.300–0.800, {shares[0]:.1%} of the cells" in summary(full)
+    read = json.loads(json.dumps(full.judgement.to_dict(), allow_nan=False))
+    assert read["band"] == BAND.to_dict()
+    assert read["corrected_labels"]["decided"]["review"] == shares[1]
+
+
 def test_evaluation_alone_has_no_curves_and_no_gallery(tmp_path: Path) -> None:
     cells, p = some_cells()
     page = render(Report("t", judge(cells, p, THRESHOLD)), tmp_path)
     assert Page(page).tags["svg"] == 4
-    for heading in ("Learning", "The worst mistakes", "Data and set-up", "corrected labels"):
+    absent = ("Learning", "The worst mistakes", "Data and set-up", "corrected labels", "Don't know")
+    for heading in absent:
         assert heading not in page
 
 
@@ -174,6 +190,8 @@ def test_one_class_alone_makes_a_page(tmp_path: Path) -> None:
     healthy = (cells["label"] == "uninfected").to_numpy()
     page = render(Report("t", judge(cells.filter(healthy), p[healthy], THRESHOLD)), tmp_path)
     assert re.search(r'ROC AUC</dt><dd>-<span class="interval">-', page)
+    banded = judge(cells.filter(healthy), p[healthy], THRESHOLD, band=BAND).to_dict()
+    assert banded["labels_as_given"]["decided"]["missed"] is None
 
 
 def test_summary(full: Report) -> None:

@@ -71,9 +71,7 @@ def test_the_label_is_decided_by_the_threshold(learned_run: Path, tmp_path: Path
         assert row["label"] == ("parasitized" if above else "uninfected")
 
 
-def test_close_calls_are_for_review_unless_there_is_none(
-    learned_run: Path, tmp_path: Path
-) -> None:
+def test_close_calls_are_for_review_unless_there_is_none(learned_run: Path, tmp_path: Path) -> None:
     """By the model's own band; whatever is not like its cells is left out here."""
     data, model = learned_run.parent / "cells.zip", tmp_path / "model"
     save_bundle(replace(load_bundle(learned_run / "model"), band=Band(0.2, 0.8, 0.05)), model)

@@ -146,7 +146,8 @@ def test_a_file_for_each_row_and_the_table_as_before(tmp_path: Path, learned_run
         f"00005_{'x' * 100}.png",
     ]
     for file in files:
-        assert Image.open(out / file).size == (700, 496)
+        with Image.open(out / file) as card:
+            assert card.size == (700, 496)
 
 
 def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path, learned_run: Path) -> None:

@@ -38,7 +38,8 @@ def classifier() -> Classifier:
 def bundle(classifier: Classifier, pixels: Pixels) -> Bundle:
     odds = log_odds(classifier, pooled_features(classifier, pixels))
     labels = np.where(odds > np.median(odds), "parasitized", "uninfected")
-    return seal(classifier, pl.DataFrame({"label": labels}), pixels, RECIPE, Aim())
+    cells = pl.DataFrame({"label": labels, "patient": [f"C{k % 8}" for k in range(len(labels))]})
+    return seal(classifier, cells, pixels, RECIPE, Aim())
 
 
 def test_a_bundle_from_disk_answers_as_the_classifier_in_memory(
@@ -55,7 +56,8 @@ def test_a_bundle_from_disk_answers_as_the_classifier_in_memory(
 def test_everything_in_a_bundle_comes_back(bundle: Bundle, tmp_path: Path) -> None:
     save_bundle(bundle, tmp_path)
     loaded = load_bundle(tmp_path)
-    for name in ("architecture", "view", "orientations", "preprocessing", "threshold", "band", "about"):
+    plain = ("architecture", "view", "orientations", "preprocessing", "threshold", "band")
+    for name in (*plain, "graphs", "about"):
         assert getattr(loaded, name) == getattr(bundle, name)
     assert loaded.weights.keys() == bundle.weights.keys()
     for name, array in bundle.weights.items():

@@ -48,6 +48,9 @@ _ROOM: dict[str, tuple[float, float]] = {
 #: Share of the cells beyond the range at either end: dirt, and badly segmented cells.
 _OUTLIERS = 0.002
 
+#: Cells measured together: more would fall out of the cache, and 20,000 take 4 GB.
+_BATCH = 64
+
 _DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
 
 #: Added before a logarithm: half a grey level in a bright cell.
@@ -91,7 +94,8 @@ def fit_guard(
 
     Cells that the network was trained on will do, since only the pixels are looked at.
     """
-    found = measure_cells(pixels)
+    batches = (pixels[k : k + _BATCH] for k in range(0, len(pixels), _BATCH))
+    found = np.concatenate([measure_cells(batch) for batch in batches])
     low, high = np.quantile(found, (_OUTLIERS, 1 - _OUTLIERS), axis=0)
     below, above = np.array(list(_ROOM.values())).T
     width = np.maximum(high - low, 1e-3)
