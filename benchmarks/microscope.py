@@ -4,7 +4,7 @@
 
 `fields/iml` holds pictures and annotations.json: a list of {image, cells: [{type, box}]}, a box
 being [x, y, width, height] in pixels. Each box is cut out as it is, glass and neighbours
-included; "red blood cell" is uninfected, any stage of the parasite is parasitized, "difficult"
+included, as far as it is in the picture; "red blood cell" is uninfected, any stage of the parasite is parasitized, "difficult"
 ones and other cells are left out. Intervals resample fields. A row a network goes to
 benchmarks/results/microscope.csv.
 """
@@ -78,13 +78,11 @@ def _marked(folder: Path) -> Iterator[tuple[Image.Image, str, str]]:
         picture = Image.open(folder / one["image"]).convert("RGB")
         for cell in one["cells"]:
             x, y, width, height = cell["box"]
-            if cell["type"] in LABELS:
-                box = (max(x, 0), max(y, 0), *_end(picture, x + width, y + height))
-                yield picture.crop(box), LABELS[cell["type"]], one["image"]
-
-
-def _end(picture: Image.Image, x: int, y: int) -> tuple[int, int]:
-    return min(x, picture.width), min(y, picture.height)
+            left, top = max(x, 0), max(y, 0)
+            right, bottom = min(x + width, picture.width), min(y + height, picture.height)
+            if cell["type"] in LABELS and left < right and top < bottom:
+                crop = picture.crop((left, top, right, bottom))
+                yield crop, LABELS[cell["type"]], one["image"]
 
 
 def _shown(judgement: Judgement, prefix: str) -> rows.Row:

@@ -19,6 +19,7 @@ import rows
 from hemozoin.cells.options import CellOptions
 from hemozoin.model.bundle import load_bundle
 from hemozoin.model.evaluate import evaluate
+from hemozoin.model.graph import with_graph
 from hemozoin.model.predictor import Predictor
 from hemozoin.training import start
 from hemozoin.training.config import RunConfig
@@ -66,7 +67,7 @@ def _measure(name: str, recipe: Recipe, data: Path, labels: Path) -> list[rows.R
         bundle = load_bundle(run.model)
         measured = []
         for orientations in sorted({1, recipe.orientations}, reverse=True):
-            turned = Predictor(replace(bundle, orientations=orientations))
+            turned = Predictor(with_graph(replace(bundle, orientations=orientations)))
             report = evaluate(data, CellOptions(labels=labels), turned, split=run.split)
             row: rows.Row = {"variant": name, "seed": recipe.seed, "orientations": orientations}
             cost: rows.Row = {"seconds": round(seconds, 1)}

@@ -76,7 +76,9 @@ def _race(what: str, contenders: dict[str, Work], cells: int, repeats: int) -> N
             work()
             speed = cells / (time.perf_counter() - started)
             row: rows.Row = {"what": what, "contender": name, "turn": turn, "cells": cells}
-            rows.append("speed.csv", row | {"cells_per_second": round(speed, 1)} | rows.conditions())
+            rows.append(
+                "speed.csv", row | {"cells_per_second": round(speed, 1)} | rows.conditions()
+            )
             print(f"{what}: {name}: {speed:,.0f} cells/s", file=sys.stderr)
 
 

@@ -37,6 +37,7 @@ TUNED = {
     "cell, blurred to 4 px",
     "field, iml",
     "part of a field, iml",
+    "red cells, iml",
 }
 
 _SKIMAGE = Path(skimage.__file__).parent / "data"

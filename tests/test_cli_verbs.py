@@ -70,7 +70,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(finished_run: Path) -> None:
     with start("predict", *paths, "--model", finished_run / "model") as process:
         assert process.stdout
         assert process.stderr
-        assert process.stdout.readline() == "cell,label,p_parasitized,file,error\n"
+        assert process.stdout.readline() == "cell,label,decision,p_parasitized,reason,file,error\n"
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 0

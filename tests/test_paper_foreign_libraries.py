@@ -10,9 +10,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from elsewhere import NoTorchvision
 from hemozoin.paper.foreign import read_foreign
 from hemozoin.paper.mobilenet import Architecture
 from hemozoin.paper.network import MobileNet
@@ -140,35 +139,6 @@ def test_keras_prepares_pixels_as_our_rgb_view_does(keras: Any) -> None:
 
 
 # ---- timm ----------------------------------------------------------------------------------------
-
-
-class NoTorchvision(ModuleType):
-    """Stands in for torchvision, which timm imports for its data sets and transforms.
-
-    PyPI's torchvision doesn't import beside the CPU build of torch that we are tested with, and
-    MobileNet needs nothing of it. Every name in it is an empty class, but for one that timm looks
-    into and does without where it is missing.
-    """
-
-    __path__: list[str] = []  # noqa: RUF012 - so that Python looks for submodules
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "InterpolationMode":
-            raise AttributeError(name)
-        return type(name, (), {})
-
-    @classmethod
-    def find_spec(cls, name: str, *_: object) -> ModuleSpec | None:
-        ours = f"{name}.".startswith("torchvision.")
-        return ModuleSpec(name, cls) if ours else None  # type: ignore[arg-type]
-
-    @classmethod
-    def create_module(cls, spec: ModuleSpec) -> ModuleType:
-        return cls(spec.name)
-
-    @classmethod
-    def exec_module(cls, module: ModuleType) -> None:
-        """Leave the module empty."""
 
 
 @pytest.fixture(scope="module")

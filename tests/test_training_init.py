@@ -86,6 +86,7 @@ def test_a_head_of_two_classes_from_elsewhere_is_not_trusted(
 
 
 @needs_h5py
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [None, 7])
 def test_a_run_from_keras_keeps_its_architecture(
     classes: int | None, tmp_path: Path, cells_zip: Path
@@ -125,6 +126,7 @@ def test_resumed_after_any_epoch_ends_with_the_same_weights(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_stopped_before_its_first_epoch(tmp_path: Path, cells_zip: Path, timm_file: Path) -> None:
     """As if killed then; the run after it, from its config.json, is the same as well."""
     run = tmp_path / "run"

@@ -50,7 +50,7 @@ def test_a_bundle_from_disk_answers_as_the_classifier_in_memory(
     with torch.inference_mode():
         expected = classifier(torch.from_numpy(pixels))[:, 1].numpy()
     assert answered.std() > 0.01
-    assert np.abs(answered - expected).max() < 1e-6
+    assert np.abs(answered - expected).max() < 5e-6
 
 
 def test_everything_in_a_bundle_comes_back(bundle: Bundle, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def onnx_model(bundle: Bundle) -> bytes:
     *convolutions, pool, linear = layers(bundle.architecture, bundle.preprocessing.size)
     g = Graph()
     seen = _VIEWS[bundle.view](g, "pixels")
-    x = g("Concat", *(_turned(g, seen, turn) for turn in range(bundle.orientations)), axis=0)
+    x = _with_turns(g, seen, bundle.orientations, bundle.preprocessing.size)
     for layer in convolutions:
         x = _convolution(g, x, layer, bundle.architecture, bundle.weights)
     _features(g, x, bundle.orientations, pool)
@@ -154,19 +154,21 @@ def _mean(g: Graph, values: str, weight: str) -> str:
     return g("Div", g("ReduceSum", g("Mul", values, weight), _axes(2, 3), keepdims=1), total)
 
 
-def _turned(g: Graph, x: str, turns: int) -> str:
-    """Add quarter turns of the last two axes of `[N, C, S, S]`, as numpy's rot90 does."""
-    if turns % 2:
-        x = g("Transpose", x, perm=[0, 1, 3, 2])
-    return _flipped(g, x, {0: (), 1: (2,), 2: (2, 3), 3: (3,)}[turns % 4])
+def _with_turns(g: Graph, seen: str, turns: int, size: int) -> str:
+    """Add the quarter turns of `[N, 3, S, S]` along the batch: `[turns · N, 3, S, S]`.
+
+    Each is the one before, its axes swapped and its rows in reverse, as numpy's rot90 has it.
+    Whole rows are moved quickly; a Slice that runs backwards takes numbers one by one.
+    """
+    turned = [seen]
+    for _ in range(1, turns):
+        swapped = g("Transpose", turned[-1], perm=[0, 1, 3, 2])
+        turned.append(g("Gather", swapped, _reverse(size), axis=2))
+    return g("Concat", *turned, axis=0)
 
 
-def _flipped(g: Graph, x: str, axes: tuple[int, ...]) -> str:
-    if not axes:
-        return x
-    start, step = np.full(len(axes), -1), np.full(len(axes), -1)
-    end = np.full(len(axes), np.iinfo(np.int64).min)
-    return g("Slice", x, start, end, _axes(*axes), step)
+def _reverse(size: int) -> Array:
+    return np.arange(size - 1, -1, -1)
 
 
 # ---- the network --------------------------------------------------------------------------------
@@ -212,7 +214,7 @@ def _pads(layer: Layer, architecture: Architecture) -> list[int]:
 
 def _features(g: Graph, maps: str, turns: int, pool: Layer) -> str:
     """Add the mean over places and turns: `[turns · N, C, H, W]` to `[N, C]`."""
-    pooled = g("ReduceMean", maps, _axes(2, 3), keepdims=0)
+    pooled = g("GlobalAveragePool", maps)
     by_turn = g("Reshape", pooled, np.array([turns, -1, pool.channels_in]))
     return g("ReduceMean", by_turn, _axes(0), keepdims=0, name="features")
 
@@ -239,13 +241,14 @@ def _activation_map(g: Graph, maps: str, bundle: Bundle, pool: Layer) -> str:
         np.array([bias[_PARASITIZED] - bias[1 - _PARASITIZED]], np.float32),
         name="odds",
     )
-    across = pool.size_in
-    by_turn = g("Reshape", odds, np.array([bundle.orientations, -1, across, across]))
-    back = [
-        _turned(g, g("Gather", by_turn, np.array([turn]), axis=0), -turn)
-        for turn in range(bundle.orientations)
-    ]
-    return g("ReduceMean", g("Concat", *back, axis=0), _axes(0), keepdims=0, name="map")
+    across, turns = pool.size_in, bundle.orientations
+    by_turn = g("Reshape", odds, np.array([turns, -1, across, across]))
+    parts = [g("Gather", by_turn, np.array(turn), axis=0) for turn in range(turns)]
+    total = parts.pop()
+    while parts:  # a turn back for each turn that a part is ahead of the next
+        reverse = g("Gather", total, _reverse(across), axis=1)
+        total = g("Add", parts.pop(), g("Transpose", reverse, perm=[0, 2, 1]))
+    return g("Div", total, _number(turns), name="map")
 
 
 # ---- small things -------------------------------------------------------------------------------

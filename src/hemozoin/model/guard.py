@@ -10,7 +10,7 @@ a pair of cells the wrong outline.
 
 Nothing here looks at the network. The distance of its features from those of real cells
 (Mahalanobis; Lee et al. 2018, arXiv 1807.03888) was tried and caught 1 to 39 % of the strange
-pictures, against 95 % for these ranges: a network that sees each cell against its own colour
+pictures, where these ranges catch about 90 %: a network that sees each cell against its own colour
 finds a photo much like a cell. benchmarks/doubt.py measures what is caught and what is lost.
 """
 

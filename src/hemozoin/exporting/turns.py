@@ -1,0 +1,64 @@
+"""The quarter turns of a cell, taken over by kernels.
+
+A convolution of a turned cell is what the turned kernel makes of the cell as it is, turned. So
+the first layers can run once, with the kernels of all turns side by side, and what comes out is
+turned, not what goes in.
+
+Why: turning the view took a fifth of the time of the network in 8 bits, and a convolution with 8
+channels (α = .25) runs no faster than one with 32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from hemozoin.exporting.parts import Array, Convolution
+from hemozoin.model.graph import Graph, _turned
+
+#: Whether a turn leaves the (rows, columns) of a cell in reverse.
+_REVERSED = ((0, 0), (0, 1), (1, 1), (1, 0))
+
+
+def for_all_turns(convolution: Convolution, turns: int, size: int) -> Convolution:
+    """Return the convolution whose channels `[k · C : (k + 1) · C]` belong to turn k.
+
+    `size` is that of the map that goes in. Given a cell as it is, they are what `convolution`
+    makes of the cell after k quarter turns, turned back.
+    """
+    kernels = [np.rot90(convolution.weight, -turn, (2, 3)) for turn in range(turns)]
+    pads = convolution.pads
+    if convolution.stride == 2 and size % 2 == 0:
+        # Every second place of an even map: from the other end, it is the places in between.
+        first = 1 - pads[0]
+        kernels = [
+            _widened(kernel, *(first ^ reverse for reverse in _REVERSED[turn]))
+            for turn, kernel in enumerate(kernels)
+        ]
+        pads = (1, 1, 1, 1)
+    return replace(
+        convolution,
+        weight=np.concatenate(kernels),
+        bias=np.tile(convolution.bias, turns),
+        pads=pads,
+        groups=convolution.groups * (turns if convolution.is_depthwise else 1),
+    )
+
+
+def turned(g: Graph, x: str, turns: int, channels: int) -> str:
+    """Add what brings `[N, turns · C, H, W]` to `[turns · N, C, H, W]`, each turn done."""
+    axis, ends = np.array([1]), [np.array([turn * channels]) for turn in range(turns + 1)]
+    of_turn = [
+        g("Slice", x, ends[turn], ends[turn + 1], axis, name=f"turn{turn}")
+        for turn in range(turns)
+    ]
+    parts = (_turned(g, part, turn) for turn, part in enumerate(of_turn))
+    return g("Concat", *parts, axis=0, name="turns")
+
+
+def _widened(kernel: Array, row: int, column: int) -> Array:
+    """Return a kernel of 4 x 4 with the one of 3 x 3 at a place in it."""
+    wide = np.zeros((*kernel.shape[:2], 4, 4), np.float32)
+    wide[:, :, row : row + 3, column : column + 3] = kernel
+    return wide
