@@ -4,8 +4,9 @@
 
 `fields/iml` holds pictures and annotations.json: a list of {image, cells: [{type, box}]}, a box
 being [x, y, width, height] in pixels. Each box is cut out as it is, glass and neighbours
-included, as far as it is in the picture; "red blood cell" is uninfected, any stage of the parasite is parasitized, "difficult"
-ones and other cells are left out. Intervals resample fields. A row a network goes to
+included, as far as it is in the picture; "red blood cell" is uninfected, any stage of the
+parasite is parasitized, "difficult" ones and other cells are left out, and so are pieces at the
+edge that are too small to be read. Intervals resample fields. A row a network goes to
 benchmarks/results/microscope.csv.
 """
 
@@ -49,12 +50,15 @@ def main() -> None:
 def measure(model: str, marked: list[tuple[Image.Image, str, str]]) -> rows.Row:
     """Return the figures of one network on marked cells: picture, label and field of each."""
     predictor = Predictor.load(model)
-    found = list(predictor.predict_stream(picture for picture, _, _ in marked))
+    answers = predictor.predict_stream(picture for picture, _, _ in marked)
+    answered = zip(marked, answers, strict=True)
+    read = [(cell, found) for cell, found in answered if found.error is None]
+    found = [prediction for _, prediction in read]
     cells = pl.DataFrame(
         {
-            "cell": [str(number) for number in range(len(marked))],
-            "label": [label for _, label, _ in marked],
-            "patient": [field for _, _, field in marked],
+            "cell": [str(number) for number in range(len(read))],
+            "label": [label for (_, label, _), _ in read],
+            "patient": [field for (_, _, field), _ in read],
         }
     )
     p = np.array([prediction.p_parasitized for prediction in found], dtype=float)

@@ -7,7 +7,7 @@ MobileNet at their usual 224 px, with fresh weights, which are as fast as traine
 alone. Network alone, on cells in memory: `nano` on ONNX Runtime and the same network in torch, in
 batches of 64 and of 1. Every contender decodes in threads ahead of its network and may use all
 cores; they take turns, `--repeats` times, and each turn of all gives one ratio. A row a contender
-and turn goes to benchmarks/results/speed.csv. Needs timm and Keras: see CONTRIBUTING.
+and turn goes to benchmarks/results/speed.csv. Needs timm, Keras and TensorFlow: see CONTRIBUTING.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ import torch
 from PIL import Image
 
 import rows
-from elsewhere import NoTorchvision
 from hemozoin.cells.picture import Pixels, decode
 from hemozoin.cells.preprocess import prepare
 from hemozoin.cells.source import open_source
@@ -40,6 +39,7 @@ from hemozoin.model.predict import predict_paths
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.table import write_csv
 from hemozoin.training.classifier import Classifier
+from without_torchvision import NoTorchvision
 
 BATCH, USUAL = 64, 224
 
@@ -84,12 +84,13 @@ def _race(what: str, contenders: dict[str, Work], cells: int, repeats: int) -> N
 
 def _end_to_end(model: str, cells: Path, table: Path) -> dict[str, Work]:
     how = load_bundle(find_model(model)).preprocessing
+    timm, keras = _timm(), _keras()
     return {
         "decoding alone": lambda: [*in_threads(lambda p: prepare(_open(p), how), _files(cells))],
         "hemozoin": lambda: _ours(Predictor.load(model), cells, table),
         "hemozoin int8": lambda: _ours(Predictor.load(model, "int8"), cells, table),
-        f"timm, {USUAL} px": lambda net=_timm(): _usual(net, cells, table),  # type: ignore[misc]
-        f"Keras, {USUAL} px": lambda net=_keras(): _usual(net, cells, table),  # type: ignore[misc]
+        f"timm, {USUAL} px": lambda: _usual(timm, cells, table),
+        f"Keras, {USUAL} px": lambda: _usual(keras, cells, table),
     }
 
 

@@ -1,4 +1,4 @@
-"""Keras and timm for the tests: files laid out as theirs, and what lets timm be imported.
+"""Files laid out as Keras and timm lay theirs out, with random weights.
 
 path = saved(tmp_path / "k.weights.h5", keras_arrays(alpha=0.5, classes=None))
 """
@@ -6,11 +6,9 @@ path = saved(tmp_path / "k.weights.h5", keras_arrays(alpha=0.5, classes=None))
 from __future__ import annotations
 
 import zipfile
-from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -131,32 +129,3 @@ def saved(path: Path, arrays: Arrays) -> Path:
 
 def arrays_for(name: str) -> Arrays:
     return timm_arrays() if name.endswith(".safetensors") else keras_arrays()
-
-
-class NoTorchvision(ModuleType):
-    """Stands in for torchvision, which timm imports for its data sets and transforms.
-
-    PyPI's torchvision doesn't import beside the CPU build of torch that we are tested with, and
-    MobileNet needs nothing of it. Every name in it is an empty class, but for one that timm looks
-    into and does without where it is missing.
-    """
-
-    __path__: list[str] = []  # noqa: RUF012 - so that Python looks for submodules
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "InterpolationMode":
-            raise AttributeError(name)
-        return type(name, (), {})
-
-    @classmethod
-    def find_spec(cls, name: str, *_: object) -> ModuleSpec | None:
-        ours = f"{name}.".startswith("torchvision.")
-        return ModuleSpec(name, cls) if ours else None  # type: ignore[arg-type]
-
-    @classmethod
-    def create_module(cls, spec: ModuleSpec) -> ModuleType:
-        return cls(spec.name)
-
-    @classmethod
-    def exec_module(cls, module: ModuleType) -> None:
-        """Leave the module empty."""

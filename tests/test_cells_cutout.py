@@ -82,6 +82,18 @@ def test_a_scale_bar_does_not_hide_a_pale_cell() -> None:
     assert found[20:60, 20:60].all()
 
 
+@pytest.mark.parametrize(("size", "diameter"), [((640, 480), 70), ((300, 300), 60)])
+def test_a_whole_field_has_no_cell_in_the_middle(size: tuple[int, int], diameter: int) -> None:
+    places = [(x, y) for x in range(5, size[0], 90) for y in range(5, size[1], 90)]
+    cells = [(x, y, x + diameter, y + diameter) for x, y in places]
+    assert not find_cell(field(size, *cells)).any()
+
+
+def test_a_large_picture_of_one_cell_is_one() -> None:
+    size, box = (900, 800), (80, 60, 820, 760)
+    assert overlap(find_cell(field(size, box)), ellipse(size, box)) > 0.9
+
+
 def test_glass_crop_and_its_cut_out_cell_look_the_same() -> None:
     size, box = (80, 80), (6, 6, 73, 73)
     image = field(size, box)
@@ -98,6 +110,14 @@ def test_where_the_field_ends_is_not_taken_for_a_cut_out_cell() -> None:
     beyond[:, :8] = False  # a box that reaches over the edge of its field
     assert not is_cut_out(beyond)
     assert is_cut_out(ellipse((60, 60), (0, 0, 59, 59)))
+
+
+@pytest.mark.real
+def test_most_whole_fields_have_none_either(real_fields: Path) -> None:
+    pictures = [*real_fields.glob("*/*.JPG"), *real_fields.glob("*/*.jpg")]
+    assert len(pictures) > 50
+    found = [find_cell(Image.open(path).convert("RGB")).any() for path in pictures]
+    assert np.mean(found) < 0.1
 
 
 @pytest.mark.real

@@ -19,10 +19,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from elsewhere import NoTorchvision
 from hemozoin.paper.foreign import read_foreign
 from hemozoin.paper.mobilenet import Architecture
 from hemozoin.paper.network import MobileNet
+from without_torchvision import NoTorchvision
 
 WHY = "needs {}: pip install -e '.[libraries]'"
 

@@ -164,10 +164,11 @@ def decode_all(
 
     A few batches for each core are held, however many pictures there are.
     """
-    return in_threads(lambda picture: _decode_one(*picture, how), pictures)
+    return in_threads(lambda picture: decode_one(*picture, how), pictures)
 
 
-def _decode_one(source: Source, name: str, how: Preprocessing) -> Pixels | DataError:
+def decode_one(source: Source, name: str, how: Preprocessing) -> Pixels | DataError:
+    """Return a picture's pixels, uint8 `[size, size, 3]`, or why it has none."""
     try:
         return prepare(decode_cell(source.read(name), name), how)
     except DataError as error:

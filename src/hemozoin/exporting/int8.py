@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import onnx
+from onnx import numpy_helper
 
 from hemozoin.cells.picture import Pixels
 from hemozoin.exporting.parts import Array, Convolution, Parts, take_apart
@@ -62,33 +63,41 @@ def quantize(bundle: Bundle, pixels: Pixels, held: float = HELD) -> bytes:
     model = onnx.load_from_string(onnx_model(bundle))
     parts = take_apart(model.graph)
     ranges = measure_ranges(model, parts, pixels, held)
-    as_it_is = _written(bundle, parts, ranges, np.zeros_like(parts.convolutions[-1].bias))
-    missing = _mean_features(onnx_model(bundle), pixels) - _mean_features(as_it_is, pixels)
-    return _written(bundle, parts, ranges, missing)
-
-
-def _mean_features(graph: bytes, pixels: Pixels) -> Array:
-    answer = Session(graph, "")
-    batches = (pixels[k : k + BATCH] for k in range(0, len(pixels), BATCH))
-    mean: Array = np.concatenate([answer(batch).features for batch in batches]).mean(axis=0)
-    return mean
-
-
-def _written(bundle: Bundle, parts: Parts, ranges: Ranges, correction: Array) -> bytes:
-    """Return the file; `correction` `[C]` is added to the last convolution's channels.
-
-    What was rounded leaves them a little too high or low on average (Nagel et al. 2019, section
-    4.2), and every probability with them.
-    """
-    model = onnx.load_from_string(onnx_model(bundle))
     g = Graph()
     step = _view_step(ranges)
     x = _rounded_view(g, parts.seen, step, bundle.preprocessing.size)
     x = _convolutions(g, x, step, parts, ranges, bundle)
     last = parts.convolutions[-1]
-    x = g("DequantizeLinear", x, ranges.channels[last.name] / _ABOVE, name="float", axis=1)
-    g("Add", x, correction[:, None, None], name=last.output)
+    g("DequantizeLinear", x, ranges.channels[last.name] / _ABOVE, name=last.output, axis=1)
     _put_together(model, parts, g.finish({}, {}))
+    missing = _mean_features(onnx_model(bundle), pixels) - _mean_features(_bytes(model), pixels)
+    _correct(model.graph, parts.head, missing)
+    return _bytes(model)
+
+
+def _mean_features(graph: bytes, pixels: Pixels) -> Array:
+    answer = Session(graph, "features")
+    batches = (pixels[k : k + BATCH] for k in range(0, len(pixels), BATCH))
+    mean: Array = np.concatenate([answer(batch).features for batch in batches]).mean(axis=0)
+    return mean
+
+
+def _correct(graph: onnx.GraphProto, head: list[onnx.NodeProto], missing: Array) -> None:
+    """Give the biases of the head what its features `[C]` lack on average.
+
+    All that was rounded leaves them a little too high or low (Nagel et al. 2019, section 4.2),
+    and every probability with them.
+    """
+    arrays = {array.name: array for array in graph.initializer}
+    for node in head:
+        if node.op_type in ("Gemm", "Conv"):
+            weight, bias = (numpy_helper.to_array(arrays[name]) for name in node.input[1:])
+            corrected = bias + weight.reshape(len(weight), -1) @ missing
+            name = node.input[2]
+            arrays[name].CopyFrom(numpy_helper.from_array(corrected.astype(np.float32), name))
+
+
+def _bytes(model: onnx.ModelProto) -> bytes:
     written: bytes = model.SerializeToString()
     return written
 
@@ -125,7 +134,7 @@ def _convolutions(
             size = -(-size // layer.stride)
         x = _convolution(g, x, step, layer)
         if number == early:
-            x = turned(g, x, turns, len(limits))
+            x = turned(g, x, turns, len(limits), size)
         before, step = limits, _OF_RANGE
     return x
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from hemozoin.exporting.parts import Array, Convolution
-from hemozoin.model.graph import Graph, _turned
+from hemozoin.model.graph import Graph
 
 #: Whether a turn leaves the (rows, columns) of a cell in reverse.
 _REVERSED = ((0, 0), (0, 1), (1, 1), (1, 0))
@@ -46,15 +46,20 @@ def for_all_turns(convolution: Convolution, turns: int, size: int) -> Convolutio
     )
 
 
-def turned(g: Graph, x: str, turns: int, channels: int) -> str:
-    """Add what brings `[N, turns · C, H, W]` to `[turns · N, C, H, W]`, each turn done."""
-    axis, ends = np.array([1]), [np.array([turn * channels]) for turn in range(turns + 1)]
-    of_turn = [
-        g("Slice", x, ends[turn], ends[turn + 1], axis, name=f"turn{turn}")
-        for turn in range(turns)
-    ]
-    parts = (_turned(g, part, turn) for turn, part in enumerate(of_turn))
-    return g("Concat", *parts, axis=0, name="turns")
+def turned(g: Graph, x: str, turns: int, channels: int, size: int) -> str:
+    """Add what brings `[N, turns · C, S, S]` to `[turns · N, C, S, S]`, each turn done.
+
+    With the channels last, as ONNX Runtime keeps them in 8 bits, a place is a few bytes that
+    lie together, and one Gather brings all of them to where the turn has them.
+    """
+    places = np.arange(size**2).reshape(size, size)
+    sources = [np.rot90(places, turn).ravel() * turns + turn for turn in range(turns)]
+    x = g("Transpose", x, name="turns_last", perm=[0, 2, 3, 1])
+    x = g("Reshape", x, np.array([0, -1, channels]), name="turns_flat")
+    x = g("Gather", x, np.stack(sources).astype(np.int32), name="turns_done", axis=1)
+    x = g("Transpose", x, name="turns_first", perm=[1, 0, 2, 3])
+    x = g("Reshape", x, np.array([-1, size, size, channels]), name="turns_cells")
+    return g("Transpose", x, name="turns", perm=[0, 3, 1, 2])
 
 
 def _widened(kernel: Array, row: int, column: int) -> Array:

@@ -69,7 +69,8 @@ def report_on(
     Returns the bare report, without a title, and each cell's p_parasitized, float `[cells]`.
     """
     p = predictor(pixels).astype(np.float64)
-    judgement = judge(cells, p, predictor.bundle.threshold, prevalence)
+    bundle = predictor.bundle
+    judgement = judge(cells, p, bundle.threshold, prevalence, band=bundle.band)
     mistakes = _find_mistakes(predictor, cells, pixels, p, judgement.worst_mistakes())
     return Report(title="", judgement=judgement, mistakes=mistakes), p
 

@@ -1,15 +1,15 @@
 """Pictures in, one answer per cell out: a stream, however many there are.
 
-pictures ── decoded and prepared in threads, ahead ── batches ── network ── guard, band ── rows
+pictures ── batches, one to a thread: decoded, prepared, network, guard, band ── rows
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice, tee
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -17,7 +17,7 @@ from PIL import Image
 from hemozoin.cells.picture import Pixels, cell_from, decode_cell
 from hemozoin.cells.preprocess import Preprocessing, prepare
 from hemozoin.cells.source import FolderSource, Source, open_source
-from hemozoin.cells.store import decode_all
+from hemozoin.cells.store import decode_one
 from hemozoin.cells.threads import in_threads
 from hemozoin.errors import DataError
 from hemozoin.judging.conformal import REVIEW
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 STRANGE, CLOSE = "not like the training cells", "too close to call"
 
 _KINDS = "give a path, a Pillow picture, or uint8 [height, width, 3] in RGB"
+
+Item = TypeVar("Item")
 
 #: A picture of one cell: a file, a Pillow picture, or uint8 `[H, W, 3]` in RGB.
 Picture = str | Path | Image.Image | Pixels
@@ -96,18 +98,16 @@ def find_in_paths(
 ) -> Iterator[Finding]:
     """Do as `predict_paths` does, and keep with each prediction what it rests on."""
     opened = [_open(path) for path in paths]
-    pictures, names = tee((source, name) for source, names in opened for name in names)
-    decoded = decode_all(pictures, predictor.bundle.preprocessing)
-    return _findings(map(_from_source, names, decoded), predictor, review)
+    pictures = ((source, name) for source, names in opened for name in names)
+    return _findings(_from_source, pictures, predictor, review)
 
 
 def predict_pictures(
     pictures: Iterable[Picture], predictor: Predictor, review: bool = True
 ) -> Iterator[Prediction]:
     """Return one prediction per picture, in order, as asked for; see `predict_paths`."""
-    how = predictor.bundle.preprocessing
-    prepared = in_threads(lambda item: _from_picture(*item, how), enumerate(pictures))
-    return (found.prediction for found in _findings(prepared, predictor, review))
+    findings = _findings(_from_picture, enumerate(pictures), predictor, review)
+    return (found.prediction for found in findings)
 
 
 def _open(path: Path) -> Pictures:
@@ -121,13 +121,14 @@ def _open(path: Path) -> Pictures:
     return source, (entry.name for entry in chain([first], entries))
 
 
-def _from_source(picture: tuple[Source, str], pixels: Pixels | DataError) -> Prepared:
+def _from_source(picture: tuple[Source, str], how: Preprocessing) -> Prepared:
     source, name = picture
     file = _utf8((source.path / name).as_posix())
-    return Prepared(PurePosixPath(file).stem, file, pixels)
+    return Prepared(PurePosixPath(file).stem, file, decode_one(source, name, how))
 
 
-def _from_picture(number: int, picture: Picture, how: Preprocessing) -> Prepared:
+def _from_picture(numbered: tuple[int, Picture], how: Preprocessing) -> Prepared:
+    number, picture = numbered
     cell, file = str(number), None
     if isinstance(picture, str | Path):
         file = _utf8(Path(picture).as_posix())
@@ -152,15 +153,25 @@ def _opened(picture: Picture, name: str) -> Image.Image:
     return cell_from(Image.fromarray(picture), name)
 
 
-def _findings(cells: Iterable[Prepared], predictor: Predictor, review: bool) -> Iterator[Finding]:
-    left = iter(cells)
+def _findings(
+    prepare_one: Callable[[Item, Preprocessing], Prepared],
+    pictures: Iterable[Item],
+    predictor: Predictor,
+    review: bool,
+) -> Iterator[Finding]:
+    """Answer in threads, each with a batch of its own from file to answer: no core waits."""
+    left, how = iter(pictures), predictor.bundle.preprocessing
     batches = iter(lambda: list(islice(left, BATCH)), [])
-    return chain.from_iterable(_answer(batch, predictor, review) for batch in batches)
+
+    def work(batch: list[Item]) -> list[Finding]:
+        return list(_answer([prepare_one(picture, how) for picture in batch], predictor, review))
+
+    return chain.from_iterable(in_threads(work, batches, at_a_time=1))
 
 
 def _answer(batch: list[Prepared], predictor: Predictor, review: bool) -> Iterator[Finding]:
     readable = [cell.pixels for cell in batch if not isinstance(cell.pixels, DataError)]
-    seen = iter(_look(np.stack(readable), predictor) if readable else ())
+    seen = _look(np.stack(readable), predictor) if readable else iter(())
     for cell in batch:
         if isinstance(cell.pixels, DataError):
             error = _utf8(str(cell.pixels))

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from hemozoin.cells.picture import Pixels
+from hemozoin.cells.threads import in_threads
 from hemozoin.errors import ModelError
 from hemozoin.model.bundle import GRAPH, INT8_GRAPH, Bundle, load_bundle
 from hemozoin.model.names import Precision, find_model
@@ -83,8 +84,9 @@ class Predictor:
         return np.concatenate([*self.stream(batches), np.empty(0, np.float32)])
 
     def stream(self, batches: Iterable[Pixels]) -> Iterator[Floats]:
-        """Yield p_parasitized for each batch of prepared cells."""
-        return (self.answer(batch).p_parasitized for batch in batches)
+        """Yield p_parasitized for each batch of prepared cells; every core takes one at a time."""
+        answers = in_threads(self.answer, batches, at_a_time=1)
+        return (answer.p_parasitized for answer in answers)
 
 
 def load(model: str | Path = "nano", precision: Precision = "fp32") -> Predictor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +16,8 @@ from hemozoin.model.bundle import CLASSES
 
 Floats = npt.NDArray[np.float32]
 
-#: Cells per step. Larger ones fall out of the cache of a CPU, and keep the decoding waiting.
-BATCH = 64
+#: Cells per step. Larger ones fall out of the cache of a CPU.
+BATCH = 32
 
 #: What stands in the metadata of every graph of ours.
 _METADATA = ("format", "classes", "preprocessing", "threshold")
@@ -39,7 +38,7 @@ class Answers:
 
 
 class Session:
-    """One open graph.
+    """One open graph, which may answer in many threads at once.
 
     `name` is what errors call it. Raises ModelError for a file that is no graph of ours.
     """
@@ -65,9 +64,8 @@ class Session:
 
 def _options() -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
-    # Threads that spin while they wait would take the cores from those that decode.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Each core has a batch of its own, see `Predictor`: they need not wait for each other.
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3  # errors; what they say is in the exception
     return options
 

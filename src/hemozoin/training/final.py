@@ -73,7 +73,7 @@ def _seal(
     features = pooled_features(classifier, pixels)
     guard = fit_guard(pixels, features, patients_of(dealt.cells))
     p = calibrate(logit, decisions.temperature)
-    judgement = judge(unseen, p, decisions.threshold, config.prevalence)
+    judgement = judge(unseen, p, decisions.threshold, config.prevalence, band=decisions.band)
     about: dict[str, Any] = {
         "run": config.to_dict(),
         "figures": judgement.to_dict(),

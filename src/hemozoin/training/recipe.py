@@ -94,6 +94,6 @@ def _require_kind(name: str, value: object, kind: object) -> None:
 
 PRESETS: dict[Preset, Recipe] = {
     "default": Recipe(),
-    "best": Recipe(alpha=0.5, epochs=12),
+    "best": Recipe(epochs=24),
     "paper": Recipe(view="rgb", optimizer="rmsprop", learning_rate=0.02, augmentation="little"),
 }
