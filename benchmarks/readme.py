@@ -71,6 +71,120 @@ def recipes() -> str:
     return "\n".join([*lines, "", _conditions(found)])
 
 
+def shipped() -> str:
+    """Return the table of `shipped.csv`: a line per network, and one for each of its folds."""
+    found = rows.read("shipped.csv")
+    lines = [
+        "| | accuracy | AUC | AUC, corrected labels | accuracy where both labels agree |"
+        " calibration error |",
+        "|---|---|---|---|---|---|",
+    ]
+    for network in dict.fromkeys(row["network"] for row in found):
+        folds = [row for row in found if row["network"] == network]
+        named = [(f"**`{network}`** ({len(folds)} folds)", folds)]
+        named += [(f"{row['fold'].replace('fold', 'fold ')}", [row]) for row in folds]
+        lines += [_line(name, runs) for name, runs in named]
+    return "\n".join([*lines, "", _conditions(found)])
+
+
+def _line(name: str, runs: Runs) -> str:
+    columns = ("accuracy", "auc", "auc_corrected", "accuracy_agreed")
+    shown = [_spread(runs, column) for column in columns]
+    return f"| {name} | {' | '.join(shown)} | {_spread(runs, 'calibration_error', 3)} |"
+
+
+def microscope() -> str:
+    """Return the table of `microscope.csv`: a line per network."""
+    found = rows.read("microscope.csv")
+    lines = [
+        "| | AUC | sensitivity | specificity | for review | decided: sensitivity, specificity |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in found:
+        figures = [_interval(row, name) for name in ("roc_auc", "sensitivity", "specificity")]
+        decided = f"{row['decided_sensitivity']}, {row['decided_specificity']}"
+        review = f"{float(row['review']):.1%}"
+        lines.append(f"| `{row['model']}` | {' | '.join(figures)} | {review} | {decided} |")
+    last = found[-1]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{last['parasitized']} parasitized and {int(last['uninfected']):,} uninfected cells"
+            " as marked; 95 % intervals from resampling fields; the threshold is the one that"
+            f" ships. hemozoin {last['hemozoin']}.",
+        ]
+    )
+
+
+def _interval(row: dict[str, str], name: str) -> str:
+    return f"{float(row[name]):.3f} ({row[f'{name}_low']} to {row[f'{name}_high']})"
+
+
+def speed() -> str:
+    """Return the table of `speed.csv`: a line per contender, and its ratio to the first."""
+    found = rows.read("speed.csv")
+    lines = ["| | cells a second | hemozoin is so many times as fast |", "|---|---|---|"]
+    for what, name in dict.fromkeys((row["what"], row["contender"]) for row in found):
+        runs = _turns(found, what, name)
+        ours = _turns(found, what, "hemozoin" if what == "end to end" else "ONNX Runtime")
+        ratios = [mine / theirs for mine, theirs in zip(ours, runs, strict=True)]
+        lines.append(
+            f"| {what}: {name} | {statistics.median(runs):,.0f} ({min(runs):,.0f} to"
+            f" {max(runs):,.0f}) | {statistics.median(ratios):.1f} ({min(ratios):.1f} to"
+            f" {max(ratios):.1f}) |"
+        )
+    last = found[-1]
+    turns = len({row["turn"] for row in found})
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Median (least to most) of {turns} turns in one run. {last['cores']} cores"
+            f" ({last['machine']}), no GPU, torch {last['torch']}, hemozoin {last['hemozoin']}.",
+        ]
+    )
+
+
+def _turns(found: Runs, what: str, name: str) -> list[float]:
+    """Return the speeds of one contender, in the order of the turns."""
+    return [
+        float(row["cells_per_second"])
+        for row in found
+        if (row["what"], row["contender"]) == (what, name)
+    ]
+
+
+def doubt() -> str:
+    """Return the table of `doubt.csv`: the review band on patients never seen, run by run."""
+    found = rows.read("doubt.csv")
+    columns = ("review", "missed", "false_alarms", "accuracy", "accuracy_agreed", "strange")
+    lines = [
+        "| | for review | decided: missed | false alarms | accuracy | accuracy, labels agree |"
+        " called strange |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    named = [(row["run"], [row]) for row in found] + [(f"all (n = {len(found)})", found)]
+    for name, runs in named:
+        shown = " | ".join(_spread(runs, column, 3) for column in columns)
+        lines.append(f"| {name} | {shown} |")
+    return "\n".join([*lines, "", _conditions(found)])
+
+
+def guard() -> str:
+    """Return the table of `guard.csv`: a line per kind of strange picture."""
+    found = rows.read("guard.csv")
+    lines = ["| kind | pictures | caught | least to most |", "|---|---|---|---|"]
+    for row in found:
+        seen = "" if row["tuned"] == "True" else " *"
+        spread = f"{float(row['least']):.2f} to {float(row['most']):.2f}"
+        lines.append(
+            f"| {row['kind']}{seen} | {row['pictures']} | {float(row['strange']):.2f} | {spread} |"
+        )
+    note = "Mean and range over the guards of {} runs; * kinds that were not in view while tuning."
+    return "\n".join([*lines, "", note.format(found[-1]["guards"])])
+
+
 def _spread(runs: Runs, column: str, digits: int = 4) -> str:
     values = [float(row[column]) for row in runs]
     shown = f"{statistics.mean(values):.{digits}f}"
@@ -91,8 +205,13 @@ def _conditions(found: Runs) -> str:
     )
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"headline": headline, "recipes": recipes}
-PLACES = ((ROOT / "README.md", "headline"), (ROOT / "benchmarks" / "README.md", "recipes"))
+BLOCKS: dict[str, Callable[[], str]] = {
+    make.__name__: make for make in (headline, shipped, microscope, speed, recipes, doubt, guard)
+}
+PLACES = (
+    *((ROOT / "README.md", name) for name in ("headline", "shipped", "microscope", "speed")),
+    *((ROOT / "benchmarks" / "README.md", name) for name in ("recipes", "doubt", "guard")),
+)
 
 
 if __name__ == "__main__":

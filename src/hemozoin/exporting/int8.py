@@ -34,6 +34,9 @@ from hemozoin.model.session import BATCH, Session
 #: Levels of a uint8 above 0, and of an int8 to either side.
 _ABOVE, _SIDE = 255, 127
 
+#: Layers that run once for all turns: up to the second that halves the map.
+_EARLY = 4
+
 #: A bias is an int32; this leaves room for what the convolution adds to it.
 _LARGEST_BIAS = 2**30
 
@@ -122,18 +125,17 @@ def _rounded_view(g: Graph, seen: str, step: _Step, size: int) -> str:
 def _convolutions(
     g: Graph, x: str, step: _Step, parts: Parts, ranges: Ranges, bundle: Bundle
 ) -> str:
-    """Add all layers; the first, and a depthwise one behind it, for all turns at once."""
+    """Add all layers, the early ones for all turns at once."""
     before = np.ones(3, np.float32)
     size, turns = bundle.preprocessing.size, bundle.orientations
-    early = 2 if parts.convolutions[1].is_depthwise else 1
     for number, convolution in enumerate(parts.convolutions, 1):
         limits = ranges.channels[convolution.name]
         layer = _of_ranges(convolution, before, limits)
-        if number <= early:
+        if number <= _EARLY:
             layer = for_all_turns(layer, turns, size)
             size = -(-size // layer.stride)
         x = _convolution(g, x, step, layer)
-        if number == early:
+        if number == _EARLY:
             x = turned(g, x, turns, len(limits), size)
         before, step = limits, _OF_RANGE
     return x

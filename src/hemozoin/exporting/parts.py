@@ -36,6 +36,11 @@ class Convolution:
         """Whether each channel is convolved for itself."""
         return self.groups > 1
 
+    @property
+    def sees_cell(self) -> bool:
+        """Whether it is the first, which sees the cell itself."""
+        return self.weight.shape[1] == 3 and not self.is_depthwise
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:

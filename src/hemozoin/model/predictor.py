@@ -80,6 +80,8 @@ class Predictor:
 
     def __call__(self, pixels: Pixels) -> Floats:
         """Return p_parasitized, `[N]` in 0..1, of any number of prepared cells."""
+        if 0 < len(pixels) <= BATCH:  # one step: making threads would take longer
+            return self.answer(pixels).p_parasitized
         batches = (pixels[k : k + BATCH] for k in range(0, len(pixels), BATCH))
         return np.concatenate([*self.stream(batches), np.empty(0, np.float32)])
 
