@@ -32,6 +32,13 @@ SMALL = Preprocessing(16)
 AHEAD = 32 * (2 * (os.cpu_count() or 1) + 3)
 
 
+def flat_cell(*colour: int) -> bytes:
+    """A PNG of a square of one colour on black."""
+    image = Image.new("RGB", (9, 9))
+    image.paste(colour, (1, 1, 8, 8))
+    return png(image)
+
+
 class Drawn:
     """A source of one-coloured pictures: `7.png` is (7, 99, 99)."""
 
@@ -49,7 +56,7 @@ class Drawn:
             raise DataError(f"{name}: bad")
         if name.endswith(".bug"):
             raise ZeroDivisionError
-        return png(Image.new("RGB", (2, 2), (number % 256, 99, 99)))
+        return flat_cell(number % 256, 99, 99)
 
 
 class Uneven(Drawn):
@@ -81,7 +88,7 @@ def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(name)
         return decode(data, name)
 
-    monkeypatch.setattr(store, "decode", counting)
+    monkeypatch.setattr(store, "decode_cell", counting)
     return names
 
 
@@ -130,7 +137,7 @@ def test_a_changed_an_added_and_a_removed_file_are_noticed(cells_folder: Path) -
     before = opened(cells_folder)
     file = cells_folder / before.cells["file"][5]
     times = file.stat()
-    data = bytearray(png(Image.new("RGB", (9, 9), "red")))
+    data = bytearray(flat_cell(255, 0, 0))
     file.write_bytes(data + bytes(times.st_size - len(data)))  # as large as before
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     changed = opened(cells_folder)
@@ -203,7 +210,7 @@ def with_bad(tmp_path: Path, cells: int, bad: list[int]) -> Path:
     names = [f"Parasitized/{n:04}.png" for n in range(cells // 2)]
     names += [f"Uninfected/{n:04}.png" for n in range(cells // 2, cells)]
     pictures = {
-        name: b"x" if n in bad else png(Image.new("RGB", (3, 3), (n, 99, 99)))
+        name: b"x" if n in bad else flat_cell(n, 99, 99)
         for n, name in enumerate(names)
     }
     return make_zip(tmp_path / "cells.zip", pictures)

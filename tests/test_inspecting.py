@@ -180,13 +180,13 @@ def test_a_black_picture_has_no_colour(tmp_path: Path) -> None:
 def test_every_value_stands_with_its_cell(tmp_path: Path) -> None:
     """More cells than one batch, and some that can't be read, keep their rows."""
     names = [f"Uninfected/C{k % 5}_{k:03}.png" for k in range(300)]
-    files = {name: png(picture(k, width=k + 1)) for k, name in enumerate(names)}
+    files = {name: png(picture(k, width=k + 8)) for k, name in enumerate(names)}
     files |= {names[7]: b"broken", "Parasitized/C1_.png": png(picture(0, 400))}
     source = open_source(make_zip(tmp_path / "data.zip", files))
     cells = index_cells(source).sample(fraction=1, shuffle=True, seed=1)
     seen = inspect(source, cells)
     width = dict(zip(seen.cells["file"], seen.cells["width"], strict=True))
-    expected = {name: k + 1 for k, name in enumerate(names)}
+    expected = {name: k + 8 for k, name in enumerate(names)}
     assert width == expected | {names[7]: None, "Parasitized/C1_.png": 400}
     assert seen.cells["label"].to_list() == cells["label"].to_list()
 

@@ -132,7 +132,7 @@ def _convolutions(
         limits = ranges.channels[convolution.name]
         layer = _of_ranges(convolution, before, limits)
         if number <= _EARLY:
-            layer = for_all_turns(layer, turns, size)
+            layer = for_all_turns(layer, turns, size, sees_cell=number == 1)
             size = -(-size // layer.stride)
         x = _convolution(g, x, step, layer)
         if number == _EARLY:

@@ -36,11 +36,6 @@ class Convolution:
         """Whether each channel is convolved for itself."""
         return self.groups > 1
 
-    @property
-    def sees_cell(self) -> bool:
-        """Whether it is the first, which sees the cell itself."""
-        return self.weight.shape[1] == 3 and not self.is_depthwise
-
 
 @dataclass(frozen=True, eq=False)
 class Parts:
@@ -75,7 +70,9 @@ def take_apart(graph: onnx.GraphProto) -> Parts:
 def _convolution(
     node: onnx.NodeProto, arrays: dict[str, npt.NDArray[np.float32]], output: str
 ) -> Convolution:
-    how = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    how = {
+        attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute
+    }
     weight, bias = (arrays[name] for name in node.input[1:])
     return Convolution(
         node.output[0], weight, bias, how["strides"][0], tuple(how["pads"]), how["group"], output

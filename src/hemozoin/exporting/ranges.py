@@ -33,7 +33,9 @@ class Ranges:
     channels: dict[str, Array]
 
 
-def measure_ranges(model: onnx.ModelProto, parts: Parts, pixels: Pixels, held: float = HELD) -> Ranges:
+def measure_ranges(
+    model: onnx.ModelProto, parts: Parts, pixels: Pixels, held: float = HELD
+) -> Ranges:
     """Return the ranges on these cells, uint8 `[N, S, S, 3]`: a mean over batches."""
     outputs = [parts.seen, *(convolution.output for convolution in parts.convolutions)]
     session = _opened(model, outputs)

@@ -21,11 +21,11 @@ from hemozoin.model.graph import Graph
 _REVERSED = ((0, 0), (0, 1), (1, 1), (1, 0))
 
 
-def for_all_turns(convolution: Convolution, turns: int, size: int) -> Convolution:
+def for_all_turns(convolution: Convolution, turns: int, size: int, sees_cell: bool) -> Convolution:
     """Return the convolution that does what this one does to a cell in each of its turns.
 
     Channels `[k · C : (k + 1) · C]` belong to turn k, in what comes out, and also in what goes in
-    unless that is the cell itself (3 channels). `size` is the side of what goes in.
+    unless that is the cell itself (`sees_cell`). `size` is the side of what goes in.
     """
     kernels = [np.rot90(convolution.weight, -turn, (2, 3)) for turn in range(turns)]
     pads = convolution.pads
@@ -37,10 +37,10 @@ def for_all_turns(convolution: Convolution, turns: int, size: int) -> Convolutio
             for turn, kernel in enumerate(kernels)
         ]
         pads = (1, 1, 1, 1)
-    sees_one = convolution.is_depthwise or convolution.sees_cell
+    apart = convolution.is_depthwise or sees_cell
     return replace(
         convolution,
-        weight=np.concatenate(kernels) if sees_one else _side_by_side(kernels),
+        weight=np.concatenate(kernels) if apart else _side_by_side(kernels),
         bias=np.tile(convolution.bias, turns),
         pads=pads,
         groups=convolution.groups * turns if convolution.is_depthwise else 1,

@@ -9,7 +9,7 @@ from hashlib import blake2b
 import polars as pl
 from PIL import Image, ImageChops, ImageStat
 
-from hemozoin.cells.picture import decode, thumbnail
+from hemozoin.cells.picture import decode_cell, thumbnail
 from hemozoin.cells.preprocess import Preprocessing
 from hemozoin.cells.source import Source
 from hemozoin.cells.threads import in_threads
@@ -74,7 +74,7 @@ def _look_at_all(
 
     def look(row: int) -> tuple[Values, bytes | None] | DataError:
         try:
-            image = decode(source.read(files[row]), files[row])
+            image = decode_cell(source.read(files[row]), files[row])
         except DataError as error:
             return error
         return _values(image), thumbnail(image) if row in on_sheet else None

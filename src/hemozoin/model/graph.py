@@ -28,7 +28,7 @@ from onnx import TensorProto, helper, numpy_helper
 from hemozoin.about import VERSION
 from hemozoin.cells.index import PARASITIZED
 from hemozoin.model.bundle import CLASSES, FORMAT, GRAPH, Bundle, Weights
-from hemozoin.model.view import DENSITY_GAIN, OUTSIDE, PLAIN_CELL
+from hemozoin.model.view import VIEWS
 from hemozoin.paper.mobilenet import Architecture, Layer, layers
 
 #: Opset 18 with IR 8 is of December 2022: runtimes in browsers and on phones know it by now.
@@ -50,7 +50,7 @@ def onnx_model(bundle: Bundle) -> bytes:
     """
     *convolutions, pool, linear = layers(bundle.architecture, bundle.preprocessing.size)
     g = Graph()
-    seen = _VIEWS[bundle.view](g, "pixels")
+    seen = VIEWS[bundle.view](g, "pixels")
     x = _with_turns(g, seen, bundle.orientations, bundle.preprocessing.size)
     for layer in convolutions:
         x = _convolution(g, x, layer, bundle.architecture, bundle.weights)
@@ -90,9 +90,9 @@ class Graph:
         self._constants: list[onnx.TensorProto] = []
 
     def __call__(
-        self, kind: str, *inputs: str | Array, name: str | None = None, **attributes: Any
+        self, kind: str, *inputs: str | float | Array, name: str | None = None, **attributes: Any
     ) -> str:
-        """Add a node; arrays among its inputs become constants of the file."""
+        """Add a node; numbers and arrays among its inputs become constants of the file."""
         name = name or f"{kind}_{len(self._nodes)}"
         taken = [x if isinstance(x, str) else self._constant(x, name) for x in inputs]
         self._nodes.append(helper.make_node(kind, taken, [name], name, **attributes))
@@ -104,9 +104,22 @@ class Graph:
             self._nodes, "hemozoin", _values(inputs), _values(outputs), self._constants
         )
 
-    def _constant(self, array: Array, owner: str) -> str:
+    def as_float(self, x: str) -> str:
+        """Add a cast to float32."""
+        return self("Cast", x, to=TensorProto.FLOAT)
+
+    def as_double(self, x: str) -> str:
+        """Add a cast to float64."""
+        return self("Cast", x, to=TensorProto.DOUBLE)
+
+    def as_index(self, x: str) -> str:
+        """Add a cast to int32."""
+        return self("Cast", x, to=TensorProto.INT32)
+
+    def _constant(self, value: float | Array, owner: str) -> str:
         name = f"{owner}_constant_{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(array, name))
+        array = np.float32(value) if isinstance(value, float) else value
+        self._constants.append(numpy_helper.from_array(np.asarray(array), name))
         return name
 
 
@@ -117,41 +130,7 @@ def _values(named: dict[str, Any]) -> list[onnx.ValueInfoProto]:
     ]
 
 
-# ---- what the network sees ----------------------------------------------------------------------
-
-
-def _light(g: Graph, pixels: str) -> str:
-    """Return float `[N, 3, S, S]` of uint8 `[N, S, S, 3]`."""
-    return g("Cast", g("Transpose", pixels, perm=[0, 3, 1, 2]), to=TensorProto.FLOAT)
-
-
-def _rgb(g: Graph, pixels: str) -> str:
-    """Add training's PlainRgb."""
-    return g("Sub", g("Div", _light(g, pixels), _number(127.5)), _number(1))
-
-
-def _density(g: Graph, pixels: str) -> str:
-    """Add training's RelativeOpticalDensity, operation by operation."""
-    light = _light(g, pixels)
-    is_inside = g("Greater", g("ReduceMax", light, _axes(1), keepdims=1), _number(0))
-    inside = g("Cast", is_inside, to=TensorProto.FLOAT)
-    density = g("Neg", g("Log", g("Div", g("Add", light, _number(1)), _number(256))))
-    above = g("Sub", density, _mean(g, density, inside))
-    above = g("ReduceMean", above, _axes(1), keepdims=1)
-    low, high = (_number(limit) for limit in PLAIN_CELL)
-    is_plain = g("And", g("Greater", above, low), g("Less", above, high))
-    plain = g("Cast", g("And", is_inside, is_plain), to=TensorProto.FLOAT)
-    relative = g("Mul", g("Sub", density, _mean(g, density, plain)), _number(DENSITY_GAIN))
-    return g("Where", is_inside, relative, _number(OUTSIDE))
-
-
-_VIEWS = {"density": _density, "rgb": _rgb}
-
-
-def _mean(g: Graph, values: str, weight: str) -> str:
-    """Add a weighted mean over the picture: `[N, C, S, S]` to `[N, C, 1, 1]`."""
-    total = g("Max", g("ReduceSum", weight, _axes(2, 3), keepdims=1), _number(1))
-    return g("Div", g("ReduceSum", g("Mul", values, weight), _axes(2, 3), keepdims=1), total)
+# ---- the network --------------------------------------------------------------------------------
 
 
 def _with_turns(g: Graph, seen: str, turns: int, size: int) -> str:
@@ -171,9 +150,6 @@ def _reverse(size: int) -> Array:
     return np.arange(size - 1, -1, -1)
 
 
-# ---- the network --------------------------------------------------------------------------------
-
-
 def _convolution(
     g: Graph, x: str, layer: Layer, architecture: Architecture, weights: Weights
 ) -> str:
@@ -189,7 +165,7 @@ def _convolution(
         group=layer.channels_in if layer.kind == "depthwise" else 1,
     )
     if architecture.activation == "relu6":
-        return g("Clip", x, _number(0), _number(6))
+        return g("Clip", x, 0.0, 6.0)
     return g("Relu", x)
 
 
@@ -216,7 +192,7 @@ def _features(g: Graph, maps: str, turns: int, pool: Layer) -> str:
     """Add the mean over places and turns: `[turns · N, C, H, W]` to `[N, C]`."""
     pooled = g("GlobalAveragePool", maps)
     by_turn = g("Reshape", pooled, np.array([turns, -1, pool.channels_in]))
-    return g("ReduceMean", by_turn, _axes(0), keepdims=0, name="features")
+    return g("ReduceMean", by_turn, np.array([0]), keepdims=0, name="features")
 
 
 def _probabilities(g: Graph, weights: Weights) -> str:
@@ -248,18 +224,7 @@ def _activation_map(g: Graph, maps: str, bundle: Bundle, pool: Layer) -> str:
     while parts:  # a turn back for each turn that a part is ahead of the next
         reverse = g("Gather", total, _reverse(across), axis=1)
         total = g("Add", parts.pop(), g("Transpose", reverse, perm=[0, 2, 1]))
-    return g("Div", total, _number(turns), name="map")
-
-
-# ---- small things -------------------------------------------------------------------------------
-
-
-def _number(value: float) -> Array:
-    return np.array(value, np.float32)
-
-
-def _axes(*axes: int) -> Array:
-    return np.array(axes, np.int64)
+    return g("Div", total, float(turns), name="map")
 
 
 def _metadata(bundle: Bundle) -> dict[str, str]:
