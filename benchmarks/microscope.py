@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("fields", type=Path)
     parser.add_argument("models", nargs="+")
     given = parser.parse_args()
-    marked = list(_marked(given.fields))
+    marked = list(marked_cells(given.fields))
     for model in given.models:
         row = {"model": model, "fields": given.fields.name, **measure(model, marked)}
         rows.append("microscope.csv", row | rows.conditions())
@@ -77,7 +77,8 @@ def measure(model: str, marked: list[tuple[Image.Image, str, str]]) -> rows.Row:
     }
 
 
-def _marked(folder: Path) -> Iterator[tuple[Image.Image, str, str]]:
+def marked_cells(folder: Path) -> Iterator[tuple[Image.Image, str, str]]:
+    """Yield picture, label and field of each marked cell."""
     for one in json.loads((folder / "annotations.json").read_text(encoding="utf-8")):
         picture = Image.open(folder / one["image"]).convert("RGB")
         for cell in one["cells"]:

@@ -209,10 +209,7 @@ def with_bad(tmp_path: Path, cells: int, bad: list[int]) -> Path:
     """A zip of so many cells, half of each class; those at the rows `bad` are no pictures."""
     names = [f"Parasitized/{n:04}.png" for n in range(cells // 2)]
     names += [f"Uninfected/{n:04}.png" for n in range(cells // 2, cells)]
-    pictures = {
-        name: b"x" if n in bad else flat_cell(n, 99, 99)
-        for n, name in enumerate(names)
-    }
+    pictures = {name: b"x" if n in bad else flat_cell(n, 99, 99) for n, name in enumerate(names)}
     return make_zip(tmp_path / "cells.zip", pictures)
 
 

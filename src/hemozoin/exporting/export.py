@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -64,9 +65,20 @@ def with_parity(bundle: Bundle, parity: Parity) -> Bundle:
 
 def write_export(bundle: Bundle, out: Path) -> None:
     """Write a bundle with its model card into a folder that is free: whole or not at all."""
+    bundle = replace(bundle, about=_without_folders(bundle.about))
     with filled_folder(out):
         save_bundle(bundle, out)
         save_bundle(bundle, out, model_card(bundle, read_folder(out)))
+
+
+def _without_folders(value: Any) -> Any:
+    """Keep of each file its name: where it lay is nobody's business."""
+    if isinstance(value, dict):
+        return {key: _without_folders(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(inner) for inner in value]
+    is_place = isinstance(value, str) and Path(value).is_absolute()
+    return Path(value).name if is_place else value
 
 
 def _own_cells(bundle: Bundle, folder: Path) -> Dealt:
