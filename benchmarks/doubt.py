@@ -63,7 +63,7 @@ def main() -> None:
     guards = []
     for run in given.runs:
         validation, test = _parts(run, given.data, CellOptions(labels=given.labels))
-        guard = fit_guard(validation.pixels, np.empty((0, 0), np.float32))
+        guard = fit_guard(validation.pixels)
         row = {"run": run.name, **_doubt(decide(validation.cells, validation.logit, Aim()), test)}
         row["strange"] = _strange(guard, test.pixels)
         rows.append("doubt.csv", row | rows.conditions())
@@ -141,8 +141,7 @@ def _by_kind(guards: list[Guard], kinds: dict[str, Pixels]) -> Iterator[rows.Row
 
 
 def _strange(guard: Guard, pixels: Pixels) -> float:
-    features = np.empty((len(pixels), 0), np.float32)
-    return round(float(guard.is_strange(pixels, features).mean()), 4)
+    return round(float(guard.is_strange(pixels).mean()), 4)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from hemozoin.model.guard import fit_guard
 from hemozoin.model.view import View
 from hemozoin.paper.mobilenet import Architecture
 from hemozoin.training.classifier import Classifier
-from hemozoin.training.seal import pooled_features
 
 SMALL = Architecture(alpha=0.25, classes=2)
 
@@ -53,7 +52,7 @@ def some_classifier(
 def some_bundle(classifier: Classifier, view: View = "density", size: int = 32) -> Bundle:
     """Return the classifier's bundle, with a band and a guard of cells like `some_cells`."""
     pixels = some_cells(60, size, seed=1)
-    guard = fit_guard(pixels, pooled_features(classifier, pixels), None)
+    guard = fit_guard(pixels)
     bundle = Bundle(
         architecture=classifier.network.architecture,
         view=view,

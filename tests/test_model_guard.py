@@ -11,7 +11,6 @@ from hemozoin.model.guard import Guard, fit_guard, measure_cells
 from hemozoin.synthetic.cell import draw_cell, draw_patient
 
 SIZE = 64
-NONE = np.empty((0, 0), np.float32)
 
 
 def drawn_cells(patients: range, each: int = 12) -> Pixels:
@@ -30,7 +29,7 @@ def cells() -> Pixels:
 
 @pytest.fixture(scope="module")
 def guard(cells: Pixels) -> Guard:
-    return fit_guard(cells, NONE)
+    return fit_guard(cells)
 
 
 def prepared(picture: object) -> Pixels:
@@ -39,11 +38,11 @@ def prepared(picture: object) -> Pixels:
 
 
 def caught(guard: Guard, picture: object) -> bool:
-    return bool(guard.is_strange(prepared(picture), NONE)[0])
+    return bool(guard.is_strange(prepared(picture))[0])
 
 
 def test_cells_of_other_patients_pass(guard: Guard) -> None:
-    assert guard.is_strange(drawn_cells(range(100, 106)), NONE).mean() <= 0.03
+    assert guard.is_strange(drawn_cells(range(100, 106))).mean() <= 0.03
 
 
 RNG = np.random.default_rng(0)
@@ -95,7 +94,7 @@ def test_what_was_done_to_a_cell_is_seen(guard: Guard, cells: Pixels) -> None:
         "grey": (some.mean(axis=3, keepdims=True) * np.ones(3)).astype(np.uint8),
         "half": np.where(np.arange(SIZE)[:, None] < SIZE // 2, some, 0).astype(np.uint8),
     }
-    shares = {name: guard.is_strange(pixels, NONE).mean() for name, pixels in changed.items()}
+    shares = {name: guard.is_strange(pixels).mean() for name, pixels in changed.items()}
     assert all(share >= 0.9 for share in shares.values()), shares
 
 
@@ -106,17 +105,17 @@ def test_turning_a_cell_changes_nothing(cells: Pixels) -> None:
 
 def test_it_holds_at_another_size(cells: Pixels) -> None:
     small = cells[:, ::2, ::2]
-    guard = fit_guard(small, NONE)
-    assert guard.is_strange(small, NONE).mean() <= 0.02
-    assert guard.is_strange(np.zeros((2, 32, 32, 3), np.uint8), NONE).all()
+    guard = fit_guard(small)
+    assert guard.is_strange(small).mean() <= 0.02
+    assert guard.is_strange(np.zeros((2, 32, 32, 3), np.uint8)).all()
 
 
 def test_each_cell_is_judged_by_itself(guard: Guard, cells: Pixels) -> None:
     mixed = np.concatenate([cells[:3], prepared(STRANGE["noise"])])
-    one_by_one = [bool(guard.is_strange(mixed[k : k + 1], NONE)[0]) for k in range(4)]
-    assert guard.is_strange(mixed, NONE).tolist() == one_by_one
+    one_by_one = [bool(guard.is_strange(mixed[k : k + 1])[0]) for k in range(4)]
+    assert guard.is_strange(mixed).tolist() == one_by_one
     assert one_by_one[3]
-    assert guard.is_strange(cells[:0], NONE).shape == (0,)
+    assert guard.is_strange(cells[:0]).shape == (0,)
 
 
 def test_all_measures_are_finite(cells: Pixels) -> None:
@@ -132,7 +131,7 @@ def test_it_comes_back_from_its_arrays(guard: Guard, cells: Pixels) -> None:
     assert sum(array.nbytes for array in arrays.values()) < 60_000
     again = Guard.from_arrays(arrays)
     both = np.concatenate([cells[:50], prepared(STRANGE["noise"])])
-    assert np.array_equal(again.is_strange(both, NONE), guard.is_strange(both, NONE))
+    assert np.array_equal(again.is_strange(both), guard.is_strange(both))
 
 
 @pytest.mark.parametrize("names", [(), ("low",), ("low", "high", "more"), ("mean", "limit")])

@@ -16,6 +16,7 @@ from hemozoin.exporting.parts import Array, Parts
 #: benchmarks/export.py: with the highest value as the limit all others get too few levels.
 HELD = 0.9999
 
+POWER = 0.5
 #: A channel's range is at least this share of the widest one of its layer: what stayed dark on
 #: these cells may light up on others.
 _NARROWEST = 0.01
@@ -47,6 +48,7 @@ def measure_ranges(
     view, *limits = (np.mean(batches, axis=0) for batches in zip(*found, strict=True))
     names = (convolution.name for convolution in parts.convolutions)
     widened = (limit.clip(min=max(limit.max() * _NARROWEST, 1e-6)) for limit in limits)
+    widened = (w**POWER * w.max() ** (1 - POWER) for w in widened)
     return Ranges((min(view[0], 0), max(view[1], 0)), dict(zip(names, widened, strict=True)))
 
 

@@ -64,11 +64,10 @@ class Guard:
     low: Floats
     high: Floats
 
-    def is_strange(self, pixels: Pixels, features: Floats) -> Bools:
+    def is_strange(self, pixels: Pixels) -> Bools:
         """Tell which of the pictures are no red cell: bool `[N]`.
 
-        `pixels` is uint8 `[N, S, S, 3]`, 0 outside the cell, S as in fitting. `features`, what
-        the network makes of them, is not looked at (see above).
+        `pixels` is uint8 `[N, S, S, 3]`, 0 outside the cell, S as in fitting.
         """
         found = measure_cells(pixels)
         strange: Bools = np.any((found < self.low) | (found > self.high), axis=1)
@@ -87,9 +86,7 @@ class Guard:
         return cls(**arrays)
 
 
-def fit_guard(
-    pixels: Pixels, features: Floats, patients: npt.NDArray[np.str_] | None = None
-) -> Guard:
+def fit_guard(pixels: Pixels) -> Guard:
     """Learn the ranges from real cells, uint8 `[N, S, S, 3]`: the more patients, the better.
 
     Cells that the network was trained on will do, since only the pixels are looked at.

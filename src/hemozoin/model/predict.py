@@ -187,7 +187,7 @@ def _answer(batch: list[Prepared], predictor: Predictor, review: bool) -> Iterat
 def _look(pixels: Pixels, predictor: Predictor) -> Iterator[tuple[float, bool, Floats]]:
     """Yield p_parasitized, whether it is strange, and the map, for each cell of a batch."""
     answers = predictor.answer(pixels)
-    strange = predictor.bundle.guard.is_strange(pixels, answers.features)
+    strange = predictor.bundle.guard.is_strange(pixels)
     p = np.round(answers.p_parasitized.astype(np.float64), 6)
     return zip(p.tolist(), strange.tolist(), answers.map, strict=True)
 

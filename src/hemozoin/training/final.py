@@ -29,7 +29,7 @@ from hemozoin.training.device import choose_device, insist_on_same_results
 from hemozoin.training.fit import Lesson, fit
 from hemozoin.training.run import Dealt, deal, make_lesson, recorder
 from hemozoin.training.runfolder import RunFolder
-from hemozoin.training.seal import decide, make_bundle, patients_of, pooled_features
+from hemozoin.training.seal import decide, make_bundle
 
 #: predictions.csv has six digits.
 _EDGE = 1e-6
@@ -68,10 +68,7 @@ def _seal(
 ) -> Bundle:
     unseen, logit = out_of_fold(folds)
     decisions = decide(unseen, logit, config.aim)
-    classifier.orientations = config.recipe.orientations
-    pixels = dealt.pixels[dealt.cells["row"].to_numpy()]
-    features = pooled_features(classifier, pixels)
-    guard = fit_guard(pixels, features, patients_of(dealt.cells))
+    guard = fit_guard(dealt.pixels[dealt.cells["row"].to_numpy()])
     p = calibrate(logit, decisions.temperature)
     judgement = judge(unseen, p, decisions.threshold, config.prevalence, band=decisions.band)
     about: dict[str, Any] = {

@@ -44,10 +44,8 @@ def seal(
     theirs, uint8 `[N, S, S, 3]`.
     """
     classifier.orientations = recipe.orientations
-    features = pooled_features(classifier, pixels)
-    decisions = decide(cells, log_odds(classifier, features), aim)
-    guard = fit_guard(pixels, features, patients_of(cells))
-    return make_bundle(classifier, recipe, decisions, guard)
+    logit = log_odds(classifier, pooled_features(classifier, pixels))
+    return make_bundle(classifier, recipe, decide(cells, logit, aim), fit_guard(pixels))
 
 
 def decide(cells: pl.DataFrame, logit: Floats, aim: Aim) -> Decisions:
@@ -57,7 +55,7 @@ def decide(cells: pl.DataFrame, logit: Floats, aim: Aim) -> Decisions:
     labels as given, since those are what the figures are held against.
     """
     truth = (cells["label"] == PARASITIZED).to_numpy()
-    temperature = fit_temperature(truth, logit, patients_of(cells))
+    temperature = fit_temperature(truth, logit, _patients_of(cells))
     judged = Judged.from_cells(cells, calibrate(logit, temperature))
     threshold = choose_threshold(judged, aim)
     return Decisions(temperature, threshold, fit_band(judged, threshold.value))
@@ -81,7 +79,7 @@ def make_bundle(
     return with_graph(bundle)
 
 
-def patients_of(cells: pl.DataFrame) -> npt.NDArray[np.str_] | None:
+def _patients_of(cells: pl.DataFrame) -> npt.NDArray[np.str_] | None:
     """Return the patient of each cell, str `[cells]`, or None where none is known."""
     return Judged.from_cells(cells, np.zeros(len(cells))).patient
 
