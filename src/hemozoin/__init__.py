@@ -74,6 +74,6 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f"hemozoin.{module}"), other or name)
     except ModuleNotFoundError as error:
-        if error.name not in ("onnx", "torch"):
+        if (error.name or "").partition(".")[0] not in ("onnx", "torch"):
             raise
         raise MissingExtraError(f"{name} needs torch: pip install 'hemozoin[train]'") from error

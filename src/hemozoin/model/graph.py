@@ -112,10 +112,6 @@ class Graph:
         """Add a cast to float64."""
         return self("Cast", x, to=TensorProto.DOUBLE)
 
-    def as_index(self, x: str) -> str:
-        """Add a cast to int32."""
-        return self("Cast", x, to=TensorProto.INT32)
-
     def _constant(self, value: float | Array, owner: str) -> str:
         name = f"{owner}_constant_{len(self._constants)}"
         array = np.float32(value) if isinstance(value, float) else value

@@ -18,13 +18,10 @@ if TYPE_CHECKING:
 View = Literal["density", "rgb"]
 
 #: Optical densities above the cell's mean within which a pixel counts as plain cell: haemoglobin
-#: lies close around the mean, chromatin and pigment above it, central pallor below.
+#: lies close around the mean, chromatin and pigment above it, central pallor below. This is told
+#: in 64 bits: in 32, sums in another order than training's let a pixel at the limit count or not,
+#: in one of 10,000 cells, and move p by 3e-4.
 PLAIN_CELL = (-0.15, 0.08)
-
-#: Optical density of each level of a pixel, float64 `[256]`. Whether a pixel is plain cell is
-#: reckoned from these in 64 bits: in 32, sums in another order than training's let a pixel at the
-#: limit count or not, in one of 10,000 cells, and move p by 3e-4.
-DENSITY = -np.log((np.arange(256) + 1) / 256)
 
 #: What is seen where there is no cell, in either view.
 OUTSIDE = -1.0
@@ -42,16 +39,17 @@ def add_density(g: Graph, pixels: str) -> str:
     """Add training's RelativeOpticalDensity: uint8 `[N, S, S, 3]` to float `[N, 3, S, S]`."""
     light = _light(g, pixels)
     is_inside = g("Greater", g("ReduceMax", light, _CHANNELS, keepdims=1), 0.0)
-    density = g("Neg", g("Log", g("Div", g("Add", light, 1.0), 256.0)))
-    plain = g.as_float(g("And", is_inside, _is_plain(g, pixels, is_inside)))
+    above_black = g("Add", light, 1.0)
+    density = g("Neg", g("Log", g("Div", above_black, 256.0)))
+    plain = g.as_float(g("And", is_inside, _is_plain(g, above_black, is_inside)))
     relative = g("Mul", g("Sub", density, _mean(g, density, plain)), DENSITY_GAIN)
     return g("Where", is_inside, relative, OUTSIDE)
 
 
-def _is_plain(g: Graph, pixels: str, is_inside: str) -> str:
+def _is_plain(g: Graph, above_black: str, is_inside: str) -> str:
     """Add the test for plain cell: bool `[N, 1, S, S]`, in 64 bits as training has it."""
-    level = g("Transpose", g.as_index(pixels), perm=[0, 3, 1, 2])
-    density = g("ReduceMean", g("Gather", DENSITY, level), _CHANNELS, keepdims=1)
+    product = g.as_double(g("ReduceProd", above_black, _CHANNELS, keepdims=1))
+    density = g("Div", g("Log", product), np.array(-3.0))
     above = g("Sub", density, _mean(g, density, g.as_double(is_inside), np.array(1.0)))
     low, high = (np.array(limit) for limit in PLAIN_CELL)
     return g("And", g("Greater", above, low), g("Less", above, high))
