@@ -17,6 +17,7 @@ from hemozoin.exporting.parts import Array, Parts
 HELD = 0.9999
 
 POWER = 0.5
+AGG = lambda x: np.max(x, axis=0)
 #: A channel's range is at least this share of the widest one of its layer: what stayed dark on
 #: these cells may light up on others.
 _NARROWEST = 0.01
@@ -45,7 +46,7 @@ def measure_ranges(
         view, *maps = session.run(outputs, {"pixels": np.asarray(pixels[k : k + _BATCH])})
         limits = [np.quantile(map_, held, axis=(0, 2, 3)) for map_ in maps]
         found.append([np.quantile(view, (1 - held, held)), *limits])
-    view, *limits = (np.mean(batches, axis=0) for batches in zip(*found, strict=True))
+    view, *limits = (AGG(batches) for batches in zip(*found, strict=True))
     names = (convolution.name for convolution in parts.convolutions)
     widened = (limit.clip(min=max(limit.max() * _NARROWEST, 1e-6)) for limit in limits)
     widened = (w**POWER * w.max() ** (1 - POWER) for w in widened)
