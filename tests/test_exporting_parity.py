@@ -53,7 +53,7 @@ def test_of_few_cells_one_may_change() -> None:
 )
 def test_what_is_off_is_named(changed: dict[str, Answered], line: str) -> None:
     with pytest.raises(ModelError, match=line):
-        replace(FINE, **changed).require()
+        replace(FINE, **changed).require()  # type: ignore[arg-type]
 
 
 def test_the_table_shows_every_way() -> None:

@@ -12,15 +12,13 @@ from onnx import TensorProto, helper
 from hemozoin.cells.picture import Pixels
 from hemozoin.exporting.parts import Array, Parts
 
-#: Share of a channel's values that 8 bits hold; of the others only the limit is kept. Chosen by
-#: benchmarks/export.py: with the highest value as the limit all others get too few levels.
+#: Share of a channel's values in a batch that 8 bits hold; a rarer one is cut off. With the highest
+#: value as the limit all others get too few levels (benchmarks/export.py).
 HELD = 0.9999
 
-POWER = 0.5
-AGG = lambda x: np.max(x, axis=0)
-#: A channel's range is at least this share of the widest one of its layer: what stayed dark on
+#: A channel's limit is at least this share of the highest one of its layer: what stayed dark on
 #: these cells may light up on others.
-_NARROWEST = 0.01
+_LOWEST = 0.01
 
 #: Cells whose numbers are held in memory together: 100 MB at α = .25.
 _BATCH = 64
@@ -28,29 +26,29 @@ _BATCH = 64
 
 @dataclass(frozen=True, eq=False)
 class Ranges:
-    """What lies between 0 and the limit of its channel, by name of the layer; and the view's."""
+    """What the view lies between, and how high each channel of each layer goes above 0."""
 
     view: tuple[float, float]
-    #: float `[C]`, above 0.
-    channels: dict[str, Array]
+    #: Name of the layer to float `[C]`, above 0.
+    limits: dict[str, Array]
 
 
 def measure_ranges(
     model: onnx.ModelProto, parts: Parts, pixels: Pixels, held: float = HELD
 ) -> Ranges:
-    """Return the ranges on these cells, uint8 `[N, S, S, 3]`: a mean over batches."""
+    """Return the ranges on cells, uint8 `[N, S, S, 3]`: of each batch, the widest of all."""
     outputs = [parts.seen, *(convolution.output for convolution in parts.convolutions)]
     session = _opened(model, outputs)
     found: list[list[Array]] = []
     for k in range(0, len(pixels), _BATCH):
         view, *maps = session.run(outputs, {"pixels": np.asarray(pixels[k : k + _BATCH])})
-        limits = [np.quantile(map_, held, axis=(0, 2, 3)) for map_ in maps]
-        found.append([np.quantile(view, (1 - held, held)), *limits])
-    view, *limits = (AGG(batches) for batches in zip(*found, strict=True))
+        ends = np.quantile(view, (1 - held, held)) * (-1, 1)
+        found.append([ends, *(np.quantile(channels, held, axis=(0, 2, 3)) for channels in maps)])
+    ends, *limits = (np.max(batches, axis=0) for batches in zip(*found, strict=True))
     names = (convolution.name for convolution in parts.convolutions)
-    widened = (limit.clip(min=max(limit.max() * _NARROWEST, 1e-6)) for limit in limits)
-    widened = (w**POWER * w.max() ** (1 - POWER) for w in widened)
-    return Ranges((min(view[0], 0), max(view[1], 0)), dict(zip(names, widened, strict=True)))
+    raised = (limit.clip(min=max(limit.max() * _LOWEST, 1e-6)) for limit in limits)
+    low, high = ends.clip(min=0)
+    return Ranges((-low, high), dict(zip(names, raised, strict=True)))
 
 
 def _opened(model: onnx.ModelProto, outputs: list[str]) -> onnxruntime.InferenceSession:
