@@ -1,6 +1,6 @@
 """What a network loses in 8 bits, by how it is quantized, and what it gains in speed.
 
-    python benchmarks/export.py cell_images.zip runs/headline/default-*
+    python benchmarks/export.py cell_images.zip runs/nano/fold*
 
 Each run's variants are judged on its own test patients, which neither the network nor the
 calibration has seen: a row a variant in benchmarks/results/int8.csv. Then the first run's
@@ -117,12 +117,17 @@ def _judge(run: Path, data: Path) -> None:
     bundle = with_graph(load_bundle(run / "model"))
     tested, test = _part(run, data, bundle, "test")
     for variant, (count, how) in VARIANTS.items():
-        if (run.name, variant) not in done:
+        if (_name(run), variant) not in done:
             graph = how(bundle, _some(run, data, bundle, count))
             whole = replace(bundle, graphs={**bundle.graphs, INT8_GRAPH: graph})
-            row: rows.Row = {"run": run.name, "alpha": bundle.architecture.alpha}
+            row: rows.Row = {"run": _name(run), "alpha": bundle.architecture.alpha}
             row |= {"variant": variant, "calibration_cells": count, "bytes": len(graph)}
             rows.append(QUALITY, row | _figures(compare(whole, tested, test)))
+
+
+def _name(run: Path) -> str:
+    """Return "nano/fold1"."""
+    return "/".join(run.parts[-2:])
 
 
 def _figures(parity: Parity) -> rows.Row:
@@ -141,7 +146,7 @@ def _figures(parity: Parity) -> rows.Row:
 
 
 def _race(run: Path, data: Path) -> None:
-    if any(row["run"] == run.name for row in rows.read(SPEED)):
+    if any(row["run"] == _name(run) for row in rows.read(SPEED)):
         return
     bundle = with_graph(load_bundle(run / "model"))
     cells = _some(run, data, bundle, 1024)
@@ -151,7 +156,7 @@ def _race(run: Path, data: Path) -> None:
         fp32 = statistics.median(speeds["fp32"])
         for way, found in speeds.items():
             median, spread = statistics.median(found), statistics.stdev(found)
-            row: rows.Row = {"run": run.name, "alpha": bundle.architecture.alpha, "way": way}
+            row: rows.Row = {"run": _name(run), "alpha": bundle.architecture.alpha, "way": way}
             row |= {"batch": batch, "n": REPEATS, "cells_per_second": round(median)}
             row |= {"sd": round(spread), "ratio": round(median / fp32, 3)}
             rows.append(SPEED, row | rows.conditions())

@@ -88,7 +88,8 @@ def _own_cells(bundle: Bundle, folder: Path) -> Dealt:
     config = RunConfig.from_dict(bundle.about["run"])
     if not config.data.exists():
         raise DataError(
-            f"{config.data}: gone, and int8 is calibrated on the cells trained on; bring them back"
+            f"{config.data}: not there, and int8 is calibrated on the cells trained on;"
+            " bring them back, or export the run itself"
         )
     split = folder.parent / "split.csv"
     return deal(config, split if split.exists() else config.split)
