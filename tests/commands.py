@@ -19,7 +19,8 @@ from hemozoin.cli import main
 QUICK = ("--size", 32, "--alpha", 0.25, "--epochs", 1, "--batch", 16)
 
 #: Enough to tell drawn cells apart.
-LEARN = ("--size", 32, "--epochs", 6, "--batch", 16, "--learning-rate", 0.006)
+LEARN_EPOCHS = 14
+LEARN = ("--size", 32, "--epochs", LEARN_EPOCHS, "--batch", 16, "--learning-rate", 0.006)
 
 
 @dataclass(frozen=True)

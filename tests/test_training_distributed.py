@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from commands import LEARN, quiet
+from commands import LEARN, LEARN_EPOCHS, quiet
 from hemozoin.errors import TrainingError
 from hemozoin.training import distributed
 from hemozoin.training.fit import Learner
@@ -113,7 +113,7 @@ def test_the_run_that_one_process_does(run: Path, learned_run: Path) -> None:
     assert files == {str(path.relative_to(learned_run)) for path in learned_run.rglob("*")}
     for name in ("split.csv", "config.json"):
         assert (run / name).read_bytes() == (learned_run / name).read_bytes()
-    assert pl.read_csv(run / "results.csv")["epoch"].to_list() == [1, 2, 3, 4, 5, 6]
+    assert pl.read_csv(run / "results.csv")["epoch"].to_list() == list(range(1, LEARN_EPOCHS + 1))
     found = json.loads((run / "metrics.json").read_text())["labels_as_given"]
     assert found["roc_auc"]["value"] > 0.9
     assert found["cells"] == len(pl.read_csv(learned_run / "predictions.csv"))
@@ -124,7 +124,7 @@ def test_one_of_the_two_speaks(run: Path) -> None:
     assert (run.parent / "out.txt").read_text().count("Report:") == 1
     said = (run.parent / "err.txt").read_text()
     epochs = [line.split(":")[0] for line in said.splitlines() if line.startswith("epoch")]
-    assert epochs == [f"epoch {k}" for k in range(1, 7)]
+    assert epochs == [f"epoch {k}" for k in range(1, LEARN_EPOCHS + 1)]
     assert "Warning" not in said
 
 

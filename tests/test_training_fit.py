@@ -93,7 +93,7 @@ def test_every_cell_once_per_epoch_in_a_new_order(lesson: Lesson) -> None:
 
 def test_it_learns_and_reports_every_epoch(lesson: Lesson, tmp_path: Path) -> None:
     seen: list[list[Row]] = []
-    how = Recipe(size=32, epochs=30, batch=12)
+    how = Recipe(size=32, epochs=30, batch=12, augmentation="little")
     fit(lesson, how, CPU, tmp_path / "c", lambda rows: seen.append(list(rows)))
     assert [len(rows) for rows in seen] == list(range(1, 31))
     assert seen[-1][-1]["val_auc"] > 0.9
