@@ -33,12 +33,12 @@ from hemozoin.cells.picture import Pixels, decode
 from hemozoin.cells.preprocess import prepare
 from hemozoin.cells.source import open_source
 from hemozoin.cells.threads import in_threads
+from hemozoin.exporting.parity import in_torch
 from hemozoin.model.bundle import load_bundle
 from hemozoin.model.names import find_model
 from hemozoin.model.predict import predict_paths
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.table import write_csv
-from hemozoin.training.classifier import Classifier
 from without_torchvision import NoTorchvision
 
 BATCH, USUAL = 64, 224
@@ -139,24 +139,12 @@ def _keras() -> Callable[[Pixels], Any]:
 def _networks(model: str, pixels: Pixels, batch: int) -> dict[str, Work]:
     batches = [pixels[k : k + batch] for k in range(0, len(pixels), batch)]
     fp32, int8 = Predictor.load(model), Predictor.load(model, "int8")
-    eager = _eager(model)
+    eager = in_torch(fp32.bundle)
     return {
         "ONNX Runtime": lambda: [fp32(one) for one in batches],
         "ONNX Runtime int8": lambda: [int8(one) for one in batches],
         "torch eager": lambda: [eager(one) for one in batches],
     }
-
-
-def _eager(model: str) -> Callable[[Pixels], object]:
-    bundle = load_bundle(find_model(model))
-    made = Classifier(bundle.architecture, bundle.view, bundle.orientations).eval()
-    made.load_state_dict({k: torch.from_numpy(array) for k, array in bundle.weights.items()})
-
-    def network(cells: Pixels) -> object:
-        with torch.inference_mode():
-            return made(torch.from_numpy(cells)).numpy()
-
-    return network
 
 
 def _write_png(data: Path, folder: Path, count: int) -> Path:

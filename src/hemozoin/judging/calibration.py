@@ -17,6 +17,9 @@ from hemozoin.judging.metrics import Bools, Floats
 #: Temperatures outside are no calibration but a sign that something else is wrong.
 LOWEST, HIGHEST = 0.05, 20.0
 
+#: p is kept this far from 0 and 1 where its log odds are taken; predictions.csv has as many digits.
+EDGE = 1e-6
+
 
 def fit_temperature(
     truth: Bools, logit: Floats, patient: npt.NDArray[np.str_] | None = None
@@ -44,6 +47,13 @@ def fit_temperature(
 def calibrate(logit: Floats, temperature: float) -> Floats:
     """Return p_parasitized in [0, 1], float `[cells]`, from the log odds of parasitized."""
     return sigmoid(np.asarray(logit, np.float64) / temperature)
+
+
+def log_odds(p: Floats) -> Floats:
+    """Return ln(p / (1 - p)), what `sigmoid` turns back, of p kept within [EDGE, 1 - EDGE]."""
+    inner = np.clip(p, EDGE, 1 - EDGE)
+    odds: Floats = np.log(inner / (1 - inner))
+    return odds
 
 
 def sigmoid(z: Floats) -> Floats:

@@ -16,11 +16,8 @@ from typing import Literal
 import numpy as np
 
 from hemozoin.errors import DataError, HemozoinError
-from hemozoin.judging.calibration import sigmoid
+from hemozoin.judging.calibration import EDGE, log_odds, sigmoid
 from hemozoin.judging.metrics import Bools, Floats, Judged, measure, ranked
-
-#: p is kept this far from 0 and 1 where its logit is taken.
-_EDGE = 1e-6
 
 #: Log odds beyond this count as this: p below .047 or above .953.
 _SURE = 3.0
@@ -96,8 +93,8 @@ def _balanced(validation: Judged) -> float:
     It leans towards 1/2, where calibrated probabilities have their threshold: clipping keeps
     few validation patients from moving it far.
     """
-    p = np.clip(validation.p, _EDGE, 1 - _EDGE)
-    odds = np.clip(np.log(p / (1 - p)), -_SURE, _SURE)
+    p = np.clip(validation.p, EDGE, 1 - EDGE)
+    odds = np.clip(log_odds(p), -_SURE, _SURE)
     slope, shift = _logistic_regression(odds, validation.truth)
     crossing = np.clip(-shift / slope, -_SURE, _SURE) if slope > 0 else 0.0
     seen = np.unique(p)
@@ -127,7 +124,7 @@ def _at_least(validation: Judged, aim: Aim) -> float:
     """Return the threshold with the least sensitivity or specificity that the aim allows."""
     p = np.unique(validation.p)[::-1]
     if len(p) == 1:
-        return float(np.clip(p[0], _EDGE, 1 - _EDGE))
+        return float(np.clip(p[0], EDGE, 1 - EDGE))
     true, false = (row[0] for row in ranked(validation, np.ones((1, len(validation)))))
     reached = true / true[-1] if aim.kind == "sensitivity" else 1 - false / false[-1]
     # Cut k calls the k + 1 highest values of p parasitized; neither none nor all of them.

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from hemozoin.judging.calibration import calibrate
+from hemozoin.judging.calibration import calibrate, log_odds
 from hemozoin.judging.judgement import judge
 from hemozoin.judging.metrics import Floats
 from hemozoin.model.bundle import Bundle, load_bundle, save_bundle
@@ -30,9 +30,6 @@ from hemozoin.training.fit import Lesson, fit
 from hemozoin.training.run import Dealt, deal, make_lesson, recorder
 from hemozoin.training.runfolder import RunFolder
 from hemozoin.training.seal import decide, make_bundle
-
-#: predictions.csv has six digits.
-_EDGE = 1e-6
 
 
 def train_final(
@@ -96,13 +93,7 @@ def out_of_fold(folds: list[RunFolder]) -> tuple[pl.DataFrame, Floats]:
         pl.read_csv(fold.predictions, schema_overrides={"patient": pl.String}) for fold in folds
     ]
     logits = [
-        _logit(table["p_parasitized"].to_numpy()) * load_bundle(fold.model).temperature
+        log_odds(table["p_parasitized"].to_numpy()) * load_bundle(fold.model).temperature
         for table, fold in zip(tables, folds, strict=True)
     ]
     return pl.concat(tables).drop("p_parasitized"), np.concatenate(logits)
-
-
-def _logit(p: Floats) -> Floats:
-    clipped = p.clip(_EDGE, 1 - _EDGE)
-    odds: Floats = np.log(clipped / (1 - clipped))
-    return odds
