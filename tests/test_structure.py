@@ -15,7 +15,7 @@ ROOT = Path(hemozoin.__file__).parent
 #: From left to right; a room imports from itself and from rooms to its left.
 ROOMS = (
     *("paper", "cells", "synthetic", "inspecting", "explaining"),
-    *("judging", "model", "training", "exporting"),
+    *("judging", "model", "smear", "training", "sweeping", "exporting"),
 )
 
 #: Modules beside the rooms that any room may use.
@@ -23,7 +23,7 @@ SHARED = {"about", "errors", "files", "pages", "progress"}
 
 #: Where what an extra brings may be imported when a module is loaded: files and folders.
 AT_HOME = {
-    "torch": ("paper/network.py", "training/", "exporting/"),
+    "torch": ("paper/network.py", "training/", "sweeping/", "exporting/"),
     "onnx": ("model/graph.py", "exporting/"),
 }
 

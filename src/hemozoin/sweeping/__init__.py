@@ -1,0 +1,1 @@
+"""The experiments of the paper, Tables 4 to 7, repeated on cells."""
