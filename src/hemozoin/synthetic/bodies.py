@@ -67,7 +67,7 @@ def _schizont(canvas: Canvas, at: Floats, strength: float) -> None:
 # ---- what is no parasite ---------------------------------------------------------------------
 
 
-def _platelet(canvas: Canvas, at: Floats, strength: float) -> None:
+def platelet(canvas: Canvas, at: Floats, strength: float) -> None:
     """A platelet on top of the cell: purple, granular, without a hole, in a light halo."""
     rng = canvas.rng
     radius = rng.uniform(8, 14)
@@ -79,7 +79,7 @@ def _platelet(canvas: Canvas, at: Floats, strength: float) -> None:
         canvas.blob("azure", grain, rng.uniform(1.2, 2.6), rng.uniform(0.6, 1) * strength)
 
 
-def _specks(canvas: Canvas, at: Floats, strength: float) -> None:
+def specks(canvas: Canvas, at: Floats, strength: float) -> None:
     """Grains of precipitated stain: dark and crisp."""
     rng = canvas.rng
     for offset in rng.normal(0, 14, (rng.integers(1, 5), 2)):
@@ -115,13 +115,13 @@ def _nothing(canvas: Canvas, at: Floats, strength: float) -> None:
 #: are alike.
 PARASITES: dict[Body, float] = {_ring: 0.65, _trophozoite: 0.25, _schizont: 0.1}
 DECOYS: dict[Body, float] = {
-    _specks: 0.4,
+    specks: 0.4,
     _howell_jolly: 0.25,
-    _platelet: 0.2,
+    platelet: 0.2,
     _bubble: 0.1,
     _nothing: 0.05,
 }
-DEBRIS: dict[Body, float] = {_specks: 0.4, _platelet: 0.3, _scratch: 0.3}
+DEBRIS: dict[Body, float] = {specks: 0.4, platelet: 0.3, _scratch: 0.3}
 
 
 def choose(rng: Rng, bodies: dict[Body, float], count: int) -> list[Body]:

@@ -89,6 +89,22 @@ def outline(rng: Rng, diameter: float) -> Floats:
         bump = np.exp(-((away / rng.uniform(0.08, 0.4)) ** 2))
         curve = curve * (1 + rng.uniform(-0.4, 0.25) * bump[:, None])
     box = rng.normal(diameter, 9) * np.exp(rng.normal(0, 0.06, 2))
+    return _boxed(curve, box.clip(96, 170))
+
+
+def smooth_outline(rng: Rng, diameter: float, rough: float, uneven: float) -> Floats:
+    """Return an edge that nothing has bitten: points `[angles, 2]`, a turned oval.
+
+    `uneven` is the deviation of its breadths from the diameter, as a share of it.
+    """
+    oval = closed_curve(rng, rough) * np.exp(rng.normal(0, uneven, 2))
+    turn = rng.uniform(0, np.pi)
+    turned = oval @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    return _boxed(turned, diameter / 2 * np.ptp(turned, axis=0))
+
+
+def _boxed(curve: Floats, box: Floats) -> Floats:
+    """Stretch a curve to a box (width, height), a margin away from (0, 0)."""
     unit = (curve - curve.min(axis=0)) / np.ptp(curve, axis=0)
-    outline: Floats = unit * box.clip(96, 170) + _MARGIN
+    outline: Floats = unit * box + _MARGIN
     return outline

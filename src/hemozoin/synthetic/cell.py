@@ -68,15 +68,23 @@ def draw_cell(rng: Rng, patient: Patient, infected: bool) -> Pixels:
     return _cut_out(_photograph(canvas, patient), canvas)
 
 
-def _photograph(canvas: Canvas, patient: Patient) -> Pixels:
-    """Light through the inks, lens, sensor: uint8 `[h, w, 3]`."""
-    rng = canvas.rng
+def densities(canvas: Canvas, patient: Patient) -> Floats:
+    """Return what the inks absorb: optical densities, float32 `[h, w, 3]`, 0 where there are none.
+
+    The stained cell has a slightly uneven thickness.
+    """
     thickness = canvas.amount("haemoglobin") / np.float32(0.6)
     thickness *= (1 - canvas.amount("pallor")) * (1 - canvas.amount("clearing"))
-    thickness *= 1 + _spread(rng.normal(0, 0.05, (9, 9)), canvas.size)
+    thickness *= 1 + spread(canvas.rng.normal(0, 0.05, (9, 9)), canvas.size)
     amounts = np.stack([thickness, *map(canvas.amount, INKS)], axis=-1)
-    density = amounts @ np.array([patient.stain, *INKS.values()], np.float32)
-    tint, light = np.array(patient.tint, np.float32), _spread(_light(rng, patient), canvas.size)
+    absorbed: Floats = amounts @ np.array([patient.stain, *INKS.values()], np.float32)
+    return absorbed
+
+
+def _photograph(canvas: Canvas, patient: Patient) -> Pixels:
+    """Light through the inks, lens, sensor: uint8 `[h, w, 3]`."""
+    rng, density = canvas.rng, densities(canvas, patient)
+    tint, light = np.array(patient.tint, np.float32), spread(_light(rng, patient), canvas.size)
     noise = patient.noise * rng.standard_normal(light.shape, dtype=np.float32)
     seen = light[..., None] * tint * np.exp(-density) + noise[..., None]
     seen = seen.clip(16, 255).astype(np.uint8)
@@ -89,8 +97,8 @@ def _light(rng: Rng, patient: Patient) -> Floats:
     return np.asarray(patient.light * (1 - patient.vignetting / 2 * np.add.outer(y**2, x**2)))
 
 
-def _spread(coarse: Floats, size: tuple[int, int]) -> Floats:
-    """Coarse values, smoothly spread over `(width, height)` pixels: float32 `[h, w]`."""
+def spread(coarse: Floats, size: tuple[int, int]) -> Floats:
+    """Return coarse values, smoothly spread over `(width, height)` pixels: float32 `[h, w]`."""
     image = Image.fromarray(coarse.astype(np.float32))
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
 
