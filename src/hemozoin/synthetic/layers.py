@@ -27,7 +27,7 @@ from hemozoin.synthetic.cell import Patient, densities
 PAINTED = 130.0
 
 #: Share of the uninfected cells that have something on them that is no parasite.
-WITH_DECOY = 0.02
+WITH_DECOY = 0.01
 
 #: Mean optical density from which on a place belongs to what is drawn; a red cell has .2 to .5.
 _SEEN = 0.05
@@ -64,10 +64,11 @@ def draw_white_cell(rng: Rng, patient: Patient, scale: float) -> Layer:
     """Draw a white cell: pale granular cytoplasm, a dark purple nucleus of one to five lobes."""
     diameter = PAINTED * rng.uniform(1.4, 1.9)
     canvas = Canvas(rng, smooth_outline(rng, diameter, 0.12, 0.05))
-    canvas.fill("cytoplasm", canvas.outline, rng.uniform(0.12, 0.3))
+    canvas.fill("cytoplasm", canvas.outline, rng.uniform(0.1, 0.25))
+    canvas.fill("azure", canvas.outline, rng.uniform(0.05, 0.12))
     for rim in rng.choice(canvas.outline, 150):
         grain = canvas.middle + 0.95 * np.sqrt(rng.random()) * (rim - canvas.middle)
-        canvas.blob("azure", grain, rng.uniform(1.5, 4), rng.uniform(0.1, 0.3))
+        canvas.blob("azure", grain, rng.uniform(1.5, 4), rng.uniform(0.15, 0.3))
     _nucleus(canvas, diameter, int(rng.integers(1, 6)))
     return _layer(densities(canvas, patient), scale)
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from hemozoin.cells.picture import Pixels
 from hemozoin.errors import DataError
 from hemozoin.files import replace_file
 from hemozoin.synthetic.canvas import Floats, Rng
-from hemozoin.synthetic.cell import Patient, draw_patient, spread
+from hemozoin.synthetic.cell import Patient, draw_patient
 from hemozoin.synthetic.layers import (
     PAINTED,
     Layer,
@@ -32,6 +32,7 @@ from hemozoin.synthetic.layers import (
     draw_white_cell,
 )
 from hemozoin.synthetic.layout import Layout
+from hemozoin.synthetic.photograph import photograph
 
 DrawnKind = Literal["red cell", "white cell", "platelet", "debris"]
 
@@ -107,7 +108,7 @@ def draw_smear(  # noqa: PLR0913  (what a smear has in it, each by its name)
         field.place("platelet", draw_platelet(rng, patient, scale))
     for _ in range(debris):
         field.place("debris", draw_debris(rng, patient, scale))
-    return Smear(_photograph(rng, patient, field.density, scale), tuple(field.placed))
+    return Smear(photograph(rng, patient, field.density, scale), tuple(field.placed))
 
 
 class _Field:
@@ -140,28 +141,6 @@ def _add(field: Floats, layer: Floats, left: int, top: int) -> None:
     place = field[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
     part = layer[rows, columns]
     place += part[: place.shape[0], : place.shape[1]]
-
-
-def _photograph(rng: Rng, patient: Patient, density: Floats, scale: float) -> Pixels:
-    """Light through the smear, lens, sensor: uint8 `[H, W, 3]`."""
-    height, width = density.shape[:2]
-    light = _light(rng, patient, width, height)[..., None] * np.array(patient.tint, np.float32)
-    seen = Image.fromarray((light * np.exp(-density)).clip(0, 255).astype(np.uint8))
-    sharp = np.asarray(seen.filter(ImageFilter.BoxBlur(patient.blur * scale)), np.float32)
-    noise = patient.noise * rng.standard_normal((height, width, 1), dtype=np.float32)
-    picture: Pixels = (sharp + noise).clip(0, 255).astype(np.uint8)
-    return picture
-
-
-def _light(rng: Rng, patient: Patient, width: int, height: int) -> Floats:
-    """Return the lamp's light in each place, `[H, W]`: it falls off to the corners, unevenly."""
-    x, y = np.linspace(-1, 1, width), np.linspace(-1, 1, height)
-    away = np.add.outer((y - rng.normal(0, 0.15)) ** 2, (x - rng.normal(0, 0.15)) ** 2)
-    uneven = 1 + spread(rng.normal(0, 0.015, (4, 4)), (width, height))
-    light: Floats = (patient.light * (1 - patient.vignetting / 2 * away) * uneven).astype(
-        np.float32
-    )
-    return light
 
 
 def _require(
