@@ -109,7 +109,8 @@ def _layer(density: Floats, scale: float) -> Layer:
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     channels = [Image.fromarray(density[..., k]) for k in range(3)]
     small = np.stack([np.asarray(c.resize(size, Image.Resampling.BILINEAR)) for c in channels], -1)
-    seen = small.mean(axis=2) > _SEEN
+    mean = small.mean(axis=2)
+    seen = mean > min(_SEEN, mean.max() / 2)  # a speck fades as it is shrunk
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     x, y = int(columns[0]), int(rows[0])
     return Layer(small, (x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y))
