@@ -19,7 +19,7 @@ from hemozoin.cells import source
 #: What is said of a cell.
 VERDICT = ("label", "decision", "p_parasitized", "reason")
 
-VERBS = ("train", "evaluate", "crossval", "predict", "inspect", "download", "demo")
+VERBS = (*("train", "evaluate", "crossval", "sweep", "predict", "inspect", "download", "demo"),)
 
 
 def test_without_arguments_there_is_help() -> None:

@@ -183,6 +183,13 @@ def test_an_alpha_that_contradicts_in_python(timm_file: Path) -> None:
         Recipe(init=FirstWeights.find(timm_file))
 
 
+def test_a_body_that_contradicts(finished_run: Path) -> None:
+    with pytest.raises(HemozoinError, match="body is 'full', but .* has 'separable'"):
+        recipe_from(finished_run, body="full")
+    with pytest.raises(HemozoinError, match="body is 'round'"):
+        Recipe(body="round")  # type: ignore[arg-type]
+
+
 def test_nothing_to_start_from(tmp_path: Path, cells_zip: Path, timm_file: Path) -> None:
     """A file that is missing, a name that is none, a pickle, another network, half a file."""
     (tmp_path / "half.safetensors").write_bytes(timm_file.read_bytes()[:-9])

@@ -223,6 +223,61 @@ def crossval(
 
 
 @app.command
+def sweep(
+    data: Path,
+    *,
+    out: Path,
+    epochs: int = 4,
+    seeds: int = 3,
+    tables: str = "4,5,6,7",
+    alpha: float = 0.25,
+    size: int = 64,
+    alphas: str = "1,0.75,0.5,0.25",
+    sizes: str = "96,64,48,32",
+    device: Device = "auto",
+    cells: Cells = CellOptions(),
+) -> None:
+    """Repeat the paper's experiments on cells: full convolutions, fewer layers, widths, sizes.
+
+    Every network is trained alike and tested on the same patients, seed by seed.
+
+    Parameters
+    ----------
+    data
+        As for train.
+    out
+        Folder of the rows, tables, drawings and runs. The same command, given again, does what
+        is left.
+    epochs
+        Times that each training cell is seen, for every network.
+    seeds
+        How many times all is done, each with other test patients.
+    tables
+        Which of the paper's: 4 (full convolutions), 5 (shallow), 6 (widths), 7 (sizes).
+    alpha
+        Width multiplier, above 0, of the network that is changed.
+    size
+        Its input size in pixels, from 32.
+    alphas
+        Its other widths, for Table 6.
+    sizes
+        Its other input sizes, for Table 7.
+    device
+        Processor; auto takes a GPU where there is one.
+    """
+    _require_extra()
+    from hemozoin.sweeping.grid import Grid, read_numbers, read_tables
+    from hemozoin.sweeping.sweep import Sweep, run_sweep
+    from hemozoin.training.config import RunConfig
+    from hemozoin.training.recipe import Recipe
+
+    widths, pixels = read_numbers(alphas, "alphas", float), read_numbers(sizes, "sizes", int)
+    grid = Grid(alpha, size, widths, pixels)
+    config = RunConfig(data, cells, Recipe(epochs=epochs))
+    print(run_sweep(Sweep(config, grid, read_tables(tables), seeds), out, device))
+
+
+@app.command
 def predict(
     paths: list[Path],
     /,
@@ -274,6 +329,64 @@ def predict(
         write_table(track(predictions, "Predicting"), out)
     else:
         (write_json_lines if as_json else write_csv)(predictions, sys.stdout)
+
+
+@app.command
+def screen(
+    paths: list[Path],
+    /,
+    *,
+    out: Path,
+    model: str = "nano",
+    precision: Precision = "fp32",
+    diameter: float | None = None,
+    rbc_per_ul: float | None = None,
+    hematocrit: float | None = None,
+    coco: bool = False,
+    overwrite: bool = False,
+    scheduler: str | None = None,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
+) -> None:
+    """Count cells and infected cells on pictures of thin smears: the parasitaemia of each slide.
+
+    The same command, given again, goes on where it was stopped.
+
+    Parameters
+    ----------
+    paths
+        Pictures, which are fields of one slide; folders, each a slide, as are folders in them.
+    out
+        Folder for tables, report and overlays; new, empty, or of the same command.
+    model
+        A network that ships, by its name, or the folder of a model or a run.
+    precision
+        int8 is smaller and quicker, where the model has it.
+    diameter
+        Diameter of a red cell in px; found in each field without it.
+    rbc_per_ul
+        The patient's red cells per µL; 5 million where nobody says.
+    hematocrit
+        The patient's hematocrit in %, instead.
+    coco
+        Write all outlines and boxes too, as cells.coco.json.
+    overwrite
+        Remove what was screened into --out before.
+    scheduler
+        Address of a Dask cluster that does the work, such as tcp://192.168.0.7:8786.
+    as_json
+        Print the counts as JSON, a list of slides.
+    """
+    from hemozoin.smear.counting import Blood
+    from hemozoin.smear.run import ScreenConfig, screen_slides
+
+    blood = Blood(rbc_per_ul, hematocrit)
+    config = ScreenConfig(model, precision, diameter, blood, coco, scheduler)
+    slides = screen_slides(paths, out, config, overwrite)
+    if as_json:
+        print(json.dumps([slide.to_dict() for slide in slides], indent=2))
+    else:
+        print("\n\n".join(slide.text() for slide in slides))
+        print(f"Report: {out / 'report.html' if len(slides) == 1 else out / 'slides.csv'}")
 
 
 @app.command
@@ -347,11 +460,11 @@ def main(arguments: list[str] | None = None) -> int:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return _complain("stopped; a run goes on with hemozoin train --resume RUN", 130)
+        return _complain(f"stopped; {_how_to_go_on(arguments)}", 130)
     except BrokenPipeError:  # `hemozoin predict ... | head`
         return 0
     except OSError as error:
-        return _complain(_of_the_system(error))
+        return _complain(_of_the_system(error, _how_to_go_on(arguments)))
     except MemoryError:
         return _complain("out of memory; take a smaller --batch, --size or --alpha")
     except (HemozoinError, CycloptsError) as error:
@@ -361,10 +474,16 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _of_the_system(error: OSError) -> str:
+def _how_to_go_on(arguments: list[str] | None) -> str:
+    if (sys.argv[1:] if arguments is None else arguments)[:1] == ["screen"]:
+        return "the same command goes on where it was"
+    return "a run goes on with hemozoin train --resume RUN"
+
+
+def _of_the_system(error: OSError, how_to_go_on: str) -> str:
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{where}disk full; make room; a run goes on with hemozoin train --resume RUN"
+        return f"{where}disk full; make room; {how_to_go_on}"
     return f"{where}{error.strerror or error}"
 
 

@@ -42,7 +42,8 @@ class RecipeOptions:
         changes = {name: value for name, value in asdict(self).items() if value is not None}
         if self.init:
             first = FirstWeights.find(self.init)
-            changes = {"alpha": first.architecture.alpha} | changes | {"init": first}
+            theirs = {"alpha": first.architecture.alpha, "body": first.architecture.body}
+            changes = theirs | changes | {"init": first}
         return replace(PRESETS[changes.pop("preset")], **changes)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hemozoin.errors import HemozoinError
 from hemozoin.model.view import View
-from hemozoin.paper.mobilenet import Architecture, layers
+from hemozoin.paper.mobilenet import Architecture, Body, layers
 from hemozoin.training.first_weights import FirstWeights
 
 Preset = Literal["default", "best", "paper"]
@@ -24,6 +24,8 @@ class Recipe:
 
     alpha: float = 0.25
     """Width multiplier, above 0 (paper, section 3.3)."""
+    body: Body = "separable"
+    """separable convolutions, full ones (paper, Table 4), or fewer layers: shallow (Table 5)."""
     size: int = 64
     """Input size in pixels, 32 or more (paper, section 3.4, where 224 is full size)."""
     epochs: int = 8
@@ -52,6 +54,9 @@ class Recipe:
         if self.init and self.init.architecture.alpha != self.alpha:
             found = f"{self.init.path} has {self.init.architecture.alpha:g}"
             raise HemozoinError(f"alpha is {self.alpha:g}, but {found}; leave --alpha out")
+        if self.init and self.init.architecture.body != self.body:
+            found = f"{self.init.path} has {self.init.architecture.body!r}"
+            raise HemozoinError(f"body is {self.body!r}, but {found}; give the same")
         layers(self.architecture(), self.size)
         for name, kind in get_type_hints(Recipe).items():
             _require_kind(name, getattr(self, name), kind)
@@ -67,7 +72,7 @@ class Recipe:
         """Return the network that this recipe trains."""
         if self.init:
             return replace(self.init.architecture, classes=2)
-        return Architecture(alpha=self.alpha, classes=2)
+        return Architecture(alpha=self.alpha, classes=2, body=self.body)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values, ready for JSON."""
