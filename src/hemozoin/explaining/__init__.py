@@ -9,6 +9,6 @@ picture.py     the cell that kernels are tried on
 drawing.py     figures as SVG in the page's own colours
 figures.py     kernels, costs, the network
 blocks.py      the two steps of a depthwise separable convolution
-page.py        one HTML page with page.html as its template
+page.py        one HTML page: page.html around chapters.html, in the style of page.css
 command.py     the verbs
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import Any
 
 from markupsafe import Markup
@@ -27,10 +28,24 @@ _HEADINGS = {
 
 def render_page(chapters: Chapters) -> str:
     """Return the page as HTML."""
+    return _render("page.html", chapters)
+
+
+def render_chapters(chapters: Chapters) -> str:
+    """Return the chapters alone, to stand in another page that has `style()`."""
+    return _render("chapters.html", chapters)
+
+
+def style() -> str:
+    """Return the style sheet of the page, its colours for light and for dark first."""
+    return resources.files("hemozoin.explaining").joinpath("page.css").read_text("utf-8")
+
+
+def _render(template: str, chapters: Chapters) -> str:
     filters = {"count": "{:,}".format, "memory": memory, "counted": counted}
     return pages.render(
         "explaining",
-        "page.html",
+        template,
         filters,
         kernels=[_kernel(kernel) for kernel in chapters.kernels],
         depthwise=chapters.depthwise and _depthwise(chapters.depthwise),

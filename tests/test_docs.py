@@ -1,0 +1,141 @@
+"""The documentation builds strictly, leads nowhere wrong, asks no other machine for anything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import hemozoin
+from commands import succeed
+from hemozoin.cli import app
+
+pytest.importorskip("properdocs", reason="needs ProperDocs: pip install 'hemozoin[docs]'")
+
+ROOT = Path(__file__).parents[1]
+
+#: What a browser fetches by itself when it shows a page, by tag.
+FETCHED = {
+    **dict.fromkeys(("script", "img", "iframe", "source", "audio", "video", "embed"), "src"),
+    **{"link": "href", "object": "data", "image": "href", "use": "href"},
+}
+
+
+@dataclass
+class Html(HTMLParser):
+    """What matters of a page here."""
+
+    links: list[str] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    unnamed_pictures: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.ids |= {found[name] for name in ("id", "name") if name in found}
+        if tag == "a" and "href" in found:
+            self.links.append(found["href"])
+        if tag in FETCHED and FETCHED[tag] in found:
+            self.fetched.append(found[FETCHED[tag]])
+        self.unnamed_pictures += tag == "img" and "alt" not in found
+
+
+def read(page: Path) -> Html:
+    html = Html()
+    html.feed(page.read_text(encoding="utf-8"))
+    return html
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site") / "site"
+    build = [sys.executable, "-m", "properdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(build, check=False, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[Path, Html]:
+    return {page: read(page) for page in sorted(site.rglob("*.html"))}
+
+
+def test_every_link_within_the_site_leads_somewhere(pages: dict[Path, Html]) -> None:
+    checked = 0
+    for page, html in pages.items():
+        for link in [*html.links, *html.fetched]:
+            parts = urlsplit(link)
+            if parts.scheme or page.name == "404.html":  # the 404 page is served from anywhere
+                continue
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            assert target.is_file(), f"{page.name}: {link}"
+            if parts.fragment:
+                assert unquote(parts.fragment) in pages[target].ids, f"{page.name}: {link}"
+            checked += 1
+    assert checked > 300
+
+
+def test_no_page_asks_another_machine(site: Path, pages: dict[Path, Html]) -> None:
+    for page, html in pages.items():
+        for address in html.fetched:
+            assert urlsplit(address).scheme in ("", "data"), f"{page.name}: {address}"
+            assert not address.startswith("//")
+        assert not html.unnamed_pictures, page.name
+        assert not re.search(r"@import|url\((?!['\"]?(?:#|data:))", page.read_text("utf-8"))
+    for file in [*site.rglob("*.css"), *site.rglob("site.js")]:
+        assert not re.search(r"https?:|//\w+\.\w|@import|url\(|import\(|fetch\(", file.read_text())
+
+
+def test_every_page_is_in_the_navigation(site: Path, pages: dict[Path, Html]) -> None:
+    home = site / "index.html"
+    reached = {(site / link.partition("#")[0]).resolve() for link in pages[home].links}
+    assert set(pages) - reached == {site / "404.html"}
+
+
+@pytest.mark.parametrize("verb", [name for name in app if not name.startswith("-")])
+def test_a_page_for_each_verb(site: Path, verb: str) -> None:
+    text = plain(site / "commands" / f"{verb}.html")
+    assert f"hemozoin {verb}" in text
+    for option in re.findall(r"--[a-z][\w-]+", succeed(verb, "--help")):
+        assert option in text or option in ("--help", "--version")
+
+
+def test_a_section_for_each_public_name(site: Path) -> None:
+    page = site / "python.html"
+    assert {name.lower() for name in hemozoin.__all__} <= {name.lower() for name in read(page).ids}
+    text = plain(page)
+    for signature in ('hemozoin.load(model: str | Path = "nano"', "bn_epsilon", "RunFolder"):
+        assert signature.replace(" ", "") in text.replace(" ", "")
+
+
+def test_the_paper_is_shown_with_its_numbers(site: Path) -> None:
+    text = plain(site / "mobilenet.html")
+    for number in ("53,952", "1,228,800", "4,800", "49,152", "568.74", "1.91"):
+        assert number in text
+    assert (site / "mobilenet.html").read_text(encoding="utf-8").count("<svg") > 10
+
+
+def test_cards_of_all_networks_that_ship(site: Path) -> None:
+    for name in ("nano", "best"):
+        assert "Not a medical device" in plain(site / "models" / f"{name}.html")
+
+
+def test_no_mark_of_the_makers_is_left(pages: dict[Path, Html]) -> None:
+    for page in pages:
+        assert not re.search(r"<!-- (?:chapter|output)", page.read_text(encoding="utf-8"))
+
+
+def plain(page: Path) -> str:
+    """Return the words of a page."""
+    text = re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
+    return " ".join(text.replace("&quot;", '"').replace("&gt;", ">").split())

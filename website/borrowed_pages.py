@@ -1,0 +1,27 @@
+"""Pages that lie elsewhere in the project and are shown in the documentation as they are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import hemozoin
+
+ROOT = Path(__file__).parents[1]
+
+_CARDS = Path(hemozoin.__file__).parent / "model" / "pretrained"
+
+
+def borrowed_pages() -> dict[str, str]:
+    """Return the pages as Markdown, by their path in docs/."""
+    cards = {f"models/{card.parent.name}.md": _card(card) for card in _CARDS.glob("*/README.md")}
+    read = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    # nano, the default, comes first; markers of generated tables are for benchmarks/readme.py.
+    nano_first = dict(sorted(cards.items(), reverse=True))
+    return {"benchmarks.md": re.sub(r"<!-- .*? -->\n", "", read), **nano_first}
+
+
+def _card(card: Path) -> str:
+    """Drop what a card says to programs, and put the network's name in its title."""
+    text = card.read_text(encoding="utf-8").split("\n---\n", 1)[1].strip()
+    return text.replace("# ", f"# {card.parent.name}: ", 1)

@@ -1,0 +1,107 @@
+"""What the code adds to the documentation while it is built, so that it can't go stale.
+
+ProperDocs calls these functions by their names. They add whole pages (the commands, the Python
+API, the model cards, the benchmarks), the chapters of `hemozoin explain` in the place of
+`<!-- chapter: name -->`, and under a block of commands what they print, for `<!-- output -->`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shlex
+from contextlib import redirect_stdout
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from properdocs.config.defaults import ProperDocsConfig
+from properdocs.exceptions import PluginError
+from properdocs.structure.files import File, Files
+from properdocs.structure.pages import Page
+
+from borrowed_pages import borrowed_pages
+from command_pages import command_pages
+from hemozoin.cli import main
+from hemozoin.explaining.chapters import Chapters, all_chapters
+from hemozoin.explaining.page import render_chapters, style
+from python_page import python_page
+
+#: A block of commands whose output is to follow.
+_COMMANDS = re.compile(r"```sh\n([^`]*)```\n<!-- output -->")
+
+#: For the search field, filled while pages are made: where, what it is called, what it says.
+_searched: list[dict[str, str]] = []
+
+
+@cache
+def made_pages() -> dict[str, str]:
+    """Return the pages that the code writes, as Markdown by their path in docs/."""
+    commands = {f"commands/{name}.md": page for name, page in command_pages().items()}
+    return {"python.md": python_page(), **commands, **borrowed_pages()}
+
+
+def on_config(config: ProperDocsConfig) -> None:
+    """Put the made pages of a folder under its entry in the navigation, `Title: folder/`."""
+    config.nav = [_with_folder(entry) for entry in config.nav or []]
+    _searched.clear()
+
+
+def _with_folder(entry: dict[str, Any]) -> dict[str, Any]:
+    ((title, to),) = entry.items()
+    if isinstance(to, list):
+        return {title: [_with_folder(below) for below in to]}
+    if to.endswith("/"):
+        below = [page for page in made_pages() if page.startswith(to)]
+        return {title: [{_short(page): page} for page in below]}
+    return entry
+
+
+def _short(page: str) -> str:
+    name = Path(page).stem
+    return "Overview" if name == "index" else name
+
+
+def on_files(files: Files, config: ProperDocsConfig) -> None:
+    """Add the made pages, and the style sheet of `hemozoin explain`, which is the site's too."""
+    for path, text in made_pages().items():
+        files.append(File.generated(config, path, content=text))
+    files.append(File.generated(config, "explain.css", content=style()))
+
+
+def on_page_markdown(markdown: str, page: Page, config: ProperDocsConfig, files: Files) -> str:
+    """Show what commands print."""
+    return _COMMANDS.sub(lambda block: f"```sh\n{block[1]}```\n\n{_output(block[1])}", markdown)
+
+
+def _output(commands: str) -> str:
+    printed = io.StringIO()
+    for line in commands.splitlines():
+        with redirect_stdout(printed):
+            code = main(shlex.split(line, comments=True)[1:])
+        if code:
+            raise PluginError(f"{line}: ended with {code}")
+    return f"```text\n{printed.getvalue().rstrip()}\n```"
+
+
+def on_page_content(html: str, page: Page, config: ProperDocsConfig, files: Files) -> str:
+    """Put in the chapters of `hemozoin explain`, and let wide tables be scrolled."""
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+    _searched.append({"url": page.url, "title": str(page.title), "text": words})
+    html = html.replace("<table>", '<div class="scroll"><table>').replace(
+        "</table>", "</table></div>"
+    )
+    return re.sub("<!-- chapter: (.*?) -->", lambda found: _chapter(found[1]), html)
+
+
+def _chapter(name: str) -> str:
+    """Return a chapter as HTML, without its heading, which the page has itself."""
+    chapter = Chapters(**{name: getattr(all_chapters(), name)})
+    return re.sub("<h2>.*?</h2>", "", render_chapters(chapter), count=1)
+
+
+def on_post_build(config: ProperDocsConfig) -> None:
+    """Write the pages' words as a script: a browser reads no data from a folder."""
+    script = f"const PAGES = {json.dumps(_searched, ensure_ascii=False)};\n"
+    Path(config.site_dir, "pages.js").write_text(script, encoding="utf-8")
