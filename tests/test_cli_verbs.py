@@ -19,7 +19,10 @@ from hemozoin.cells import source
 #: What is said of a cell.
 VERDICT = ("label", "decision", "p_parasitized", "reason")
 
-VERBS = (*("train", "evaluate", "crossval", "sweep", "predict", "inspect", "download", "demo"),)
+VERBS = (
+    *("train", "crossval", "sweep", "demo"),
+    *("evaluate", "predict", "inspect", "download"),
+)
 
 
 def test_without_arguments_there_is_help() -> None:

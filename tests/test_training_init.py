@@ -184,7 +184,7 @@ def test_an_alpha_that_contradicts_in_python(timm_file: Path) -> None:
 
 
 def test_a_body_that_contradicts(finished_run: Path) -> None:
-    with pytest.raises(HemozoinError, match="body is 'full', but .* has 'separable'"):
+    with pytest.raises(HemozoinError, match=r"body is 'full', but .* has 'separable'"):
         recipe_from(finished_run, body="full")
     with pytest.raises(HemozoinError, match="body is 'round'"):
         Recipe(body="round")  # type: ignore[arg-type]
