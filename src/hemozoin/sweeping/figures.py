@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import re
 import statistics
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -25,18 +27,28 @@ Axis = Literal["mult_adds", "parameters"]
 #: What accuracy is drawn over, and how the axis is called.
 COSTS: dict[Axis, str] = {"mult_adds": "Million mult-adds", "parameters": "Million parameters"}
 
+
+@dataclass(frozen=True)
+class Series:
+    """Networks that are drawn alike; with `above` their names stand above or below their means."""
+
+    name: str
+    colour: str
+    mark: str
+    above: bool | None = None
+
+
 _INK, _MUTED, _LINE = "#241d29", "#6d6472", "#e0d8dd"
 
-#: Table -> what its networks share, their colour and their mark. Colours that differ in
-#: lightness too, and marks, so that nobody needs to tell colours apart.
-_SERIES = {
-    6: ("other widths α", "#6b2fa0", "o"),
-    7: ("other input sizes", "#c4681a", "s"),
-}
-_BODIES = {
-    "full": ("full convolutions", "#2f74ad", "D"),
-    "shallow": ("shallow", "#2f8261", "^"),
-}
+#: In lightness the colours differ too, and each has its mark: nobody needs to tell them apart.
+_WIDTHS = Series("widths α", "#6b2fa0", "o", above=True)
+_SIZES = Series("input sizes", "#c4681a", "s", above=False)
+_FULL = Series("full convolutions", "#2f74ad", "D")
+_SHALLOW = Series("shallow", "#2f8261", "^")
+_NARROW = Series("narrow", "#6d6472", "v")
+
+#: How far networks of equal cost are drawn apart, as a factor.
+_ASIDE = 1.08
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -60,25 +72,47 @@ _STYLE: dict[Any, Any] = {
 
 
 def draw(rows: Sequence[Row], cost: Axis) -> str:
-    """Return the SVG: mean and standard deviation over seeds, and a dot for each run.
+    """Return the SVG: means over seeds, and thin and pale a line for each seed.
 
-    Same rows, same text.
+    Lines of one seed are of the same test patients. Same rows, same text.
     """
+    places = _places(rows, cost)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
         axes = figure.add_subplot(xlabel=COSTS[cost], ylabel="Accuracy on test patients, %")
         _prepare(axes)
-        for number, (name, colour, mark) in _SERIES.items():
-            _draw(axes, of_table(rows, number), cost, (name, colour, mark))
-        for body, how in _BODIES.items():
-            _draw(axes, [row for row in rows if row.body == body], cost, how)
-        _draw(axes, _narrow(rows), cost, ("narrow (Table 5)", _MUTED, "v"))
-        axes.legend(loc="best", edgecolor="none", framealpha=0.85, fontsize=8)
+        for series, found in _series(rows):
+            _draw_seeds(axes, found, places, series)
+            _draw_means(axes, found, places, series)
+        figure.legend(loc="outside upper center", ncols=5, edgecolor="none", fontsize=8)
         return _svg(figure)
 
 
-def _narrow(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in of_table(rows, 5) if row.tables == "5" and row.body == "separable"]
+def _series(rows: Sequence[Row]) -> list[tuple[Series, list[Row]]]:
+    """Return the rows of each series that has any; the network in the middle is in two."""
+    parts = [
+        (_SIZES, of_table(rows, 7)),
+        (_WIDTHS, of_table(rows, 6)),
+        (_FULL, [row for row in rows if row.body == "full"]),
+        (_SHALLOW, [row for row in rows if row.body == "shallow"]),
+        (_NARROW, [row for row in rows if (row.tables, row.body) == ("5", "separable")]),
+    ]
+    return [(series, found) for series, found in parts if found]
+
+
+def _places(rows: Sequence[Row], cost: Axis) -> dict[str, float]:
+    """Return where each network is drawn; those of equal cost stand side by side."""
+    millions = {row.network: getattr(row, cost) / 1e6 for row in sorted(rows, key=_by_cost)}
+    taken: Counter[float] = Counter()
+    places = {}
+    for network, place in millions.items():
+        places[network] = place * _ASIDE ** taken[place]
+        taken[place] += 1
+    return places
+
+
+def _by_cost(row: Row) -> tuple[int, int]:
+    return row.parameters, row.mult_adds
 
 
 def _prepare(axes: Axes) -> None:
@@ -89,22 +123,33 @@ def _prepare(axes: Axes) -> None:
     axes.tick_params(length=0)
 
 
-def _draw(axes: Axes, rows: Sequence[Row], cost: Axis, how: tuple[str, str, str]) -> None:
-    """Draw the networks of a series, joined, with their names."""
-    if not rows:
+def _draw_seeds(axes: Axes, rows: Sequence[Row], places: dict[str, float], how: Series) -> None:
+    for seed in {row.seed: None for row in rows}:
+        runs = [row for row in rows if row.seed == seed]
+        x, y = [places[row.network] for row in runs], [100 * row.accuracy for row in runs]
+        axes.plot(x, y, color=how.colour, marker=how.mark, markersize=3, linewidth=0.7, alpha=0.35)
+
+
+def _draw_means(axes: Axes, rows: Sequence[Row], places: dict[str, float], how: Series) -> None:
+    networks = by_network(rows)
+    x = [places[name] for name in networks]
+    y = [statistics.mean(100 * row.accuracy for row in runs) for runs in networks.values()]
+    axes.plot(x, y, color=how.colour, marker=how.mark, label=how.name, linewidth=1.8)
+    if how.above is None:
         return
-    name, colour, mark = how
-    networks = by_network(rows).values()
-    x = [getattr(runs[0], cost) / 1e6 for runs in networks]
-    accuracies = [[100 * row.accuracy for row in runs] for runs in networks]
-    means = [statistics.mean(found) for found in accuracies]
-    spreads = [statistics.stdev(found) if len(found) > 1 else 0 for found in accuracies]
-    axes.errorbar(x, means, spreads, color=colour, marker=mark, label=name, linewidth=1, capsize=3)
-    for at, found in zip(x, accuracies, strict=True):
-        axes.plot([at] * len(found), found, ".", color=colour, alpha=0.35, markersize=5)
-    for at, mean, runs in zip(x, means, networks, strict=True):
-        label = f"{runs[0].size} px" if name == _SERIES[7][0] else f"α {runs[0].alpha:g}"
-        axes.annotate(label, (at, mean), (5, 4), textcoords="offset points", fontsize=7.5)
+    for place, runs in zip(zip(x, y, strict=True), networks.values(), strict=True):
+        words = f"α {runs[0].alpha:g}" if how.above else f"{runs[0].size} px"
+        axes.annotate(
+            words,
+            place,
+            (0, 7 if how.above else -8),
+            textcoords="offset points",
+            color=how.colour,
+            fontsize=8,
+            ha="center",
+            va="bottom" if how.above else "top",
+            rotation=0 if how.above else 90,  # sizes cost no parameters: they stand close
+        )
 
 
 def _svg(figure: Figure) -> str:
