@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
@@ -23,7 +23,9 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def track(items: Iterable[T], what: str, total: int | None = None, step: int = 1) -> Iterator[T]:
+def track(
+    items: Iterable[T], what: str, total: int | None = None, step: int = 1
+) -> Generator[T, None, None]:
     """Yield from `items` while showing how far it is.
 
     `total` counts single things (cells, bytes), None where nobody knows; each item stands for

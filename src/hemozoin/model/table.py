@@ -23,12 +23,12 @@ Writer = Callable[[Iterable[Prediction], TextIO], None]
 
 def write_csv(predictions: Iterable[Prediction], file: TextIO) -> None:
     """Write one line per prediction, under a line of names; None is empty."""
-    file.write(_csv_line(_COLUMNS))
+    file.write(csv_line(_COLUMNS))
     for prediction in predictions:
-        file.write(_csv_line(astuple(prediction)))
+        file.write(csv_line(astuple(prediction)))
 
 
-def _csv_line(values: Iterable[object]) -> str:
+def csv_line(values: Iterable[object]) -> str:
     """Return a line of CSV that ends in LF.
 
     The writer's own end, CR LF, is cut off: told to end in LF, it leaves a CR in a name unquoted.

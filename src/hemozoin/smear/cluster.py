@@ -1,0 +1,156 @@
+"""The same work on a Dask cluster: pictures go out as bytes, what was found in them comes back.
+
+Workers need no disk in common with us, only the same hemozoin. A field whose worker dies is given
+to another; results are yielded, and written by the caller, once for each picture.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from hemozoin.about import VERSION
+from hemozoin.errors import DataError, MissingExtraError, RunError
+from hemozoin.model.bundle import Bundle
+from hemozoin.model.names import Precision
+from hemozoin.model.predictor import Predictor
+from hemozoin.smear.folder import SlideFolder
+from hemozoin.smear.screen import Screener
+from hemozoin.smear.slides import Photo
+from hemozoin.smear.work import Screened, screen_bytes, unreadable
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+    #: A picture on its way, or what was known of it without sending.
+    Sent = Future[Screened] | Screened | None
+
+#: Seconds in which a scheduler and its first worker must be there.
+_PATIENCE = 10
+
+_AGAIN = "what is done is kept: run the same command again to go on"
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """What a worker needs beside the pictures; sent to each once."""
+
+    bundle: Bundle
+    precision: Precision
+    diameter: float | None
+    version: str = VERSION
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Client]:
+    """Yield a client of the scheduler at an address such as tcp://192.168.0.7:8786.
+
+    Raises MissingExtraError without hemozoin[dask], and RunError where there is no scheduler, or
+    one without workers, within ten seconds.
+    """
+    if "://" not in address:
+        raise RunError(f"{address}: give the scheduler's address, such as tcp://192.168.0.7:8786")
+    client = _client(address)
+    try:
+        _await_workers(client, address)
+        yield client
+    finally:
+        client.close(timeout=_PATIENCE)
+
+
+def _client(address: str) -> Client:
+    try:
+        import dask  # noqa: PLC0415
+        from distributed import Client  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtraError("--scheduler needs Dask: pip install 'hemozoin[dask]'") from error
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors are raised as well
+    # Pictures travel inside their tasks, on purpose: the scheduler can give them out again.
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"})
+    try:
+        return Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{address}: no Dask scheduler answers there; see dask scheduler") from error
+
+
+def _await_workers(client: Client, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_PATIENCE)
+    except TimeoutError as error:
+        raise RunError(f"{address}: has no workers; start some with dask worker") from error
+
+
+def on_workers(
+    client: Client, network: Network, jobs: Iterable[tuple[SlideFolder, Photo]]
+) -> Iterator[Screened | None]:
+    """Yield what was found in each picture, in order; None where its folder has that already.
+
+    Twice as many pictures are on their way as the workers have threads. Raises RunError where
+    the scheduler is lost, where a picture killed several workers, and where workers have
+    another hemozoin.
+    """
+    run = uuid4().hex
+    waiting: deque[Sent] = deque()
+    # A task rather than scattered data, which would be lost with the workers that hold it.
+    shared = client.submit(_itself, network, key=f"hemozoin-network-{run}")
+    for number, (folder, photo) in enumerate(jobs):
+        key = f"hemozoin-field-{run}-{number}"
+        waiting.append(None if folder.has(photo) else _sent(client, shared, photo, key))
+        if len(waiting) > 2 * max(1, sum(client.nthreads().values())):
+            yield _received(waiting.popleft())
+    while waiting:
+        yield _received(waiting.popleft())
+
+
+def _sent(client: Client, network: Future[Network], photo: Photo, key: str) -> Sent:
+    try:
+        data = photo.read()
+    except DataError as error:
+        return unreadable(photo.field, error)
+    return client.submit(_screen, network, data, photo.field, key=key)
+
+
+def _received(sent: Sent) -> Screened | None:
+    from distributed import KilledWorker  # noqa: PLC0415
+    from distributed.comm.core import CommClosedError  # noqa: PLC0415
+
+    if sent is None or isinstance(sent, Screened):
+        return sent
+    try:
+        return sent.result()
+    except KilledWorker as error:
+        raise RunError(
+            f"the workers of a picture died, time and again ({error}); {_AGAIN}"
+        ) from error
+    except (CancelledError, CommClosedError, TimeoutError) as error:
+        raise RunError(f"the Dask scheduler is gone; {_AGAIN}") from error
+
+
+def _itself(network: Network) -> Network:
+    return network
+
+
+def _screen(network: Network, data: bytes, name: str) -> Screened:
+    """Do a worker's work on one picture."""
+    with _LOADING:
+        screener = _screener(network)
+    return screen_bytes(data, name, screener)
+
+
+_LOADING = Lock()
+
+
+@lru_cache(maxsize=1)
+def _screener(network: Network) -> Screener:
+    """Open the network; the same object comes with each task, so that this happens once."""
+    if network.version != VERSION:
+        raise RunError(f"a worker has hemozoin {VERSION}, not {network.version}; install the same")
+    return Screener(Predictor(network.bundle, network.precision), network.diameter)

@@ -1,0 +1,188 @@
+"""Slides in, counts out: a stream, however many fields there are, that can be stopped anywhere.
+
+photos ── fields, one to a thread or a worker ── a file each ── the slide's tables, count, report
+
+What a field gave is on disk before it counts; tables are made from those files, in the order of
+the photos. So a run that was killed goes on and ends with the same bytes, and one on a cluster
+has the bytes of one at home.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hemozoin.about import VERSION
+from hemozoin.cells.threads import in_threads
+from hemozoin.errors import DataError
+from hemozoin.files import replace_file
+from hemozoin.model.checksums import SUMS
+from hemozoin.model.names import Precision, find_model
+from hemozoin.model.predictor import Predictor
+from hemozoin.pages import write_page
+from hemozoin.progress import track
+from hemozoin.smear.cluster import Network, connected, on_workers
+from hemozoin.smear.coco import write_coco
+from hemozoin.smear.counting import Blood, Slide, Tally
+from hemozoin.smear.field import Field
+from hemozoin.smear.folder import COCO, REPORT, SLIDE, SLIDES, SlideFolder, open_output
+from hemozoin.smear.report import Shown, render_report
+from hemozoin.smear.screen import Screener
+from hemozoin.smear.slides import Photo, Photos, find_slides
+from hemozoin.smear.tables import write_overview, write_tables
+from hemozoin.smear.work import Screened, screen_photo
+
+
+@dataclass(frozen=True)
+class ScreenConfig:
+    """How slides are screened, and what is written of them.
+
+    `model` is the name of a network that ships or the folder of one; `diameter` that of the red
+    cells in px, found in each field without it; `coco` asks for cells.coco.json; `scheduler` is
+    the address of a Dask cluster that does the work, tcp://HOST:PORT.
+    """
+
+    model: str | Path = "nano"
+    precision: Precision = "fp32"
+    diameter: float | None = None
+    blood: Blood = field(default_factory=Blood)
+    coco: bool = False
+    scheduler: str | None = None
+
+
+#: A picture, and the folder that may have its result already.
+Job = tuple[SlideFolder, Photo]
+
+#: Whoever does the work: a result for each job, in order; None where the folder has it.
+Workers = Callable[[Iterable[Job]], Iterator[Screened | None]]
+
+
+def screen_slides(
+    paths: Iterable[Path],
+    out: Path,
+    config: ScreenConfig = ScreenConfig(),
+    overwrite: bool = False,
+) -> list[Slide]:
+    """Screen the slides in pictures, folders and zips; write tables, overlays, reports to `out`.
+
+    See `find_slides` for what is a slide, and `folder` for what is written. A few fields are
+    held, however many there are. Given again, it goes on where it was stopped: what was found
+    in a picture is kept as long as the file stays the same. A bad picture is a row with its
+    error. Raises DataError for bad paths, and, at the end, where no picture at all could be
+    read; ModelError for the network; RunError where `out` holds anything else, or was screened
+    with another network or diameter, unless `overwrite` says to start anew.
+    """
+    slides = find_slides(paths)
+    predictor = Predictor.load(config.model, config.precision)
+    basis = _basis(config, len(slides))
+    with _workers(predictor, config) as workers:
+        open_output(out, basis, overwrite)
+        run = _Run(out, len(slides) > 1, predictor, config, basis)
+        found = list(run.all(slides, workers))
+    if len(slides) > 1:
+        write_overview((slide.to_dict() for slide in found), out / SLIDES)
+    if not run.readable:
+        raise DataError(f"{out}: no picture could be read; fields.csv says why for each")
+    return found
+
+
+def _basis(config: ScreenConfig, slides: int) -> dict[str, Any]:
+    """Return all that decides what is found in a picture, and where it is written."""
+    sums = (find_model(config.model) / SUMS).read_bytes()
+    return {
+        "hemozoin": VERSION,
+        "model": hashlib.sha256(sums).hexdigest(),
+        "precision": config.precision,
+        "diameter": config.diameter,
+        "slides": "one" if slides == 1 else "several",
+    }
+
+
+@contextmanager
+def _workers(predictor: Predictor, config: ScreenConfig) -> Iterator[Workers]:
+    if config.scheduler is None:
+        yield _threads(Screener(predictor, config.diameter))
+    else:
+        network = Network(predictor.bundle, config.precision, config.diameter)
+        with connected(config.scheduler) as client:
+            yield lambda jobs: on_workers(client, network, jobs)
+
+
+def _threads(screener: Screener) -> Workers:
+    def work(job: Job) -> Screened | None:
+        folder, photo = job
+        return None if folder.has(photo) else screen_photo(photo, screener)
+
+    return lambda jobs: in_threads(work, jobs, at_a_time=1)
+
+
+@dataclass
+class _Run:
+    """The slides of one output folder."""
+
+    out: Path
+    several: bool
+    predictor: Predictor
+    config: ScreenConfig
+    basis: dict[str, Any]
+    readable: bool = False
+
+    def all(self, slides: list[Photos], workers: Workers) -> Iterator[Slide]:
+        """Yield each slide when its last field is done; meanwhile the next ones are worked on."""
+        jobs = ((self._folder(slide), photo) for slide in slides for photo in slide.photos)
+        total = sum(len(slide.photos) for slide in slides)
+        with closing(track(workers(jobs), "Screening", total)) as done:
+            for slide in slides:
+                folder = self._folder(slide)
+                folder.begin()
+                for photo, screened in zip(slide.photos, done, strict=False):
+                    if screened is not None:
+                        folder.save(photo, screened)
+                yield self._finish(slide, folder)
+
+    def _folder(self, slide: Photos) -> SlideFolder:
+        return SlideFolder(self.out / slide.slide if self.several else self.out)
+
+    def _finish(self, slide: Photos, folder: SlideFolder) -> Slide:
+        """Count a slide and write all that is told of it, from the files of its fields alone."""
+        folder.keep_only(slide.photos)
+        tally = Tally(slide.slide)
+
+        def fields() -> Iterator[Field]:
+            return (folder.load(photo).field for photo in slide.photos)
+
+        write_tables(slide.slide, self._counted(fields(), tally), folder.path)
+        if self.config.coco:
+            write_coco(slide.slide, fields, folder.path / COCO)
+        else:
+            (folder.path / COCO).unlink(missing_ok=True)
+        counted = tally.slide(self.predictor.bundle.false_positives, self.config.blood)
+        replace_file(folder.path / SLIDE, json.dumps(counted.to_dict(), indent=2) + "\n")
+        shown = (_shown(folder, photo) for photo in slide.photos)
+        write_page(render_report(counted, shown, self._about()), folder.path / REPORT)
+        return counted
+
+    def _counted(self, fields: Iterable[Field], tally: Tally) -> Iterator[Field]:
+        for found in fields:
+            self.readable |= found.error is None
+            tally.add(found)
+            yield found
+
+    def _about(self) -> dict[str, str]:
+        diameter = self.config.diameter
+        return {
+            "Network": f"{self.config.model}, {self.config.precision}",
+            "Its digest": self.basis["model"],
+            "Diameter of red cells": f"{diameter:g} px" if diameter else "found in each field",
+            "Version": f"hemozoin {VERSION}",
+        }
+
+
+def _shown(folder: SlideFolder, photo: Photo) -> Shown:
+    found, overlay = folder.load(photo), folder.overlay(photo)
+    return Shown(found.field, overlay if overlay.exists() else None, found.pictures)
