@@ -6,10 +6,11 @@ to another; results are yielded, and written by the caller, once for each pictur
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     #: A picture on its way, or what was known of it without sending.
     Sent = Future[Screened] | Screened | None
 
-#: Seconds in which a scheduler and its first worker must be there.
-_PATIENCE = 10
+#: Seconds in which a scheduler must answer, and then its first worker.
+_PATIENCE = 5
 
 _AGAIN = "what is done is kept: run the same command again to go on"
 
@@ -54,7 +55,7 @@ def connected(address: str) -> Iterator[Client]:
     """Yield a client of the scheduler at an address such as tcp://192.168.0.7:8786.
 
     Raises MissingExtraError without hemozoin[dask], and RunError where there is no scheduler, or
-    one without workers, within ten seconds.
+    one without workers; that takes five seconds.
     """
     if "://" not in address:
         raise RunError(f"{address}: give the scheduler's address, such as tcp://192.168.0.7:8786")
@@ -76,9 +77,19 @@ def _client(address: str) -> Client:
     # Pictures travel inside their tasks, on purpose: the scheduler can give them out again.
     dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"})
     try:
+        with ThreadPoolExecutor(1) as pool:  # a notebook's own thread has an event loop already
+            pool.submit(asyncio.run, _knock(address)).result()
         return Client(address, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # what answers there may be anything, and be read as anything
         raise RunError(f"{address}: no Dask scheduler answers there; see dask scheduler") from error
+
+
+async def _knock(address: str) -> None:
+    """Raise where no scheduler answers: a client that finds none takes long to give up."""
+    from distributed.comm.core import connect  # noqa: PLC0415
+
+    comm = await asyncio.wait_for(connect(address, timeout=_PATIENCE), _PATIENCE)
+    await comm.close()
 
 
 def _await_workers(client: Client, address: str) -> None:
