@@ -24,6 +24,8 @@ _ANIMATED = {"AVIF", "GIF", "PNG", "WEBP"}
 #: A thumbnail's longer side in px: sharp at half that size on a phone's screen.
 _THUMBNAIL = 128
 
+_KINDS = "give a path, a Pillow picture, or uint8 [height, width, 3] in RGB"
+
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -55,6 +57,21 @@ def cell_from(image: Image.Image, name: str = "picture") -> Image.Image:
     with _refusing(name):
         _require_one_cell(image, name)
         return _loaded(image.copy(), name)
+
+
+def rgb_from(image: Image.Image, name: str = "picture") -> Image.Image:
+    """Return what `decode` would of an open Pillow picture, which stays as it is."""
+    with _refusing(name):
+        return _loaded(image.copy(), name)
+
+
+def from_array(pixels: object, name: str = "picture") -> Image.Image:
+    """Return uint8 `[H, W, 3]`, RGB, as a Pillow picture; raises DataError for anything else."""
+    if not isinstance(pixels, np.ndarray):
+        raise DataError(f"{name}: a {type(pixels).__name__}; {_KINDS}")
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise DataError(f"{name}: {pixels.dtype} {list(pixels.shape)}; {_KINDS}")
+    return Image.fromarray(pixels)
 
 
 def thumbnail(image: Image.Image) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image
 
-from hemozoin.cells.picture import Pixels, cell_from, decode_cell
+from hemozoin.cells.picture import Pixels, cell_from, decode_cell, from_array
 from hemozoin.cells.preprocess import Preprocessing, prepare
 from hemozoin.cells.source import FolderSource, Source, open_source
 from hemozoin.cells.store import decode_one
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 #: Why a cell is for review.
 STRANGE, CLOSE = "not like the training cells", "too close to call"
-
-_KINDS = "give a path, a Pillow picture, or uint8 [height, width, 3] in RGB"
 
 Item = TypeVar("Item")
 
@@ -67,6 +65,15 @@ class Finding:
     #: None where the picture could not be read.
     pixels: Pixels | None = None
     map: Floats | None = None
+
+
+class Said(NamedTuple):
+    """What a network says of one prepared cell; see `Prediction` and `Finding`."""
+
+    p_parasitized: float
+    decision: str
+    reason: str | None
+    map: Floats
 
 
 class Prepared(NamedTuple):
@@ -146,11 +153,7 @@ def _opened(picture: Picture, name: str) -> Image.Image:
         return decode_cell(FolderSource(path.parent).read(path.name), path.name)
     if isinstance(picture, Image.Image):
         return cell_from(picture, name)
-    if not isinstance(picture, np.ndarray):
-        raise DataError(f"{name}: a {type(picture).__name__}; {_KINDS}")
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-        raise DataError(f"{name}: {picture.dtype} {list(picture.shape)}; {_KINDS}")
-    return cell_from(Image.fromarray(picture), name)
+    return cell_from(from_array(picture, name), name)
 
 
 def _findings(
@@ -171,25 +174,29 @@ def _findings(
 
 def _answer(batch: list[Prepared], predictor: Predictor, review: bool) -> Iterator[Finding]:
     readable = [cell.pixels for cell in batch if not isinstance(cell.pixels, DataError)]
-    seen = _look(np.stack(readable), predictor) if readable else iter(())
+    seen = decide_cells(np.stack(readable), predictor) if readable else iter(())
     for cell in batch:
         if isinstance(cell.pixels, DataError):
             error = _utf8(str(cell.pixels))
             yield Finding(Prediction(cell.cell, None, None, None, None, cell.file, error))
         else:
-            p, strange, places = next(seen)
-            label = predictor.bundle.label(p)
-            said = _decide(p, strange, predictor.bundle) if review else (label, None)
-            prediction = Prediction(cell.cell, label, said[0], p, said[1], cell.file)
-            yield Finding(prediction, cell.pixels, places)
+            said = next(seen)
+            label = predictor.bundle.label(said.p_parasitized)
+            decision, reason = (said.decision, said.reason) if review else (label, None)
+            yield Finding(
+                Prediction(cell.cell, label, decision, said.p_parasitized, reason, cell.file),
+                cell.pixels,
+                said.map,
+            )
 
 
-def _look(pixels: Pixels, predictor: Predictor) -> Iterator[tuple[float, bool, Floats]]:
-    """Yield p_parasitized, whether it is strange, and the map, for each cell of a batch."""
+def decide_cells(pixels: Pixels, predictor: Predictor) -> Iterator[Said]:
+    """Yield what is said of each of a batch of prepared cells, uint8 `[N, S, S, 3]`."""
     answers = predictor.answer(pixels)
     strange = predictor.bundle.guard.is_strange(pixels)
     p = np.round(answers.p_parasitized.astype(np.float64), 6)
-    return zip(p.tolist(), strange.tolist(), answers.map, strict=True)
+    for one, is_strange, places in zip(p.tolist(), strange.tolist(), answers.map, strict=True):
+        yield Said(one, *_decide(one, is_strange, predictor.bundle), places)
 
 
 def _decide(p: float, strange: bool, bundle: Bundle) -> tuple[str, str | None]:

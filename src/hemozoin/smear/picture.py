@@ -1,0 +1,51 @@
+"""The picture of a field, from the bytes of a file; what is no field is refused with a reason."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from hemozoin.cells.cutout import is_cut_out
+from hemozoin.cells.picture import decode
+from hemozoin.errors import DataError
+
+#: Least side of a field in px. The red cells of a smaller one would have too few pixels.
+SMALLEST_SIDE = 200
+
+#: From this level (0..255) on a pixel isn't the black around a cell that was cut out.
+_BLACK = 8
+
+
+def decode_field(data: bytes, name: str = "picture") -> Image.Image:
+    """Decode the bytes of a picture into a Pillow image in mode RGB.
+
+    Raises DataError, starting with `name`, for what is no picture, has several pages, is too
+    small for a field, or shows one cell that was cut out.
+    """
+    _require_one_page(data, name)
+    return field_from(decode(data, name), name)
+
+
+def field_from(picture: Image.Image, name: str = "picture") -> Image.Image:
+    """Return an RGB picture that can be one of a field; raises DataError as `decode_field`."""
+    width, height = picture.size
+    brightest = np.asarray(picture).max(axis=2)
+    if is_cut_out(brightest > _BLACK):
+        raise DataError(f"{name}: a cell on black, not a field; use hemozoin predict")
+    if min(width, height) < SMALLEST_SIDE:
+        raise DataError(
+            f"{name}: {width}x{height} pixels, too small for a field (from {SMALLEST_SIDE} px on"
+            " a side); for pictures of single cells use hemozoin predict"
+        )
+    return picture
+
+
+def _require_one_page(data: bytes, name: str) -> None:
+    try:
+        pages = getattr(Image.open(io.BytesIO(data)), "n_frames", 1)
+    except Exception:  # what can't be opened is told by `decode`, which says more
+        return
+    if pages > 1:
+        raise DataError(f"{name}: has {pages} pages; save each as a picture of its own")

@@ -1,0 +1,83 @@
+"""One field: its bodies found, its red cells shown to the network, its quality measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hemozoin.cells.picture import from_array, rgb_from
+from hemozoin.cells.preprocess import prepare
+from hemozoin.errors import DataError
+from hemozoin.model.predict import Picture, decide_cells
+from hemozoin.model.predictor import Predictor
+from hemozoin.model.session import BATCH
+from hemozoin.smear.bodies import find_bodies
+from hemozoin.smear.field import Body, Cell, Field
+from hemozoin.smear.picture import decode_field, field_from
+
+
+class Screener:
+    """Finds the red cells of fields and asks a network about each; many threads may share one.
+
+    `diameter` is that of the red cells in px; it is found in each field where it is None.
+    """
+
+    def __init__(self, predictor: Predictor, diameter: float | None = None) -> None:
+        self._predictor, self._diameter = predictor, diameter
+
+    def __call__(self, picture: Image.Image, name: str = "") -> Field:
+        """Screen a field, RGB; raises DataError where it shows single cells, not a field."""
+        found = find_bodies(picture, self._diameter)
+        red = [body for body in found.bodies if body.kind == "red cell"]
+        return Field(
+            field=name,
+            width=picture.width,
+            height=picture.height,
+            diameter=round(found.diameter, 1),
+            cells=tuple(self._cells(picture, red)),
+            others=tuple(body for body in found.bodies if body.kind != "red cell"),
+        )
+
+    def _cells(self, picture: Image.Image, bodies: list[Body]) -> Iterator[Cell]:
+        how = self._predictor.bundle.preprocessing
+        for start in range(0, len(bodies), BATCH):
+            batch = bodies[start : start + BATCH]
+            pixels = np.stack([prepare(_crop(picture, body), how) for body in batch])
+            answers = decide_cells(pixels, self._predictor)
+            for number, (body, answer) in enumerate(zip(batch, answers, strict=True), start + 1):
+                yield Cell(
+                    **vars(body),
+                    cell=number,
+                    p_parasitized=answer.p_parasitized,
+                    decision=answer.decision,
+                    reason=answer.reason,
+                )
+
+
+def _crop(picture: Image.Image, body: Body) -> Image.Image:
+    return picture.crop((body.x, body.y, body.x + body.width, body.y + body.height))
+
+
+def screen(
+    image: Picture, model: str | Path | Predictor = "nano", diameter: float | None = None
+) -> Field:
+    """Find and judge the red cells in one picture of a thin smear.
+
+    `image` is a path, a Pillow picture, or uint8 `[H, W, 3]` in RGB; `model` a network that
+    ships, the folder of one, or one that is loaded; `diameter` that of the red cells in px,
+    found in the picture without it. Raises DataError for what is no picture of a field, and
+    ModelError for the network.
+    """
+    predictor = model if isinstance(model, Predictor) else Predictor.load(model)
+    if isinstance(image, str | Path):
+        path = Path(image)
+        try:
+            picture = decode_field(path.read_bytes(), path.name)
+        except OSError as error:
+            raise DataError(f"{path}: can't be read ({error.strerror or error})") from error
+        return Screener(predictor, diameter)(picture, path.name)
+    opened = rgb_from(image) if isinstance(image, Image.Image) else from_array(image)
+    return Screener(predictor, diameter)(field_from(opened))

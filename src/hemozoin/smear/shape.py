@@ -1,0 +1,55 @@
+"""Measures of a region: how much like one cell its form is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+from skimage.measure import approximate_polygon, find_contours
+
+from hemozoin.smear.glass import Mask
+
+Box = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The form of a region.
+
+    `area` in px; `solidity`, the share of its convex hull that it fills, 0..1; `elongation`, the
+    length of the ellipse of the same moments over its breadth, from 1.
+    """
+
+    area: int
+    solidity: float
+    elongation: float
+
+
+def measure(region: Mask) -> Shape:
+    """Measure a region, bool `[h, w]`, with at least one pixel."""
+    y, x = np.nonzero(region)
+    spread = np.cov(np.stack([x, y]), bias=True) + np.eye(2) / 12  # a pixel is no point
+    narrow, wide = np.linalg.eigvalsh(spread)
+    return Shape(len(x), min(1.0, len(x) / _hull_area(region)), float(np.sqrt(wide / narrow)))
+
+
+def _hull_area(region: Mask) -> float:
+    y, x = np.nonzero(region & ~ndimage.binary_erosion(region))
+    corners = [np.stack([x + right, y + down], axis=1) for right in (0, 1) for down in (0, 1)]
+    try:
+        return float(ConvexHull(np.concatenate(corners)).volume)
+    except QhullError:  # no region has corners in a line, but rounding might say so
+        return float(region.sum())
+
+
+def outline(region: Mask, box: Box, scale: float) -> tuple[tuple[int, int], ...]:
+    """Return the outline of a region that lies in `box`, magnified: corners (x, y) in px."""
+    around = max(find_contours(np.pad(region, 1).astype(float), 0.5), key=len)  # type: ignore[no-untyped-call]
+    simple: npt.NDArray[Any] = approximate_polygon(around[:-1], 0.4)  # type: ignore[no-untyped-call]
+    corner = np.array([box[0].start, box[1].start]) - 0.5
+    points = np.rint((simple + corner) * scale).astype(int)
+    return tuple((int(x), int(y)) for y, x in points)
