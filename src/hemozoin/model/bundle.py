@@ -28,6 +28,7 @@ from hemozoin.cells.index import PARASITIZED, UNINFECTED
 from hemozoin.cells.preprocess import Preprocessing
 from hemozoin.errors import ModelError
 from hemozoin.judging.conformal import Band
+from hemozoin.judging.false_positives import FalsePositives
 from hemozoin.judging.threshold import Aim, Threshold
 from hemozoin.model.checksums import SUMS, read_folder, write_folder
 from hemozoin.model.guard import Guard
@@ -54,9 +55,10 @@ Weights = dict[str, npt.NDArray[Any]]
 class Bundle:
     """One trained network and what belongs to it.
 
-    Threshold, band and guard were fitted on validation patients and are part of the model.
-    `graphs` holds ONNX files by name, GRAPH always among them once the bundle is saved. `about`
-    tells where the network comes from: data, split, recipe, figures.
+    Threshold, band, guard and the rate of false positives were fitted on validation patients and
+    are part of the model; the last is None where too few patients were known. `graphs` holds
+    ONNX files by name, GRAPH always among them once the bundle is saved. `about` tells where the
+    network comes from: data, split, recipe, figures.
     """
 
     architecture: Architecture
@@ -69,6 +71,7 @@ class Bundle:
     weights: Weights
     graphs: dict[str, bytes] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
+    false_positives: FalsePositives | None = None
 
     @property
     def temperature(self) -> float:
@@ -119,6 +122,7 @@ def _config(bundle: Bundle) -> dict[str, Any]:
         "temperature": bundle.temperature,
         "threshold": asdict(bundle.threshold),
         "band": bundle.band.to_dict(),
+        **_if_known(bundle.false_positives),
         "about": bundle.about,
     }
 
@@ -141,7 +145,17 @@ def _unpacked(config: dict[str, Any], files: Mapping[str, bytes], folder: Path) 
         weights=safetensors.numpy.load(files[WEIGHTS]),
         graphs={name: files[name] for name in (GRAPH, INT8_GRAPH) if name in files},
         about=config["about"],
+        false_positives=_rate(config.get("false_positives")),
     )
+
+
+def _if_known(rate: FalsePositives | None) -> dict[str, Any]:
+    return {} if rate is None else {"false_positives": rate.to_dict()}
+
+
+def _rate(values: dict[str, Any] | None) -> FalsePositives | None:
+    """Return the rate, or None: older folders, and those of few patients, have none."""
+    return None if values is None else FalsePositives.from_dict(values)
 
 
 def _threshold(values: dict[str, Any]) -> Threshold:

@@ -2,7 +2,7 @@
 
     folds ── log odds of each cell from the network that never saw its patient
                  │                                              │
-                 │ temperature, threshold, band                 │ figures
+                 │ temperature, threshold, band, false alarms   │ figures
     all cells ── fit ── weights ──────────────────────────────── model/
 
 A network that has seen every patient has none left to be judged by. So its figures are those of

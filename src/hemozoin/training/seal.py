@@ -14,6 +14,7 @@ from hemozoin.cells.picture import Pixels
 from hemozoin.cells.preprocess import Preprocessing
 from hemozoin.judging.calibration import calibrate, fit_temperature
 from hemozoin.judging.conformal import Band, fit_band
+from hemozoin.judging.false_positives import FalsePositives, fit_false_positives
 from hemozoin.judging.metrics import Floats, Judged
 from hemozoin.judging.threshold import Aim, Threshold, choose_threshold
 from hemozoin.model.bundle import CLASSES, Bundle
@@ -33,12 +34,13 @@ class Decisions:
     temperature: float
     threshold: Threshold
     band: Band
+    false_positives: FalsePositives | None
 
 
 def seal(
     classifier: Classifier, cells: pl.DataFrame, pixels: Pixels, recipe: Recipe, aim: Aim
 ) -> Bundle:
-    """Fit temperature, threshold, band and guard on validation cells, and make the bundle.
+    """Fit what decides, and the guard, on validation cells, and make the bundle.
 
     `cells` are the validation cells with their `label` and, where known, `patient`; `pixels`
     theirs, uint8 `[N, S, S, 3]`.
@@ -58,7 +60,8 @@ def decide(cells: pl.DataFrame, logit: Floats, aim: Aim) -> Decisions:
     temperature = fit_temperature(truth, logit, _patients_of(cells))
     judged = Judged.from_cells(cells, calibrate(logit, temperature))
     threshold = choose_threshold(judged, aim)
-    return Decisions(temperature, threshold, fit_band(judged, threshold.value))
+    band = fit_band(judged, threshold.value)
+    return Decisions(temperature, threshold, band, fit_false_positives(judged, band))
 
 
 def make_bundle(
@@ -75,6 +78,7 @@ def make_bundle(
         band=decisions.band,
         guard=guard,
         weights={name: tensor.numpy() for name, tensor in classifier.state_dict().items()},
+        false_positives=decisions.false_positives,
     )
     return with_graph(bundle)
 
