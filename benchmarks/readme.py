@@ -185,6 +185,24 @@ def guard() -> str:
     return "\n".join([*lines, "", note.format(found[-1]["guards"])])
 
 
+def leaks() -> str:
+    """Return the table of `leaks.csv`: a line for each thing that a name gives away."""
+    found = rows.read("leaks.csv")
+    lines = ["| known of a cell | how many there are | label guessed right |", "|---|---|---|"]
+    for row in found:
+        lines.append(f"| {row['known']} | {int(row['groups']):,} | {float(row['right']):.1%} |")
+    last = found[-1]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{int(last['cells']):,} cells of {last['patients']} patients, no pixel read. In"
+            f" {last['in_order']} of {last['mixed_photos']} photos with both classes every"
+            " parasitized cell has a higher number than every uninfected one.",
+        ]
+    )
+
+
 def _spread(runs: Runs, column: str, digits: int = 4) -> str:
     values = [float(row[column]) for row in runs]
     shown = f"{statistics.mean(values):.{digits}f}"
@@ -206,11 +224,17 @@ def _conditions(found: Runs) -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
-    make.__name__: make for make in (headline, shipped, microscope, speed, recipes, doubt, guard)
+    make.__name__: make
+    for make in (headline, shipped, microscope, speed, recipes, doubt, guard, leaks)
 }
+#: The tables of the documentation's page of results.
+SHOWN = ("shipped", "microscope", "headline", "speed", "doubt", "guard", "recipes")
+
 PLACES = (
     *((ROOT / "README.md", name) for name in ("headline", "shipped", "microscope", "speed")),
     *((ROOT / "benchmarks" / "README.md", name) for name in ("recipes", "doubt", "guard")),
+    *((ROOT / "docs" / "results.md", name) for name in SHOWN),
+    (ROOT / "docs" / "traps.md", "leaks"),
 )
 
 

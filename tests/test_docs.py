@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,10 @@ from commands import succeed
 from hemozoin.cli import app
 
 pytest.importorskip("properdocs", reason="needs ProperDocs: pip install 'hemozoin[docs]'")
+
+from properdocs.exceptions import PluginError
+
+import hooks
 
 ROOT = Path(__file__).parents[1]
 
@@ -133,6 +138,27 @@ def test_cards_of_all_networks_that_ship(site: Path) -> None:
 def test_no_mark_of_the_makers_is_left(pages: dict[Path, Html]) -> None:
     for page in pages:
         assert not re.search(r"<!-- (?:chapter|output)", page.read_text(encoding="utf-8"))
+
+
+def test_a_command_that_fails_stops_the_build() -> None:
+    text = "```sh\nhemozoin explain network --size 224\nhemozoin explain network --size 5\n```\n"
+    with pytest.raises(PluginError, match="--size 5: ended with 2"):
+        hooks.with_output(f"{text}<!-- output -->\n")
+    assert hooks.with_output(text) == text
+
+
+def test_what_a_command_prints_stands_below_it() -> None:
+    shown = hooks.with_output("```sh\nhemozoin explain separable gauss\n```\n<!-- output -->\n")
+    assert shown.startswith("```sh\nhemozoin explain separable gauss\n```\n\n```text\n")
+    assert "yes, spatially separable" in shown
+
+
+def test_search_knows_every_page(site: Path, pages: dict[Path, Html]) -> None:
+    script = (site / "pages.js").read_text(encoding="utf-8")
+    found = json.loads(script.removeprefix("const PAGES = ").removesuffix(";\n"))
+    assert {site / page["url"] for page in found} == set(pages) - {site / "404.html"}
+    assert "depthwise" in next(page["text"] for page in found if page["url"] == "mobilenet.html")
+    assert not any(re.search(r"<[a-z]", page["text"]) for page in found if page["url"][:2] == "qu")
 
 
 def plain(page: Path) -> str:

@@ -14,11 +14,14 @@ _CARDS = Path(hemozoin.__file__).parent / "model" / "pretrained"
 
 def borrowed_pages() -> dict[str, str]:
     """Return the pages as Markdown, by their path in docs/."""
-    cards = {f"models/{card.parent.name}.md": _card(card) for card in _CARDS.glob("*/README.md")}
-    read = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    # nano, the default, comes first; markers of generated tables are for benchmarks/readme.py.
-    nano_first = dict(sorted(cards.items(), reverse=True))
-    return {"benchmarks.md": re.sub(r"<!-- .*? -->\n", "", read), **nano_first}
+    tried = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    cards = sorted(_CARDS.glob("*/README.md"), reverse=True)  # nano, the default, comes first
+    return {
+        # Without the markers of its tables, which benchmarks/readme.py needs.
+        "benchmarks.md": re.sub(r"<!-- .*? -->\n", "", tried),
+        "changes.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+        **{f"models/{card.parent.name}.md": _card(card) for card in cards},
+    }
 
 
 def _card(card: Path) -> str:

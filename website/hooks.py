@@ -13,6 +13,7 @@ import re
 import shlex
 from contextlib import redirect_stdout
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,11 @@ def on_files(files: Files, config: ProperDocsConfig) -> None:
 
 def on_page_markdown(markdown: str, page: Page, config: ProperDocsConfig, files: Files) -> str:
     """Show what commands print."""
+    return with_output(markdown)
+
+
+def with_output(markdown: str) -> str:
+    """Run the commands above each `<!-- output -->`; raises PluginError where one fails."""
     return _COMMANDS.sub(lambda block: f"```sh\n{block[1]}```\n\n{_output(block[1])}", markdown)
 
 
@@ -87,12 +93,14 @@ def _output(commands: str) -> str:
 
 def on_page_content(html: str, page: Page, config: ProperDocsConfig, files: Files) -> str:
     """Put in the chapters of `hemozoin explain`, and let wide tables be scrolled."""
-    words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
-    _searched.append({"url": page.url, "title": str(page.title), "text": words})
-    html = html.replace("<table>", '<div class="scroll"><table>').replace(
-        "</table>", "</table></div>"
-    )
+    _searched.append({"url": page.url, "title": str(page.title), "text": _words(html)})
+    html = html.replace("<table>", '<div class="scroll"><table>')
+    html = html.replace("</table>", "</table></div>").replace(" ± ", "&nbsp;±&nbsp;")
     return re.sub("<!-- chapter: (.*?) -->", lambda found: _chapter(found[1]), html)
+
+
+def _words(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 
 def _chapter(name: str) -> str:

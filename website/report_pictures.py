@@ -1,0 +1,89 @@
+"""The pictures of a report in docs/, taken by a browser.
+
+    python website/report_pictures.py runs/first runs/demo
+
+All are of the first run but for the gallery of mistakes: its cells must be synthetic ones, since
+the data's pictures are not ours to hand on. Needs Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from PIL import Image, ImageChops
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+#: Width in px, and a height that any part of a report has room in.
+_WINDOW = (820, 4000)
+
+_QUIET = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--hide-scrollbars",
+)
+
+#: What each picture shows, by the headings of the report; None is what stands above them.
+PICTURES: dict[str, tuple[str | None, ...]] = {
+    "report.png": (None, "All figures", "The threshold", "Don't know", "Telling the classes apart"),
+    "report_top.png": (None,),
+    "report_figures.png": ("All figures",),
+    "report_threshold.png": ("The threshold",),
+    "report_review.png": ("Don't know",),
+    "report_curves.png": ("Telling the classes apart",),
+    "report_probabilities.png": ("The probabilities",),
+    "report_learning.png": ("Learning",),
+}
+OF_THE_DEMO: dict[str, tuple[str | None, ...]] = {"report_mistakes.png": ("The worst mistakes",)}
+
+
+def main() -> None:
+    """Take all pictures anew."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("demo", type=Path)
+    given = parser.parse_args()
+    for run, pictures in ((given.run, PICTURES), (given.demo, OF_THE_DEMO)):
+        page = (run / "report.html").read_text(encoding="utf-8")
+        for name, headings in pictures.items():
+            take(only(page, headings), DOCS / name)
+
+
+def only(page: str, headings: tuple[str | None, ...]) -> str:
+    """Return the report with these parts alone; raises LookupError where it lacks one."""
+    before, top, rest = re.split("(<header>.*?</header>)", page, maxsplit=1, flags=re.DOTALL)
+    parts: dict[str | None, str] = {None: top}
+    for section in re.findall("<section>.*?</section>", rest, re.DOTALL):
+        parts[section.partition("<h2>")[2].partition("</h2>")[0]] = section
+    if missing := set(headings) - set(parts):
+        raise LookupError(f"the report has no part {missing}")
+    return f"{before}{''.join(parts[heading] for heading in headings)}</main></body></html>"
+
+
+def take(page: str, picture: Path) -> None:
+    """Write what a browser shows of a page as a PNG, without the empty rest below it."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, shot = Path(folder, "page.html"), Path(folder, "shot.png")
+        source.write_text(page, encoding="utf-8")
+        size = f"--window-size={_WINDOW[0]},{_WINDOW[1]}"
+        profile = f"--user-data-dir={folder}/profile"
+        browser = ["chromium", *_QUIET, profile, size, f"--screenshot={shot}", source.as_uri()]
+        subprocess.run(browser, check=True, capture_output=True)
+        trimmed(Image.open(shot).convert("RGB")).save(picture, optimize=True)
+
+
+def trimmed(shot: Image.Image) -> Image.Image:
+    """Cut off what has the colour of the lower right corner, but for a narrow margin."""
+    empty = Image.new("RGB", shot.size, shot.getpixel((shot.width - 1, shot.height - 1)))
+    box = ImageChops.difference(shot, empty).getbbox() or (0, 0, *shot.size)
+    margin = 20
+    top, bottom = max(0, box[1] - margin), min(shot.height, box[3] + margin)
+    return shot.crop((0, top, shot.width, bottom)).quantize(256)
+
+
+if __name__ == "__main__":
+    main()
