@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from hemozoin.paper.mobilenet import Architecture as Architecture
     from hemozoin.paper.mobilenet import layers as layers
     from hemozoin.paper.network import MobileNet as MobileNet
+    from hemozoin.smear.field import Field as Field
+    from hemozoin.smear.run import ScreenConfig as ScreenConfig
+    from hemozoin.smear.run import screen_slides as screen_slides
+    from hemozoin.smear.screen import screen as screen
     from hemozoin.training.config import RunConfig as RunConfig
     from hemozoin.training.recipe import Recipe as Recipe
     from hemozoin.training.start import new as train
@@ -34,34 +38,42 @@ __version__ = VERSION
 _HOMES = {
     "Architecture": "paper.mobilenet",
     "CellOptions": "cells.options",
+    "Field": "smear.field",
     "HemozoinError": "errors",
     "MobileNet": "paper.network",
     "Prediction": "model.predict",
     "Predictor": "model.predictor",
     "Recipe": "training.recipe",
     "RunConfig": "training.config",
+    "ScreenConfig": "smear.run",
     "cost": "paper.cost",
     "evaluate": "model.evaluate",
     "layers": "paper.mobilenet",
     "load": "model.predictor",
     "predict_paths": "model.predict",
+    "screen": "smear.screen",
+    "screen_slides": "smear.run",
     "train": "training.start:new",
 }
 
 __all__ = [
     "Architecture",
     "CellOptions",
+    "Field",
     "HemozoinError",
     "MobileNet",
     "Prediction",
     "Predictor",
     "Recipe",
     "RunConfig",
+    "ScreenConfig",
     "cost",
     "evaluate",
     "layers",
     "load",
     "predict_paths",
+    "screen",
+    "screen_slides",
     "train",
 ]
 

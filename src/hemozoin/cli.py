@@ -376,7 +376,7 @@ def screen(
     as_json
         Print the counts as JSON, a list of slides.
     """
-    from hemozoin.smear.counting import Blood
+    from hemozoin.smear.blood import Blood
     from hemozoin.smear.run import ScreenConfig, screen_slides
 
     blood = Blood(rbc_per_ul, hematocrit)

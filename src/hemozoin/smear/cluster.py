@@ -73,7 +73,8 @@ def _client(address: str) -> Client:
         from distributed import Client  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtraError("--scheduler needs Dask: pip install 'hemozoin[dask]'") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors are raised as well
+    for name in ("distributed", "distributed.client", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is raised as well
     # Pictures travel inside their tasks, on purpose: the scheduler can give them out again.
     dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"})
     try:
@@ -108,6 +109,20 @@ def on_workers(
     the scheduler is lost, where a picture killed several workers, and where workers have
     another hemozoin.
     """
+    from distributed import KilledWorker  # noqa: PLC0415
+    from distributed.comm.core import CommClosedError  # noqa: PLC0415
+
+    try:
+        yield from _answers(client, network, jobs)
+    except KilledWorker as error:
+        raise RunError(f"the workers of a picture died, one by one ({error}); {_AGAIN}") from error
+    except (CancelledError, CommClosedError, TimeoutError) as error:
+        raise RunError(f"the Dask scheduler is gone; {_AGAIN}") from error
+
+
+def _answers(
+    client: Client, network: Network, jobs: Iterable[tuple[SlideFolder, Photo]]
+) -> Iterator[Screened | None]:
     run = uuid4().hex
     waiting: deque[Sent] = deque()
     # A task rather than scattered data, which would be lost with the workers that hold it.
@@ -130,19 +145,7 @@ def _sent(client: Client, network: Future[Network], photo: Photo, key: str) -> S
 
 
 def _received(sent: Sent) -> Screened | None:
-    from distributed import KilledWorker  # noqa: PLC0415
-    from distributed.comm.core import CommClosedError  # noqa: PLC0415
-
-    if sent is None or isinstance(sent, Screened):
-        return sent
-    try:
-        return sent.result()
-    except KilledWorker as error:
-        raise RunError(
-            f"the workers of a picture died, time and again ({error}); {_AGAIN}"
-        ) from error
-    except (CancelledError, CommClosedError, TimeoutError) as error:
-        raise RunError(f"the Dask scheduler is gone; {_AGAIN}") from error
+    return sent if sent is None or isinstance(sent, Screened) else sent.result()
 
 
 def _itself(network: Network) -> Network:

@@ -26,13 +26,15 @@ from hemozoin.model.names import Precision, find_model
 from hemozoin.model.predictor import Predictor
 from hemozoin.pages import write_page
 from hemozoin.progress import track
+from hemozoin.smear.blood import Blood
 from hemozoin.smear.cluster import Network, connected, on_workers
 from hemozoin.smear.coco import write_coco
-from hemozoin.smear.counting import Blood, Slide, Tally
+from hemozoin.smear.counting import Tally
 from hemozoin.smear.field import Field
 from hemozoin.smear.folder import COCO, REPORT, SLIDE, SLIDES, SlideFolder, open_output
 from hemozoin.smear.report import Shown, render_report
 from hemozoin.smear.screen import Screener
+from hemozoin.smear.slide import Slide
 from hemozoin.smear.slides import Photo, Photos, find_slides
 from hemozoin.smear.tables import write_overview, write_tables
 from hemozoin.smear.work import Screened, screen_photo
@@ -83,10 +85,10 @@ def screen_slides(
     with _workers(predictor, config) as workers:
         open_output(out, basis, overwrite)
         run = _Run(out, len(slides) > 1, predictor, config, basis)
-        found = list(run.all(slides, workers))
+        found = list(run.screened(slides, workers))
     if len(slides) > 1:
-        write_overview((slide.to_dict() for slide in found), out / SLIDES)
-    if not run.readable:
+        write_overview(found, out / SLIDES)
+    if not any(slide.fields or slide.fields_flawed for slide in found):
         raise DataError(f"{out}: no picture could be read; fields.csv says why for each")
     return found
 
@@ -130,9 +132,8 @@ class _Run:
     predictor: Predictor
     config: ScreenConfig
     basis: dict[str, Any]
-    readable: bool = False
 
-    def all(self, slides: list[Photos], workers: Workers) -> Iterator[Slide]:
+    def screened(self, slides: list[Photos], workers: Workers) -> Iterator[Slide]:
         """Yield each slide when its last field is done; meanwhile the next ones are worked on."""
         jobs = ((self._folder(slide), photo) for slide in slides for photo in slide.photos)
         total = sum(len(slide.photos) for slide in slides)
@@ -151,12 +152,12 @@ class _Run:
     def _finish(self, slide: Photos, folder: SlideFolder) -> Slide:
         """Count a slide and write all that is told of it, from the files of its fields alone."""
         folder.keep_only(slide.photos)
-        tally = Tally(slide.slide)
 
         def fields() -> Iterator[Field]:
             return (folder.load(photo).field for photo in slide.photos)
 
-        write_tables(slide.slide, self._counted(fields(), tally), folder.path)
+        tally = Tally(slide.slide)
+        write_tables(slide.slide, _counted(fields(), tally), folder.path)
         if self.config.coco:
             write_coco(slide.slide, fields, folder.path / COCO)
         else:
@@ -167,12 +168,6 @@ class _Run:
         write_page(render_report(counted, shown, self._about()), folder.path / REPORT)
         return counted
 
-    def _counted(self, fields: Iterable[Field], tally: Tally) -> Iterator[Field]:
-        for found in fields:
-            self.readable |= found.error is None
-            tally.add(found)
-            yield found
-
     def _about(self) -> dict[str, str]:
         diameter = self.config.diameter
         return {
@@ -181,6 +176,12 @@ class _Run:
             "Diameter of red cells": f"{diameter:g} px" if diameter else "found in each field",
             "Version": f"hemozoin {VERSION}",
         }
+
+
+def _counted(fields: Iterable[Field], tally: Tally) -> Iterator[Field]:
+    for found in fields:
+        tally.add(found)
+        yield found
 
 
 def _shown(folder: SlideFolder, photo: Photo) -> Shown:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from hemozoin.files import replacing
 from hemozoin.model.table import csv_line
-from hemozoin.smear.field import Field, Kind
+from hemozoin.smear.field import Field
 from hemozoin.smear.folder import CELLS, FIELDS
+from hemozoin.smear.slide import OTHERS, Slide
 
 _CELL = ("x", "y", "width", "height", "p_parasitized", "decision", "reason")
-
-_COUNTS: dict[Kind, str] = {
-    "white cell": "white_cells",
-    "platelet": "platelets",
-    "clump": "clumps",
-    "cut by the edge": "cut_by_the_edge",
-    "debris": "debris",
-}
 
 CELL_COLUMNS = ("slide", "field", "cell", *_CELL)
 
 FIELD_COLUMNS = (
     *("slide", "field", "width", "height", "diameter", "red_cells", "infected", "review"),
-    *_COUNTS.values(),
+    *OTHERS.values(),
     *("usable", "flaws", "error"),
 )
 
@@ -56,17 +49,18 @@ def _field_row(slide: str, field: Field) -> tuple[object, ...]:
     return (
         *(slide, field.field, field.width, field.height, round(field.diameter, 2)),
         *(len(field.cells), field.infected, field.review),
-        *(field.count(kind) for kind in _COUNTS),
+        *(field.count(kind) for kind in OTHERS),
         *(usable, flaws, None),
     )
 
 
-def write_overview(slides: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Write a row a slide, of the plain values among what was counted."""
-    rows = [
-        {name: value for name, value in slide.items() if not isinstance(value, dict | list)}
-        for slide in slides
-    ]
+def write_overview(slides: Iterable[Slide], path: Path) -> None:
+    """Write a row a slide: what slide.json has, but for what is a list in itself."""
+    rows = [_without(slide.to_dict(), "flaws", "false_positives") for slide in slides]
     with replacing(path) as file:
         file.write(csv_line(rows[0]).encode())
         file.writelines(csv_line(row.values()).encode() for row in rows)
+
+
+def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
