@@ -10,8 +10,9 @@ import io
 import json
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -29,6 +30,9 @@ from hemozoin.options import (
     Learning,
     RecipeOptions,
 )
+
+if TYPE_CHECKING:
+    from hemozoin.model.predict import Finding
 
 # GNU OpenMP's threads spin while they wait for each other. Where anything else wants the cores,
 # that makes training 50 times slower; a short spin costs nothing and makes it 3 times slower.
@@ -319,7 +323,7 @@ def predict(
     from hemozoin.progress import track
 
     predictor = Predictor.load(model, precision)
-    findings = find_in_paths(paths, predictor, not no_review)
+    findings = _pointing_at_screen(find_in_paths(paths, predictor, not no_review))
     predictions = (
         write_explanations(findings, predictor, explain)
         if explain
@@ -472,6 +476,20 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         _give_up_what_cannot_be_printed()
     return 0
+
+
+def _pointing_at_screen(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Hand findings on, and say in the end how many may be of whole fields."""
+    from hemozoin.progress import say
+
+    empty = 0
+    for found in findings:
+        empty += found.pixels is not None and not found.pixels.any()
+        yield found
+    if empty:
+        say(
+            f"pictures without a single cell in the middle: {empty}; fields are for hemozoin screen"
+        )
 
 
 def _how_to_go_on(arguments: list[str] | None) -> str:

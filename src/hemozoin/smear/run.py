@@ -45,8 +45,9 @@ class ScreenConfig:
     """How slides are screened, and what is written of them.
 
     `model` is the name of a network that ships or the folder of one; `diameter` that of the red
-    cells in px, found in each field without it; `coco` asks for cells.coco.json; `scheduler` is
-    the address of a Dask cluster that does the work, tcp://HOST:PORT.
+    cells in px, 10 to 1,000, found in each field without it; `coco` asks for cells.coco.json;
+    `scheduler` is the address of a Dask cluster that does the work, tcp://HOST:PORT. Raises
+    DataError for a diameter that no red cell has.
     """
 
     model: str | Path = "nano"
@@ -55,6 +56,13 @@ class ScreenConfig:
     blood: Blood = field(default_factory=Blood)
     coco: bool = False
     scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the range."""
+        if self.diameter is not None and not 10 <= self.diameter <= 1000:
+            raise DataError(
+                f"diameter {self.diameter:g}: give that of a red cell in px, 10 to 1000"
+            )
 
 
 #: A picture, and the folder that may have its result already.
