@@ -1,13 +1,29 @@
-"""The report on one slide: one HTML page that needs nothing but itself."""
+"""The report on one slide: one HTML page that needs nothing but itself.
+
+    fields, one after another ── kept: the cells surest to be infected, those for review,
+                                 the fields with most infected cells, the table ── page
+
+What is kept is bounded, so a slide may have thousands of fields.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
-from hemozoin.smear.counting import Slide
-from hemozoin.smear.field import Field
+from hemozoin import pages
+from hemozoin.cells.index import PARASITIZED
+from hemozoin.judging.conformal import REVIEW
+from hemozoin.smear import wording
+from hemozoin.smear.field import Cell, Field
+from hemozoin.smear.most import Most
+from hemozoin.smear.slide import OTHERS, Slide
+
+#: What the page holds at most: infected cells, cells for review, overlays, rows of fields.
+INFECTED, REVIEWED, OVERLAYS, ROWS = 200, 100, 12, 1000
 
 
 @dataclass(frozen=True)
@@ -18,13 +34,134 @@ class Shown:
     """
 
     field: Field
-    overlay: Path | None = None
-    pictures: dict[int, bytes] = field(default_factory=dict)
+    overlay: Path | None
+    pictures: Mapping[int, bytes]
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A cell in a gallery."""
+
+    field: str
+    cell: Cell
+    picture: bytes | None
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A field in the table: what it holds, without its outlines."""
+
+    field: str
+    red_cells: int
+    infected: int
+    review: int
+    flaws: tuple[str, ...]
+    error: str | None
+    overlay: Path | None
+
+    @property
+    def link(self) -> str | None:
+        """Return the overlay's address as seen from the report, in the folder above its own."""
+        if self.overlay is None:
+            return None
+        return quote(f"{self.overlay.parent.name}/{self.overlay.name}")
+
+
+class _Kept:
+    """What the page shows of the fields that went by."""
+
+    def __init__(self) -> None:
+        self.infected: Most[_Tile] = Most(INFECTED)
+        self.review: Most[_Tile] = Most(REVIEWED)
+        self.overlays: Most[tuple[_Row, Path]] = Most(OVERLAYS)
+        self.rows: list[_Row] = []
+        self.fields = 0
+
+    def add(self, shown: Shown) -> None:
+        """Keep of a field what is among the most; cells only where they are counted."""
+        found = shown.field
+        row = _Row(
+            found.field,
+            len(found.cells),
+            found.infected,
+            found.review,
+            tuple(map(str, found.flaws)),
+            found.error,
+            shown.overlay,
+        )
+        self.fields += 1
+        if len(self.rows) < ROWS:
+            self.rows.append(row)
+        if shown.overlay:
+            rank = (found.usable, row.infected, row.red_cells)
+            self.overlays.add(rank, (row, shown.overlay))
+        for cell in found.cells if found.usable else ():
+            kept = {PARASITIZED: self.infected, REVIEW: self.review}.get(cell.decision)
+            if kept is not None:
+                kept.add(
+                    (cell.p_parasitized,), _Tile(found.field, cell, shown.pictures.get(cell.cell))
+                )
 
 
 def render_report(slide: Slide, shown: Iterable[Shown], about: Mapping[str, str]) -> str:
     """Return the page as HTML; goes through `shown` once and holds what the page shows.
 
     `about` says what the count rests on, line by line: model, digest, version, settings.
+    Overlays are read when the page is made; one that is gone is left out.
     """
-    raise NotImplementedError
+    kept = _Kept()
+    for one in shown:
+        kept.add(one)
+    return pages.render(
+        "smear",
+        "report.html",
+        {"uri": pages.data_uri, "percent": wording.percent, "many": "{:,}".format},
+        slide=slide,
+        finding=wording.finding(slide),
+        bar=_bar(slide),
+        tiles=_tiles(slide),
+        left_out=wording.fields_left_out(slide),
+        arithmetic=list(wording.arithmetic(slide)),
+        shows=list(wording.what_it_shows(slide)),
+        disclaimer=wording.DISCLAIMER,
+        kept=kept,
+        overlays=list(_embedded(kept.overlays.most())),
+        about=about,
+    )
+
+
+def _tiles(slide: Slide) -> list[tuple[str, int]]:
+    return [
+        ("red cells counted", slide.red_cells),
+        ("called infected", slide.infected),
+        ("for review", slide.review),
+        ("fields counted", slide.fields),
+        *((name.replace("_", " "), slide.others[kind]) for kind, name in OTHERS.items()),
+    ]
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """The interval on a line from 0 to `end`, each a share in 0..1; `limit` may be None."""
+
+    low: float
+    value: float
+    high: float
+    limit: float | None
+    end: float
+
+
+def _bar(slide: Slide) -> _Bar | None:
+    """Return the compensated parasitaemia beside the reportable limit."""
+    found = slide.parasitaemia
+    if found is None or found.compensated is None:
+        return None
+    share = found.compensated
+    end = min(1.0, 1.15 * max(share.high, slide.least or 0))
+    return _Bar(share.low, share.value, share.high, slide.least, end)
+
+
+def _embedded(overlays: Iterable[tuple[_Row, Path]]) -> Iterator[tuple[_Row, bytes]]:
+    for row, path in overlays:
+        with suppress(OSError):
+            yield row, path.read_bytes()

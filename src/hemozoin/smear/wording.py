@@ -45,25 +45,24 @@ def interval(estimate: Estimate) -> str:
 
 
 def headline(slide: Slide) -> str:
-    """Return the verdict and its figure in a line."""
-    found = slide.parasitaemia
-    if found is None:
-        return f"Not reported: {slide.why}"
-    share = found.best
+    """Return the verdict and what it rests on in a line."""
+    return f"{slide.verdict.capitalize()}: {finding(slide)}"
+
+
+def finding(slide: Slide) -> str:
+    """Return the figure behind the verdict, or why there is none."""
+    if slide.parasitaemia is None:
+        return str(slide.why)
+    share = slide.parasitaemia.best
     if slide.verdict == "not compensated":
         return (
-            f"Not compensated: {percent(share.value)} % of red cells called infected;"
-            " how many of them are not is unknown for this model, so there is no verdict"
+            f"{percent(share.value)} % of red cells called infected; how many of them are healthy"
+            " isn't known for this model"
         )
+    found = f"{percent(share.value)} % ({interval(share)})"
     if slide.verdict == "reportable":
-        return (
-            f"Reportable: {percent(share.value)} % ({interval(share)}),"
-            f" {number(slide.per_ul(share.value))} parasites/µL"
-        )
-    return (
-        f"Below the reportable limit: {percent(share.value)} % ({interval(share)}),"
-        f" up to {number(slide.per_ul(share.high))} parasites/µL"
-    )
+        return f"{found}, {number(slide.per_ul(share.value))} parasites/µL"
+    return f"{found}, up to {number(slide.per_ul(share.high))} parasites/µL"
 
 
 def cells_counted(slide: Slide) -> str:
