@@ -1,9 +1,10 @@
 """What the file names give away: how often a label is guessed right without looking at the cell.
 
-    python benchmarks/leaks.py cell_images.zip
+    python benchmarks/leaks.py cell_images.zip --labels corrections.csv
 
 Whoever knows a cell's patient (photo, day) and says that patient's commoner label is right so
-often. No pixel is read. A row for each thing known goes to benchmarks/results/leaks.csv.
+often. No pixel is read. A row for each thing known goes to benchmarks/results/leaks.csv, and one
+to patients.csv: how unevenly parasitized cells and doubted labels lie among the patients. Both are written anew.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import polars as pl
 import rows
 from hemozoin.about import VERSION
 from hemozoin.cells.index import PARASITIZED, index_cells
+from hemozoin.cells.labels import with_corrections
 from hemozoin.cells.source import open_source
 
 #: NLM's names: C100P61ThinF_IMG_20150918_144104_cell_162; some days have a letter behind the time.
@@ -26,7 +28,13 @@ def main() -> None:
     """Count for each thing known."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cells", type=Path)
-    cells = named(index_cells(open_source(parser.parse_args().cells)))
+    parser.add_argument("--labels", type=Path, required=True)
+    given = parser.parse_args()
+    cells = named(index_cells(open_source(given.cells)))
+    for name in ("leaks.csv", "patients.csv"):
+        (rows.RESULTS / name).unlink(missing_ok=True)
+    uneven = spread(with_corrections(cells, given.labels))
+    rows.append("patients.csv", uneven | {"hemozoin": VERSION})
     known = {"nothing": pl.lit(0), "day": pl.col("day"), "patient": pl.col("patient")}
     for name, by in (known | {"photo": pl.col("photo")}).items():
         row = {"known": name, **guessed(cells, by), **order(cells)}
@@ -71,6 +79,31 @@ def order(cells: pl.DataFrame) -> rows.Row:
         "mixed_photos": len(mixed),
         "in_order": int((mixed["lowest"] > mixed["highest"]).sum()),
     }
+
+
+def spread(cells: pl.DataFrame) -> rows.Row:
+    """Return by how few patients half of the parasitized cells, and of the doubted labels, are."""
+    doubted = pl.col("corrected").ne_missing(pl.col("label"))
+    by_patient = cells.group_by("patient").agg(
+        pl.len().alias("cells"), pl.col("infected").sum(), doubted.sum().alias("doubted")
+    )
+    worst = by_patient.sort("doubted").row(-1, named=True)
+    return {
+        "cells": len(cells),
+        "patients": len(by_patient),
+        "hold_half_of_the_parasitized": holders(by_patient["infected"]),
+        "without_parasitized": int((by_patient["infected"] == 0).sum()),
+        "doubted": int(by_patient["doubted"].sum()),
+        "hold_half_of_the_doubted": holders(by_patient["doubted"]),
+        "most_doubted": worst["doubted"],
+        "of_cells": worst["cells"],
+    }
+
+
+def holders(counts: pl.Series) -> int:
+    """Return how few hold half of all between them."""
+    held = counts.sort(descending=True).cum_sum()
+    return int((held < counts.sum() / 2).sum()) + 1
 
 
 if __name__ == "__main__":

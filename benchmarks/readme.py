@@ -203,6 +203,19 @@ def leaks() -> str:
     )
 
 
+def patients() -> str:
+    """Return a sentence on `patients.csv`: how uneven cells and doubted labels are."""
+    (row,) = rows.read("patients.csv")
+    share = int(row["doubted"]) / int(row["cells"])
+    return (
+        f"Of {row['patients']} patients {row['hold_half_of_the_parasitized']} hold half of the"
+        f" parasitized cells, and {row['without_parasitized']} have none."
+        f" {int(row['doubted']):,} of {int(row['cells']):,} labels are doubted ({share:.1%});"
+        f" {row['hold_half_of_the_doubted']} patients hold half of these, and of one patient's"
+        f" {row['of_cells']} labels {row['most_doubted']} are."
+    )
+
+
 def _spread(runs: Runs, column: str, digits: int = 4) -> str:
     values = [float(row[column]) for row in runs]
     shown = f"{statistics.mean(values):.{digits}f}"
@@ -225,7 +238,7 @@ def _conditions(found: Runs) -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     make.__name__: make
-    for make in (headline, shipped, microscope, speed, recipes, doubt, guard, leaks)
+    for make in (headline, shipped, microscope, speed, recipes, doubt, guard, leaks, patients)
 }
 #: The tables of the documentation's page of results.
 SHOWN = ("shipped", "microscope", "headline", "speed", "doubt", "guard", "recipes")
@@ -234,7 +247,7 @@ PLACES = (
     *((ROOT / "README.md", name) for name in ("headline", "shipped", "microscope", "speed")),
     *((ROOT / "benchmarks" / "README.md", name) for name in ("recipes", "doubt", "guard")),
     *((ROOT / "docs" / "results.md", name) for name in SHOWN),
-    (ROOT / "docs" / "traps.md", "leaks"),
+    *((ROOT / "docs" / "traps.md", name) for name in ("leaks", "patients")),
 )
 
 

@@ -46,3 +46,15 @@ def test_names_are_read_as_nlm_writes_them(tmp_path: Path) -> None:
     assert len(found) == 48
     assert set(found["day"]) == {"20150918"}
     assert leaks.order(found) == {"mixed_photos": 6, "in_order": 6}
+
+
+def test_doubted_labels_lie_unevenly() -> None:
+    found = cells(C1="pppp", C2="pppu", C3="uuuu").with_columns(corrected=pl.col("label"))
+    doubt = (pl.col("patient") == "C3") & (pl.col("number") > 0)
+    other = pl.when(pl.col("number") > 2).then(None).otherwise(pl.lit("parasitized"))
+    row = leaks.spread(
+        found.with_columns(corrected=pl.when(doubt).then(other).otherwise("corrected"))
+    )
+    assert (row["patients"], row["without_parasitized"]) == (3, 1)
+    assert (row["doubted"], row["most_doubted"], row["of_cells"]) == (3, 3, 4)
+    assert row["hold_half_of_the_doubted"] == row["hold_half_of_the_parasitized"] == 1

@@ -1,9 +1,11 @@
 """The pictures of a report in docs/, taken by a browser.
 
-    python website/report_pictures.py runs/first runs/demo
+    hemozoin train cell_images.zip --out runs/first
+    hemozoin evaluate runs/synthetic_cells.zip --model nano --out runs/made_up
+    python website/report_pictures.py runs/first runs/made_up
 
-All are of the first run but for the gallery of mistakes: its cells must be synthetic ones, since
-the data's pictures are not ours to hand on. Needs Chromium.
+All are of the first report but for the gallery of mistakes: its cells must be synthetic ones
+(`hemozoin demo` makes them), since the data's pictures are not ours to hand on. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _WINDOW = (820, 4000)
 _QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    "--hide-scrollbars",
+    *("--hide-scrollbars", "--force-device-scale-factor=1.5"),
 )
 
 #: What each picture shows, by the headings of the report; None is what stands above them.
@@ -38,16 +40,16 @@ PICTURES: dict[str, tuple[str | None, ...]] = {
     "report_probabilities.png": ("The probabilities",),
     "report_learning.png": ("Learning",),
 }
-OF_THE_DEMO: dict[str, tuple[str | None, ...]] = {"report_mistakes.png": ("The worst mistakes",)}
+OF_MADE_UP: dict[str, tuple[str | None, ...]] = {"report_mistakes.png": ("The worst mistakes",)}
 
 
 def main() -> None:
     """Take all pictures anew."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("demo", type=Path)
+    parser.add_argument("made_up", type=Path)
     given = parser.parse_args()
-    for run, pictures in ((given.run, PICTURES), (given.demo, OF_THE_DEMO)):
+    for run, pictures in ((given.run, PICTURES), (given.made_up, OF_MADE_UP)):
         page = (run / "report.html").read_text(encoding="utf-8")
         for name, headings in pictures.items():
             take(only(page, headings), DOCS / name)
