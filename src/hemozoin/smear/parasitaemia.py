@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import betainc, betaincc, betaincinv
+from scipy.special import betainc, betaincinv
 
 from hemozoin.judging.false_positives import FalsePositives
 from hemozoin.judging.intervals import Estimate
@@ -85,7 +85,7 @@ def estimate_parasitaemia(
         red_cells,
         raw,
         Estimate(share, min(low, share), max(high, share)),
-        least_reportable(red_cells, rates),
+        _reportable(red_cells, false_positives.rate, rates),
         _at_most(infected, red_cells, rates) <= _TAIL,
     )
 
@@ -118,12 +118,15 @@ def likely_rates(false_positives: FalsePositives) -> Floats:
     return np.asarray(betaincinv(mean * size, (1 - mean) * size, middle))
 
 
-def least_reportable(red_cells: int, rates: Floats) -> int | None:
-    """Return the fewest infected cells that at most 2.5 % of uninfected patients show."""
-    enough = bisect_left(
-        range(red_cells + 1), True, key=lambda k: _at_least(k, red_cells, rates) <= _TAIL
-    )
-    return enough if enough <= red_cells else None
+def _reportable(n: int, rate: float, rates: Floats) -> int | None:
+    """Return the fewest infected cells that at most 2.5 % of uninfected patients show.
+
+    And more than are expected: where few patients have nearly all false positives, these are
+    not the same.
+    """
+    rare = bisect_left(range(n + 1), True, key=lambda k: _at_least(k, n, rates) <= _TAIL)
+    enough = max(rare, math.floor(rate * n) + 1)
+    return enough if enough <= n else None
 
 
 def _low(k: int, n: int, rates: Floats) -> float:
@@ -162,9 +165,11 @@ def _called(share: float, rates: Floats) -> Floats:
 
 def _at_least(k: int, n: int, called: Floats) -> float:
     """Return P(K ≥ k), the mean over patients: the incomplete beta function at `called`."""
-    return float(betainc(k, n - k + 1, called).mean()) if k > 0 else 1.0
+    if k in (0, n + 1):
+        return float(k == 0)
+    return float(betainc(k, n - k + 1, called).mean())
 
 
 def _at_most(k: int, n: int, called: Floats) -> float:
     """Return P(K ≤ k), the mean over patients."""
-    return float(betaincc(k + 1, n - k, called).mean()) if k < n else 1.0
+    return 1 - _at_least(k + 1, n, called)

@@ -8,7 +8,7 @@ What is kept is bounded, so a slide may have thousands of fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,11 @@ from hemozoin.smear.field import Cell, Field
 from hemozoin.smear.most import Most
 from hemozoin.smear.slide import OTHERS, Slide
 
-#: What the page holds at most: infected cells, cells for review, overlays, rows of fields.
-INFECTED, REVIEWED, OVERLAYS, ROWS = 200, 100, 12, 1000
+#: What the page holds at most: infected cells, cells for review, overlays.
+INFECTED, REVIEWED, OVERLAYS = 200, 100, 12
+
+#: Fields in the table at most, and fields above it that were left out.
+ROWS, FAILED = 1000, 50
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class _Tile:
     field: str
     cell: Cell
     picture: bytes | None
+    link: str | None
 
 
 @dataclass(frozen=True)
@@ -75,32 +79,43 @@ class _Kept:
         self.review: Most[_Tile] = Most(REVIEWED)
         self.overlays: Most[tuple[_Row, Path]] = Most(OVERLAYS)
         self.rows: list[_Row] = []
+        self.failed: list[_Row] = []
         self.fields = 0
 
     def add(self, shown: Shown) -> None:
         """Keep of a field what is among the most; cells only where they are counted."""
-        found = shown.field
-        row = _Row(
-            found.field,
-            len(found.cells),
-            found.infected,
-            found.review,
-            tuple(map(str, found.flaws)),
-            found.error,
-            shown.overlay,
-        )
+        row = _row(shown)
         self.fields += 1
         if len(self.rows) < ROWS:
             self.rows.append(row)
+        if not shown.field.usable:
+            if len(self.failed) < FAILED:
+                self.failed.append(row)
+        else:
+            self._add_cells(shown, row.link)
         if shown.overlay:
-            rank = (found.usable, row.infected, row.red_cells)
+            rank = (shown.field.usable, row.infected, row.red_cells)
             self.overlays.add(rank, (row, shown.overlay))
-        for cell in found.cells if found.usable else ():
-            kept = {PARASITIZED: self.infected, REVIEW: self.review}.get(cell.decision)
-            if kept is not None:
-                kept.add(
-                    (cell.p_parasitized,), _Tile(found.field, cell, shown.pictures.get(cell.cell))
-                )
+
+    def _add_cells(self, shown: Shown, link: str | None) -> None:
+        galleries = {PARASITIZED: self.infected, REVIEW: self.review}
+        for cell in shown.field.cells:
+            if cell.decision in galleries:
+                tile = _Tile(shown.field.field, cell, shown.pictures.get(cell.cell), link)
+                galleries[cell.decision].add((cell.p_parasitized,), tile)
+
+
+def _row(shown: Shown) -> _Row:
+    found = shown.field
+    return _Row(
+        field=found.field,
+        red_cells=len(found.cells),
+        infected=found.infected,
+        review=found.review,
+        flaws=tuple(map(str, found.flaws)),
+        error=found.error and found.error.removeprefix(f"{found.field}: "),
+        overlay=shown.overlay,
+    )
 
 
 def render_report(slide: Slide, shown: Iterable[Shown], about: Mapping[str, str]) -> str:
@@ -115,7 +130,7 @@ def render_report(slide: Slide, shown: Iterable[Shown], about: Mapping[str, str]
     return pages.render(
         "smear",
         "report.html",
-        {"uri": pages.data_uri, "percent": wording.percent, "many": "{:,}".format},
+        _FILTERS,
         slide=slide,
         finding=wording.finding(slide),
         bar=_bar(slide),
@@ -128,6 +143,16 @@ def render_report(slide: Slide, shown: Iterable[Shown], about: Mapping[str, str]
         overlays=list(_embedded(kept.overlays.most())),
         about=about,
     )
+
+
+_FILTERS: dict[str, Callable[..., str]] = {
+    "uri": pages.data_uri,
+    "percent": wording.percent,
+    "many": "{:,}".format,
+    "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%").replace(
+        "/µ", "/\N{WORD JOINER}µ"
+    ),
+}
 
 
 def _tiles(slide: Slide) -> list[tuple[str, int]]:
