@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from commands import QUICK, hemozoin, quiet, refused, start, succeed
-from conftest import make_cells
 from hemozoin import __version__, cli
 from hemozoin.cells import source
 
@@ -167,19 +166,6 @@ def test_inspect_writes_its_page(tmp_path: Path, cells_zip: Path) -> None:
     page = tmp_path / "new" / "page.html"
     assert "48 cells" in succeed("inspect", cells_zip, "--html", page)
     assert page.read_text().startswith("<!doctype html>")
-
-
-def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With few small cells for one epoch in place of the drawn ones."""
-    from hemozoin.training import demo  # noqa: PLC0415
-    from hemozoin.training.recipe import Recipe  # noqa: PLC0415
-
-    monkeypatch.setattr(demo, "write_synthetic", make_cells)
-    monkeypatch.setattr(demo, "DEMO", Recipe(size=32, epochs=1, batch=16))
-    for _ in range(2):  # the second one replaces the first
-        shown = succeed("demo", "--out", tmp_path / "runs" / "demo")
-        assert f"Report: {tmp_path / 'runs' / 'demo' / 'report.html'}" in shown
-    assert (tmp_path / "runs" / "synthetic_cells.zip").exists()
 
 
 def test_demo_keeps_what_is_not_its_own(tmp_path: Path, cells_zip: Path) -> None:

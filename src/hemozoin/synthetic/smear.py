@@ -51,6 +51,11 @@ class Placed:
     height: int
     infected: bool
 
+    def is_whole(self, width: int, height: int) -> bool:
+        """Tell whether the edge of a picture of this size leaves it whole."""
+        right, bottom = self.x + self.width, self.y + self.height
+        return min(self.x, self.y) >= 0 and right <= width and bottom <= height
+
 
 @dataclass(frozen=True, eq=False)
 class Smear:
@@ -63,14 +68,8 @@ class Smear:
     def whole_red_cells(self) -> tuple[Placed, ...]:
         """Return the red cells that the picture's edge doesn't cut: those that can be counted."""
         height, width = self.pixels.shape[:2]
-        return tuple(
-            cell
-            for cell in self.placed
-            if cell.kind == "red cell"
-            and min(cell.x, cell.y) >= 0
-            and cell.x + cell.width <= width
-            and cell.y + cell.height <= height
-        )
+        reds = (placed for placed in self.placed if placed.kind == "red cell")
+        return tuple(cell for cell in reds if cell.is_whole(width, height))
 
 
 def draw_smear(  # noqa: PLR0913  (what a smear has in it, each by its name)
