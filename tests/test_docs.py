@@ -123,6 +123,12 @@ def test_a_section_for_each_public_name(site: Path) -> None:
         assert signature.replace(" ", "") in text.replace(" ", "")
 
 
+def test_short_names_are_explained(site: Path) -> None:
+    text = plain(site / "python.html").partition("What the short names stand for")[2]
+    for line in ('Precision Literal["fp32", "int8"]', "PREVALENCE 0.01", "Picture str | Path |"):
+        assert line in text
+
+
 def test_the_paper_is_shown_with_its_numbers(site: Path) -> None:
     text = plain(site / "mobilenet.html")
     for number in ("53,952", "1,228,800", "4,800", "49,152", "568.74", "1.91"):

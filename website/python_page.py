@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import hemozoin
+from type_names import names_in, stands_for
 
 _PACKAGE = Path(hemozoin.__file__).parent
 
@@ -32,10 +33,11 @@ Definition = ast.FunctionDef | ast.ClassDef
 
 @dataclass(frozen=True)
 class Public:
-    """A public name, where it is defined, and the text of that file."""
+    """A public name, its definition, and where that stands: "paper.cost", and that file's text."""
 
     name: str
     node: Definition
+    module: str
     text: str
 
     def code(self, part: ast.expr) -> str:
@@ -46,7 +48,31 @@ class Public:
 def python_page() -> str:
     """Return the page as Markdown: functions first, then classes."""
     found = sorted(map(find, hemozoin.__all__), key=lambda it: isinstance(it.node, ast.ClassDef))
-    return "\n".join([_HEAD, *(line for public in found for line in _section(public))])
+    sections = (line for public in found for line in _section(public))
+    return "\n".join([_HEAD, *sections, *_short_names(found)])
+
+
+def _short_names(found: list[Public]) -> Iterator[str]:
+    """Yield a table of the short names that stand in signatures and fields."""
+    meanings: dict[str, str] = {}
+    for public in found:
+        for name in names_in(*_typed(public.node)):
+            if meaning := stands_for(public.module, name):
+                meanings[name] = meaning
+    yield "## What the short names stand for\n\n| name | |\n|---|---|"
+    yield from (f"| `{name}` | `{meanings[name]}` |" for name in sorted(meanings))
+
+
+def _typed(node: Definition) -> Iterator[ast.AST | None]:
+    """Yield the annotations and defaults that the page shows of a definition."""
+    if isinstance(node, Function):
+        yield from (node.args, node.returns)
+        return
+    for part in node.body:
+        if isinstance(part, Function) and (_shown(part) or part.name == "__init__"):
+            yield from (part.args, part.returns)
+        elif isinstance(part, ast.AnnAssign):
+            yield from (part.annotation, part.value)
 
 
 def find(name: str) -> Public:
@@ -55,7 +81,7 @@ def find(name: str) -> Public:
     text = _PACKAGE.joinpath(*home.split(".")).with_suffix(".py").read_text(encoding="utf-8")
     for node in ast.parse(text).body:
         if isinstance(node, Definition) and node.name == (other or name):
-            return Public(name, node, text)
+            return Public(name, node, home, text)
     raise LookupError(f"hemozoin.{name} is not defined in hemozoin.{home}")
 
 
