@@ -27,6 +27,7 @@ from command_pages import command_pages
 from hemozoin.cli import main
 from hemozoin.explaining.chapters import Chapters, all_chapters
 from hemozoin.explaining.page import render_chapters, style
+from props import in_a_folder_of_props
 from python_page import python_page
 
 #: A block of commands whose output is to follow.
@@ -83,11 +84,10 @@ def with_output(markdown: str) -> str:
 
 def _output(commands: str) -> str:
     printed = io.StringIO()
-    for line in commands.splitlines():
-        with redirect_stdout(printed):
-            code = main(shlex.split(line, comments=True)[1:])
-        if code:
-            raise PluginError(f"{line}: ended with {code}")
+    with in_a_folder_of_props(), redirect_stdout(printed):
+        for line in commands.splitlines():
+            if code := main(shlex.split(line, comments=True)[1:]):
+                raise PluginError(f"{line}: ended with {code}")
     return f"```text\n{printed.getvalue().rstrip()}\n```"
 
 

@@ -1,0 +1,28 @@
+"""What the commands in the documentation work on: pictures that a program draws."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hemozoin.synthetic.cell import draw_cell, draw_patient
+
+#: Name, seed, and whether it is infected. Chosen so that each decision is shown once.
+_CELLS = (("a", 10, True), ("b", 20, False), ("c", 11, False))
+
+
+@contextlib.contextmanager
+def in_a_folder_of_props() -> Iterator[None]:
+    """Let commands run in a new folder that has `cell.png` and `cells/`."""
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+        Path("cells").mkdir()
+        for cell, seed, infected in _CELLS:
+            rng = np.random.default_rng(seed)
+            Image.fromarray(draw_cell(rng, draw_patient(rng), infected)).save(f"cells/{cell}.png")
+        Path("cell.png").write_bytes(Path("cells/a.png").read_bytes())
+        yield
