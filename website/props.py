@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -13,16 +12,14 @@ from PIL import Image
 from hemozoin.synthetic.cell import draw_cell, draw_patient
 
 #: Name, seed, and whether it is infected. Chosen so that each decision is shown once.
-_CELLS = (("a", 10, True), ("b", 20, False), ("c", 11, False))
+_CELLS = (("a", 10, True), ("b", 28, False), ("c", 12, False))
 
 
 @contextlib.contextmanager
 def in_a_folder_of_props() -> Iterator[None]:
-    """Let commands run in a new folder that has `cell.png` and `cells/`."""
+    """Let commands run in a new folder that has `a.png`, `b.png` and `c.png`."""
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
-        Path("cells").mkdir()
         for cell, seed, infected in _CELLS:
             rng = np.random.default_rng(seed)
-            Image.fromarray(draw_cell(rng, draw_patient(rng), infected)).save(f"cells/{cell}.png")
-        Path("cell.png").write_bytes(Path("cells/a.png").read_bytes())
+            Image.fromarray(draw_cell(rng, draw_patient(rng), infected)).save(f"{cell}.png")
         yield
