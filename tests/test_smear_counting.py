@@ -208,7 +208,7 @@ def test_so_few_that_the_rate_does_not_fit() -> None:
     assert none.contradicts
     assert none.best.high == pytest.approx(1 - 0.025 ** (1 / 5000))
     assert not compensated(120, 5000, rate).contradicts
-    assert "doesn't fit this slide" in counted(some_field(healthy=5000), rate=rate).text()
+    assert "doesn't fit the slide" in counted(some_field(healthy=5000), rate=rate).text()
 
 
 rates = st.builds(

@@ -14,7 +14,7 @@ from hemozoin.judging.false_positives import FalsePositives
 from hemozoin.smear.blood import Blood
 from hemozoin.smear.field import Field, Kind
 from hemozoin.smear.parasitaemia import estimate_parasitaemia
-from hemozoin.smear.slide import OTHERS, Slide
+from hemozoin.smear.verdict import OTHERS, Slide
 
 __all__ = ["Blood", "Slide", "Tally"]
 

@@ -6,9 +6,9 @@ k is t and the expected false positives, f of the cells that are not infected:
 
     k = t + f (n - t),    t = (k - f n) / (1 - f),    parasitaemia π = t / n
 
-This is the density less the expected false positives, as the Remoscope group reports it
-(czbiohub-sf/remo-stats-utils, CountCompensator: the background found in negative patients is
-taken off), or Rogan & Gladen 1978 (Am. J. Epidemiol. 107, 71) for a sensitivity of 1.
+This is the density less the expected false positives, as the Remoscope group takes the background
+of its count off (czbiohub-sf/remo-stats-utils, CountCompensator), or Rogan & Gladen 1978 (Am. J.
+Epidemiol. 107, 71) for a sensitivity of 1. Where k is no more than f n, π is 0.
 
 The patient's f is not known: it is one of those that patients of the validation had, a beta
 distribution with their mean and variance. So k has, for a parasitaemia π, the distribution

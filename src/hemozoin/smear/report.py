@@ -20,7 +20,7 @@ from hemozoin.judging.conformal import REVIEW
 from hemozoin.smear import wording
 from hemozoin.smear.field import Cell, Field
 from hemozoin.smear.most import Most
-from hemozoin.smear.slide import OTHERS, Slide
+from hemozoin.smear.verdict import OTHERS, Slide
 
 #: What the page holds at most: infected cells, cells for review, overlays.
 INFECTED, REVIEWED, OVERLAYS = 200, 100, 12

@@ -10,7 +10,7 @@ import numpy as np
 from hemozoin.judging.intervals import Estimate
 
 if TYPE_CHECKING:
-    from hemozoin.smear.slide import Slide
+    from hemozoin.smear.verdict import Slide
 
 #: Parasites per µL for which it is told how often so few cells hold any: a low infection.
 LOW_DENSITY = 200
@@ -88,28 +88,29 @@ def arithmetic(slide: Slide) -> Iterator[tuple[str, str]]:
     if found is None:
         return
     yield "Called infected", f"{slide.infected:,} of {slide.red_cells:,} = {_share(found.raw)}"
-    expected = slide.expected_false_positives
-    if rate is None or expected is None or found.compensated is None:
+    if rate is None:
         return
-    infected = found.compensated.value * slide.red_cells
+    infected = found.best.value * slide.red_cells
+    healthy = slide.red_cells - infected
+    expected = f"{slide.expected_false_positives:,.1f}"
     yield (
         "Expected false positives",
-        f"{percent(rate.rate)} % of the {slide.red_cells - infected:,.1f} cells not infected"
-        f" = {expected:,.1f}",
+        f"{percent(rate.rate)} % of the {healthy:,.1f} cells not infected = {expected}",
     )
     if infected:
-        taken = f"{slide.infected:,} - {expected:,.1f} = {infected:,.1f}"
+        yield "Infected", f"{slide.infected:,} - {expected} = {infected:,.1f}"
     else:
-        taken = f"{slide.infected:,} are no more than {expected:,.1f}: 0"
-    yield "Infected", taken
-    share = f"{infected:,.1f} / {slide.red_cells:,} = {_share(found.compensated)}"
-    yield "Parasitaemia", share
-    yield (
-        "Per µL",
-        f"{percent(found.compensated.value)} % × {slide.blood.red_cells:,.0f} red cells/µL"
-        f" ({slide.blood.source}) = {number(slide.per_ul(found.compensated.value))} parasites/µL"
-        f" ({number(slide.per_ul(found.compensated.low))} to"
-        f" {number(slide.per_ul(found.compensated.high))}), one to an infected cell",
+        yield "Infected", f"{slide.infected:,} are no more than {expected}: 0"
+    yield "Parasitaemia", f"{infected:,.1f} / {slide.red_cells:,} = {_share(found.best)}"
+    yield "Per µL", _per_ul(slide, found.best)
+
+
+def _per_ul(slide: Slide, share: Estimate) -> str:
+    value, low, high = (number(slide.per_ul(one)) for one in (share.value, share.low, share.high))
+    return (
+        f"{percent(share.value)} % × {slide.blood.red_cells:,.0f} red cells/µL"
+        f" ({slide.blood.source}) = {value} parasites/µL ({low} to {high}),"
+        " one to an infected cell"
     )
 
 
@@ -133,10 +134,14 @@ def what_it_shows(slide: Slide) -> Iterator[str]:
     )
     if found and found.compensated:
         yield _limit(slide)
+        yield (
+            "The rate of false positives is that of the patients on whom the network was judged;"
+            " another stain or microscope may have another."
+        )
     if found and found.contradicts:
         yield (
-            "So few cells are called infected that the rate of false positives doesn't fit this"
-            " slide: the upper end of the interval doesn't rest on it."
+            "So few cells are called infected that this rate doesn't fit the slide: the upper end"
+            " of the interval doesn't rest on it."
         )
     if slide.if_review_infected is not None and slide.review:
         yield (
