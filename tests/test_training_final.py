@@ -63,6 +63,7 @@ def test_its_decisions_and_figures_are_of_those_answers(out: Path) -> None:
     decisions = decide(*out_of_fold(folds(out)), Aim())
     assert bundle.threshold == decisions.threshold
     assert bundle.band == decisions.band
+    assert bundle.false_positives == decisions.false_positives is not None
     assert bundle.temperature == pytest.approx(decisions.temperature)
     assert bundle.about["figures"]["labels_as_given"]["cells"] == 72
     assert [fold["roc_auc"] for fold in bundle.about["folds"]] == [
