@@ -129,6 +129,13 @@ def test_short_names_are_explained(site: Path) -> None:
         assert line in text
 
 
+def test_classes_that_come_back_are_shown(site: Path) -> None:
+    text = plain(site / "python.html").partition("What comes back")[2]
+    for line in ("class hemozoin.smear.field.Cell(Body)", "hemozoin.paper.cost.Cost", "mult_adds"):
+        assert line in text
+    assert "class hemozoin.model.bundle.Bundle" not in text  # taken, not given
+
+
 def test_the_paper_is_shown_with_its_numbers(site: Path) -> None:
     text = plain(site / "mobilenet.html")
     for number in ("53,952", "1,228,800", "4,800", "49,152", "568.74", "1.91"):
