@@ -13,12 +13,17 @@ from bundles import some_bundle, some_classifier
 from commands import quiet
 from conftest import make_cells
 from hemozoin.model.bundle import save_bundle
+from smears import make_fields
 
-#: Makes an import of what the extras bring fail, as it would where they are not installed.
+#: Makes an import of what the extras bring fail, as it does where they are not installed. A None
+#: in sys.modules would be shorter, but scipy takes it for a torch that is loaded.
 WITHOUT = """
 import sys
-for extra in ("torch", "onnx", "onnxscript"):
-    sys.modules[extra] = None
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "onnx", "onnxscript", "dask", "distributed"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
 """
 
 
@@ -37,9 +42,10 @@ def run(code: str, folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with cells.zip and model/."""
+    """Return a folder with cells.zip, smear/ and model/."""
     folder = tmp_path_factory.mktemp("home")
     make_cells(folder / "cells.zip")
+    make_fields(folder / "smear", "1.png")
     save_bundle(some_bundle(some_classifier(orientations=4)), folder / "model")
     return folder
 
@@ -53,12 +59,14 @@ for command in (
     ["predict", *cells, "--json"],
     ["evaluate", *cells, "--out", "judged"],
     ["inspect", "cells.zip"],
+    ["screen", "smear", "--model", "model", "--out", "screened"],
     ["explain", "network"],
 ):
     assert main(command) == 0, command
 """,
         folder,
     )
+    assert (folder / "screened" / "report.html").exists()
     first = json.loads(out.splitlines()[0])
     assert first["label"] in ("parasitized", "uninfected")
     assert 0 <= first["p_parasitized"] <= 1
@@ -78,6 +86,7 @@ for name in hemozoin.__all__:
         assert "pip install 'hemozoin[train]'" in str(error)
         needs_torch.add(name)
 assert needs_torch == {"MobileNet", "train"}, needs_torch
+assert hemozoin.screen("smear/1.png", "model").cells
 answer = hemozoin.load("model").predict([b"junk", "nowhere.png"])
 assert all(row.error for row in answer)
 for row in hemozoin.predict_paths([Path(hemozoin.__file__)], hemozoin.load("model")):

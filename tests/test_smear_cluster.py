@@ -28,7 +28,7 @@ from smears import make_fields, put
 
 pytest.importorskip("distributed")
 
-FIELDS = 12
+FIELDS = 8
 
 
 @contextmanager

@@ -21,8 +21,8 @@ from hemozoin.smear import run
 from hemozoin.smear.field import Body, Cell, Field
 from hemozoin.smear.run import ScreenConfig, screen_slides
 from hemozoin.smear.screen import screen
-from hemozoin.smear.slide import Slide
 from hemozoin.smear.slides import MARK
+from hemozoin.smear.verdict import Slide
 from smears import make_fields, make_plain, put
 
 PER_SLIDE = {".fields", "cells.csv", "fields.csv", "overlays", "report.html", "slide.json"}

@@ -34,9 +34,9 @@ from hemozoin.smear.field import Field
 from hemozoin.smear.folder import COCO, REPORT, SLIDE, SLIDES, SlideFolder, open_output
 from hemozoin.smear.report import Shown, render_report
 from hemozoin.smear.screen import Screener
-from hemozoin.smear.slide import Slide
 from hemozoin.smear.slides import Photo, Photos, find_slides
 from hemozoin.smear.tables import write_overview, write_tables
+from hemozoin.smear.verdict import Slide
 from hemozoin.smear.work import Screened, screen_photo
 
 

@@ -10,7 +10,7 @@ from hemozoin.files import replacing
 from hemozoin.model.table import csv_line
 from hemozoin.smear.field import Field
 from hemozoin.smear.folder import CELLS, FIELDS
-from hemozoin.smear.slide import OTHERS, Slide
+from hemozoin.smear.verdict import OTHERS, Slide
 
 _CELL = ("x", "y", "width", "height", "p_parasitized", "decision", "reason")
 
