@@ -1,11 +1,12 @@
 """The bodies in a field: found at the scale of its red cells, and told apart.
 
-picture ── scale ── glass, stain ── bodies ── touching ones split ── kinds
-           lone cells                         split                  size, colour, place
+picture ── scale ── evened ── bodies ── white cells ── touching ones split ── kinds
+           mask     glass     mask      nuclei         split                  kinds
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,19 +14,21 @@ from PIL import Image
 from scipy import ndimage
 
 from hemozoin.smear.field import Body, Kind
-from hemozoin.smear.glass import Mask, against_glass, density, otsu, stain
-from hemozoin.smear.shape import measure, outline
+from hemozoin.smear.glass import Floats, Mask
+from hemozoin.smear.mask import amount_of, bodies_of, cell_diameter, evened, lone_area
+from hemozoin.smear.nuclei import white_cells
+from hemozoin.smear.shape import Box, at_edge, measure, outline
 from hemozoin.smear.split import Region, split
 
-#: Diameter of a red cell, in px, in the copy that all is found in: more would take more time and
-#: tell no more.
+#: Diameter of a red cell, in px, in the copy that all is found in: more takes more time and tells
+#: no more (benchmarks/fields.py).
 _DIAMETER = 28
-
-#: Longer side, in px, of the copy in which the scale is looked for.
-_COARSE = 400
 
 #: Share of a cell's area from which on a body can be a red cell.
 _SMALL = 0.3
+
+#: Least clarity of a red cell: one less clear lies in a clump.
+_CLEAR = 0.05
 
 #: Space around a cell in its box, in diameters: the rim is blurred, and belongs to the cell.
 _MARGIN = 0.06
@@ -39,79 +42,99 @@ class Found:
     diameter: float
 
 
+@dataclass(frozen=True)
+class _Plane:
+    """The small copy of a field in which bodies are found.
+
+    `relative` `[h, w, 3]` are densities against the glass, `taken` bool `[h, w]` where bodies
+    are, `cell` the area of a red cell in px, `scale` what makes the copy as large as the `size`
+    (width, height) of the picture.
+    """
+
+    relative: Floats
+    taken: Mask
+    cell: float
+    scale: float
+    size: tuple[int, int]
+
+
 def find_bodies(picture: Image.Image, diameter: float | None = None) -> Found:
     """Find and tell apart the bodies in a field, RGB; `diameter` of its red cells in px, if known.
 
-    They are in the order of their boxes' tops.
+    They come from top to bottom.
     """
-    diameter = diameter or _diameter(picture)
-    if not diameter:
+    scale = (diameter or cell_diameter(picture)) / _DIAMETER
+    if not scale:
         return Found((), 0.0)
-    scale = diameter / _DIAMETER
-    bodies = _mask(picture, scale, _DIAMETER)
-    area = _area_of_lone(bodies, _DIAMETER) or np.pi / 4 * _DIAMETER**2
-    regions = split(bodies, _DIAMETER, area)
-    found = [_body(region, bodies.shape, picture.size, scale, area) for region in regions]
-    return Found(tuple(sorted(found, key=lambda b: (b.y, b.x))), 2 * np.sqrt(area / np.pi) * scale)
+    relative = evened(picture, scale)
+    amount = amount_of(relative)
+    taken = bodies_of(amount)
+    cell = lone_area(taken) or np.pi / 4 * _DIAMETER**2
+    plane = _Plane(relative, taken, cell, scale, picture.size)
+    bodies = sorted(_bodies(plane, amount), key=lambda body: (body.y, body.x))
+    return Found(tuple(bodies), float(2 * np.sqrt(cell / np.pi) * scale))
 
 
-def _mask(picture: Image.Image, scale: float, diameter: float) -> Mask:
-    size = (max(8, round(picture.width / scale)), max(8, round(picture.height / scale)))
-    amount = ndimage.gaussian_filter(stain(against_glass(density(picture, size))), 0.8)
-    filled = _fill_pallor(amount > otsu(amount), diameter)
-    return np.asarray(ndimage.binary_opening(filled, iterations=2))
+def _bodies(plane: _Plane, amount: Floats) -> Iterator[Body]:
+    white = white_cells(plane.relative, plane.taken, plane.cell)
+    for region in white:
+        yield _body("white cell", region.inside, region.box, plane)
+    left = plane.taken.copy()
+    for region in white:
+        left[region.box] &= ~region.inside
+    left = ndimage.binary_opening(left, iterations=2)
+    if not left.any():
+        return
+    regions = split(left, amount, _DIAMETER, plane.cell)
+    crowding = ndimage.gaussian_filter(plane.taken.astype(np.float32), _DIAMETER)
+    for region in regions:
+        yield _body(_kind(region, plane, crowding), region.inside, region.box, plane)
 
 
-def _diameter(picture: Image.Image) -> float:
-    """Return the diameter of the red cells in px, 0 where there is none to see."""
-    scale = max(1.0, max(picture.size) / _COARSE)
-    bodies = _mask(picture, scale, 25)
-    area = _area_of_lone(bodies, None)
-    return float(2 * np.sqrt(area / np.pi) * scale)
+def _kind(region: Region, plane: _Plane, crowding: Floats) -> Kind:
+    area = region.inside.sum()
+    if area < _SMALL * plane.cell:
+        return "platelet" if _is_platelet(region, plane) else "debris"
+    if at_edge(region.box, plane.taken.shape):
+        return "cut by the edge"
+    return "red cell" if _clarity(region, plane.taken, crowding) > _CLEAR else "clump"
 
 
-def _area_of_lone(bodies: Mask, diameter: float | None) -> float:
-    """Return the median area, by area, of what lies alone and is round; 0 where nothing does."""
-    labels, _ = ndimage.label(bodies)
-    areas = []
-    for label, box in enumerate(ndimage.find_objects(labels), 1):
-        inside = labels[box] == label
-        if inside.sum() < 30 or _at_edge(box, bodies.shape):
-            continue
-        shape = measure(inside)
-        if shape.solidity > 0.9 and shape.elongation < 1.6:
-            areas.append(shape.area)
-    ranked = np.sort(areas)
-    total = np.cumsum(ranked)
-    return float(ranked[np.searchsorted(total, total[-1] / 2)]) if areas else 0.0
+def _clarity(region: Region, taken: Mask, crowding: Floats) -> float:
+    """Return how clearly a region is one cell, 0..1.
+
+    By its form, by the share of its outline that lies against glass, and by the glass around it
+    within about a diameter. Where cells lie on one another they hide what is in them, and people
+    who mark cells in such pictures leave them out too.
+    """
+    against = _touching(region, taken)
+    around = float(crowding[region.box][region.inside].mean())
+    return float(np.sqrt(region.likeness)) * (1 - against) * (1 - around)
 
 
-def _fill_pallor(bodies: Mask, diameter: float) -> Mask:
-    """Fill the holes that are the pale middle of a cell, and not glass among touching cells."""
-    holes, _ = ndimage.label(~bodies)
-    filled = bodies.copy()
-    cell = np.pi / 4 * diameter**2
-    for label, box in enumerate(ndimage.find_objects(holes), 1):
-        hole = holes[box] == label
-        if max(hole.shape) > diameter or _at_edge(box, bodies.shape):
-            continue
-        area = hole.sum()
-        if area < 0.02 * cell or (area < 0.4 * cell and measure(hole).solidity > 0.87):
-            filled[box] |= hole
-    return filled
+def _touching(region: Region, taken: Mask) -> float:
+    """Return the share of a region's outline behind which something else lies, 0..1."""
+    rows, columns = (slice(max(0, side.start - 1), side.stop + 1) for side in region.box)
+    wide = np.pad(region.inside, 1)
+    top, left = 1 - (region.box[0].start - rows.start), 1 - (region.box[1].start - columns.start)
+    around = taken[rows, columns]
+    wide = wide[top : top + around.shape[0], left : left + around.shape[1]]
+    ring = ndimage.binary_dilation(wide) & ~wide
+    return float(around[ring].mean()) if ring.any() else 0.0
 
 
-def _at_edge(box: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
-    return any(side.start == 0 or side.stop == end for side, end in zip(box, shape, strict=True))
+def _is_platelet(region: Region, plane: _Plane) -> bool:
+    """Tell a small body, round and stained, from ink and dirt, which are grey, and from threads."""
+    shape = measure(region.inside)
+    red, green, blue = plane.relative[region.box][region.inside].mean(axis=0)
+    grey = min(red, blue) > 0.8 * green
+    return not grey and shape.solidity > 0.8 and shape.elongation < 2.2
 
 
-def _body(
-    region: Region, shape: tuple[int, ...], size: tuple[int, int], scale: float, area: float
-) -> Body:
-    x, width = _span(region.box[1], scale, size[0])
-    y, height = _span(region.box[0], scale, size[1])
-    points = outline(region.inside, region.box, scale)
-    return Body(_kind(region, shape, area), x, y, width, height, points)
+def _body(kind: Kind, inside: Mask, box: Box, plane: _Plane) -> Body:
+    x, width = _span(box[1], plane.scale, plane.size[0])
+    y, height = _span(box[0], plane.scale, plane.size[1])
+    return Body(kind, x, y, width, height, outline(inside, box, plane.scale))
 
 
 def _span(side: slice, scale: float, end: int) -> tuple[int, int]:
@@ -119,9 +142,3 @@ def _span(side: slice, scale: float, end: int) -> tuple[int, int]:
     margin = _MARGIN * _DIAMETER
     first = max(0, round((side.start - margin) * scale))
     return first, min(end, round((side.stop + margin) * scale)) - first
-
-
-def _kind(region: Region, shape: tuple[int, ...], area: float) -> Kind:
-    if _at_edge(region.box, shape):
-        return "cut by the edge"
-    return "debris" if region.inside.sum() < _SMALL * area else "red cell"

@@ -53,3 +53,8 @@ def outline(region: Mask, box: Box, scale: float) -> tuple[tuple[int, int], ...]
     corner = np.array([box[0].start, box[1].start]) - 0.5
     points = np.rint((simple + corner) * scale).astype(int)
     return tuple((int(x), int(y)) for y, x in points)
+
+
+def at_edge(box: Box, shape: tuple[int, ...]) -> bool:
+    """Tell whether a box reaches the edge of a picture of this shape."""
+    return any(side.start == 0 or side.stop == end for side, end in zip(box, shape, strict=True))

@@ -1,0 +1,109 @@
+"""Where on the glass something lies: bodies as a mask, and how large their red cells are."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+from skimage.feature import peak_local_max
+
+from hemozoin.smear.glass import Floats, Mask, against_glass, density, otsu, stain
+from hemozoin.smear.shape import at_edge, measure
+
+#: Longer side, in px, of the copy in which the scale is looked for.
+_COARSE = 400
+
+#: A hole is the pale middle of a cell where it has less than this share of the picture and fills
+#: its convex hull; a gap among touching cells has horns. A hole of a few px is noise.
+_PALLOR, _CONVEX, _NOISE = 1 / 30, 0.87, 6
+
+#: What lies alone is a cell if it is so solid and no longer than this.
+_SOLID, _LONG = 0.9, 1.6
+
+#: Diameter of a round cell over the greatest depth in it, after blurring.
+_BREADTH = 2.2
+
+
+def evened(picture: Image.Image, scale: float) -> Floats:
+    """Return a picture made smaller by `scale`, as densities against the glass: `[h, w, 3]`."""
+    size = (max(8, round(picture.width / scale)), max(8, round(picture.height / scale)))
+    return against_glass(density(picture, size))
+
+
+def bodies_of(amount: Floats) -> Mask:
+    """Return where bodies are, bool `[h, w]`, from the amount of stain; cells' pallor is filled."""
+    filled = _fill_pallor(amount > otsu(amount))
+    return np.asarray(ndimage.binary_opening(filled, iterations=2))
+
+
+def amount_of(relative: Floats) -> Floats:
+    """Return the amount of stain, a little blurred: float `[h, w]`."""
+    return np.asarray(ndimage.gaussian_filter(stain(relative), 0.8))
+
+
+def cell_diameter(picture: Image.Image) -> float:
+    """Return the diameter of most red cells in px, 0 where there is nothing to see.
+
+    Each lone body gives a diameter, and so does each depth in clumps, where cells overlap; the
+    median is taken by breadth, so that platelets don't weigh, and lone ones count twice.
+    """
+    scale = max(1.0, max(picture.size) / _COARSE)
+    bodies = bodies_of(amount_of(evened(picture, scale)))
+    lone, rest = _lone(bodies)
+    alone = 2 * np.sqrt(np.array(lone) / np.pi)
+    depths = _depths(rest)
+    found = np.concatenate([alone, _BREADTH * depths])
+    return _median(found, np.concatenate([alone, depths])) * scale if len(found) else 0.0
+
+
+def lone_area(bodies: Mask) -> float | None:
+    """Return the median area in px of the cells that lie alone; None where fewer than 5 do."""
+    areas, _ = _lone(bodies)
+    return _median(np.array(areas), np.array(areas)) if len(areas) >= 5 else None
+
+
+def _lone(bodies: Mask) -> tuple[list[int], Mask]:
+    """Return the areas of the bodies that lie alone and are solid, and the mask of the others."""
+    labels, _ = ndimage.label(bodies)
+    rest, areas = bodies.copy(), []
+    for label, box in enumerate(ndimage.find_objects(labels), 1):
+        inside = labels[box] == label
+        if inside.sum() < 30 or at_edge(box, bodies.shape):
+            continue
+        shape = measure(inside)
+        if shape.solidity > _SOLID and shape.elongation < _LONG:
+            areas.append(shape.area)
+            rest[box][inside] = False
+    return areas, rest
+
+
+def _depths(bodies: Mask) -> Floats:
+    """Return how deep the bodies are where they are deepest; shallow places are no cells."""
+    depth = ndimage.distance_transform_edt(np.pad(bodies, 1))[1:-1, 1:-1]
+    depth = ndimage.gaussian_filter(depth, 1)
+    peaks = peak_local_max(depth, min_distance=3, threshold_abs=2, exclude_border=False)  # type: ignore[no-untyped-call]
+    found: Floats = depth[tuple(peaks.T)]
+    return found[found > 0.3 * found.max()] if len(found) else found
+
+
+def _median(values: Floats, weights: Floats) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])
+
+
+def _fill_pallor(bodies: Mask) -> Mask:
+    holes, _ = ndimage.label(~bodies)
+    filled = bodies.copy()
+    for label, box in enumerate(ndimage.find_objects(holes), 1):
+        if at_edge(box, bodies.shape):
+            continue
+        hole = holes[box] == label
+        area = hole.sum()
+        if area < _NOISE or (area < _PALLOR * bodies.size and _is_convex(hole)):
+            filled[box] |= hole
+    return filled
+
+
+def _is_convex(hole: Mask) -> bool:
+    return measure(hole).solidity > _CONVEX
