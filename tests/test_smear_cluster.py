@@ -19,11 +19,11 @@ from commands import hemozoin, quiet, refused, tree
 from hemozoin.cells.source import Entry
 from hemozoin.errors import MissingExtraError, RunError
 from hemozoin.model.bundle import Bundle
-from hemozoin.smear.cluster import Network, _screener, connected, on_workers
+from hemozoin.smear.cluster import connected, on_workers
 from hemozoin.smear.folder import SlideFolder
 from hemozoin.smear.run import ScreenConfig, screen_slides
 from hemozoin.smear.slides import Photo
-from hemozoin.smear.work import Screened
+from hemozoin.smear.work import Network, Screened
 from smears import make_fields, put
 
 pytest.importorskip("distributed")
@@ -167,7 +167,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_worker_with_another_version() -> None:
     network = Network(cast(Bundle, None), "fp32", None, version="0.0.1")
     with pytest.raises(RunError, match=r"a worker has hemozoin .*, not 0\.0\.1"):
-        _screener(network)
+        network.work()
 
 
 class Counted:

@@ -17,7 +17,7 @@ from commands import tree
 from hemozoin.cells.source import FolderSource
 from hemozoin.errors import DataError, RunError
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear import run
+from hemozoin.smear import run, work
 from hemozoin.smear.field import Body, Cell, Field
 from hemozoin.smear.run import ScreenConfig, screen_slides
 from hemozoin.smear.screen import screen
@@ -53,7 +53,8 @@ class Quick:
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Screen at once; returns the names of the pictures that were screened so far."""
     monkeypatch.setattr(Quick, "seen", [], raising=False)
-    monkeypatch.setattr(run, "Screener", Quick)
+    monkeypatch.setattr(work, "Screener", Quick)
+    monkeypatch.setattr(run, "_FEW", 10**6)  # other processes know nothing of this one
     return Quick.seen
 
 
@@ -199,6 +200,17 @@ def test_memory_does_not_grow_with_the_fields(
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 600_000  # a picture decoded has 120,000 bytes
+
+
+def test_many_pictures_are_done_in_processes_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slide = make_fields(tmp_path / "left", *(f"{k}.png" for k in range(run._FEW + 1)))
+    put(slide / "bad.png", b"")
+    screen_slides([slide], tmp_path / "processes", ScreenConfig(diameter=50))
+    monkeypatch.setattr(run, "_FEW", 100)
+    screen_slides([slide], tmp_path / "threads", ScreenConfig(diameter=50))
+    assert content(tmp_path / "processes") == content(tmp_path / "threads")
 
 
 # ---- stopped, and gone on with ---------------------------------------------------------------

@@ -12,21 +12,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from hemozoin.about import VERSION
 from hemozoin.errors import DataError, MissingExtraError, RunError
-from hemozoin.model.bundle import Bundle
-from hemozoin.model.names import Precision
-from hemozoin.model.predictor import Predictor
 from hemozoin.smear.folder import SlideFolder
-from hemozoin.smear.screen import Screener
 from hemozoin.smear.slides import Photo
-from hemozoin.smear.work import Screened, screen_bytes, unreadable
+from hemozoin.smear.work import Network, Screened, Work, unreadable
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -38,16 +32,6 @@ if TYPE_CHECKING:
 _PATIENCE = 5
 
 _AGAIN = "what is done is kept: run the same command again to go on"
-
-
-@dataclass(frozen=True, eq=False)
-class Network:
-    """What a worker needs beside the pictures; sent to each once."""
-
-    bundle: Bundle
-    precision: Precision
-    diameter: float | None
-    version: str = VERSION
 
 
 @contextmanager
@@ -155,16 +139,14 @@ def _itself(network: Network) -> Network:
 def _screen(network: Network, data: bytes, name: str) -> Screened:
     """Do a worker's work on one picture."""
     with _LOADING:
-        screener = _screener(network)
-    return screen_bytes(data, name, screener)
+        work = _work(network)
+    return work(data, name)
 
 
 _LOADING = Lock()
 
 
 @lru_cache(maxsize=1)
-def _screener(network: Network) -> Screener:
+def _work(network: Network) -> Work:
     """Open the network; the same object comes with each task, so that this happens once."""
-    if network.version != VERSION:
-        raise RunError(f"a worker has hemozoin {VERSION}, not {network.version}; install the same")
-    return Screener(Predictor(network.bundle, network.precision), network.diameter)
+    return network.work()

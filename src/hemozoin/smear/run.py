@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -27,17 +28,17 @@ from hemozoin.model.predictor import Predictor
 from hemozoin.pages import write_page
 from hemozoin.progress import track
 from hemozoin.smear.blood import Blood
-from hemozoin.smear.cluster import Network, connected, on_workers
+from hemozoin.smear.cluster import connected, on_workers
 from hemozoin.smear.coco import write_coco
 from hemozoin.smear.counting import Tally
 from hemozoin.smear.field import Field
 from hemozoin.smear.folder import COCO, REPORT, SLIDE, SLIDES, SlideFolder, open_output
+from hemozoin.smear.processes import processes
 from hemozoin.smear.report import Shown, render_report
-from hemozoin.smear.screen import Screener
 from hemozoin.smear.slides import Photo, Photos, find_slides
 from hemozoin.smear.tables import write_overview, write_tables
 from hemozoin.smear.verdict import Slide
-from hemozoin.smear.work import Screened, screen_photo
+from hemozoin.smear.work import Network, Screened, Work, screen_photo
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,9 @@ class ScreenConfig:
             )
 
 
+#: So many pictures are done in this process sooner than others would have started.
+_FEW = 6
+
 #: A picture, and the folder that may have its result already.
 Job = tuple[SlideFolder, Photo]
 
@@ -90,7 +94,8 @@ def screen_slides(
     slides = find_slides(paths)
     predictor = Predictor.load(config.model, config.precision)
     basis = _basis(config, len(slides))
-    with _workers(predictor, config) as workers:
+    pictures = sum(len(slide.photos) for slide in slides)
+    with _workers(predictor, config, pictures) as workers:
         open_output(out, basis, overwrite)
         run = _Run(out, len(slides) > 1, predictor, config, basis)
         found = list(run.screened(slides, workers))
@@ -114,21 +119,24 @@ def _basis(config: ScreenConfig, slides: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _workers(predictor: Predictor, config: ScreenConfig) -> Iterator[Workers]:
-    if config.scheduler is None:
-        yield _threads(Screener(predictor, config.diameter))
-    else:
-        network = Network(predictor.bundle, config.precision, config.diameter)
+def _workers(predictor: Predictor, config: ScreenConfig, pictures: int) -> Iterator[Workers]:
+    network = Network(predictor.bundle, config.precision, config.diameter)
+    if config.scheduler is not None:
         with connected(config.scheduler) as client:
             yield lambda jobs: on_workers(client, network, jobs)
+    elif pictures <= _FEW:
+        yield _threads(network.work())
+    else:
+        with processes(network, min(pictures, os.cpu_count() or 1)) as work:
+            yield _threads(work)
 
 
-def _threads(screener: Screener) -> Workers:
-    def work(job: Job) -> Screened | None:
+def _threads(work: Work) -> Workers:
+    def one(job: Job) -> Screened | None:
         folder, photo = job
-        return None if folder.has(photo) else screen_photo(photo, screener)
+        return None if folder.has(photo) else screen_photo(photo, work)
 
-    return lambda jobs: in_threads(work, jobs, at_a_time=1)
+    return lambda jobs: in_threads(one, jobs, at_a_time=1)
 
 
 @dataclass

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from hemozoin.about import VERSION
 from hemozoin.cells.index import PARASITIZED
-from hemozoin.errors import DataError
+from hemozoin.errors import DataError, RunError
 from hemozoin.judging.conformal import REVIEW
+from hemozoin.model.bundle import Bundle
+from hemozoin.model.names import Precision
+from hemozoin.model.predictor import Predictor
 from hemozoin.smear.field import Field
 from hemozoin.smear.overlay import cell_picture, draw_overlay
 from hemozoin.smear.picture import decode_field
+from hemozoin.smear.screen import Screener
 from hemozoin.smear.slides import Photo
-
-#: Finds the cells of a picture, RGB, and asks the network; `str` is the field's name.
-Screening = Callable[[Image.Image, str], Field]
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,37 @@ class Screened:
     pictures: dict[int, bytes]
 
 
-def screen_photo(photo: Photo, screener: Screening) -> Screened:
+#: Does the work: takes the bytes of a picture and the field's name; threads may share it.
+Work = Callable[[bytes, str], Screened]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """All that decides what is found in a picture, to be sent to where the work is done."""
+
+    bundle: Bundle
+    precision: Precision
+    diameter: float | None
+    version: str = VERSION
+
+    def work(self) -> Work:
+        """Open the network; raises RunError where it comes from another version of hemozoin."""
+        if self.version != VERSION:
+            raise RunError(f"a worker has hemozoin {VERSION}, not {self.version}; install the same")
+        screener = Screener(Predictor(self.bundle, self.precision), self.diameter)
+        return lambda data, name: screen_bytes(data, name, screener)
+
+
+def screen_photo(photo: Photo, work: Work) -> Screened:
     """Screen a file; one that can't be read becomes a field with its error."""
     try:
         data = photo.read()
     except DataError as error:
         return unreadable(photo.field, error)
-    return screen_bytes(data, photo.field, screener)
+    return work(data, photo.field)
 
 
-def screen_bytes(data: bytes, name: str, screener: Screening) -> Screened:
+def screen_bytes(data: bytes, name: str, screener: Callable[[Image.Image, str], Field]) -> Screened:
     """Screen the picture in a file's bytes; what is no field becomes one with its error."""
     try:
         picture = decode_field(data, name)
