@@ -1,11 +1,13 @@
 """The pictures of a report in docs/, taken by a browser.
 
     hemozoin train cell_images.zip --out runs/first
+    hemozoin demo
     hemozoin evaluate runs/synthetic_cells.zip --model nano --out runs/made_up
-    python website/report_pictures.py runs/first runs/made_up
+    hemozoin screen runs/synthetic_smear/*.png --model runs/demo --out runs/screened
+    python website/report_pictures.py runs/first runs/made_up runs/screened
 
-All are of the first report but for the gallery of mistakes: its cells must be synthetic ones
-(`hemozoin demo` makes them), since the data's pictures are not ours to hand on. Needs Chromium.
+What shows cells is of synthetic ones, since the data's pictures are not ours to hand on. Needs
+Chromium.
 """
 
 from __future__ import annotations
@@ -41,6 +43,11 @@ PICTURES: dict[str, tuple[str | None, ...]] = {
     "report_learning.png": ("Learning",),
 }
 OF_MADE_UP: dict[str, tuple[str | None, ...]] = {"report_mistakes.png": ("The worst mistakes",)}
+OF_A_SMEAR: dict[str, tuple[str | None, ...]] = {
+    "screen_top.png": (None,),
+    "screen_infected.png": ("Called infected",),
+    "screen_count.png": ("How it was worked out",),
+}
 
 
 def main() -> None:
@@ -48,11 +55,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("made_up", type=Path)
+    parser.add_argument("screened", type=Path)
     given = parser.parse_args()
-    for run, pictures in ((given.run, PICTURES), (given.made_up, OF_MADE_UP)):
+    reports = ((given.run, PICTURES), (given.made_up, OF_MADE_UP), (given.screened, OF_A_SMEAR))
+    for run, pictures in reports:
         page = (run / "report.html").read_text(encoding="utf-8")
         for name, headings in pictures.items():
             take(only(page, headings), DOCS / name)
+    overlay = min((given.screened / "overlays").iterdir())
+    (DOCS / "screen_overlay.jpg").write_bytes(overlay.read_bytes())
 
 
 def only(page: str, headings: tuple[str | None, ...]) -> str:
@@ -60,7 +71,7 @@ def only(page: str, headings: tuple[str | None, ...]) -> str:
     before, top, rest = re.split("(<header>.*?</header>)", page, maxsplit=1, flags=re.DOTALL)
     parts: dict[str | None, str] = {None: top}
     for section in re.findall("<section>.*?</section>", rest, re.DOTALL):
-        parts[section.partition("<h2>")[2].partition("</h2>")[0]] = section
+        parts[section.partition("<h2>")[2].partition("<")[0].strip()] = section
     if missing := set(headings) - set(parts):
         raise LookupError(f"the report has no part {missing}")
     return f"{before}{''.join(parts[heading] for heading in headings)}</main></body></html>"
