@@ -13,8 +13,10 @@ import pytest
 
 from commands import succeed
 from conftest import make_cells
+from hemozoin.cells.picture import Pixels
 from hemozoin.errors import DataError
 from hemozoin.model.names import PRETRAINED
+from hemozoin.model.predict import Prediction
 from hemozoin.model.predictor import Predictor
 from hemozoin.smear.field import Body, Cell, Field
 from hemozoin.smear.screen import screen
@@ -23,7 +25,7 @@ from hemozoin.synthetic.smear import Placed, Smear, draw_smear, write_smear
 from hemozoin.training import demo, trial
 from hemozoin.training.recipe import Recipe
 from hemozoin.training.runfolder import RunFolder
-from hemozoin.training.trial import Count, choose, drawn_in, found_in, tell_apart, try_on_a_smear
+from hemozoin.training.trial import Count, choose, drawn_in, found_in, mistakes, try_on_a_smear
 
 COUNTS = r"(\d+) red cells, (\d+) infected, parasitaemia (\d+\.\d)%"
 
@@ -77,23 +79,35 @@ def test_the_network_that_tells_drawn_cells_apart_better_is_taken(
     """One that has learned nothing yet stands back for the one that ships, and the reverse."""
     unlearned, learned = finished_run / "model", PRETRAINED / "nano"
     network, why = choose(unlearned)
-    assert why.startswith("nano, not the network just trained (balanced accuracy")
+    assert re.match(r"nano, not the network just trained \(wrong in \d+\.\d of 100", why)
     assert network.bundle.preprocessing.size == 64
     monkeypatch.setattr(trial, "_SHIPPED", str(unlearned))
     network, why = choose(learned)
-    assert why.startswith("the network just trained (balanced accuracy on drawn cells 0.9")
+    assert re.match(r"the network just trained \(wrong in [0-4]\.\d of 100 drawn cells,", why)
     assert network.bundle.preprocessing.size == 64
 
 
-def test_cells_are_told_apart_by_their_true_boxes() -> None:
+def test_mistakes_are_those_on_the_true_boxes() -> None:
     """A smear whose infected and clean cells are swapped has all that was right wrong."""
     rng = np.random.default_rng(5)
     smear = draw_smear(rng, draw_patient(rng), infected=20)
     network = Predictor.load("nano")
-    right = tell_apart(network, [smear])
     swapped = tuple(replace(cell, infected=not cell.infected) for cell in smear.placed)
-    assert right > 0.85
-    assert tell_apart(network, [Smear(smear.pixels, swapped)]) == pytest.approx(1 - right)
+    assert mistakes(network, [smear]) < 10
+    assert mistakes(network, [Smear(smear.pixels, swapped)]) > 80
+
+
+@pytest.mark.parametrize(("p", "wrong"), [(0.0, 3), (1.0, 97)])
+def test_who_says_always_the_same_is_wrong_about_the_others(p: float, wrong: float) -> None:
+    class Same:
+        bundle = Predictor.load("nano").bundle
+
+        def predict(self, crops: list[Pixels], review: bool) -> list[Prediction]:
+            return [Prediction("", None, None, p, None, None) for _ in crops]
+
+    rng = np.random.default_rng(5)
+    smear = draw_smear(rng, draw_patient(rng), cells=12, infected=6)
+    assert mistakes(Same(), [smear]) == pytest.approx(wrong)  # type: ignore[arg-type]
 
 
 def test_only_whole_red_cells_are_true() -> None:
@@ -161,6 +175,6 @@ def test_demo_learns_to_tell_drawn_cells_apart(tmp_path: Path) -> None:
     """As it is, but for the number of threads; its figures must not sink unnoticed."""
     shown = succeed("demo", "--out", tmp_path / "demo")
     figures = RunFolder(tmp_path / "demo").figures()
-    assert figures["accuracy"] >= 0.95
-    assert figures["roc_auc"] >= 0.98
+    assert figures["accuracy"] >= 0.97
+    assert figures["roc_auc"] >= 0.99
     assert "screened with" in shown
