@@ -60,11 +60,15 @@ def read(page: Path) -> Html:
     return html
 
 
+def build(folder: Path, where: Path) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-m", "properdocs", "build", "--strict", "--site-dir", str(folder)]
+    return subprocess.run(call, check=False, cwd=where, capture_output=True, text=True)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site") / "site"
-    build = [sys.executable, "-m", "properdocs", "build", "--strict", "--site-dir", str(folder)]
-    done = subprocess.run(build, check=False, cwd=ROOT, capture_output=True, text=True)
+    done = build(folder, ROOT)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
     return folder
@@ -151,6 +155,16 @@ def test_cards_of_all_networks_that_ship(site: Path) -> None:
 def test_no_mark_of_the_makers_is_left(pages: dict[Path, Html]) -> None:
     for page in pages:
         assert not re.search(r"<!-- (?:chapter|output)", page.read_text(encoding="utf-8"))
+
+
+def test_a_misspelt_page_of_the_navigation_stops_the_build(tmp_path: Path) -> None:
+    for name in ("docs", "website", "benchmarks", "src", "README.md", "CHANGELOG.md"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    text = (ROOT / "properdocs.yml").read_text(encoding="utf-8")
+    (tmp_path / "properdocs.yml").write_text(text.replace("traps.md", "trapss.md"), "utf-8")
+    done = build(tmp_path / "site", tmp_path)
+    assert done.returncode == 1
+    assert "traps.md" in done.stderr
 
 
 def test_a_command_that_fails_stops_the_build() -> None:

@@ -11,6 +11,7 @@ import io
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from functools import cache
 from html import unescape
@@ -45,19 +46,29 @@ def made_pages() -> dict[str, str]:
 
 
 def on_config(config: ProperDocsConfig) -> None:
-    """Put the made pages of a folder under its entry in the navigation, `Title: folder/`."""
-    config.nav = [_with_folder(entry) for entry in config.nav or []]
+    """Put the made pages of a folder under its entry in the navigation, `Title: folder/`.
+
+    Entries for pages that are still to be written are left out. A misspelt one is found all the
+    same: its page is then in no entry, which is a warning.
+    """
+    there = {path.relative_to(config.docs_dir).as_posix() for path in _pages_of(config)}
+    config.nav = list(_filled(config.nav or [], there | set(made_pages())))
     _searched.clear()
 
 
-def _with_folder(entry: dict[str, Any]) -> dict[str, Any]:
-    ((title, to),) = entry.items()
-    if isinstance(to, list):
-        return {title: [_with_folder(below) for below in to]}
-    if to.endswith("/"):
-        below = [page for page in made_pages() if page.startswith(to)]
-        return {title: [{_short(page): page} for page in below]}
-    return entry
+def _pages_of(config: ProperDocsConfig) -> Iterator[Path]:
+    return Path(config.docs_dir).rglob("*.md")
+
+
+def _filled(entries: list[dict[str, Any]], pages: set[str]) -> Iterator[dict[str, Any]]:
+    for entry in entries:
+        ((title, to),) = entry.items()
+        if isinstance(to, list):
+            yield {title: list(_filled(to, pages))}
+        elif to.endswith("/"):
+            yield {title: [{_short(page): page} for page in made_pages() if page.startswith(to)]}
+        elif to in pages:
+            yield entry
 
 
 def _short(page: str) -> str:
