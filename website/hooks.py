@@ -51,13 +51,10 @@ def on_config(config: ProperDocsConfig) -> None:
     Entries for pages that are still to be written are left out. A misspelt one is found all the
     same: its page is then in no entry, which is a warning.
     """
-    there = {path.relative_to(config.docs_dir).as_posix() for path in _pages_of(config)}
+    docs = Path(config.docs_dir)
+    there = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")}
     config.nav = list(_filled(config.nav or [], there | set(made_pages())))
     _searched.clear()
-
-
-def _pages_of(config: ProperDocsConfig) -> Iterator[Path]:
-    return Path(config.docs_dir).rglob("*.md")
 
 
 def _filled(entries: list[dict[str, Any]], pages: set[str]) -> Iterator[dict[str, Any]]:
