@@ -163,16 +163,15 @@ def int8() -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in found:
-        lost = f"{float(row['auc_drop']):.4f} | {float(row['accuracy_drop']):.4f}"
-        lines.append(
-            f"| {row['run']} | {row['variant']} | {int(row['cells']):,} | {lost} | {row['changed']} |"
-        )
+        what = f"{row['run']} | {row['variant']} | {int(row['cells']):,}"
+        lost = f"{float(row['auc_drop']):z.4f} | {float(row['accuracy_drop']):z.4f}"
+        lines.append(f"| {what} | {lost} | {row['changed']} |")
     return "\n".join(
         [
             *lines,
             "",
-            "Against the network in 32 bits, on test patients that neither it nor the calibration has"
-            " seen; `hemozoin` is what ships.",
+            "Against the network in 32 bits, on test patients that neither it nor the calibration"
+            " has seen; `hemozoin` is what ships.",
         ]
     )
 
