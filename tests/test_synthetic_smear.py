@@ -138,8 +138,8 @@ def test_overlaps_exist_when_asked_for() -> None:
 
 def test_densities_add_up_where_cells_overlap() -> None:
     compared = 0
-    for seed in range(12):
-        pair = draw(seed, plain_patient(seed), **{**EMPTY, "cells": 2}, overlap=1)
+    for seed in range(80):
+        pair = draw(seed, plain_patient(seed), **{**EMPTY, "cells": 2}, overlap=1, size=(400, 300))
         at, radius = middles(pair.placed)
         if len(pair.whole_red_cells) < 2 or np.linalg.norm(at[0] - at[1]) > 0.8 * radius.sum():
             continue

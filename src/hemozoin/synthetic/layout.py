@@ -9,8 +9,9 @@ from hemozoin.synthetic.canvas import Floats, Rng
 #: Places that are tried for each; the first that is free is taken, else the one with most room.
 _TRIES = 40
 
-#: Distance of two middles in sums of their radii, from overlapping to touching.
-_BESIDE = (0.6, 1.0)
+#: Least and greatest distance of two middles in sums of their radii. In a thin smear most that
+#: meet only touch, so the greater distances are the more frequent ones.
+_OVERLAPPING, _TOUCHING = 0.65, 1.0
 
 #: What is put apart from others has a gap of this share of its radius around it.
 _GAP = 0.08
@@ -37,7 +38,8 @@ class Layout:
         """Place something so that it touches or overlaps the thing of this number, from 0."""
         margin = np.minimum(radius + 2 if whole else 0, self._size / 2)
         turn = self._rng.uniform(0, 2 * np.pi, _TRIES)
-        away = self._rng.uniform(*_BESIDE, (_TRIES, 1)) * (radius + self._radius[partner])
+        reach = _TOUCHING - (_TOUCHING - _OVERLAPPING) * self._rng.random((_TRIES, 1)) ** 2
+        away = reach * (radius + self._radius[partner])
         spots = self._at[partner] + away * np.stack([np.cos(turn), np.sin(turn)], axis=1)
         inside = ((spots >= margin) & (spots <= self._size - margin)).all(axis=1)
         room = np.where(inside, self._room(spots, radius, partner), -np.inf)
