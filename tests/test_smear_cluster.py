@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -16,10 +16,11 @@ from typing import Any, cast
 import pytest
 
 from commands import hemozoin, quiet, refused, tree
+from hemozoin.about import VERSION
 from hemozoin.cells.source import Entry
 from hemozoin.errors import MissingExtraError, RunError
 from hemozoin.model.bundle import Bundle
-from hemozoin.smear.cluster import connected, on_workers
+from hemozoin.smear.cluster import _require_same_version, connected, on_workers
 from hemozoin.smear.folder import SlideFolder
 from hemozoin.smear.run import ScreenConfig, screen_slides
 from hemozoin.smear.slides import Photo
@@ -27,6 +28,8 @@ from hemozoin.smear.work import Network, Screened
 from smears import make_fields, put
 
 pytest.importorskip("distributed")
+
+from distributed import KilledWorker
 
 FIELDS = 8
 
@@ -164,6 +167,32 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+class Told:
+    """Stands for a client whose scheduler and workers say what they were told to."""
+
+    def __init__(self, scheduler: Any, workers: Any) -> None:
+        self._said = scheduler, workers
+
+    def run_on_scheduler(self, function: Any, *_: Any) -> str:
+        return cast(str, self._answer(self._said[0]))
+
+    def run(self, function: Any, *_: Any) -> dict[str, str]:
+        return {"tcp://1": VERSION, "tcp://2": self._answer(self._said[1])}
+
+    def _answer(self, said: Any) -> Any:
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+
+@pytest.mark.parametrize("bad", ["0.0.1", ModuleNotFoundError("No module named 'hemozoin'")])
+def test_a_cluster_with_another_version(bad: object) -> None:
+    _require_same_version(cast(Any, Told(VERSION, VERSION)), "tcp://0")
+    for client in (Told(bad, VERSION), Told(VERSION, bad)):
+        with pytest.raises(RunError, match=rf"tcp://0: .* need hemozoin {VERSION}.*(0.0.1|none)"):
+            _require_same_version(cast(Any, client), "tcp://0")
+
+
 def test_a_worker_with_another_version() -> None:
     network = Network(cast(Bundle, None), "fp32", None, version="0.0.1")
     with pytest.raises(RunError, match=r"a worker has hemozoin .*, not 0\.0\.1"):
@@ -185,6 +214,41 @@ class Counted:
             self.sent.append(arguments[1])
             future.set_result(Screened(arguments[2], None, {}))
         return future
+
+
+class Failing(Counted):
+    """Stands for a client whose pictures come back with an error."""
+
+    def __init__(self, error: Exception, threads: int = 1) -> None:
+        super().__init__()
+        self._error, self._threads = error, threads
+
+    def nthreads(self) -> dict[str, int]:
+        return {"tcp://1": self._threads} if self._threads else {}
+
+    def submit(self, work: object, *arguments: Any, key: str) -> Future[Screened]:
+        future: Future[Screened] = Future()
+        future.set_exception(self._error)
+        return future
+
+
+@pytest.mark.parametrize(
+    ("client", "says"),
+    [
+        (
+            Failing(KilledWorker("field", cast(Any, None), 3)),
+            "1.png: one worker after another died",
+        ),
+        (Failing(CancelledError()), "the Dask scheduler is gone"),
+        (Failing(TimeoutError(), threads=0), "all workers are gone"),
+    ],
+    ids=["killed", "cancelled", "no workers"],
+)
+def test_what_is_said_of_a_cluster_that_fails(client: Failing, says: str, tmp_path: Path) -> None:
+    network, source = Network(cast(Bundle, None), "fp32", None), cast(Any, Endless())
+    jobs = [(SlideFolder(tmp_path), Photo(source, Entry("1.png", 1, 1)))]
+    with pytest.raises(RunError, match=f"{says}.*run the same command again"):
+        list(on_workers(cast(Any, client), network, jobs))
 
 
 class Endless:

@@ -13,10 +13,12 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
+from pkgutil import resolve_name
 from threading import Lock
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from hemozoin.about import VERSION
 from hemozoin.errors import DataError, MissingExtraError, RunError
 from hemozoin.smear.folder import SlideFolder
 from hemozoin.smear.slides import Photo
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 #: Seconds in which a scheduler must answer, and then its first worker.
 _PATIENCE = 5
 
+#: Seconds after which it is asked whether there still are workers.
+_LONG = 30
+
+#: A function that workers have in any case, and what they are to call it with.
+_THEIR_VERSION = (resolve_name, "hemozoin.about:VERSION")
+
 _AGAIN = "what is done is kept: run the same command again to go on"
 
 
@@ -39,13 +47,14 @@ def connected(address: str) -> Iterator[Client]:
     """Yield a client of the scheduler at an address such as tcp://192.168.0.7:8786.
 
     Raises MissingExtraError without hemozoin[dask], and RunError where there is no scheduler, or
-    one without workers; that takes five seconds.
+    one without workers (that takes five seconds), or another hemozoin.
     """
     if "://" not in address:
         raise RunError(f"{address}: give the scheduler's address, such as tcp://192.168.0.7:8786")
     client = _client(address)
     try:
         _await_workers(client, address)
+        _require_same_version(client, address)
         yield client
     finally:
         client.close(timeout=_PATIENCE)
@@ -84,23 +93,32 @@ def _await_workers(client: Client, address: str) -> None:
         raise RunError(f"{address}: has no workers; start some with dask worker") from error
 
 
+def _require_same_version(client: Client, address: str) -> None:
+    """Raise RunError where hemozoin is missing or another: a worker would die of our tasks."""
+    try:
+        found = {client.run_on_scheduler(*_THEIR_VERSION), *client.run(*_THEIR_VERSION).values()}
+    except (ImportError, AttributeError):
+        found = {"none"}
+    if found != {VERSION}:
+        raise RunError(
+            f"{address}: its scheduler and workers need hemozoin {VERSION}, as is here; found"
+            f" {', '.join(sorted(found))}"
+        )
+
+
 def on_workers(
     client: Client, network: Network, jobs: Iterable[tuple[SlideFolder, Photo]]
 ) -> Iterator[Screened | None]:
     """Yield what was found in each picture, in order; None where its folder has that already.
 
     Twice as many pictures are on their way as the workers have threads. Raises RunError where
-    the scheduler is lost, where a picture killed several workers, and where workers have
-    another hemozoin.
+    the scheduler or all workers are lost, and where a picture killed several of them.
     """
-    from distributed import KilledWorker  # noqa: PLC0415
     from distributed.comm.core import CommClosedError  # noqa: PLC0415
 
     try:
         yield from _answers(client, network, jobs)
-    except KilledWorker as error:
-        raise RunError(f"the workers of a picture died, one by one ({error}); {_AGAIN}") from error
-    except (CancelledError, CommClosedError, TimeoutError) as error:
+    except (CancelledError, CommClosedError) as error:
         raise RunError(f"the Dask scheduler is gone; {_AGAIN}") from error
 
 
@@ -108,16 +126,17 @@ def _answers(
     client: Client, network: Network, jobs: Iterable[tuple[SlideFolder, Photo]]
 ) -> Iterator[Screened | None]:
     run = uuid4().hex
-    waiting: deque[Sent] = deque()
+    waiting: deque[tuple[str, Sent]] = deque()
     # A task rather than scattered data, which would be lost with the workers that hold it.
     shared = client.submit(_itself, network, key=f"hemozoin-network-{run}")
     for number, (folder, photo) in enumerate(jobs):
         key = f"hemozoin-field-{run}-{number}"
-        waiting.append(None if folder.has(photo) else _sent(client, shared, photo, key))
+        sent = None if folder.has(photo) else _sent(client, shared, photo, key)
+        waiting.append((photo.field, sent))
         if len(waiting) > 2 * max(1, sum(client.nthreads().values())):
-            yield _received(waiting.popleft())
+            yield _received(client, *waiting.popleft())
     while waiting:
-        yield _received(waiting.popleft())
+        yield _received(client, *waiting.popleft())
 
 
 def _sent(client: Client, network: Future[Network], photo: Photo, key: str) -> Sent:
@@ -128,8 +147,19 @@ def _sent(client: Client, network: Future[Network], photo: Photo, key: str) -> S
     return client.submit(_screen, network, data, photo.field, key=key)
 
 
-def _received(sent: Sent) -> Screened | None:
-    return sent if sent is None or isinstance(sent, Screened) else sent.result()
+def _received(client: Client, field: str, sent: Sent) -> Screened | None:
+    from distributed import KilledWorker  # noqa: PLC0415
+
+    if sent is None or isinstance(sent, Screened):
+        return sent
+    while True:
+        try:
+            return sent.result(timeout=_LONG)
+        except KilledWorker as error:
+            raise RunError(f"{field}: one worker after another died of it; {_AGAIN}") from error
+        except TimeoutError as error:
+            if not client.nthreads():
+                raise RunError(f"all workers are gone; {_AGAIN}") from error
 
 
 def _itself(network: Network) -> Network:
