@@ -10,7 +10,6 @@ has the bytes of one at home.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -21,22 +20,17 @@ from typing import Any
 from hemozoin.about import VERSION
 from hemozoin.cells.threads import in_threads
 from hemozoin.errors import DataError
-from hemozoin.files import replace_file
 from hemozoin.model.checksums import SUMS
 from hemozoin.model.names import Precision, find_model
 from hemozoin.model.predictor import Predictor
-from hemozoin.pages import write_page
 from hemozoin.progress import track
 from hemozoin.smear.blood import Blood
 from hemozoin.smear.cluster import connected, on_workers
-from hemozoin.smear.coco import write_coco
-from hemozoin.smear.counting import Tally
-from hemozoin.smear.field import Field
-from hemozoin.smear.folder import COCO, REPORT, SLIDE, SLIDES, SlideFolder, open_output
+from hemozoin.smear.folder import SLIDES, SlideFolder, open_output
 from hemozoin.smear.processes import processes
-from hemozoin.smear.report import Shown, render_report
+from hemozoin.smear.results import SlideWriter
 from hemozoin.smear.slides import Photo, Photos, find_slides
-from hemozoin.smear.tables import write_overview, write_tables
+from hemozoin.smear.tables import write_overview
 from hemozoin.smear.verdict import Slide
 from hemozoin.smear.work import Network, Screened, Work, screen_photo
 
@@ -94,10 +88,12 @@ def screen_slides(
     slides = find_slides(paths)
     predictor = Predictor.load(config.model, config.precision)
     basis = _basis(config, len(slides))
+    about, rate = _about(config, basis["model"]), predictor.bundle.false_positives
+    writer = SlideWriter(rate, config.blood, config.coco, about)
     pictures = sum(len(slide.photos) for slide in slides)
     with _workers(predictor, config, pictures) as workers:
         open_output(out, basis, overwrite)
-        run = _Run(out, len(slides) > 1, predictor, config, basis)
+        run = _Run(out, len(slides) > 1, writer)
         found = list(run.screened(slides, workers))
     if len(slides) > 1:
         write_overview(found, out / SLIDES)
@@ -145,9 +141,7 @@ class _Run:
 
     out: Path
     several: bool
-    predictor: Predictor
-    config: ScreenConfig
-    basis: dict[str, Any]
+    write: SlideWriter
 
     def screened(self, slides: list[Photos], workers: Workers) -> Iterator[Slide]:
         """Yield each slide when its last field is done; meanwhile the next ones are worked on."""
@@ -160,46 +154,18 @@ class _Run:
                 for photo, screened in zip(slide.photos, done, strict=False):
                     if screened is not None:
                         folder.save(photo, screened)
-                yield self._finish(slide, folder)
+                yield self.write(slide, folder)
 
     def _folder(self, slide: Photos) -> SlideFolder:
         return SlideFolder(self.out / slide.slide if self.several else self.out)
 
-    def _finish(self, slide: Photos, folder: SlideFolder) -> Slide:
-        """Count a slide and write all that is told of it, from the files of its fields alone."""
-        folder.keep_only(slide.photos)
 
-        def fields() -> Iterator[Field]:
-            return (folder.load(photo).field for photo in slide.photos)
-
-        tally = Tally(slide.slide)
-        write_tables(slide.slide, _counted(fields(), tally), folder.path)
-        if self.config.coco:
-            write_coco(slide.slide, fields, folder.path / COCO)
-        else:
-            (folder.path / COCO).unlink(missing_ok=True)
-        counted = tally.slide(self.predictor.bundle.false_positives, self.config.blood)
-        replace_file(folder.path / SLIDE, json.dumps(counted.to_dict(), indent=2) + "\n")
-        shown = (_shown(folder, photo) for photo in slide.photos)
-        write_page(render_report(counted, shown, self._about()), folder.path / REPORT)
-        return counted
-
-    def _about(self) -> dict[str, str]:
-        diameter = self.config.diameter
-        return {
-            "Network": f"{self.config.model}, {self.config.precision}",
-            "Its digest": self.basis["model"],
-            "Diameter of red cells": f"{diameter:g} px" if diameter else "found in each field",
-            "Version": f"hemozoin {VERSION}",
-        }
-
-
-def _counted(fields: Iterable[Field], tally: Tally) -> Iterator[Field]:
-    for found in fields:
-        tally.add(found)
-        yield found
-
-
-def _shown(folder: SlideFolder, photo: Photo) -> Shown:
-    found, overlay = folder.load(photo), folder.overlay(photo)
-    return Shown(found.field, overlay if overlay.exists() else None, found.pictures)
+def _about(config: ScreenConfig, digest: str) -> dict[str, str]:
+    """Return what the report says that its numbers rest on."""
+    diameter = config.diameter
+    return {
+        "Network": f"{config.model}, {config.precision}",
+        "Its digest": digest,
+        "Diameter of red cells": f"{diameter:g} px" if diameter else "found in each field",
+        "Version": f"hemozoin {VERSION}",
+    }
