@@ -25,7 +25,7 @@ from hemozoin.synthetic.smear import Placed, Smear, draw_smear, write_smear
 from hemozoin.training import demo, trial
 from hemozoin.training.recipe import Recipe
 from hemozoin.training.runfolder import RunFolder
-from hemozoin.training.trial import Count, choose, drawn_in, found_in, mistakes, try_on_a_smear
+from hemozoin.training.trial import Count, choose, drawn_in, found_in, tell_apart, try_on_a_smear
 
 COUNTS = r"(\d+) red cells, (\d+) infected, parasitaemia (\d+\.\d)%"
 
@@ -79,26 +79,27 @@ def test_the_network_that_tells_drawn_cells_apart_better_is_taken(
     """One that has learned nothing yet stands back for the one that ships, and the reverse."""
     unlearned, learned = finished_run / "model", PRETRAINED / "nano"
     network, why = choose(unlearned)
-    assert re.match(r"nano, not the network just trained \(wrong in \d+\.\d of 100", why)
+    assert re.match(r"nano, not the network just trained \(balanced accuracy on", why)
     assert network.bundle.preprocessing.size == 64
     monkeypatch.setattr(trial, "_SHIPPED", str(unlearned))
     network, why = choose(learned)
-    assert re.match(r"the network just trained \(wrong in [0-4]\.\d of 100 drawn cells,", why)
+    assert re.match(r"the network just trained \(balanced accuracy on drawn cells 0\.[89]", why)
     assert network.bundle.preprocessing.size == 64
 
 
-def test_mistakes_are_those_on_the_true_boxes() -> None:
+def test_cells_are_told_apart_by_their_true_boxes() -> None:
     """A smear whose infected and clean cells are swapped has all that was right wrong."""
     rng = np.random.default_rng(5)
     smear = draw_smear(rng, draw_patient(rng), infected=20)
     network = Predictor.load("nano")
     swapped = tuple(replace(cell, infected=not cell.infected) for cell in smear.placed)
-    assert mistakes(network, [smear]) < 10
-    assert mistakes(network, [Smear(smear.pixels, swapped)]) > 80
+    right = tell_apart(network, [smear])
+    assert right > 0.85
+    assert tell_apart(network, [Smear(smear.pixels, swapped)]) == pytest.approx(1 - right)
 
 
-@pytest.mark.parametrize(("p", "wrong"), [(0.0, 3), (1.0, 97)])
-def test_who_says_always_the_same_is_wrong_about_the_others(p: float, wrong: float) -> None:
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_who_says_always_the_same_tells_nothing_apart(p: float) -> None:
     class Same:
         bundle = Predictor.load("nano").bundle
 
@@ -107,7 +108,7 @@ def test_who_says_always_the_same_is_wrong_about_the_others(p: float, wrong: flo
 
     rng = np.random.default_rng(5)
     smear = draw_smear(rng, draw_patient(rng), cells=12, infected=6)
-    assert mistakes(Same(), [smear]) == pytest.approx(wrong)  # type: ignore[arg-type]
+    assert tell_apart(Same(), [smear]) == 0.5  # type: ignore[arg-type]
 
 
 def test_only_whole_red_cells_are_true() -> None:
