@@ -152,9 +152,18 @@ def test_cards_of_all_networks_that_ship(site: Path) -> None:
         assert "Not a medical device" in plain(site / "models" / f"{name}.html")
 
 
+def test_the_page_on_screening_says_which_networks_compensate(site: Path) -> None:
+    text = plain(site / "screen.html").partition("its rate of false positives")[2]
+    for name in ("nano", "best"):
+        known = hemozoin.load(name).bundle.false_positives is not None
+        said = text.partition(name)[2][:90]
+        assert ("between patients" in said) == known
+        assert ("not compensated" in said) != known
+
+
 def test_no_mark_of_the_makers_is_left(pages: dict[Path, Html]) -> None:
     for page in pages:
-        assert not re.search(r"<!-- (?:chapter|output)", page.read_text(encoding="utf-8"))
+        assert not re.search(r"<!-- (?:chapter|output|rates)", page.read_text(encoding="utf-8"))
 
 
 def test_a_misspelt_page_of_the_navigation_stops_the_build(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 ProperDocs calls these functions by their names. They add whole pages (the commands, the Python
 API, the model cards, the benchmarks), the chapters of `hemozoin explain` in the place of
-`<!-- chapter: name -->`, and under a block of commands what they print, for `<!-- output -->`.
+`<!-- chapter: name -->`, under a block of commands what they print, for `<!-- output -->`, and the
+networks' rates of false positives, for `<!-- rates -->`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from hemozoin.explaining.chapters import Chapters, all_chapters
 from hemozoin.explaining.page import render_chapters, style
 from props import in_a_folder_of_props
 from python_page import python_page
+from rates import rates
 
 #: A block of commands whose output is to follow.
 _COMMANDS = re.compile(r"```sh\n([^`]*)```\n<!-- output -->")
@@ -81,8 +83,8 @@ def on_files(files: Files, config: ProperDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, config: ProperDocsConfig, files: Files) -> str:
-    """Show what commands print."""
-    return with_output(markdown)
+    """Show what commands print, and what the networks that ship know of their mistakes."""
+    return with_output(re.sub("<!-- rates -->", lambda _: rates(), markdown))
 
 
 def with_output(markdown: str) -> str:
