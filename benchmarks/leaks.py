@@ -4,7 +4,8 @@
 
 Whoever knows a cell's patient (photo, day) and says that patient's commoner label is right so
 often. No pixel is read. A row for each thing known goes to benchmarks/results/leaks.csv, and one
-to patients.csv: how unevenly parasitized cells and doubted labels lie among the patients. Both are written anew.
+to patients.csv: how unevenly parasitized cells and doubted labels lie among the patients. Both are
+written anew.
 """
 
 from __future__ import annotations
