@@ -198,6 +198,18 @@ def test_a_run_without_its_row_is_not_trained_again(
     assert replace(again[-1], latency_ms=0) == replace(rows[-1], latency_ms=0)
 
 
+def test_killed_while_the_runs_first_file_was_written(swept: Path, mine: Path) -> None:
+    rows = read_rows(mine / "sweep.csv")
+    write_rows(mine / "sweep.csv", rows[:-1])
+    run = mine / "runs" / "0.25-MobileNet-32-seed1"
+    shutil.rmtree(run)
+    run.mkdir()
+    (run / "config.json.77.partial").write_text("{")
+    succeed("sweep", swept / "cells.zip", "--out", mine, *TWO, "--seeds", 2)
+    assert without_times(read_rows(mine / "sweep.csv")[-1]) == without_times(rows[-1])
+    assert not list(run.glob("*.partial"))
+
+
 def test_ctrl_c_keeps_the_rows(
     swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,6 +410,19 @@ def test_tables_have_mean_spread_and_what_is_apart() -> None:
     assert first.startswith("| 1.0 MobileNet-64 | 2 | 94.00 ± 2.83 |  | 0.9900 ± 0.0000 |")
     assert second.startswith("| 0.25 MobileNet-64 | 2 | 92.00 ± 1.41 | -2.00 ± 1.41 |")
     assert "1.0 MobileNet-224 70.6 % at 569 million" in text
+
+
+def test_times_are_medians_and_nothing_is_minus_zero() -> None:
+    large, small = Network(1.0, 64), Network(0.25, 64)
+    times = ((10.0, 0.51), (30.0, 0.52), (500.0, 9.0))  # one beside other work
+    rows = [
+        some_row(network, seed, training_seconds=seconds, latency_ms=answer, accuracy=accuracy)
+        for seed, (seconds, answer) in enumerate(times)
+        for network, accuracy in ((large, 0.95), (small, 0.95 - 1e-6))
+    ]
+    line = markdown(rows).splitlines()[5]
+    assert line.startswith("| 0.25 MobileNet-64 | 3 | 95.00 ± 0.00 | +0.00 ± 0.00 |")
+    assert line.endswith("| 30 (10 to 500) | 0.52 (0.51 to 9.00) |")
 
 
 def test_one_seed_has_no_spread() -> None:

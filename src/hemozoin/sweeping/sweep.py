@@ -106,6 +106,7 @@ def _run(sweep: Sweep, network: Network, seed: int, runs: Path, device: str) -> 
         if folder.config.exists() and not folder.finished:
             start.resume(folder.path, device)
         elif not folder.finished:
+            folder.sweep()  # killed while it wrote its first file, it would be in the way
             start.new(replace(sweep.config, recipe=recipe), folder.path, device=device)
     return measure(folder, network, recipe, sweep.grid.tables_of(network))
 

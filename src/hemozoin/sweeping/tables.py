@@ -17,7 +17,7 @@ from hemozoin.sweeping.rows import Row
 
 _HEADER = (
     "| Network | n | Accuracy, % | against the first, points | AUC | Million mult-adds |"
-    " Million parameters | Training, s | One answer, ms |\n"
+    " Million parameters | Training, s, median | One answer, ms, median |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
 
@@ -47,8 +47,16 @@ def by_network(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 def spread(values: Sequence[float], digits: int, sign: str = "") -> str:
     """Return "mean ± standard deviation" (n - 1), the mean alone for one value."""
-    mean = f"{statistics.mean(values):{sign}.{digits}f}"
+    mean = f"{round(statistics.mean(values), digits) + 0.0:{sign}.{digits}f}"  # never -0.00
     return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
+
+
+def middle(values: Sequence[float], digits: int) -> str:
+    """Return "median (least to most)": of times, what else the machine did makes outliers."""
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
+    shown = (statistics.median(values), min(values), max(values))
+    return "{} ({} to {})".format(*(f"{value:.{digits}f}" for value in shown))
 
 
 def doubling(rows: Iterable[Row]) -> list[float]:
@@ -90,8 +98,8 @@ def _line(name: str, runs: Sequence[Row], first: dict[int, float]) -> str:
         spread([row.auc for row in runs], 4),
         f"{runs[0].mult_adds / 1e6:.2f}",
         f"{runs[0].parameters / 1e6:.3f}",
-        spread([row.training_seconds for row in runs], 0),
-        spread([row.latency_ms for row in runs], 2),
+        middle([row.training_seconds for row in runs], 0),
+        middle([row.latency_ms for row in runs], 2),
     )
     return f"| {' | '.join(cells)} |"
 
