@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import rows
+from hemozoin.sweeping.rows import read_rows
+from hemozoin.sweeping.tables import markdown
 
 ROOT = Path(__file__).parents[1]
 
@@ -237,6 +239,30 @@ def patients() -> str:
     )
 
 
+def sweep() -> str:
+    """Return the tables of `sweep.csv`: Tables 4 to 7 of the paper, on cells."""
+    found = rows.read("sweep.csv")
+    tables = markdown(read_rows(rows.RESULTS / "sweep.csv"))
+    return f"{tables}\n\n{found[0]['epochs']} epochs each. {_conditions(found)}"
+
+
+def sweep_agreed() -> str:
+    """Return the table of `sweep_agreed.csv`: a line per network and number of epochs."""
+    found = rows.read("sweep_agreed.csv")
+    columns = ("accuracy", "auc", "accuracy_agreed", "auc_agreed")
+    lines = [
+        "| Network | epochs | n | accuracy | AUC | accuracy where both labels agree | AUC there |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for key in dict.fromkeys((row["network"], row["epochs"]) for row in found):
+        runs = [row for row in found if (row["network"], row["epochs"]) == key]
+        shown = " | ".join(_spread(runs, column) for column in columns)
+        lines.append(f"| {' | '.join(key)} | {len(runs)} | {shown} |")
+    cells = [int(row["cells_agreed"]) for row in found]
+    note = f"{min(cells):,} to {max(cells):,} test cells on which both labels agree."
+    return "\n".join([*lines, "", note])
+
+
 def _spread(runs: Runs, column: str, digits: int = 4) -> str:
     values = [float(row[column]) for row in runs]
     shown = f"{statistics.mean(values):.{digits}f}"
@@ -259,7 +285,10 @@ def _conditions(found: Runs) -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     make.__name__: make
-    for make in (headline, shipped, microscope, speed, int8, recipes, doubt, guard, leaks, patients)
+    for make in (
+        *(headline, shipped, microscope, speed, int8, recipes, doubt, guard, leaks, patients),
+        *(sweep, sweep_agreed),
+    )
 }
 
 #: The tables of the documentation's page of results.
@@ -270,6 +299,7 @@ PLACES = (
     *((ROOT / "benchmarks" / "README.md", name) for name in ("recipes", "doubt", "guard")),
     *((ROOT / "docs" / "results.md", name) for name in SHOWN),
     *((ROOT / "docs" / "traps.md", name) for name in ("leaks", "patients")),
+    *((ROOT / "docs" / "paper-on-malaria.md", name) for name in ("sweep", "sweep_agreed")),
 )
 
 

@@ -442,6 +442,20 @@ def test_drawings_are_whole_and_the_same_every_time(cost: str, swept: Path) -> N
     assert (swept / "out" / f"{cost}.svg").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("cost", COSTS)
+def test_drawings_of_the_docs_are_of_the_results(cost: str) -> None:
+    """By their words and lines; the very bytes depend on matplotlib's version."""
+    root = Path(__file__).parents[1]
+    rows = read_rows(root / "benchmarks" / "results" / "sweep.csv")
+    kept = (root / "docs" / f"sweep_{cost}.svg").read_text(encoding="utf-8")
+    old, new = (ElementTree.fromstring(text) for text in (kept, draw(rows, cost)))  # type: ignore[arg-type]
+    assert " ".join(old.itertext()).split() == " ".join(new.itertext()).split()
+    assert len({row.seed for row in rows}) >= 3
+    for row in rows:  # counts in the results are those of today's code
+        counted = Network(row.alpha, row.size, row.body).cost()  # type: ignore[arg-type]
+        assert (row.mult_adds, row.parameters) == (counted.mult_adds, counted.parameters)
+
+
 def test_rows_of_a_future_version(tmp_path: Path) -> None:
     (tmp_path / "sweep.csv").write_text("tables,network\n4,x\n")
     with pytest.raises(RunError, match="other columns"):
