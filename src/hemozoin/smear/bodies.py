@@ -36,10 +36,16 @@ _MARGIN = 0.06
 
 @dataclass(frozen=True)
 class Found:
-    """The bodies of a field and the median diameter of its red cells in px (0: none found)."""
+    """The bodies of a field, and what they are like.
 
-    bodies: tuple[Body, ...]
-    diameter: float
+    `diameter` is that of most red cells in px (0: none found), `cover` the share of the field
+    that bodies cover, 0..1, `density` their median optical density in green against the glass.
+    """
+
+    bodies: tuple[Body, ...] = ()
+    diameter: float = 0.0
+    cover: float = 0.0
+    density: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -65,14 +71,21 @@ def find_bodies(picture: Image.Image, diameter: float | None = None) -> Found:
     """
     scale = (diameter or cell_diameter(picture)) / _DIAMETER
     if not scale:
-        return Found((), 0.0)
+        return Found()
     relative = evened(picture, scale)
     amount = amount_of(relative)
     taken = bodies_of(amount)
+    if not taken.any():
+        return Found()
     cell = lone_area(taken) or np.pi / 4 * _DIAMETER**2
     plane = _Plane(relative, taken, cell, scale, picture.size)
     bodies = sorted(_bodies(plane, amount), key=lambda body: (body.y, body.x))
-    return Found(tuple(bodies), float(2 * np.sqrt(cell / np.pi) * scale))
+    return Found(
+        bodies=tuple(bodies),
+        diameter=float(2 * np.sqrt(cell / np.pi) * scale),
+        cover=float(taken.mean()),
+        density=float(np.median(relative[..., 1][taken])),
+    )
 
 
 def _bodies(plane: _Plane, amount: Floats) -> Iterator[Body]:

@@ -17,6 +17,7 @@ from hemozoin.model.session import BATCH
 from hemozoin.smear.bodies import find_bodies
 from hemozoin.smear.field import Body, Cell, Field
 from hemozoin.smear.picture import decode_field, field_from
+from hemozoin.smear.quality import find_flaws
 
 
 class Screener:
@@ -29,16 +30,18 @@ class Screener:
         self._predictor, self._diameter = predictor, diameter
 
     def __call__(self, picture: Image.Image, name: str = "") -> Field:
-        """Screen a field, RGB; raises DataError where it shows single cells, not a field."""
+        """Screen a field, RGB."""
         found = find_bodies(picture, self._diameter)
         red = [body for body in found.bodies if body.kind == "red cell"]
+        cells = tuple(self._cells(picture, red))
         return Field(
             field=name,
             width=picture.width,
             height=picture.height,
             diameter=round(found.diameter, 1),
-            cells=tuple(self._cells(picture, red)),
+            cells=cells,
             others=tuple(body for body in found.bodies if body.kind != "red cell"),
+            flaws=find_flaws(picture, found, cells),
         )
 
     def _cells(self, picture: Image.Image, bodies: list[Body]) -> Iterator[Cell]:

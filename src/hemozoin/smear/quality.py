@@ -1,0 +1,65 @@
+"""Whether a field can be relied on: what is measured of it, and the limits.
+
+The limits lie between the fields of two microscopes as they are and the same ones blurred,
+darkened, or covered until people no longer marked their cells (benchmarks/fields.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from hemozoin.model.predict import STRANGE
+from hemozoin.smear.bodies import Found
+from hemozoin.smear.field import Cell, Flaw
+from hemozoin.smear.mask import evened
+
+#: Least brightness of the glass, 0..255: the brightest channel of all but the brightest 5 %.
+_LIGHT = 80
+
+#: Least steepness of the cells' edges: the rise of the density over a 56th of a cell's diameter,
+#: as a share of the cells' density; that of the steepest 2 % of the field.
+_SHARP = 0.15
+
+#: Most of a field that bodies may cover, as a share of it.
+_COVERED = 0.7
+
+#: Least number of red cells.
+_CELLS = 5
+
+#: Most of the cells that may be unlike all red cells that the network was trained on.
+_STRANGE = 0.5
+
+#: So many pixels of the finer copy are one red cell's diameter.
+_FINE = 56
+
+
+def find_flaws(picture: Image.Image, found: Found, cells: Sequence[Cell]) -> tuple[Flaw, ...]:
+    """Return why a field, RGB, isn't to be relied on: nothing where it can be."""
+    return tuple(flaw for flaw in _measured(picture, found, cells) if _is_beyond(flaw))
+
+
+def _measured(picture: Image.Image, found: Found, cells: Sequence[Cell]) -> Iterator[Flaw]:
+    light = float(np.percentile(np.asarray(picture).max(axis=2), 95))
+    yield Flaw("too dark", "brightness of the glass", light, _LIGHT)
+    if len(cells) < _CELLS:
+        yield Flaw("empty or not a smear", "red cells", len(cells), _CELLS)
+        return
+    yield Flaw("out of focus", "steepness of the cells' edges", _sharpness(picture, found), _SHARP)
+    yield Flaw("overcrowded", "share that bodies cover", found.cover, _COVERED)
+    strange = float(np.mean([cell.reason == STRANGE for cell in cells]))
+    yield Flaw("not a smear", "share of cells unlike those trained on", strange, _STRANGE)
+
+
+def _is_beyond(flaw: Flaw) -> bool:
+    too_much = flaw.what in ("overcrowded", "not a smear")
+    return flaw.value > flaw.limit if too_much else flaw.value < flaw.limit
+
+
+def _sharpness(picture: Image.Image, found: Found) -> float:
+    green = evened(picture, found.diameter / _FINE)[..., 1]
+    steep = np.hypot(ndimage.sobel(green, 0), ndimage.sobel(green, 1)) / 8
+    return float(np.percentile(steep, 98)) / found.density
