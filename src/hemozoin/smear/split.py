@@ -25,7 +25,7 @@ Labels = npt.NDArray[np.integer[Any]]
 
 #: How fast likeness falls: with the log of the area over a cell's, when larger and smaller; with
 #: what is missing to 0.97 of solidity; with elongation above 1.15.
-_LARGER, _SMALLER, _DENTS, _LENGTH = 0.30, 0.45, 0.05, 1.05
+_LARGER, _SMALLER, _DENTS, _LENGTH = 0.45, 0.45, 0.05, 1.05
 
 #: A line at which the stain, over that of most bodies, curves up like this is a gap between two
 #: cells, and half its breadth in px. Cells that touch are joined in the mask, but seldom here.

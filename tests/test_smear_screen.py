@@ -1,0 +1,122 @@
+"""One field from picture to answers, its flaws, and what is refused."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+import hemozoin
+from hemozoin.errors import DataError
+from hemozoin.model.predictor import Predictor
+from hemozoin.smear.field import Field
+from hemozoin.smear.picture import decode_field
+from hemozoin.smear.screen import screen
+from hemozoin.synthetic.cell import draw_cell, draw_patient
+from hemozoin.synthetic.smear import draw_smear
+
+
+@pytest.fixture(scope="module")
+def network() -> Predictor:
+    return hemozoin.load("nano")
+
+
+@pytest.fixture(scope="module")
+def picture() -> Image.Image:
+    rng = np.random.default_rng(5)
+    smear = draw_smear(rng, draw_patient(rng), cells=60, infected=5, white_cells=1, platelets=3)
+    return Image.fromarray(smear.pixels)
+
+
+def flaws(field: Field) -> set[str]:
+    return {flaw.what for flaw in field.flaws}
+
+
+def png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_cells_are_numbered_and_answered(network: Predictor, picture: Image.Image) -> None:
+    field = screen(picture, network)
+    assert [cell.cell for cell in field.cells] == list(range(1, len(field.cells) + 1))
+    assert all(0 <= cell.p_parasitized <= 1 for cell in field.cells)
+    assert {cell.decision for cell in field.cells} <= {"parasitized", "uninfected", "review"}
+    assert field.usable
+    assert field.infected >= 3
+
+
+def test_path_picture_and_array_are_the_same(
+    network: Predictor, picture: Image.Image, tmp_path: Path
+) -> None:
+    path = tmp_path / "field.png"
+    path.write_bytes(png(picture))
+    known = screen(picture, network).cells
+    assert screen(path, network).cells == known
+    assert screen(np.asarray(picture), network).cells == known
+
+
+@pytest.mark.parametrize(
+    ("change", "flaw"),
+    [
+        (lambda p: p.filter(ImageFilter.GaussianBlur(16)), "out of focus"),
+        (lambda p: p.point(lambda level: level * 0.2), "too dark"),
+    ],
+)
+def test_a_spoilt_field_is_told(
+    network: Predictor, picture: Image.Image, change: object, flaw: str
+) -> None:
+    assert callable(change)
+    field = screen(change(picture), network)
+    assert flaw in flaws(field)
+    assert not field.usable
+
+
+def test_bare_glass_is_empty(network: Predictor) -> None:
+    field = screen(Image.new("RGB", (640, 480), (230, 235, 230)), network)
+    assert flaws(field) == {"empty or not a smear"}
+    assert field.cells == ()
+
+
+def test_a_cell_on_black_is_for_predict(network: Predictor) -> None:
+    rng = np.random.default_rng(0)
+    cell = draw_cell(rng, draw_patient(rng), infected=True)
+    with pytest.raises(DataError, match="use hemozoin predict"):
+        screen(cell, network)
+
+
+def test_a_small_picture_is_refused(network: Predictor) -> None:
+    with pytest.raises(DataError, match="too small for a field"):
+        screen(Image.new("RGB", (150, 150), "white"), network)
+
+
+def test_pages_are_refused() -> None:
+    buffer, page = io.BytesIO(), Image.new("RGB", (400, 300), "white")
+    page.save(buffer, "TIFF", save_all=True, append_images=[page])
+    with pytest.raises(DataError, match=r"scan\.tif: has 2 pages"):
+        decode_field(buffer.getvalue(), "scan.tif")
+
+
+@pytest.mark.parametrize("form", ["TIFF", "JPEG", "BMP"])
+def test_the_ending_does_not_matter(form: str, picture: Image.Image) -> None:
+    buffer = io.BytesIO()
+    picture.save(buffer, form)
+    assert decode_field(buffer.getvalue(), "field.png").size == picture.size
+
+
+def test_sixteen_bits_are_read(picture: Image.Image) -> None:
+    grey = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    assert decode_field(png(grey), "grey.png").mode == "RGB"
+
+
+def test_what_is_no_picture_is_refused(network: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no picture")
+    with pytest.raises(DataError, match=r"notes\.txt"):
+        screen(path, network)
+    with pytest.raises(DataError, match=r"missing\.png"):
+        screen(tmp_path / "missing.png", network)
