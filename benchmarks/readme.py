@@ -318,7 +318,17 @@ BLOCKS: dict[str, Callable[[], str]] = {
 }
 
 #: The tables of the documentation's page of results.
-SHOWN = ("shipped", "microscope", "headline", "speed", "int8", "doubt", "guard", "recipes")
+SHOWN = (
+    "shipped",
+    "microscope",
+    "headline",
+    "speed",
+    "int8",
+    "doubt",
+    "guard",
+    "recipes",
+    "fields",
+)
 
 PLACES = (
     *(
