@@ -5,6 +5,7 @@ outcome = hemozoin("train", data, "--out", run, *QUICK)
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import subprocess
@@ -75,3 +76,17 @@ def tree(*folders: Path) -> dict[str, bytes]:
     """Return every folder and file below these, with its content."""
     found = (path for folder in folders for path in folder.rglob("*"))
     return {str(path): path.read_bytes() if path.is_file() else b"" for path in found}
+
+
+class FullDisk:
+    """A disk on which the nth file can't be finished, nor any after it."""
+
+    def __init__(self, nth: int) -> None:
+        self.left = nth
+        self._fsync = os.fsync
+
+    def fsync(self, file: int) -> None:
+        self.left -= 1
+        if self.left <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._fsync(file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
 import os
 import tracemalloc
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from commands import tree
+from commands import FullDisk, tree
 from hemozoin.cells.source import FolderSource
 from hemozoin.errors import DataError, RunError
 from hemozoin.model.predictor import Predictor
@@ -274,20 +273,6 @@ def test_a_bad_picture_is_tried_again(
     screen_slides([slide], out)
     assert sorted(quick) == ["1", "2"]
     assert content(out) == again(out, [slide])
-
-
-class FullDisk:
-    """A disk on which the nth file can't be finished, nor any after it."""
-
-    def __init__(self, nth: int) -> None:
-        self.left = nth
-        self._fsync = os.fsync
-
-    def fsync(self, file: int) -> None:
-        self.left -= 1
-        if self.left <= 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        self._fsync(file)
 
 
 #: In the order in which a run of two pictures writes.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 import hemozoin
+from conftest import encoded, png
 from hemozoin.errors import DataError
 from hemozoin.model.predictor import Predictor
 from hemozoin.smear.field import Field
@@ -33,12 +33,6 @@ def picture() -> Image.Image:
 
 def flaws(field: Field) -> set[str]:
     return {flaw.what for flaw in field.flaws}
-
-
-def png(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def test_cells_are_numbered_and_answered(network: Predictor, picture: Image.Image) -> None:
@@ -95,17 +89,15 @@ def test_a_small_picture_is_refused(network: Predictor) -> None:
 
 
 def test_pages_are_refused() -> None:
-    buffer, page = io.BytesIO(), Image.new("RGB", (400, 300), "white")
-    page.save(buffer, "TIFF", save_all=True, append_images=[page])
+    page = Image.new("RGB", (400, 300), "white")
+    scan = encoded(page, "TIFF", save_all=True, append_images=[page])
     with pytest.raises(DataError, match=r"scan\.tif: has 2 pages"):
-        decode_field(buffer.getvalue(), "scan.tif")
+        decode_field(scan, "scan.tif")
 
 
 @pytest.mark.parametrize("form", ["TIFF", "JPEG", "BMP"])
 def test_the_ending_does_not_matter(form: str, picture: Image.Image) -> None:
-    buffer = io.BytesIO()
-    picture.save(buffer, form)
-    assert decode_field(buffer.getvalue(), "field.png").size == picture.size
+    assert decode_field(encoded(picture, form), "field.png").size == picture.size
 
 
 def test_sixteen_bits_are_read(picture: Image.Image) -> None:

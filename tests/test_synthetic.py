@@ -199,7 +199,7 @@ def test_nothing_is_left_and_the_old_file_stays_when_writing_fails(
             raise failure
         return b"png"
 
-    monkeypatch.setattr(dataset, "_png", fail_at_the_third)
+    monkeypatch.setattr(dataset, "png", fail_at_the_third)
     expected = DataError if isinstance(failure, OSError) else KeyboardInterrupt
     with pytest.raises(expected):
         write_synthetic(out, patients=1, cells_per_patient=5)

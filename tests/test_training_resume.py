@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import signal
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import QUICK, hemozoin, refused, start, succeed, tree
+from commands import QUICK, FullDisk, hemozoin, refused, start, succeed, tree
 from conftest import make_cells, make_zip
 
 #: Files of a run that are the same, bit for bit, every time.
@@ -60,20 +59,6 @@ def test_stopped_after_an_epoch(
     succeed("train", cells_zip, "--out", tmp_path / "whole", *THREE_EPOCHS)
     assert kept(run) == kept(tmp_path / "whole")
     assert len(kept(run)) == len(SAME)
-
-
-class FullDisk:
-    """A disk on which the nth file can't be finished, nor any after it."""
-
-    def __init__(self, nth: int) -> None:
-        self.left = nth
-        self._fsync = os.fsync
-
-    def fsync(self, file: int) -> None:
-        self.left -= 1
-        if self.left <= 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        self._fsync(file)
 
 
 #: In the order in which a run of one epoch writes: two of the cells, then its own.

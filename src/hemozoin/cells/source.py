@@ -71,6 +71,11 @@ def open_source(path: Path) -> Source:
     raise DataError(f"{path}: neither a zip nor a folder; give one of pictures")
 
 
+def utf8(name: str) -> str:
+    """Replace what is not UTF-8 in a file's name: it can't stand in a table."""
+    return name.encode(errors="replace").decode()
+
+
 class FolderSource:
     """The files below a folder; links to folders are followed."""
 
@@ -127,7 +132,7 @@ def _is_folder(item: os.DirEntry[str]) -> bool:
 def _entry(item: os.DirEntry[str], prefix: str) -> Entry:
     """Describe a file; a dangling link is one that `read` will refuse, with its name."""
     # A name that is not UTF-8 can't stand in a table; `read` says so when it doesn't find it.
-    name = (prefix + item.name).encode(errors="replace").decode()
+    name = utf8(prefix + item.name)
     try:
         found = item.stat()
     except OSError:

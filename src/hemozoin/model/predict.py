@@ -16,7 +16,7 @@ from PIL import Image
 
 from hemozoin.cells.picture import Pixels, cell_from, decode_cell, from_array
 from hemozoin.cells.preprocess import Preprocessing, prepare
-from hemozoin.cells.source import FolderSource, Source, open_source
+from hemozoin.cells.source import FolderSource, Source, open_source, utf8
 from hemozoin.cells.store import decode_one
 from hemozoin.cells.threads import in_threads
 from hemozoin.errors import DataError
@@ -130,7 +130,7 @@ def _open(path: Path) -> Pictures:
 
 def _from_source(picture: tuple[Source, str], how: Preprocessing) -> Prepared:
     source, name = picture
-    file = _utf8((source.path / name).as_posix())
+    file = utf8((source.path / name).as_posix())
     return Prepared(PurePosixPath(file).stem, file, decode_one(source, name, how))
 
 
@@ -138,7 +138,7 @@ def _from_picture(numbered: tuple[int, Picture], how: Preprocessing) -> Prepared
     number, picture = numbered
     cell, file = str(number), None
     if isinstance(picture, str | Path):
-        file = _utf8(Path(picture).as_posix())
+        file = utf8(Path(picture).as_posix())
         cell = PurePosixPath(file).stem
     try:
         return Prepared(cell, file, prepare(_opened(picture, f"picture {number}"), how))
@@ -177,7 +177,7 @@ def _answer(batch: list[Prepared], predictor: Predictor, review: bool) -> Iterat
     seen = decide_cells(np.stack(readable), predictor) if readable else iter(())
     for cell in batch:
         if isinstance(cell.pixels, DataError):
-            error = _utf8(str(cell.pixels))
+            error = utf8(str(cell.pixels))
             yield Finding(Prediction(cell.cell, None, None, None, None, cell.file, error))
         else:
             said = next(seen)
@@ -205,8 +205,3 @@ def _decide(p: float, strange: bool, bundle: Bundle) -> tuple[str, str | None]:
         return REVIEW, STRANGE
     decision = bundle.band.decide(p)
     return decision, CLOSE if decision == REVIEW else None
-
-
-def _utf8(name: str) -> str:
-    """Replace what is not UTF-8 in a file's name: it can't stand in a table."""
-    return name.encode(errors="replace").decode()

@@ -15,7 +15,6 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 Floats = npt.NDArray[np.floating[Any]]
-Mask = npt.NDArray[np.bool_]
 
 #: Green takes most of the light that haemoglobin takes, in any Giemsa.
 _GREEN = 1

@@ -7,8 +7,9 @@ from PIL import Image
 from scipy import ndimage
 from skimage.feature import peak_local_max
 
-from hemozoin.smear.glass import Floats, Mask, against_glass, density, otsu, stain
-from hemozoin.smear.shape import at_edge, measure
+from hemozoin.cells.cutout import Mask
+from hemozoin.smear.glass import Floats, against_glass, density, otsu, stain
+from hemozoin.smear.shape import at_edge, depth_of, measure
 
 #: Longer side, in px, of the copy in which the scale is looked for.
 _COARSE = 400
@@ -79,8 +80,7 @@ def _lone(bodies: Mask) -> tuple[list[int], Mask]:
 
 def _depths(bodies: Mask) -> Floats:
     """Return how deep the bodies are where they are deepest; shallow places are no cells."""
-    depth = ndimage.distance_transform_edt(np.pad(bodies, 1))[1:-1, 1:-1]
-    depth = ndimage.gaussian_filter(depth, 1)
+    depth = depth_of(bodies, 1)
     peaks = peak_local_max(depth, min_distance=3, threshold_abs=2, exclude_border=False)  # type: ignore[no-untyped-call]
     found: Floats = depth[tuple(peaks.T)]
     return found[found > 0.3 * found.max()] if len(found) else found

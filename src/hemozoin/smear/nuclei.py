@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from hemozoin.smear.glass import Floats, Mask
+from hemozoin.cells.cutout import Mask
+from hemozoin.smear.glass import Floats
 from hemozoin.smear.split import Region
 
 #: Density in red over the red cells' own from which on a pixel is nucleus, and what is added for
@@ -23,10 +24,10 @@ def white_cells(relative: Floats, taken: Mask, cell: float) -> list[Region]:
     """Return the white cells: nuclei with what of the body lies close around them.
 
     `relative` `[h, w, 3]` are densities against the glass, `taken` bool `[h, w]` where bodies
-    are, `cell` the area of a red cell in px.
+    are (at one place at least), `cell` the area of a red cell in px.
     """
     red = relative[..., 0]
-    usual = float(np.median(red[taken])) if taken.any() else 0.0
+    usual = float(np.median(red[taken]))
     dark = ndimage.binary_opening(red > _DARK * usual + _FAINT) & taken
     reach = max(1, round(_LOBES * np.sqrt(cell)))
     near = ndimage.distance_transform_edt(~dark) <= reach

@@ -1,7 +1,7 @@
 """Whether a field can be relied on: what is measured of it, and the limits.
 
 The limits lie between the fields of two microscopes as they are and the same ones blurred,
-darkened, or covered until people no longer marked their cells (benchmarks/fields.py).
+darkened, or covered until people no longer marked their cells.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 from skimage.measure import approximate_polygon, find_contours
 
-from hemozoin.smear.glass import Mask
+from hemozoin.cells.cutout import Mask
+from hemozoin.smear.glass import Floats
 
 Box = tuple[slice, slice]
 
@@ -53,6 +54,15 @@ def outline(region: Mask, box: Box, scale: float) -> tuple[tuple[int, int], ...]
     corner = np.array([box[0].start, box[1].start]) - 0.5
     points = np.rint((simple + corner) * scale).astype(int)
     return tuple((int(x), int(y)) for y, x in points)
+
+
+def depth_of(region: Mask, blur: float) -> Floats:
+    """Return how far each place of a region is from its end, blurred: float `[h, w]`, in px.
+
+    The picture's edge is an end as well.
+    """
+    depth = ndimage.distance_transform_edt(np.pad(region, 1))
+    return np.asarray(ndimage.gaussian_filter(depth, blur)[1:-1, 1:-1])
 
 
 def at_edge(box: Box, shape: tuple[int, ...]) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hemozoin.cells.source import Entry, FolderSource, Source, open_source
+from hemozoin.cells.source import Entry, FolderSource, Source, open_source, utf8
 from hemozoin.errors import DataError
 
 #: Lies in every folder that `hemozoin screen` wrote: its overlays are not screened in turn.
@@ -31,7 +31,7 @@ class Photo:
     @property
     def field(self) -> str:
         """The file's name without folders, in valid UTF-8."""
-        return _utf8(PurePosixPath(self.entry.name).name)
+        return utf8(PurePosixPath(self.entry.name).name)
 
     def read(self) -> bytes:
         """Return the file's content; raises DataError where it can't be read."""
@@ -115,15 +115,10 @@ def _in_order(photos: list[Photo]) -> tuple[Photo, ...]:
 
 def _name(path: Path) -> str:
     real = path.resolve()
-    return _utf8(real.stem if real.is_file() else real.name) or "slide"
+    return utf8(real.stem if real.is_file() else real.name) or "slide"
 
 
 def _require_distinct(names: Iterable[str], what: str) -> None:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise DataError(f"{name}: {count} {what} have this name; rename one, or screen it apart")
-
-
-def _utf8(name: str) -> str:
-    """Replace what is not UTF-8 in a file's name: it can't stand in a table."""
-    return name.encode(errors="replace").decode()

@@ -18,8 +18,9 @@ from scipy import ndimage
 from skimage.feature import hessian_matrix, hessian_matrix_eigvals, peak_local_max
 from skimage.segmentation import watershed
 
-from hemozoin.smear.glass import Floats, Mask
-from hemozoin.smear.shape import Box, measure
+from hemozoin.cells.cutout import Mask
+from hemozoin.smear.glass import Floats
+from hemozoin.smear.shape import Box, depth_of, measure
 
 Labels = npt.NDArray[np.integer[Any]]
 
@@ -58,8 +59,7 @@ def split(bodies: Mask, amount: Floats, diameter: float, area: float) -> list[Re
     `amount`, float `[h, w]`, is the stain; `diameter` and `area` are those of a cell, in px.
     """
     free = bodies & (_valleys(amount / np.median(amount[bodies])) < _VALLEY)
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(np.pad(free, 1)), _SMOOTH)
-    depth = depth[1:-1, 1:-1]
+    depth = depth_of(free, _SMOOTH)
     peaks = _peaks(bodies, depth, diameter)
     seeds = np.zeros(bodies.shape, np.int32)
     seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)

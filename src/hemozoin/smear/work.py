@@ -9,6 +9,7 @@ from PIL import Image
 
 from hemozoin.about import VERSION
 from hemozoin.cells.index import PARASITIZED
+from hemozoin.cells.source import utf8
 from hemozoin.errors import DataError, RunError
 from hemozoin.judging.conformal import REVIEW
 from hemozoin.model.bundle import Bundle
@@ -80,5 +81,4 @@ def screen_bytes(data: bytes, name: str, screener: Callable[[Image.Image, str], 
 
 def unreadable(name: str, error: DataError) -> Screened:
     """Return what stands for a picture that can't be read."""
-    said = str(error).encode(errors="replace").decode()  # a name in it may not be UTF-8
-    return Screened(Field(name, error=said), None, {})
+    return Screened(Field(name, error=utf8(str(error))), None, {})

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from hemozoin.cells.picture import Pixels
 from hemozoin.errors import DataError
 from hemozoin.files import replacing
 from hemozoin.progress import track
 from hemozoin.synthetic.cell import draw_cell, draw_patient
+from hemozoin.synthetic.photograph import png
 
 
 def write_synthetic(
@@ -40,7 +39,7 @@ def _write_zip(out: Path, cells: Iterator[tuple[str, Pixels]]) -> None:
         for folder in ("Parasitized", "Uninfected"):  # NLM's file has this junk in both
             archive.writestr(_entry(f"cell_images/{folder}/Thumbs.db"), b"no picture")
         for name, cell in cells:
-            archive.writestr(_entry(name), _png(cell))
+            archive.writestr(_entry(name), png(cell))
 
 
 def _cells(patients: int, cells_per_patient: int, seed: int) -> Iterator[tuple[str, Pixels]]:
@@ -56,9 +55,3 @@ def _cells(patients: int, cells_per_patient: int, seed: int) -> Iterator[tuple[s
 
 def _entry(name: str) -> zipfile.ZipInfo:
     return zipfile.ZipInfo(name, date_time=(2026, 1, 1, 0, 0, 0))
-
-
-def _png(cell: Pixels) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(cell).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 from PIL import Image, ImageFilter
 
@@ -34,3 +36,10 @@ def _light(rng: Rng, patient: Patient, width: int, height: int) -> Floats:
         np.float32
     )
     return light
+
+
+def png(picture: Pixels) -> bytes:
+    """Return uint8 `[h, w, 3]` as the bytes of a PNG file, packed quickly rather than tightly."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

@@ -8,7 +8,6 @@ figure measured on it says anything about a real smear.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
 from hemozoin.cells.picture import Pixels
 from hemozoin.errors import DataError
@@ -32,7 +30,7 @@ from hemozoin.synthetic.layers import (
     draw_white_cell,
 )
 from hemozoin.synthetic.layout import Layout
-from hemozoin.synthetic.photograph import photograph
+from hemozoin.synthetic.photograph import photograph, png
 
 DrawnKind = Literal["red cell", "white cell", "platelet", "debris"]
 
@@ -170,7 +168,7 @@ def write_smear(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, smear in _fields(fields, seed, cells, infected):
-            replace_file(folder / name, _png(smear.pixels))
+            replace_file(folder / name, png(smear.pixels))
             truth[name] = smear.placed
         listed = {name: [asdict(thing) for thing in placed] for name, placed in truth.items()}
         replace_file(folder / "truth.json", json.dumps(listed, indent=1))
@@ -184,9 +182,3 @@ def _fields(fields: int, seed: int, cells: int, infected: int) -> Iterator[tuple
     for number in range(1, fields + 1):
         rng = np.random.default_rng([seed, number])
         yield f"field_{number:02}.png", draw_smear(rng, patient, cells=cells, infected=infected)
-
-
-def _png(pixels: Pixels) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
