@@ -37,6 +37,12 @@ _SMALLEST, _SMALLEST_IN_LARGE, _LARGE = 0.15, 0.3, 450
 _CUT_OUT = 0.45
 
 
+def brightest(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the brightest of red, green and blue in `[H, W, 3 or more]`, as `[H, W]`."""
+    # `max(axis=2)` takes ten times as long.
+    return np.maximum(np.maximum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
+
+
 def is_cut_out(inside: Mask) -> bool:
     """Tell whether a picture shows a cell on black; `inside` `[H, W]` is what isn't black."""
     border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])

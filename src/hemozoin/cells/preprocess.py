@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from PIL import Image
 
-from hemozoin.cells.cutout import find_cell, is_cut_out
+from hemozoin.cells.cutout import brightest, find_cell, is_cut_out
 from hemozoin.cells.picture import Pixels
 from hemozoin.errors import ModelError
 
@@ -79,8 +79,7 @@ def prepare(image: Image.Image, how: Preprocessing) -> Pixels:
 def _cut_out(image: Image.Image, background: int) -> Image.Image:
     """Return the cell, to its edges, in mode RGBa: colours weighted by opacity, 0 outside."""
     rgba = np.asarray(image.convert("RGBA"))
-    brightest = np.maximum(np.maximum(rgba[..., 0], rgba[..., 1]), rgba[..., 2])
-    inside = brightest > background
+    inside = brightest(rgba) > background
     if not is_cut_out(inside):
         inside &= find_cell(image)
     # A whole pixel is multiplied at once: taking channels one by one is ten times slower.

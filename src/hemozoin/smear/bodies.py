@@ -15,8 +15,8 @@ from scipy import ndimage
 
 from hemozoin.cells.cutout import Mask
 from hemozoin.smear.field import Body, Kind
-from hemozoin.smear.glass import Floats
-from hemozoin.smear.mask import amount_of, bodies_of, cell_diameter, evened, lone_area
+from hemozoin.smear.glass import Floats, against_glass, density
+from hemozoin.smear.mask import amount_of, bodies_of, cell_diameter, lone_area
 from hemozoin.smear.nuclei import white_cells
 from hemozoin.smear.shape import Box, at_edge, measure, outline
 from hemozoin.smear.split import Region, split
@@ -73,7 +73,7 @@ def find_bodies(picture: Image.Image, diameter: float | None = None) -> Found:
     scale = (diameter or cell_diameter(picture)) / _DIAMETER
     if not scale:
         return Found()
-    relative = evened(picture, scale)
+    relative = against_glass(density(picture, scale))
     amount = amount_of(relative)
     taken = bodies_of(amount)
     if not taken.any():

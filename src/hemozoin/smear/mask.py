@@ -25,12 +25,6 @@ _SOLID, _LONG = 0.9, 1.6
 _BREADTH = 2.2
 
 
-def evened(picture: Image.Image, scale: float) -> Floats:
-    """Return a picture made smaller by `scale`, as densities against the glass: `[h, w, 3]`."""
-    size = (max(8, round(picture.width / scale)), max(8, round(picture.height / scale)))
-    return against_glass(density(picture, size))
-
-
 def bodies_of(amount: Floats) -> Mask:
     """Return where bodies are, bool `[h, w]`, from the amount of stain; cells' pallor is filled."""
     filled = _fill_pallor(amount > otsu(amount))
@@ -49,7 +43,7 @@ def cell_diameter(picture: Image.Image) -> float:
     median is taken by breadth, so that platelets don't weigh, and lone ones count twice.
     """
     scale = max(1.0, max(picture.size) / _COARSE)
-    bodies = bodies_of(amount_of(evened(picture, scale)))
+    bodies = bodies_of(amount_of(against_glass(density(picture, scale))))
     lone, rest = _lone(bodies)
     alone = 2 * np.sqrt(np.array(lone) / np.pi)
     depths = _depths(rest)

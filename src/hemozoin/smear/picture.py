@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from hemozoin.cells.cutout import is_cut_out
+from hemozoin.cells.cutout import brightest, is_cut_out
 from hemozoin.cells.picture import decode
 from hemozoin.errors import DataError
 
@@ -31,8 +31,7 @@ def decode_field(data: bytes, name: str = "picture") -> Image.Image:
 def field_from(picture: Image.Image, name: str = "picture") -> Image.Image:
     """Return an RGB picture that can be one of a field; raises DataError as `decode_field`."""
     width, height = picture.size
-    brightest = np.asarray(picture).max(axis=2)
-    if is_cut_out(brightest > _BLACK):
+    if is_cut_out(brightest(np.asarray(picture)) > _BLACK):
         raise DataError(f"{name}: a cell on black, not a field; use hemozoin predict")
     if min(width, height) < SMALLEST_SIDE:
         raise DataError(

@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from hemozoin.cells.cutout import brightest
 from hemozoin.model.predict import STRANGE
 from hemozoin.smear.bodies import Found
 from hemozoin.smear.field import Cell, Flaw
-from hemozoin.smear.mask import evened
+from hemozoin.smear.glass import density
 
 #: Least brightness of the glass, 0..255: the brightest channel of all but the brightest 5 %.
 _LIGHT = 80
@@ -43,7 +44,7 @@ def find_flaws(picture: Image.Image, found: Found, cells: Sequence[Cell]) -> tup
 
 
 def _measured(picture: Image.Image, found: Found, cells: Sequence[Cell]) -> Iterator[Flaw]:
-    light = float(np.percentile(np.asarray(picture).max(axis=2), 95))
+    light = float(np.percentile(brightest(np.asarray(picture.reduce(2))), 95))
     yield Flaw("too dark", "brightness of the glass", light, _LIGHT)
     if len(cells) < _CELLS:
         yield Flaw("empty or not a smear", "red cells", len(cells), _CELLS)
@@ -60,6 +61,6 @@ def _is_beyond(flaw: Flaw) -> bool:
 
 
 def _sharpness(picture: Image.Image, found: Found) -> float:
-    green = evened(picture, found.diameter / _FINE)[..., 1]
+    green = density(picture, found.diameter / _FINE)[..., 1]
     steep = np.hypot(ndimage.sobel(green, 0), ndimage.sobel(green, 1)) / 8
     return float(np.percentile(steep, 98)) / found.density

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
-from skimage.measure import approximate_polygon, find_contours
+from skimage.measure import find_contours
 
 from hemozoin.cells.cutout import Mask
 from hemozoin.smear.glass import Floats
 
 Box = tuple[slice, slice]
+
+#: An outline of more corners than this keeps each third, some 38 of a red cell's: the polygon and
+#: the region share .99 of their union. Douglas and Peucker's choice took a third of all the time.
+_FEW = 24
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,22 @@ def measure(region: Mask) -> Shape:
 
 
 def _hull_area(region: Mask) -> float:
-    y, x = np.nonzero(region & ~ndimage.binary_erosion(region))
-    corners = [np.stack([x + right, y + down], axis=1) for right in (0, 1) for down in (0, 1)]
+    rows = np.flatnonzero(region.any(axis=1))  # of each row only the ends can be on the hull
+    first = region[rows].argmax(axis=1)
+    last = region.shape[1] - region[rows, ::-1].argmax(axis=1)
+    x, y = np.concatenate([first, last] * 2), np.concatenate([rows, rows, rows + 1, rows + 1])
     try:
-        return float(ConvexHull(np.concatenate(corners)).volume)
+        return float(ConvexHull(np.column_stack([x, y])).volume)
     except QhullError:  # no region has corners in a line, but rounding might say so
         return float(region.sum())
 
 
 def outline(region: Mask, box: Box, scale: float) -> tuple[tuple[int, int], ...]:
     """Return the outline of a region that lies in `box`, magnified: corners (x, y) in px."""
-    around = max(find_contours(np.pad(region, 1).astype(float), 0.5), key=len)  # type: ignore[no-untyped-call]
-    simple: npt.NDArray[Any] = approximate_polygon(around[:-1], 0.4)  # type: ignore[no-untyped-call]
+    around = max(find_contours(np.pad(region, 1).astype(float), 0.5), key=len)[:-1]  # type: ignore[no-untyped-call]
+    some = around[:: 3 if len(around) > _FEW else 1]
     corner = np.array([box[0].start, box[1].start]) - 0.5
-    points = np.rint((simple + corner) * scale).astype(int)
+    points = np.rint((some + corner) * scale).astype(int)
     return tuple((int(x), int(y)) for y, x in points)
 
 
