@@ -19,7 +19,8 @@ from hemozoin.smear.glass import Floats, against_glass, density
 from hemozoin.smear.mask import amount_of, bodies_of, cell_diameter, lone_area
 from hemozoin.smear.nuclei import white_cells
 from hemozoin.smear.shape import Box, at_edge, measure, outline
-from hemozoin.smear.split import Region, split
+from hemozoin.smear.split import split
+from hemozoin.smear.tree import Region
 
 #: Diameter of a red cell, in px, in the copy that all is found in. With 36, 44 and 56 an early
 #: version took up to twice the time and found no more (F1 .908, .907, .904 against .910).
@@ -30,6 +31,9 @@ _SMALL = 0.3
 
 #: Least clarity of a red cell: one less clear lies in a clump.
 _CLEAR = 0.05
+
+#: Least likeness to one cell of what is told from its neighbours by colour.
+_ONE = 0.3
 
 #: Space around a cell in its box, in diameters: the rim is blurred, and belongs to the cell.
 _MARGIN = 0.06
@@ -99,7 +103,7 @@ def _bodies(plane: _Plane, amount: Floats) -> Iterator[Body]:
     left = ndimage.binary_opening(left, iterations=2)
     if not left.any():
         return
-    regions = split(left, amount, _DIAMETER, plane.cell)
+    regions = split(left, plane.relative, amount, _DIAMETER, plane.cell)
     crowding = ndimage.gaussian_filter(plane.taken.astype(np.float32), _DIAMETER)
     for region in regions:
         yield _body(_kind(region, plane, crowding), region.inside, region.box, plane)
@@ -111,7 +115,13 @@ def _kind(region: Region, plane: _Plane, crowding: Floats) -> Kind:
         return "platelet" if _is_platelet(region, plane) else "debris"
     if at_edge(region.box, plane.taken.shape):
         return "cut by the edge"
-    return "red cell" if _clarity(region, plane.taken, crowding) > _CLEAR else "clump"
+    clear = _clarity(region, plane.taken, crowding) > _CLEAR
+    return "red cell" if clear or _stands_out(region) else "clump"
+
+
+def _stands_out(region: Region) -> bool:
+    """Tell whether a region is one cell by its colour, whatever lies against it."""
+    return region.odd and region.likeness > _ONE
 
 
 def _clarity(region: Region, taken: Mask, crowding: Floats) -> float:

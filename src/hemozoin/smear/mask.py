@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 from skimage.feature import peak_local_max
+from skimage.morphology import disk
 
 from hemozoin.cells.cutout import Mask
 from hemozoin.smear.glass import Floats, against_glass, density, otsu, stain
@@ -18,6 +19,10 @@ _COARSE = 400
 #: its convex hull; a gap among touching cells has horns. A hole of a few px is noise.
 _PALLOR, _CONVEX, _NOISE = 1 / 30, 0.87, 6
 
+#: A pale body has at least this share of the stain of most, and so many deviations of the glass;
+#: the blur around a dark one is so many px wide, a pale body twice its radius.
+_PALE, _NOISY, _BLURRED, _WIDE = 0.3, 5, 2, 3
+
 #: What lies alone is a cell if it is so solid and no longer than this.
 _SOLID, _LONG = 0.9, 1.6
 
@@ -27,8 +32,25 @@ _BREADTH = 2.2
 
 def bodies_of(amount: Floats) -> Mask:
     """Return where bodies are, bool `[h, w]`, from the amount of stain; cells' pallor is filled."""
-    filled = _fill_pallor(amount > otsu(amount))
+    deep = amount > otsu(amount)
+    filled = _fill_pallor(deep | _pale(amount, deep))
     return np.asarray(ndimage.binary_opening(filled, iterations=2))
+
+
+def _pale(amount: Floats, deep: Mask) -> Mask:
+    """Return where pale bodies are, which are nearer to the glass than to the `deep` ones.
+
+    A cell swollen by a parasite can be so among dark ones. What is blurred around a dark cell is
+    as pale, but narrow.
+    """
+    glass = amount[~ndimage.binary_dilation(deep, iterations=4)]
+    if not (glass.size and deep.any()):
+        return np.zeros_like(deep)
+    bare, noise = np.median(glass), 1.4826 * np.median(np.abs(glass - np.median(glass)))
+    least = max(bare + _PALE * (np.median(amount[deep]) - bare), bare + _NOISY * noise)
+    beside = (amount > least) & ~ndimage.binary_dilation(deep, iterations=_BLURRED)
+    wide = ndimage.binary_opening(beside, disk(_WIDE))  # type: ignore[no-untyped-call]
+    return np.asarray(ndimage.binary_dilation(wide, iterations=_BLURRED + 1) & (amount > least))
 
 
 def amount_of(relative: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""White cells, by their nuclei: nothing else on a thin smear takes so much red light."""
+"""White cells, by their nuclei: nothing else on a thin smear takes so much light."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from scipy import ndimage
 
 from hemozoin.cells.cutout import Mask
 from hemozoin.smear.glass import Floats
-from hemozoin.smear.split import Region
+from hemozoin.smear.tree import Region
 
-#: Density in red over the red cells' own from which on a pixel is nucleus, and what is added for
-#: red cells that take hardly any red light. A parasite that fills its cell stays below.
-_DARK, _FAINT = 1.5, 0.03
+#: Density over the red cells' own from which on a pixel is nucleus, in red and in all light: red
+#: cells of a pink smear take hardly any red, those of a grey one as much as of the rest. A parasite
+#: that fills its cell stays below. What is added is for red cells that take hardly any.
+_IN_RED, _IN_ALL, _FAINT = 1.5, 2.0, 0.03
 
 #: Least area of a nucleus in red cells. All the chromatin of a schizont is less.
 _NUCLEUS = 0.3
@@ -26,15 +27,19 @@ def white_cells(relative: Floats, taken: Mask, cell: float) -> list[Region]:
     `relative` `[h, w, 3]` are densities against the glass, `taken` bool `[h, w]` where bodies
     are (at one place at least), `cell` the area of a red cell in px.
     """
-    red = relative[..., 0]
-    usual = float(np.median(red[taken]))
-    dark = ndimage.binary_opening(red > _DARK * usual + _FAINT) & taken
+    in_red, in_all = relative[..., 0], relative.mean(axis=-1)
+    very = _exceeds(in_red, _IN_RED, taken) | _exceeds(in_all, _IN_ALL, taken)
+    dark = ndimage.binary_opening(very) & taken
     reach = max(1, round(_LOBES * np.sqrt(cell)))
     near = ndimage.distance_transform_edt(~dark) <= reach
     labels, count = ndimage.label(near)
     area = ndimage.sum_labels(dark, labels, range(1, count + 1))
     return [
-        Region((labels[box] == label) & taken[box], box, 0.0)
+        Region((labels[box] == label) & taken[box], box)
         for label, box in enumerate(ndimage.find_objects(labels), 1)
         if area[label - 1] > _NUCLEUS * cell
     ]
+
+
+def _exceeds(density: Floats, times: float, taken: Mask) -> Mask:
+    return np.asarray(density > times * np.median(density[taken]) + _FAINT)
