@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from hemozoin.cells.source import Entry, FolderSource, Source, open_source, utf8
 from hemozoin.errors import DataError
+from hemozoin.smear.scan import open_scan
 
 #: Lies in every folder that `hemozoin screen` wrote: its overlays are not screened in turn.
 MARK = "hemozoin-screen.json"
@@ -76,7 +77,8 @@ def _is_one_file(path: Path) -> bool:
 
 
 def _of_files(paths: list[Path]) -> list[Photos]:
-    photos = [Photo(FolderSource(path.parent), _entry(path)) for path in paths]
+    found = ((FolderSource(path.parent), _entry(path)) for path in paths)
+    photos = [photo for source, entry in found for photo in _photos(source, entry)]
     _require_distinct((photo.field for photo in photos), "pictures of a slide")
     photos.sort(key=lambda photo: photo.field)
     return [Photos(_name(paths[0].resolve().parent), tuple(photos))]
@@ -91,13 +93,23 @@ def _of_folder(path: Path, above: str) -> list[Photos]:
     source = open_source(path)
     below: dict[str, list[Photo]] = {}
     for folder, entry in _foreign(source.walk()):
-        below.setdefault(folder, []).append(Photo(source, entry))
+        below.setdefault(folder, []).extend(_photos(source, entry))
     if not below:
         raise DataError(f"{path}: has no pictures; give pictures of a smear, or a folder of them")
     return [
         Photos(_name(path) if folder == "." else above + folder, _in_order(below[folder]))
         for folder in sorted(below, key=lambda folder: (folder != ".", folder))
     ]
+
+
+def _photos(source: Source, entry: Entry) -> Iterator[Photo]:
+    """Yield a file as it is, or the tiles of a scan; what lies in a zip is never that large."""
+    path = source.path / entry.name
+    scan = open_scan(path, entry) if isinstance(source, FolderSource) else None
+    if scan is None:
+        yield Photo(source, entry)
+    else:
+        yield from (Photo(scan, tile) for tile in scan.walk())
 
 
 def _foreign(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:

@@ -1,0 +1,115 @@
+"""Pictures too large to be held, as scanners make of a whole smear: read in tiles, each a field.
+
+The file is read once, from top to bottom, so that a few rows of it are held however many there
+are, whatever its format. A tile is named after the place of its upper left corner in px, as in
+"scan.tif@y01024x02048", and a cell that its edge cuts isn't counted, as in any field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hemozoin.cells.picture import MAX_PIXELS
+from hemozoin.cells.source import Entry
+from hemozoin.errors import DataError
+
+#: Width and height of a tile in px at most: about two fields of a microscope's camera.
+_TILE = 2048, 1024
+
+#: A file of fewer bytes isn't looked into: no picture of so many cells is so small.
+_SMALLEST_FILE = 2**20
+
+#: Rows of tiles that are held: threads take tiles in order, but not quite.
+_HELD = 2
+
+
+def open_scan(path: Path, entry: Entry) -> Scan | None:
+    """Open a file, described by `entry`, as a scan; None where it can be held as one picture.
+
+    None as well without libvips (`hemozoin[scans]`), and for what it can't read.
+    """
+    if entry.size < _SMALLEST_FILE:
+        return None
+    try:
+        import pyvips  # noqa: PLC0415  (an extra, and few have scans)
+
+        size = pyvips.Image.new_from_file(str(path))
+    except Exception:  # not installed, or no picture: that is told where pictures are decoded
+        return None
+    if size.width * size.height <= MAX_PIXELS:
+        return None
+    return Scan(path, entry, size.width, size.height)
+
+
+class Scan:
+    """The tiles of one picture, from top left to bottom right: a source of pictures."""
+
+    def __init__(self, path: Path, entry: Entry, width: int, height: int) -> None:
+        self.path = path
+        self._columns, self._rows = _parts(width, _TILE[0]), _parts(height, _TILE[1])
+        digits = len(str(max(width, height)))
+        self._tiles = {
+            f"{entry.name}@y{top[0]:0{digits}}x{left[0]:0{digits}}": (row, left)
+            for row, top in enumerate(self._rows)
+            for left in self._columns
+        }
+        self._file = entry
+        self._one_at_a_time = Lock()
+        self._picture: Any = None
+        self._next = 0
+        self._held: dict[int, npt.NDArray[np.uint8]] = {}
+
+    def walk(self) -> Iterator[Entry]:
+        """Yield every tile, with the size and the stamp of the file, in the order of reading."""
+        return (Entry(name, self._file.size, self._file.stamp) for name in self._tiles)
+
+    def entries(self) -> list[Entry]:
+        """Return every tile, in the order of reading, which is that of the names."""
+        return list(self.walk())
+
+    def read(self, name: str) -> bytes:
+        """Return a tile as a PPM file; raises DataError where the picture is damaged there."""
+        row, (left, right) = self._tiles[name]
+        with self._one_at_a_time:
+            try:
+                pixels = self._row(row)[:, left:right]
+            except Exception as error:  # libvips' own, of many lines
+                why = str(error).strip().splitlines()[-1]
+                raise DataError(f"{name}: the picture is damaged ({why})") from error
+        return b"P6 %d %d 255\n" % (right - left, len(pixels)) + pixels.tobytes()
+
+    def _row(self, row: int) -> npt.NDArray[np.uint8]:
+        """Return a row of tiles, uint8 `[h, width, 3]`."""
+        if row not in self._held:
+            if self._picture is None or row < self._next:  # there is no way back in a file
+                self._picture = _open(self.path)
+            top, bottom = self._rows[row]
+            while len(self._held) >= _HELD:
+                del self._held[min(self._held)]
+            band = self._picture.crop(0, top, self._picture.width, bottom - top)
+            self._held[row] = band.numpy()
+            self._next = row + 1
+        return self._held[row]
+
+
+def _open(path: Path) -> Any:
+    """Open a picture to be read from top to bottom, RGB on black, 8 bits."""
+    import pyvips  # noqa: PLC0415
+
+    picture = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="error")
+    colours = picture.colourspace("srgb")
+    return (colours.flatten() if colours.hasalpha() else colours).cast("uchar")
+
+
+def _parts(length: int, most: int) -> list[tuple[int, int]]:
+    """Return where equal parts of a length begin and end, none longer than `most`."""
+    count = -(-length // most)
+    edges = [round(part * length / count) for part in range(count + 1)]
+    return list(pairwise(edges))
