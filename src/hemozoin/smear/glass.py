@@ -30,7 +30,10 @@ _ROUNDS = 2
 
 
 def density(picture: Image.Image, scale: float) -> Floats:
-    """Return the optical density, `[h, w, 3]`, of an RGB picture made smaller by `scale`."""
+    """Return the optical density of a picture made smaller by `scale`.
+
+    float32 `[h, w, 3]` of an RGB picture, `[h, w]` of one channel.
+    """
     size = max(8, round(picture.width / scale)), max(8, round(picture.height / scale))
     small = picture.resize(size, Image.Resampling.BOX)
     return np.asarray(-np.log((np.asarray(small, np.float32) + 1) / 256))

@@ -12,8 +12,9 @@ from hemozoin.cells.cutout import Mask
 from hemozoin.smear.glass import Floats, against_glass, density, otsu, stain
 from hemozoin.smear.shape import at_edge, depth_of, measure
 
-#: Longer side, in px, of the copy in which the scale is looked for.
-_COARSE = 400
+#: Longer side, in px, of the copy in which the scale is looked for, and the diameter from which on
+#: cells are told from clumps there. Those of 7 px look like 9 to 15, those of 4 like 6 to 13.
+_COARSE, _PLAIN = 400, 18
 
 #: A hole is the pale middle of a cell where it has less than this share of the picture and fills
 #: its convex hull; a gap among touching cells has horns. A hole of a few px is noise.
@@ -61,16 +62,33 @@ def amount_of(relative: Floats) -> Floats:
 def cell_diameter(picture: Image.Image) -> float:
     """Return the diameter of most red cells in px, 0 where there is nothing to see.
 
+    A coarse copy tells it where cells are large in it. Where they look small, touching ones may
+    have been taken for one: then the middle of the picture is looked at, twice as near.
+    """
+    scale = max(1.0, max(picture.size) / _COARSE)
+    found = _diameter_in(picture, scale)
+    if scale == 1 or found >= _PLAIN:
+        return found * scale
+    return cell_diameter(_middle(picture)) or found * scale
+
+
+def _middle(picture: Image.Image) -> Image.Image:
+    x, y = picture.width // 4, picture.height // 4
+    return picture.crop((x, y, picture.width - x, picture.height - y))
+
+
+def _diameter_in(picture: Image.Image, scale: float) -> float:
+    """Return the diameter of most red cells in px of a copy made smaller by `scale`.
+
     Each lone body gives a diameter, and so does each depth in clumps, where cells overlap; the
     median is taken by breadth, so that platelets don't weigh, and lone ones count twice.
     """
-    scale = max(1.0, max(picture.size) / _COARSE)
     bodies = bodies_of(amount_of(against_glass(density(picture, scale))))
     lone, rest = _lone(bodies)
     alone = 2 * np.sqrt(np.array(lone) / np.pi)
     depths = _depths(rest)
     found = np.concatenate([alone, _BREADTH * depths])
-    return _median(found, np.concatenate([alone, depths])) * scale if len(found) else 0.0
+    return _median(found, np.concatenate([alone, depths])) if len(found) else 0.0
 
 
 def lone_area(bodies: Mask) -> float | None:

@@ -14,6 +14,12 @@ from hemozoin.errors import DataError
 #: Least side of a field in px. The red cells of a smaller one would have too few pixels.
 SMALLEST_SIDE = 200
 
+#: A field's cells have less than this share of its shorter side; it has hardly ten of them else.
+_SINGLE = 0.3
+
+#: A field has fewer squares of a cell's diameter than these; more would take more than 2 GB.
+_MANY = 20_000
+
 #: From this level (0..255) on a pixel isn't the black around a cell that was cut out.
 _BLACK = 8
 
@@ -39,6 +45,19 @@ def field_from(picture: Image.Image, name: str = "picture") -> Image.Image:
             " a side); for pictures of single cells use hemozoin predict"
         )
     return picture
+
+
+def require_many_cells(picture: Image.Image, diameter: float, name: str = "picture") -> None:
+    """Raise DataError where red cells of this diameter in px are too large or too small.
+
+    Too large is a crop of one cell or of a few, too small a scan with more than can be held.
+    """
+    width, height = picture.size
+    what = f"{name}: red cells of {diameter:.0f} px in {width}x{height} pixels"
+    if diameter > _SINGLE * min(width, height):
+        raise DataError(f"{what}: single cells, not a field; use hemozoin predict")
+    if diameter and width * height > _MANY * diameter**2:
+        raise DataError(f"{what}: too many for one field; cut it into several")
 
 
 def _require_one_page(data: bytes, name: str) -> None:

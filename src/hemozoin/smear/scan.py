@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hemozoin.cells.picture import MAX_PIXELS
 from hemozoin.cells.source import Entry
 from hemozoin.errors import DataError
+
+#: Up to so many px a picture is held whole: more than a microscope's camera has.
+_LARGEST_FIELD = 32_000_000
 
 #: Width and height of a tile in px at most: about two fields of a microscope's camera.
 _TILE = 2048, 1024
@@ -43,7 +45,7 @@ def open_scan(path: Path, entry: Entry) -> Scan | None:
         size = pyvips.Image.new_from_file(str(path))
     except Exception:  # not installed, or no picture: that is told where pictures are decoded
         return None
-    if size.width * size.height <= MAX_PIXELS:
+    if size.width * size.height <= _LARGEST_FIELD:
         return None
     return Scan(path, entry, size.width, size.height)
 

@@ -16,7 +16,8 @@ from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
 from hemozoin.smear.bodies import find_bodies
 from hemozoin.smear.field import Body, Cell, Field
-from hemozoin.smear.picture import decode_field, field_from
+from hemozoin.smear.mask import cell_diameter
+from hemozoin.smear.picture import decode_field, field_from, require_many_cells
 from hemozoin.smear.quality import find_flaws
 
 
@@ -30,8 +31,10 @@ class Screener:
         self._predictor, self._diameter = predictor, diameter
 
     def __call__(self, picture: Image.Image, name: str = "") -> Field:
-        """Screen a field, RGB."""
-        found = find_bodies(picture, self._diameter)
+        """Screen a field, RGB; raises DataError for single cells, and for too many."""
+        diameter = self._diameter or cell_diameter(picture)
+        require_many_cells(picture, diameter, name)
+        found = find_bodies(picture, diameter)
         red = [body for body in found.bodies if body.kind == "red cell"]
         cells = tuple(self._cells(picture, red))
         return Field(
