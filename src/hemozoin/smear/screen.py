@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ class Screener:
         require_many_cells(picture, diameter, name)
         found = find_bodies(picture, diameter)
         red = [body for body in found.bodies if body.kind == "red cell"]
-        cells = tuple(self._cells(picture, red))
+        cells = tuple(judge_cells(picture, red, self._predictor))
         return Field(
             field=name,
             width=picture.width,
@@ -47,20 +47,22 @@ class Screener:
             flaws=find_flaws(picture, found, cells),
         )
 
-    def _cells(self, picture: Image.Image, bodies: list[Body]) -> Iterator[Cell]:
-        how = self._predictor.bundle.preprocessing
-        for start in range(0, len(bodies), BATCH):
-            batch = bodies[start : start + BATCH]
-            pixels = np.stack([prepare(_crop(picture, body), how) for body in batch])
-            answers = decide_cells(pixels, self._predictor)
-            for number, (body, answer) in enumerate(zip(batch, answers, strict=True), start + 1):
-                yield Cell(
-                    **vars(body),
-                    cell=number,
-                    p_parasitized=answer.p_parasitized,
-                    decision=answer.decision,
-                    reason=answer.reason,
-                )
+
+def judge_cells(picture: Image.Image, red: Sequence[Body], predictor: Predictor) -> Iterator[Cell]:
+    """Yield the red cells found in a field, RGB, with what the network says of each."""
+    how = predictor.bundle.preprocessing
+    for start in range(0, len(red), BATCH):
+        batch = red[start : start + BATCH]
+        pixels = np.stack([prepare(_crop(picture, body), how) for body in batch])
+        answers = decide_cells(pixels, predictor)
+        for number, (body, answer) in enumerate(zip(batch, answers, strict=True), start + 1):
+            yield Cell(
+                **vars(body),
+                cell=number,
+                p_parasitized=answer.p_parasitized,
+                decision=answer.decision,
+                reason=answer.reason,
+            )
 
 
 def _crop(picture: Image.Image, body: Body) -> Image.Image:
