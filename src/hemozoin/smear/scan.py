@@ -31,6 +31,9 @@ _SMALLEST_FILE = 2**20
 #: Rows of tiles that are held: threads take tiles in order, but not quite.
 _HELD = 2
 
+#: Lines that libvips is asked for at a time: it holds as much of what it is asked for again.
+_LINES = 64
+
 
 def open_scan(path: Path, entry: Entry) -> Scan | None:
     """Open a file, described by `entry`, as a scan; None where it can be held as one picture.
@@ -42,7 +45,7 @@ def open_scan(path: Path, entry: Entry) -> Scan | None:
     try:
         import pyvips  # noqa: PLC0415  (an extra, and few have scans)
 
-        size = pyvips.Image.new_from_file(str(path))
+        size = pyvips.Image.new_from_file(str(path), revalidate=True)
     except Exception:  # not installed, or no picture: that is told where pictures are decoded
         return None
     if size.width * size.height <= _LARGEST_FIELD:
@@ -62,7 +65,7 @@ class Scan:
             for row, top in enumerate(self._rows)
             for left in self._columns
         }
-        self._file = entry
+        self._file, self._width = entry, width
         self._one_at_a_time = Lock()
         self._picture: Any = None
         self._next = 0
@@ -95,19 +98,28 @@ class Scan:
             top, bottom = self._rows[row]
             while len(self._held) >= _HELD:
                 del self._held[min(self._held)]
-            band = self._picture.crop(0, top, self._picture.width, bottom - top)
-            self._held[row] = band.numpy()
+            lines = [self._lines(start, bottom) for start in range(top, bottom, _LINES)]
+            self._held[row] = np.concatenate(lines)
             self._next = row + 1
         return self._held[row]
 
+    def _lines(self, start: int, end: int) -> npt.NDArray[np.uint8]:
+        data = self._picture.fetch(0, start, self._width, min(_LINES, end - start))
+        return np.frombuffer(data, np.uint8).reshape(-1, self._width, 3)
+
 
 def _open(path: Path) -> Any:
-    """Open a picture to be read from top to bottom, RGB on black, 8 bits."""
+    """Open a picture to be read from top to bottom, RGB on black, 8 bits.
+
+    As a region: what is computed of a picture as a whole would close the file at its end.
+    """
     import pyvips  # noqa: PLC0415
 
-    picture = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="error")
+    how = {"access": "sequential", "fail_on": "error", "revalidate": True}
+    picture = pyvips.Image.new_from_file(str(path), **how)
     colours = picture.colourspace("srgb")
-    return (colours.flatten() if colours.hasalpha() else colours).cast("uchar")
+    plain = colours.flatten() if colours.hasalpha() else colours
+    return pyvips.Region.new(plain.cast("uchar"))
 
 
 def _parts(length: int, most: int) -> list[tuple[int, int]]:
