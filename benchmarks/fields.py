@@ -34,6 +34,9 @@ from microscope import LABELS
 
 Boxes = npt.NDArray[np.float64]
 
+#: Marks that are not of red cells.
+OTHERS = {"WBC", "Platelets"}
+
 #: Distance in px from the picture's edge within which nothing counts as wrong.
 EDGE = 8
 
@@ -61,7 +64,8 @@ def main() -> None:
     marked = json.loads((given.fields / "annotations.json").read_text(encoding="utf-8"))
     for one in marked:
         picture = Image.open(given.fields / one["image"]).convert("RGB")
-        add(score, Screener(predictor)(picture).cells, one["cells"], picture.size)
+        red = [mark for mark in one["cells"] if mark["type"] not in OTHERS]
+        add(score, Screener(predictor)(picture).cells, red, picture.size)
     pictures = [given.fields / one["image"] for one in marked]
     row = figures(score, predictor.bundle.threshold.value)
     row |= {"seconds": round(whole_command(pictures, given.model), 1)}
@@ -78,7 +82,8 @@ def add(score: Score, cells: Any, marks: list[dict[str, Any]], size: tuple[int, 
     score.both += len(pairs)
     score.made_up += int(np.delete(inside[0], [a for a, _ in pairs]).sum())
     score.missed += int(np.delete(inside[1], [b for _, b in pairs]).sum())
-    score.ratios.append(float(inside[0].sum() / inside[1].sum()))
+    if inside[1].any():
+        score.ratios.append(float(inside[0].sum() / inside[1].sum()))
     partner = {mark: cell for cell, mark in pairs}
     for number, mark in enumerate(marks):
         infected = LABELS.get(mark["type"]) == PARASITIZED
@@ -117,6 +122,13 @@ def figures(score: Score, threshold: float) -> rows.Row:
     """Return the figures of all fields together."""
     p, infected = np.array(score.p), np.array(score.infected)
     called = p >= threshold
+    answers: rows.Row = {"auc": "", "sensitivity": "", "specificity": ""}
+    if infected.any():
+        answers = {
+            "auc": round(float(roc_auc_score(infected, p)), 4),
+            "sensitivity": round(float(called[infected].mean()), 3),
+            "specificity": round(float(1 - called[~infected].mean()), 4),
+        }
     return {
         "marked_and_found": score.both,
         "found_only": score.made_up,
@@ -127,9 +139,7 @@ def figures(score: Score, threshold: float) -> rows.Row:
         ),
         "infected": int(infected.sum()),
         "infected_not_found": score.infected_not_found,
-        "auc": round(float(roc_auc_score(infected, p)), 4),
-        "sensitivity": round(float(called[infected].mean()), 3),
-        "specificity": round(float(1 - called[~infected].mean()), 4),
+        **answers,
     }
 
 

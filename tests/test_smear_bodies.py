@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 from hemozoin.smear.bodies import find_bodies
 from hemozoin.smear.field import Body
@@ -114,3 +114,82 @@ def test_noise_and_stripes_end_without_an_error() -> None:
             "RGB"
         )
     )
+
+
+Disc = tuple[float, float, float, tuple[int, int, int]]
+
+PALE, DARK, SWOLLEN = (200, 120, 160), (150, 30, 110), (175, 85, 165)
+
+
+def discs(*placed: Disc, size: tuple[int, int] = (1280, 960)) -> Image.Image:
+    """Draw discs (x, y, radius, colour) on glass, with its noise."""
+    sheet = Image.new("RGB", size, (215, 230, 220))
+    for x, y, radius, colour in placed:
+        ImageDraw.Draw(sheet).ellipse((x - radius, y - radius, x + radius, y + radius), colour)
+    blurred = np.asarray(sheet.filter(ImageFilter.GaussianBlur(1)), float)
+    noise = np.random.default_rng(0).normal(0, 3, blurred.shape)
+    return Image.fromarray((blurred + noise).clip(0, 255).astype(np.uint8))
+
+
+def alone(colour: tuple[int, int, int]) -> list[Disc]:
+    """Return 60 discs that don't touch, in the left half of a field."""
+    return [(50 + 95 * (n % 6), 50 + 95 * (n // 6), 34.0, colour) for n in range(60)]
+
+
+def at(bodies: tuple[Body, ...], x: float, y: float) -> list[Body]:
+    return [b for b in bodies if abs(b.x + b.width / 2 - x) < 8 > abs(b.y + b.height / 2 - y)]
+
+
+def ring_of(colour: tuple[int, int, int], radius: float) -> list[Disc]:
+    """Return seven discs around (900, 480)."""
+    angles = np.arange(7) * 2 * np.pi / 7
+    x, y = 900 + radius * np.cos(angles), 480 + radius * np.sin(angles)
+    return [(a, b, 34.0, colour) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+
+
+def test_a_swollen_cell_of_another_colour_is_found_among_those_that_touch_it() -> None:
+    around = ring_of(DARK, 76)
+    found = find_bodies(discs(*alone(DARK), *around, (900, 480, 46, SWOLLEN))).bodies
+    assert [body.kind for body in at(found, 900, 480)] == ["red cell"]
+
+
+def test_a_pale_cell_is_found_whole_among_dark_ones() -> None:
+    found = find_bodies(discs(*alone(DARK), (900, 480, 40, (195, 110, 165)))).bodies
+    (pale,) = at(found, 900, 480)
+    assert pale.kind == "red cell"
+    assert pale.width == pytest.approx(80, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("cells", "nucleus"), [(PALE, (90, 40, 130)), ((150, 150, 160), (140, 30, 135))]
+)
+def test_a_nucleus_is_known_in_pink_and_in_grey_smears(
+    cells: tuple[int, int, int], nucleus: tuple[int, int, int]
+) -> None:
+    found = find_bodies(discs(*alone(cells), (900, 480, 45, nucleus))).bodies
+    assert [body.kind for body in at(found, 900, 480)] == ["white cell"]
+    assert sum(body.kind == "white cell" for body in found) == 1
+
+
+@pytest.mark.parametrize("radius", [6.5, 9, 13])
+def test_small_cells_are_found_in_a_large_picture(radius: float) -> None:
+    rng, step = np.random.default_rng(1), 3 * radius
+    columns, rows = int(2000 / step), int(1000 / step)
+    shift = rng.uniform(-0.45 * radius, 0.45 * radius, (columns * rows, 2))
+    many = [
+        (step * (n % columns + 0.5) + dx, step * (n // columns + 0.5) + dy, radius, PALE)
+        for n, (dx, dy) in enumerate(shift.tolist())
+    ]
+    found = find_bodies(discs(*many, size=(2048, 1024)))
+    assert found.diameter == pytest.approx(2 * radius, rel=0.2)
+    assert len(red(found.bodies)) > 0.9 * len(many)
+
+
+def test_an_outline_follows_its_body() -> None:
+    bodies = red(find_bodies(discs(*alone(DARK))).bodies)
+    assert len(bodies) > 50
+    for body in bodies:
+        x, y = np.array(body.outline).T
+        area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+        assert area == pytest.approx(np.pi * 34**2, rel=0.12)
+        assert 16 <= len(body.outline) <= 60

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 import hemozoin
 from conftest import encoded, png
+from hemozoin.cells.cutout import is_cut_out
 from hemozoin.errors import DataError
 from hemozoin.model.predictor import Predictor
+from hemozoin.smear.bodies import find_bodies
 from hemozoin.smear.field import Field
 from hemozoin.smear.picture import decode_field
-from hemozoin.smear.screen import screen
+from hemozoin.smear.screen import cut_out, screen
 from hemozoin.synthetic.cell import draw_cell, draw_patient
 from hemozoin.synthetic.smear import draw_smear
 
@@ -112,3 +114,48 @@ def test_what_is_no_picture_is_refused(network: Predictor, tmp_path: Path) -> No
         screen(path, network)
     with pytest.raises(DataError, match=r"missing\.png"):
         screen(tmp_path / "missing.png", network)
+
+
+def test_a_cell_goes_to_the_network_cut_out_along_its_outline(picture: Image.Image) -> None:
+    bodies = [body for body in find_bodies(picture).bodies if body.kind == "red cell"]
+    assert bodies
+    for body in bodies:
+        pixels = np.asarray(cut_out(picture, body))
+        assert pixels.shape == (body.height, body.width, 3)
+        assert is_cut_out(pixels.max(axis=2) > 8)
+        inside = pixels.any(axis=2)
+        field = np.asarray(picture)[body.y : body.y + body.height, body.x : body.x + body.width]
+        assert (pixels[inside] == field[inside]).all()
+        assert 0.5 < inside.mean() < 0.95
+
+
+@pytest.mark.parametrize("glass", [1.25, 1.6])
+def test_a_cell_with_glass_around_it_is_for_predict(network: Predictor, glass: float) -> None:
+    side = round(260 * glass)
+    sheet = Image.new("RGB", (side, side), (215, 230, 220))
+    start = (side - 260) / 2
+    ImageDraw.Draw(sheet).ellipse((start, start, start + 260, start + 260), (200, 120, 160))
+    with pytest.raises(DataError, match="single cells, not a field; use hemozoin predict"):
+        screen(sheet.filter(ImageFilter.GaussianBlur(2)), network)
+
+
+def test_a_diameter_that_is_not_of_this_picture_is_refused(
+    network: Predictor, picture: Image.Image
+) -> None:
+    with pytest.raises(DataError, match=r"red cells of 900 px in 1280x960 pixels: single cells"):
+        screen(picture, network, diameter=900)
+    large = picture.resize((2560, 1920))
+    with pytest.raises(DataError, match=r"10 px in 2560x1920 pixels: too many for one field"):
+        screen(large, network, diameter=10)
+
+
+def test_cells_too_coarse_to_be_read_are_told(network: Predictor, picture: Image.Image) -> None:
+    small = picture.resize((picture.width // 5, picture.height // 5), Image.Resampling.BOX)
+    large = Image.new("RGB", (512, 384))
+    for x in (0, 256):
+        for y in (0, 192):
+            large.paste(small, (x, y))
+    field = screen(large, network)
+    assert "too coarse" in flaws(field)
+    assert not field.usable
+    assert "too coarse" not in flaws(screen(picture, network))
