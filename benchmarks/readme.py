@@ -86,7 +86,7 @@ def fields() -> str:
         f" | {row['marked_and_found']}, {row['found_only']}, {row['marked_only']} | {row['f1']}"
         f" | {float(row['counts_within_10_percent']):.0%} | {row['infected']},"
         f" {row['infected_not_found']} | {row['auc']} | {row['sensitivity']}"
-        f" | {row['specificity']} | {int(row['fields']) / float(row['seconds']):.2f} |"
+        f" | {row['specificity']} | {int(row['fields']) / float(row['seconds']):.1f} |"
         for row in found
     ]
     last = found[-1]
@@ -94,7 +94,26 @@ def fields() -> str:
         "Cells that people marked; one found and one marked are the same from an overlap of half"
         " on, what lies within 8 px of the edge is never wrong. Counts: red cells found over marked"
         f" ones, by field. {last['cores']} cores ({last['machine']}), hemozoin"
-        f" {last['hemozoin']}; the machine was not idle."
+        f" {last['hemozoin']}; threads as the command sets them, from files to report."
+    )
+    return "\n".join([*lines, "", text])
+
+
+def stages() -> str:
+    """Return the table of `stages.csv`: a line per stage, and one per length of the command."""
+    found = rows.read("stages.csv")
+    lines = ["| | fields | n | ms a field: median | least to most |", "|---|---|---|---|---|"]
+    for key in dict.fromkeys((row["stage"], row["fields"]) for row in found):
+        runs = [row for row in found if (row["stage"], row["fields"]) == key]
+        each = sorted(1000 * float(row["seconds"]) / int(row["fields"]) for row in runs)
+        lines.append(
+            f"| {key[0]} | {key[1]} | {len(each)} | {statistics.median(each):.0f}"
+            f" | {each[0]:.0f} to {each[-1]:.0f} |"
+        )
+    text = (
+        "Fields of 1280x960 px with some 110 red cells. Stages: one process, one thread. The"
+        f" command: from files to report, starting included ({found[-1]['machine']}, hemozoin"
+        f" {found[-1]['hemozoin']})."
     )
     return "\n".join([*lines, "", text])
 
@@ -313,7 +332,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     make.__name__: make
     for make in (
         *(headline, shipped, microscope, speed, int8, recipes, doubt, guard, leaks, patients),
-        *(sweep, sweep_agreed, fields),
+        *(sweep, sweep_agreed, fields, stages),
     )
 }
 
@@ -328,6 +347,7 @@ SHOWN = (
     "guard",
     "recipes",
     "fields",
+    "stages",
 )
 
 PLACES = (
