@@ -159,3 +159,11 @@ def test_cells_too_coarse_to_be_read_are_told(network: Predictor, picture: Image
     assert "too coarse" in flaws(field)
     assert not field.usable
     assert "too coarse" not in flaws(screen(picture, network))
+
+
+@pytest.mark.parametrize("side", [9_000, 14_000])
+def test_a_scan_says_how_it_is_read(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 90_000_000)
+    scan = encoded(Image.new("L", (side, side)), "PNG")
+    with pytest.raises(DataError, match=r"more than 64 million pixels; .* hemozoin\[scans\]"):
+        decode_field(scan, "scan.png")

@@ -95,7 +95,7 @@ def _refusing(name: str, data: bytes = b"?") -> Iterator[None]:
 
 def _loaded(image: Image.Image, name: str) -> Image.Image:
     if not 0 < image.width * image.height <= MAX_PIXELS:
-        raise DataError(f"{name}: {image.width}x{image.height} pixels, not a picture of a cell")
+        raise DataError(f"{name}: {image.width}x{image.height} pixels, not a cell or a field")
     image.load()
     with contextlib.suppress(Exception):  # damaged metadata doesn't spoil the pixels
         ImageOps.exif_transpose(image, in_place=True)

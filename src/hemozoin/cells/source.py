@@ -202,7 +202,7 @@ def _reason(error: Exception) -> str:
 
 
 def _too_large(name: str) -> str:
-    return f"{name}: larger than {MAX_FILE_BYTES // 2**20} MB, not a picture of a cell"
+    return f"{name}: larger than {MAX_FILE_BYTES // 2**20} MB, not a picture of a cell or a field"
 
 
 def _is_junk(name: str) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from hemozoin.cells.cutout import brightest, is_cut_out
-from hemozoin.cells.picture import decode
+from hemozoin.cells.picture import MAX_PIXELS, decode
 from hemozoin.errors import DataError
 
 #: Least side of a field in px. The red cells of a smaller one would have too few pixels.
@@ -30,7 +30,7 @@ def decode_field(data: bytes, name: str = "picture") -> Image.Image:
     Raises DataError, starting with `name`, for what is no picture, has several pages, is too
     small for a field, or shows one cell that was cut out.
     """
-    _require_one_page(data, name)
+    _require_one_field(data, name)
     return field_from(decode(data, name), name)
 
 
@@ -60,10 +60,18 @@ def require_many_cells(picture: Image.Image, diameter: float, name: str = "pictu
         raise DataError(f"{what}: too many for one field; cut it into several")
 
 
-def _require_one_page(data: bytes, name: str) -> None:
+def _require_one_field(data: bytes, name: str) -> None:
     try:
-        pages = getattr(Image.open(io.BytesIO(data)), "n_frames", 1)
+        opened = Image.open(io.BytesIO(data))
+        pages, pixels = getattr(opened, "n_frames", 1), opened.width * opened.height
+    except Image.DecompressionBombError:
+        pages, pixels = 1, MAX_PIXELS + 1
     except Exception:  # what can't be opened is told by `decode`, which says more
         return
+    if pixels > MAX_PIXELS:
+        raise DataError(
+            f"{name}: more than {MAX_PIXELS // 10**6} million pixels; the command hemozoin screen"
+            " reads such a scan in tiles with hemozoin[scans]"
+        )
     if pages > 1:
         raise DataError(f"{name}: has {pages} pages; save each as a picture of its own")

@@ -86,7 +86,7 @@ class Scan:
             try:
                 pixels = self._row(row)[:, left:right]
             except Exception as error:  # libvips' own, of many lines
-                why = str(error).strip().splitlines()[-1]
+                why = " ".join(str(error).split())[-80:] or type(error).__name__
                 raise DataError(f"{name}: the picture is damaged ({why})") from error
         return b"P6 %d %d 255\n" % (right - left, len(pixels)) + pixels.tobytes()
 
