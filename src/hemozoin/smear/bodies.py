@@ -1,7 +1,7 @@
 """The bodies in a field: found at the scale of its red cells, and told apart.
 
-picture ── scale ── evened ── bodies ── white cells ── touching ones split ── kinds
-           mask     glass     mask      nuclei         split                  kinds
+picture ── scale ── against the glass ── bodies ── white cells ── touching ones split ── kinds
+           mask     glass                mask      nuclei         split, tree, tint
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def find_bodies(picture: Image.Image, diameter: float | None = None) -> Found:
 
     They come from top to bottom.
     """
-    scale = (diameter or cell_diameter(picture)) / _DIAMETER
+    scale = (cell_diameter(picture) if diameter is None else diameter) / _DIAMETER
     if not scale:
         return Found()
     relative = against_glass(density(picture, scale))

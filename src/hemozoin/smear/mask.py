@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 from scipy import ndimage
+from scipy.stats import median_abs_deviation
 from skimage.feature import peak_local_max
 from skimage.morphology import disk
 
@@ -47,7 +48,7 @@ def _pale(amount: Floats, deep: Mask) -> Mask:
     glass = amount[~ndimage.binary_dilation(deep, iterations=4)]
     if not (glass.size and deep.any()):
         return np.zeros_like(deep)
-    bare, noise = np.median(glass), 1.4826 * np.median(np.abs(glass - np.median(glass)))
+    bare, noise = np.median(glass), median_abs_deviation(glass, scale="normal")
     least = max(bare + _PALE * (np.median(amount[deep]) - bare), bare + _NOISY * noise)
     beside = (amount > least) & ~ndimage.binary_dilation(deep, iterations=_BLURRED)
     wide = ndimage.binary_opening(beside, disk(_WIDE))  # type: ignore[no-untyped-call]

@@ -66,14 +66,11 @@ def judge_cells(picture: Image.Image, red: Sequence[Body], predictor: Predictor)
 
 
 def cut_out(picture: Image.Image, body: Body) -> Image.Image:
-    """Return a body on black, in the colours of its field, RGB: as the cells of NLM are.
-
-    The outline is widened by a 70th of the body's breadth: the rim is blurred, and belongs to it.
-    """
+    """Return a body on black, in the colours of its field, RGB: as the cells of NLM are."""
     crop = picture.crop((body.x, body.y, body.x + body.width, body.y + body.height))
-    inside, pen = Image.new("L", crop.size), round(min(crop.size) / 35)
+    inside = Image.new("L", crop.size)
     corners = [(x - body.x, y - body.y) for x, y in body.outline]
-    ImageDraw.Draw(inside).polygon(corners, fill=255, outline=255, width=max(1, pen))
+    ImageDraw.Draw(inside).polygon(corners, fill=255)
     black = Image.new("RGB", crop.size)
     black.paste(crop, mask=inside)
     return black

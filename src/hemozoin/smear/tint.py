@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import median_abs_deviation
 
 from hemozoin.smear.glass import Floats
 
@@ -43,7 +44,7 @@ def usual(densities: Floats) -> Usual:
         return Usual(np.zeros(3), np.full(3, np.inf))
     measures = _measures(densities)
     middle = np.median(measures, axis=0)
-    spread = 1.4826 * np.median(np.abs(measures - middle), axis=0)  # a normal one's deviation
+    spread = median_abs_deviation(measures, axis=0, scale="normal")
     return Usual(middle, spread + _LEAST)
 
 
