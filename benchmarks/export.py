@@ -32,15 +32,15 @@ from onnxruntime.quantization import (
 )
 
 import rows
-from hemozoin.cells.dataset import decode_cells
-from hemozoin.cells.options import CellOptions
-from hemozoin.cells.picture import Pixels
-from hemozoin.cells.split import read_split
-from hemozoin.exporting.export import CALIBRATION
-from hemozoin.exporting.int8 import quantize
-from hemozoin.exporting.parity import Parity, compare, in_torch
+from hemozoin.arrays import Pixels
+from hemozoin.data.dataset import decode_cells
+from hemozoin.data.options import CellOptions
+from hemozoin.data.split import read_split
+from hemozoin.export.export import CALIBRATION
+from hemozoin.export.int8 import quantize
+from hemozoin.export.parity import Parity, compare_backends, in_torch
 from hemozoin.model.bundle import INT8_GRAPH, Bundle, load_bundle
-from hemozoin.model.graph import onnx_model, with_graph
+from hemozoin.model.onnx_export import onnx_model, with_graph
 from hemozoin.model.predictor import Predictor
 
 QUALITY, SPEED = "int8.csv", "throughput.csv"
@@ -122,7 +122,7 @@ def _judge(run: Path, data: Path) -> None:
             whole = replace(bundle, graphs={**bundle.graphs, INT8_GRAPH: graph})
             row: rows.Row = {"run": _name(run), "alpha": bundle.architecture.alpha}
             row |= {"variant": variant, "calibration_cells": count, "bytes": len(graph)}
-            rows.append(QUALITY, row | _figures(compare(whole, tested, test)))
+            rows.append(QUALITY, row | _figures(compare_backends(whole, tested, test)))
 
 
 def _name(run: Path) -> str:
@@ -168,11 +168,11 @@ def _ways(bundle: Bundle, cells: Pixels) -> dict[str, Callable[[Pixels], object]
         return Predictor(
             replace(bundle, graphs={**bundle.graphs, INT8_GRAPH: how(bundle, cells[:count])}),
             "int8",
-        ).answer
+        ).output
 
     return {
         "torch eager": in_torch(bundle),
-        "fp32": Predictor(bundle).answer,
+        "fp32": Predictor(bundle).output,
         "int8": in_8_bits("hemozoin"),
         "quantize_static": in_8_bits("quantize_static, per channel, percentile"),
     }

@@ -26,9 +26,9 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import roc_auc_score
 
 import rows
-from hemozoin.cells.index import PARASITIZED
+from hemozoin.classes import PARASITIZED
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.run import ScreenConfig, screen_slides
+from hemozoin.smear.execution.run import ScreenConfig, screen_slides
 from hemozoin.smear.screen import Screener
 from microscope import LABELS
 

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 import rows
-from hemozoin.cells.options import CellOptions
-from hemozoin.model.evaluate import evaluate
+from hemozoin.data.options import CellOptions
+from hemozoin.evaluation.evaluate import evaluate
 from hemozoin.model.predictor import Predictor
 
 #: The runs are kept there, with their reports.
@@ -51,7 +51,7 @@ def _measure(given: argparse.Namespace, seed: int) -> rows.Row:
         labels = CellOptions(labels=given.labels)
         report = evaluate(given.data, labels, predictor, split=run / "split.csv")
     cost: rows.Row = {"seconds": round(seconds, 1), "peak_mb": round(megabytes)}
-    return rows.figures(report.judgement) | cost | rows.conditions()
+    return rows.figures(report.evaluation) | cost | rows.conditions()
 
 
 def _timed(arguments: list[str]) -> tuple[float, float]:

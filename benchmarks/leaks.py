@@ -17,9 +17,10 @@ import polars as pl
 
 import rows
 from hemozoin.about import VERSION
-from hemozoin.cells.index import PARASITIZED, index_cells
-from hemozoin.cells.labels import with_corrections
-from hemozoin.cells.source import open_source
+from hemozoin.classes import PARASITIZED
+from hemozoin.data.index import index_cells
+from hemozoin.data.labels import with_corrections
+from hemozoin.data.source import open_source
 
 #: NLM's names: C100P61ThinF_IMG_20150918_144104_cell_162; some days have a letter behind the time.
 _PHOTO, _DAY, _NUMBER = r"^(.*)_cell_\d+$", r"_IMG_(\d{8})_", r"_cell_(\d+)$"

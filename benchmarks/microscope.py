@@ -22,9 +22,9 @@ import polars as pl
 from PIL import Image
 
 import rows
-from hemozoin.cells.index import PARASITIZED, UNINFECTED
-from hemozoin.judging.judgement import Judgement, judge
-from hemozoin.model.predict import STRANGE
+from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.evaluation.evaluation import Evaluation, evaluate_predictions
+from hemozoin.model.prediction import OUT_OF_DISTRIBUTION
 from hemozoin.model.predictor import Predictor
 
 LABELS = {
@@ -62,17 +62,19 @@ def measure(model: str, marked: list[tuple[Image.Image, str, str]]) -> rows.Row:
         }
     )
     p = np.array([prediction.p_parasitized for prediction in found], dtype=float)
-    judgement = judge(cells, p, predictor.bundle.threshold)
+    evaluation = evaluate_predictions(cells, p, predictor.bundle.threshold)
     kept = np.array([prediction.decision != "review" for prediction in found])
-    strange = [prediction.reason == STRANGE for prediction in found]
-    decided = judge(cells.filter(pl.Series(kept)), p[kept], predictor.bundle.threshold)
+    strange = [prediction.reason == OUT_OF_DISTRIBUTION for prediction in found]
+    decided = evaluate_predictions(
+        cells.filter(pl.Series(kept)), p[kept], predictor.bundle.threshold
+    )
     return {
         "parasitized": int((cells["label"] == PARASITIZED).sum()),
         "uninfected": int((cells["label"] == UNINFECTED).sum()),
-        **_shown(judgement, ""),
+        **_shown(evaluation, ""),
         "threshold": round(predictor.bundle.threshold.value, 3),
         "review": round(1 - float(kept.mean()), 4),
-        "strange": round(float(np.mean(strange)), 4),
+        "out_of_distribution": round(float(np.mean(strange)), 4),
         **_shown(decided, "decided_"),
     }
 
@@ -90,8 +92,8 @@ def marked_cells(folder: Path) -> Iterator[tuple[Image.Image, str, str]]:
                 yield crop, LABELS[cell["type"]], one["image"]
 
 
-def _shown(judgement: Judgement, prefix: str) -> rows.Row:
-    figures = judgement.intervals.figures
+def _shown(evaluation: Evaluation, prefix: str) -> rows.Row:
+    figures = evaluation.intervals.metrics
     return {
         f"{prefix}{name}{end}": round(value, 4)
         for name in SHOWN

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import rows
-from hemozoin.sweeping.rows import read_rows
-from hemozoin.sweeping.tables import markdown
+from hemozoin.paper.sweep.rows import read_rows
+from hemozoin.paper.sweep.tables import markdown
 
 ROOT = Path(__file__).parents[1]
 
@@ -223,10 +223,17 @@ def int8() -> str:
     )
 
 
-def doubt() -> str:
-    """Return the table of `doubt.csv`: the review band on patients never seen, run by run."""
-    found = rows.read("doubt.csv")
-    columns = ("review", "missed", "false_alarms", "accuracy", "accuracy_agreed", "strange")
+def abstention() -> str:
+    """Return the table of `abstention.csv`: the review band on patients never seen, run by run."""
+    found = rows.read("abstention.csv")
+    columns = (
+        "review",
+        "missed",
+        "false_alarms",
+        "accuracy",
+        "accuracy_agreed",
+        "out_of_distribution",
+    )
     lines = [
         "| | for review | decided: missed | false alarms | accuracy | accuracy, labels agree |"
         " called strange |",
@@ -239,18 +246,20 @@ def doubt() -> str:
     return "\n".join([*lines, "", _conditions(found)])
 
 
-def guard() -> str:
-    """Return the table of `guard.csv`: a line per kind of strange picture."""
-    found = rows.read("guard.csv")
+def out_of_distribution() -> str:
+    """Return the table of `out_of_distribution.csv`: a line per kind of strange picture."""
+    found = rows.read("out_of_distribution.csv")
     lines = ["| kind | pictures | caught | least to most |", "|---|---|---|---|"]
     for row in found:
         seen = "" if row["tuned"] == "True" else " *"
         spread = f"{float(row['least']):.2f} to {float(row['most']):.2f}"
         lines.append(
-            f"| {row['kind']}{seen} | {row['pictures']} | {float(row['strange']):.2f} | {spread} |"
+            f"| {row['kind']}{seen} | {row['pictures']} | {float(row['out_of_distribution']):.2f} | {spread} |"
         )
-    note = "Mean and range over the guards of {} runs; * kinds that were not in view while tuning."
-    return "\n".join([*lines, "", note.format(found[-1]["guards"])])
+    note = (
+        "Mean and range over the detectors of {} runs; * kinds that were not in view while tuning."
+    )
+    return "\n".join([*lines, "", note.format(found[-1]["detectors"])])
 
 
 def leaks() -> str:
@@ -331,7 +340,18 @@ def _conditions(found: Runs) -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     make.__name__: make
     for make in (
-        *(headline, shipped, microscope, speed, int8, recipes, doubt, guard, leaks, patients),
+        *(
+            headline,
+            shipped,
+            microscope,
+            speed,
+            int8,
+            recipes,
+            abstention,
+            out_of_distribution,
+            leaks,
+            patients,
+        ),
         *(sweep, sweep_agreed, fields, stages),
     )
 }
@@ -343,8 +363,8 @@ SHOWN = (
     "headline",
     "speed",
     "int8",
-    "doubt",
-    "guard",
+    "abstention",
+    "out_of_distribution",
     "recipes",
     "fields",
     "stages",
@@ -355,7 +375,10 @@ PLACES = (
         (ROOT / "README.md", name)
         for name in ("headline", "shipped", "microscope", "speed", "fields")
     ),
-    *((ROOT / "benchmarks" / "README.md", name) for name in ("recipes", "doubt", "guard")),
+    *(
+        (ROOT / "benchmarks" / "README.md", name)
+        for name in ("recipes", "abstention", "out_of_distribution")
+    ),
     *((ROOT / "docs" / "results.md", name) for name in SHOWN),
     *((ROOT / "docs" / "traps.md", name) for name in ("leaks", "patients")),
     *((ROOT / "docs" / "paper-on-malaria.md", name) for name in ("sweep", "sweep_agreed")),

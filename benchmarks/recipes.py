@@ -16,14 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import rows
-from hemozoin.cells.options import CellOptions
+from hemozoin.data.options import CellOptions
+from hemozoin.evaluation.evaluate import evaluate
 from hemozoin.model.bundle import load_bundle
-from hemozoin.model.evaluate import evaluate
-from hemozoin.model.graph import with_graph
+from hemozoin.model.onnx_export import with_graph
 from hemozoin.model.predictor import Predictor
-from hemozoin.training import start
-from hemozoin.training.config import RunConfig
 from hemozoin.training.recipe import PRESETS, Recipe
+from hemozoin.training.runs import start
+from hemozoin.training.runs.config import RunConfig
 
 #: The default recipe, but for its epochs, which were chosen for the time that they take.
 BASE = replace(PRESETS["default"], epochs=12)
@@ -71,7 +71,7 @@ def _measure(name: str, recipe: Recipe, data: Path, labels: Path) -> list[rows.R
             report = evaluate(data, CellOptions(labels=labels), turned, split=run.split)
             row: rows.Row = {"variant": name, "seed": recipe.seed, "orientations": orientations}
             cost: rows.Row = {"seconds": round(seconds, 1)}
-            measured.append(row | rows.figures(report.judgement) | cost | rows.conditions())
+            measured.append(row | rows.figures(report.evaluation) | cost | rows.conditions())
     return measured
 
 

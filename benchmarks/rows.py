@@ -10,16 +10,16 @@ from pathlib import Path
 import torch
 
 from hemozoin.about import VERSION
-from hemozoin.judging.judgement import Judgement
+from hemozoin.evaluation.evaluation import Evaluation
 
 RESULTS = Path(__file__).with_name("results")
 
 Row = dict[str, object]
 
 
-def figures(judgement: Judgement) -> Row:
+def figures(evaluation: Evaluation) -> Row:
     """Return the figures on the labels as given, as corrected, and where both agree."""
-    given, corrected, agreed = (labels.intervals.figures for labels in judgement.label_sets)
+    given, corrected, agreed = (labels.intervals.metrics for labels in evaluation.label_sets)
     shown = {
         "accuracy": given["accuracy"],
         "auc": given["roc_auc"],
@@ -29,11 +29,11 @@ def figures(judgement: Judgement) -> Row:
         "auc_agreed": agreed["roc_auc"],
     }
     return {
-        "cells": len(judgement.judged),
-        "patients": judgement.intervals.units,
+        "cells": len(evaluation.predictions),
+        "patients": evaluation.intervals.units,
         **{name: round(estimate.value, 5) for name, estimate in shown.items()},
         "calibration_error": round(given["calibration_error"].value, 5),
-        "threshold": round(judgement.threshold.value, 3),
+        "threshold": round(evaluation.threshold.value, 3),
     }
 
 

@@ -14,8 +14,8 @@ import argparse
 from pathlib import Path
 
 import rows
-from hemozoin.cells.options import CellOptions
-from hemozoin.model.evaluate import evaluate
+from hemozoin.data.options import CellOptions
+from hemozoin.evaluation.evaluate import evaluate
 from hemozoin.model.predictor import Predictor
 
 FILE = "shipped.csv"
@@ -39,7 +39,7 @@ def main() -> None:
 def _measure(fold: Path, data: Path, labels: Path) -> rows.Row:
     predictor = Predictor.load(fold / "model")
     report = evaluate(data, CellOptions(labels=labels), predictor, split=fold / "split.csv")
-    return rows.figures(report.judgement) | rows.conditions()
+    return rows.figures(report.evaluation) | rows.conditions()
 
 
 if __name__ == "__main__":

@@ -29,16 +29,16 @@ import torch
 from PIL import Image
 
 import rows
-from hemozoin.cells.picture import Pixels, decode
-from hemozoin.cells.preprocess import prepare
-from hemozoin.cells.source import open_source
-from hemozoin.cells.threads import in_threads
-from hemozoin.exporting.parity import in_torch
+from hemozoin.arrays import Pixels
+from hemozoin.data.picture import decode
+from hemozoin.data.preprocess import prepare
+from hemozoin.data.source import open_source
+from hemozoin.export.parity import in_torch
 from hemozoin.model.bundle import load_bundle
-from hemozoin.model.names import find_model
-from hemozoin.model.predict import predict_paths
-from hemozoin.model.predictor import Predictor
-from hemozoin.model.table import write_csv
+from hemozoin.model.prediction_table import write_csv
+from hemozoin.model.predictor import Predictor, predict_paths
+from hemozoin.model.registry import find_model
+from hemozoin.threads import in_threads
 from without_torchvision import NoTorchvision
 
 BATCH, USUAL = 64, 224

@@ -24,12 +24,12 @@ from pathlib import Path
 
 import rows
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.bodies import find_bodies
-from hemozoin.smear.mask import cell_diameter
-from hemozoin.smear.overlay import draw_overlay
+from hemozoin.smear.output.overlay import draw_overlay
 from hemozoin.smear.picture import decode_field
 from hemozoin.smear.quality import find_flaws
-from hemozoin.smear.screen import Screener, judge_cells
+from hemozoin.smear.screen import Screener, classify_cells
+from hemozoin.smear.segmentation.foreground import cell_diameter
+from hemozoin.smear.segmentation.objects import segment
 
 MODEL, COPIES, ENDINGS = "nano", 4, {".jpg", ".png"}
 
@@ -67,10 +67,10 @@ def stages(pictures: list[Path], predictor: Predictor) -> dict[str, float]:
         with _timed(spent, "scale"):
             diameter = cell_diameter(picture)
         with _timed(spent, "bodies"):
-            found = find_bodies(picture, diameter)
+            found = segment(picture, diameter)
         red = [body for body in found.bodies if body.kind == "red cell"]
         with _timed(spent, "network"):
-            cells = tuple(judge_cells(picture, red, predictor))
+            cells = tuple(classify_cells(picture, red, predictor))
         with _timed(spent, "quality"):
             find_flaws(picture, found, cells)
         field = Screener(predictor, diameter)(picture, path.name)

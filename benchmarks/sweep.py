@@ -20,12 +20,12 @@ from pathlib import Path
 import polars as pl
 
 import rows
-from hemozoin.cells.labels import with_corrections
+from hemozoin.data.labels import with_corrections
 from hemozoin.files import replace_file
-from hemozoin.judging.metrics import Judged, measure
-from hemozoin.sweeping.figures import COSTS, draw
-from hemozoin.sweeping.rows import read_rows, write_rows
-from hemozoin.training.runfolder import RunFolder
+from hemozoin.metrics.classification import LabelledPredictions, compute_metrics
+from hemozoin.paper.sweep.plots import COSTS, draw
+from hemozoin.paper.sweep.rows import read_rows, write_rows
+from hemozoin.training.runs.folder import RunFolder
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -53,8 +53,8 @@ def where_labels_agree(sweep: Path, labels: Path) -> Iterator[rows.Row]:
             pl.col("corrected") == pl.col("label")
         )
         threshold = json.loads(run.metrics.read_text())["threshold"]["value"]
-        judged = Judged.from_cells(cells, cells["p_parasitized"].to_numpy())
-        figures = measure(judged, threshold)
+        predictions = LabelledPredictions.from_cells(cells, cells["p_parasitized"].to_numpy())
+        figures = compute_metrics(predictions, threshold)
         yield {
             "network": row.network,
             "epochs": row.epochs,

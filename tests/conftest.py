@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from commands import LEARN, QUICK, succeed
+from tests.support.commands import LEARN, QUICK, succeed
 
 # A busy machine is no reason to fail.
 hypothesis.settings.register_profile("patient", deadline=None)

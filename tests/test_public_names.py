@@ -30,7 +30,8 @@ def test_the_lists_of_public_names_agree() -> None:
 
 def test_import_and_help_need_no_torch() -> None:
     code = (
-        "import sys; sys.modules['torch'] = None; import hemozoin; from hemozoin.cli import main;"
+        "import sys; sys.modules['torch'] = None; import hemozoin;"
+        " from hemozoin.cli.main import main;"
         "sys.exit(main(['train', '--help']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

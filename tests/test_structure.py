@@ -1,70 +1,86 @@
-"""The house keeps its shape: data flows one way, torch and onnx stay in their rooms."""
+"""The shape of the package: layers, torch where it belongs, folders that can be overlooked."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import hemozoin
 
-ROOT = Path(hemozoin.__file__).parent
+PACKAGE = Path(hemozoin.__file__).parent
+ROOT = Path(__file__).parents[1]
 
-#: From left to right; a room imports from itself and from rooms to its left.
-ROOMS = (
-    *("paper", "cells", "synthetic", "inspecting", "explaining"),
-    *("judging", "model", "smear", "training", "sweeping", "exporting"),
-)
+#: Most modules that a folder may have.
+CROWDED = 14
 
-#: Modules beside the rooms that any room may use.
-SHARED = {"about", "errors", "files", "pages", "progress"}
+#: Most lines that a function may have outside of the command line, whose options take lines.
+LONG = 40
 
-#: Where what an extra brings may be imported when a module is loaded: files and folders.
-AT_HOME = {
-    "torch": ("paper/network.py", "training/", "sweeping/", "exporting/"),
-    "onnx": ("model/graph.py", "exporting/"),
-}
+#: Public names that may stand in several modules: each is the same verb for another thing.
+SAME_VERB = {"main"}
 
 
 def modules() -> list[Path]:
-    return sorted(ROOT.rglob("*.py"))
+    return sorted(PACKAGE.rglob("*.py"))
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def place(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_room_imports_from_the_rooms_to_its_left(path: Path) -> None:
-    room = path.relative_to(ROOT).parts[0]
-    if room not in ROOMS:
-        return
-    allowed = {*ROOMS[: ROOMS.index(room) + 1], *SHARED}
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "hemozoin" and len(parts) > 1:
-            assert parts[1] in allowed, f"{room} imports {name}"
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_an_extra_brings_stays_in_its_rooms(path: Path) -> None:
-    place = path.relative_to(ROOT).as_posix()
+def functions(path: Path) -> list[ast.FunctionDef]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    loaded = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    names = {alias.name for node in loaded for alias in node.names}
-    names |= {node.module or "" for node in loaded if isinstance(node, ast.ImportFrom)}
-    for extra, homes in AT_HOME.items():
-        at_home = place.startswith(homes)
-        assert at_home or extra not in {name.split(".")[0] for name in names}, extra
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
 
 
-def test_every_room_is_one_of_the_plan() -> None:
-    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert rooms == set(ROOMS)
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter on the package in `folder`/src, by the contracts of pyproject.toml."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_no_layer_imports_from_above() -> None:
+    found = lint_imports(ROOT)
+    assert found.returncode == 0, found.stdout
+
+
+def test_no_folder_is_crowded() -> None:
+    counts = Counter(path.parent for path in modules())
+    assert {place(folder): n for folder, n in counts.items() if n > CROWDED} == {}
+
+
+@pytest.mark.parametrize("path", modules(), ids=place)
+def test_no_function_is_long(path: Path) -> None:
+    if place(path).startswith("cli/"):
+        return
+    lengths = {f.name: (f.end_lineno or 0) - f.lineno + 1 for f in functions(path)}
+    assert {name: n for name, n in lengths.items() if n > LONG} == {}
+
+
+def test_no_public_name_has_two_meanings() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in modules():
+        for name in public_names(path):
+            homes.setdefault(name, []).append(place(path))
+    twice = {name: found for name, found in homes.items() if len(found) > 1}
+    assert {name: found for name, found in twice.items() if name not in SAME_VERB} == {}
+
+
+def public_names(path: Path) -> set[str]:
+    """Return the names that a module defines for others, verbs of the command line left out."""
+    if place(path).startswith("cli/verbs/"):  # `hemozoin train` calls `train`
+        return set()
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+    return {name for name in found if not name.startswith("_")}

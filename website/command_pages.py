@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hemozoin.cli import app
+from hemozoin.cli.main import app
 
 #: A verb's heading as cyclopts writes it.
 _VERB = re.compile(r"^## hemozoin (\S+)$", re.MULTILINE)

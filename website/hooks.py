@@ -26,10 +26,10 @@ from properdocs.structure.pages import Page
 
 from borrowed_pages import borrowed_pages
 from command_pages import command_pages
-from hemozoin.cli import main
-from hemozoin.explaining.chapters import Chapters, all_chapters
-from hemozoin.explaining.page import render_chapters, style
-from props import in_a_folder_of_props
+from hemozoin.cli.main import main
+from hemozoin.paper.explain.chapters import Chapters, all_chapters
+from hemozoin.paper.explain.page import render_chapters, style
+from props import in_example_folder
 from python_page import python_page
 from rates import rates
 
@@ -94,7 +94,7 @@ def with_output(markdown: str) -> str:
 
 def _output(commands: str) -> str:
     printed = io.StringIO()
-    with in_a_folder_of_props(), redirect_stdout(printed):
+    with in_example_folder(), redirect_stdout(printed):
         for line in commands.splitlines():
             if code := main(shlex.split(line, comments=True)[1:]):
                 raise PluginError(f"{line}: ended with {code}")

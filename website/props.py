@@ -16,7 +16,7 @@ _CELLS = (("a", 10, True), ("b", 28, False), ("c", 12, False))
 
 
 @contextlib.contextmanager
-def in_a_folder_of_props() -> Iterator[None]:
+def in_example_folder() -> Iterator[None]:
     """Let commands run in a new folder that has `a.png`, `b.png` and `c.png`."""
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         for cell, seed, infected in _CELLS:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hemozoin.judging.false_positives import FalsePositives
+from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.model.bundle import load_bundle
-from hemozoin.model.names import find_model
+from hemozoin.model.registry import find_model
 
 #: Networks in the order of the documentation.
 _SHIPPED = ("nano", "best")
@@ -13,13 +13,13 @@ _SHIPPED = ("nano", "best")
 def rates() -> str:
     """Return a line for each network, in Markdown."""
     lines = [
-        f"| `{name}` | {_rate(load_bundle(find_model(name)).false_positives)} |"
+        f"| `{name}` | {_rate(load_bundle(find_model(name)).false_positive_rate)} |"
         for name in _SHIPPED
     ]
     return "\n".join(["| network | its rate of false positives |", "|---|---|", *lines])
 
 
-def _rate(found: FalsePositives | None) -> str:
+def _rate(found: FalsePositiveRate | None) -> str:
     if found is None:
         return "not known: a slide screened with it is **not compensated**"
     return (

@@ -13,47 +13,49 @@ from hemozoin.about import VERSION
 from hemozoin.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from hemozoin.cells.options import CellOptions as CellOptions
+    from hemozoin.data.options import CellOptions as CellOptions
     from hemozoin.errors import HemozoinError as HemozoinError
-    from hemozoin.model.evaluate import evaluate as evaluate
-    from hemozoin.model.predict import Prediction as Prediction
-    from hemozoin.model.predict import predict_paths as predict_paths
+    from hemozoin.evaluation.evaluate import evaluate as evaluate
+    from hemozoin.mobilenet.architecture import Architecture as Architecture
+    from hemozoin.mobilenet.architecture import layers as layers
+    from hemozoin.mobilenet.cost import cost as cost
+    from hemozoin.mobilenet.network import MobileNet as MobileNet
+    from hemozoin.model.prediction import Prediction as Prediction
     from hemozoin.model.predictor import Predictor as Predictor
     from hemozoin.model.predictor import load as load
-    from hemozoin.paper.cost import cost as cost
-    from hemozoin.paper.mobilenet import Architecture as Architecture
-    from hemozoin.paper.mobilenet import layers as layers
-    from hemozoin.paper.network import MobileNet as MobileNet
+    from hemozoin.model.predictor import predict_paths as predict_paths
+    from hemozoin.smear.execution.run import ScreenConfig as ScreenConfig
+    from hemozoin.smear.execution.run import screen_slides as screen_slides
     from hemozoin.smear.field import Field as Field
-    from hemozoin.smear.run import ScreenConfig as ScreenConfig
-    from hemozoin.smear.run import screen_slides as screen_slides
+    from hemozoin.smear.output.wording import summarize as summarize
     from hemozoin.smear.screen import screen as screen
-    from hemozoin.training.config import RunConfig as RunConfig
     from hemozoin.training.recipe import Recipe as Recipe
-    from hemozoin.training.start import new as train
+    from hemozoin.training.runs.config import RunConfig as RunConfig
+    from hemozoin.training.runs.start import new as train
 
 __version__ = VERSION
 
 #: Public name: the module it lives in, and its name there where that is another.
 _HOMES = {
-    "Architecture": "paper.mobilenet",
-    "CellOptions": "cells.options",
+    "Architecture": "mobilenet.architecture",
+    "CellOptions": "data.options",
     "Field": "smear.field",
     "HemozoinError": "errors",
-    "MobileNet": "paper.network",
-    "Prediction": "model.predict",
+    "MobileNet": "mobilenet.network",
+    "Prediction": "model.prediction",
     "Predictor": "model.predictor",
     "Recipe": "training.recipe",
-    "RunConfig": "training.config",
-    "ScreenConfig": "smear.run",
-    "cost": "paper.cost",
-    "evaluate": "model.evaluate",
-    "layers": "paper.mobilenet",
+    "RunConfig": "training.runs.config",
+    "ScreenConfig": "smear.execution.run",
+    "cost": "mobilenet.cost",
+    "evaluate": "evaluation.evaluate",
+    "layers": "mobilenet.architecture",
     "load": "model.predictor",
-    "predict_paths": "model.predict",
+    "predict_paths": "model.predictor",
     "screen": "smear.screen",
-    "screen_slides": "smear.run",
-    "train": "training.start:new",
+    "screen_slides": "smear.execution.run",
+    "summarize": "smear.output.wording",
+    "train": "training.runs.start:new",
 }
 
 __all__ = [
@@ -74,8 +76,14 @@ __all__ = [
     "predict_paths",
     "screen",
     "screen_slides",
+    "summarize",
     "train",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported yet or not."""
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,6 @@
 
 import sys
 
-from hemozoin.cli import main
+from hemozoin.cli.main import main
 
 sys.exit(main())

@@ -14,41 +14,41 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
 from hemozoin.about import VERSION
-from hemozoin.cells.index import PARASITIZED, UNINFECTED
-from hemozoin.cells.preprocess import Preprocessing
+from hemozoin.arrays import Array, NamedArrays
+from hemozoin.classes import CLASSES, PARASITIZED, UNINFECTED
+from hemozoin.data.preprocess import Preprocessing
+from hemozoin.decision.conformal import ReviewBand
+from hemozoin.decision.false_positive_rate import FalsePositiveRate
+from hemozoin.decision.ood import OutOfDistributionDetector
+from hemozoin.decision.threshold import Threshold
 from hemozoin.errors import ModelError
-from hemozoin.judging.conformal import Band
-from hemozoin.judging.false_positives import FalsePositives
-from hemozoin.judging.threshold import Aim, Threshold
+from hemozoin.mobilenet.architecture import Architecture
 from hemozoin.model.checksums import SUMS, read_folder, write_folder
-from hemozoin.model.guard import Guard
-from hemozoin.model.view import View
-from hemozoin.paper.mobilenet import Architecture
+from hemozoin.model.transform import InputTransform
 
-CONFIG, WEIGHTS, GUARD, CARD = "config.json", "model.safetensors", "guard.safetensors", "README.md"
+CONFIG, WEIGHTS, OOD_DETECTOR, CARD = (
+    "config.json",
+    "model.safetensors",
+    "guard.safetensors",
+    "README.md",
+)
 
 #: The graphs of a bundle: in 32 bits always, in 8 where it was exported.
 GRAPH, INT8_GRAPH = "model.onnx", "model_int8.onnx"
 
 #: All that may lie in a model folder, in the order in which it is written.
-FILES = (CONFIG, WEIGHTS, GUARD, GRAPH, INT8_GRAPH, CARD, SUMS)
+FILES = (CONFIG, WEIGHTS, OOD_DETECTOR, GRAPH, INT8_GRAPH, CARD, SUMS)
 
 FORMAT = "hemozoin-model/2"
-
-#: The order of the network's outputs. Everything outside this room goes by name.
-CLASSES = (UNINFECTED, PARASITIZED)
-
-Weights = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,16 @@ class Bundle:
     """
 
     architecture: Architecture
-    view: View
+    view: InputTransform
     orientations: int
     preprocessing: Preprocessing
     threshold: Threshold
-    band: Band
-    guard: Guard
-    weights: Weights
+    band: ReviewBand
+    ood_detector: OutOfDistributionDetector
+    weights: NamedArrays
     graphs: dict[str, bytes] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
-    false_positives: FalsePositives | None = None
+    false_positive_rate: FalsePositiveRate | None = None
 
     @property
     def temperature(self) -> float:
@@ -88,7 +88,7 @@ def save_bundle(bundle: Bundle, folder: Path, card: str | None = None) -> None:
     files = {
         CONFIG: json.dumps(_config(bundle), indent=2).encode(),
         WEIGHTS: _packed(bundle.weights),
-        GUARD: _packed(bundle.guard.to_arrays()),
+        OOD_DETECTOR: _packed(bundle.ood_detector.to_arrays()),
         **bundle.graphs,
     }
     if card is not None:
@@ -101,7 +101,7 @@ def save_bundle(bundle: Bundle, folder: Path, card: str | None = None) -> None:
 def load_bundle(folder: Path) -> Bundle:
     """Read a model folder; raises ModelError where a file is missing, changed or not ours."""
     files = read_folder(folder)
-    for name in (CONFIG, WEIGHTS, GUARD, GRAPH):
+    for name in (CONFIG, WEIGHTS, OOD_DETECTOR, GRAPH):
         if name not in files:
             raise ModelError(f"{folder}: SHA256SUMS doesn't list {name}; copy the folder again")
     try:
@@ -120,9 +120,9 @@ def _config(bundle: Bundle) -> dict[str, Any]:
         "orientations": bundle.orientations,
         "preprocessing": bundle.preprocessing.to_dict(),
         "temperature": bundle.temperature,
-        "threshold": asdict(bundle.threshold),
+        "threshold": bundle.threshold.to_dict(),
         "band": bundle.band.to_dict(),
-        **_if_known(bundle.false_positives),
+        **_if_known(bundle.false_positive_rate),
         "about": bundle.about,
     }
 
@@ -132,37 +132,35 @@ def _unpacked(config: dict[str, Any], files: Mapping[str, bytes], folder: Path) 
         raise ModelError(f"{folder}: not a model folder of this version; give RUN/model")
     if config["classes"] != list(CLASSES):
         raise ModelError(f"{folder / CONFIG}: needs the classes {' and '.join(CLASSES)}")
-    if config["view"] not in get_args(View):
+    if config["view"] not in get_args(InputTransform):
         raise ModelError(f"{folder / CONFIG}: unknown view {config['view']!r}")
     return Bundle(
         architecture=Architecture.from_dict(config["architecture"]),
         view=config["view"],
         orientations=int(config["orientations"]),
         preprocessing=Preprocessing.from_dict(config["preprocessing"]),
-        threshold=_threshold(config["threshold"]),
-        band=Band.from_dict(config["band"]),
-        guard=Guard.from_arrays(safetensors.numpy.load(files[GUARD])),
+        threshold=Threshold.from_dict(config["threshold"]),
+        band=ReviewBand.from_dict(config["band"]),
+        ood_detector=OutOfDistributionDetector.from_arrays(
+            safetensors.numpy.load(files[OOD_DETECTOR])
+        ),
         weights=safetensors.numpy.load(files[WEIGHTS]),
         graphs={name: files[name] for name in (GRAPH, INT8_GRAPH) if name in files},
         about=config["about"],
-        false_positives=_rate(config.get("false_positives")),
+        false_positive_rate=_rate(config.get("false_positives")),
     )
 
 
-def _if_known(rate: FalsePositives | None) -> dict[str, Any]:
+def _if_known(rate: FalsePositiveRate | None) -> dict[str, Any]:
     return {} if rate is None else {"false_positives": rate.to_dict()}
 
 
-def _rate(values: dict[str, Any] | None) -> FalsePositives | None:
+def _rate(values: dict[str, Any] | None) -> FalsePositiveRate | None:
     """Return the rate, or None: older folders, and those of few patients, have none."""
-    return None if values is None else FalsePositives.from_dict(values)
+    return None if values is None else FalsePositiveRate.from_dict(values)
 
 
-def _threshold(values: dict[str, Any]) -> Threshold:
-    return Threshold(**{**values, "aim": Aim(**values["aim"])})
-
-
-def _packed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+def _packed(arrays: Mapping[str, Array]) -> bytes:
     # safetensors writes the memory of an array as it lies there: channels_last would be garbled.
     plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return safetensors.numpy.save(plain, {"format": "pt"})

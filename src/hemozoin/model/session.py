@@ -6,15 +6,11 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
-from hemozoin.cells.index import PARASITIZED
-from hemozoin.cells.picture import Pixels
+from hemozoin.arrays import Floats, Pixels
+from hemozoin.classes import CLASSES, POSITIVE
 from hemozoin.errors import ModelError
-from hemozoin.model.bundle import CLASSES
-
-Floats = npt.NDArray[np.float32]
 
 #: Cells per step. Larger ones fall out of the cache of a CPU.
 BATCH = 32
@@ -22,11 +18,9 @@ BATCH = 32
 #: What stands in the metadata of every graph of ours.
 _METADATA = ("format", "classes", "preprocessing", "threshold")
 
-_PARASITIZED = CLASSES.index(PARASITIZED)
-
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class NetworkOutput:
     """What the network says of N cells."""
 
     #: float `[N]`, in 0..1, calibrated.
@@ -54,12 +48,12 @@ class Session:
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         _require_ours(self.metadata, name)
 
-    def __call__(self, pixels: Pixels) -> Answers:
+    def __call__(self, pixels: Pixels) -> NetworkOutput:
         """Answer for prepared cells, uint8 `[N, S, S, 3]`."""
         outputs = ["probabilities", "features", "map"]
         found = self._session.run(outputs, {"pixels": np.ascontiguousarray(pixels)})
         probabilities, features, maps = found
-        return Answers(probabilities[:, _PARASITIZED], features, maps)
+        return NetworkOutput(probabilities[:, POSITIVE], features, maps)
 
 
 def _options() -> onnxruntime.SessionOptions:

@@ -14,15 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hemozoin.arrays import Array, Floats
 from hemozoin.errors import HemozoinError
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
 
 #: Factors in whole numbers up to this size are shown as such; larger ones explain nothing.
 _PLAIN = 1000
@@ -271,7 +268,7 @@ def product(filters: Array, weights: Array) -> Array:
     return filters[..., None] * weights
 
 
-def compare(shapes: Shapes, seed: int = 0) -> tuple[int, int]:
+def run_both(shapes: Shapes, seed: int = 0) -> tuple[int, int]:
     """Run the full convolution with the product's kernels, and the pair, on a random picture.
 
     Returns the largest difference between the two outputs and the largest number in them.

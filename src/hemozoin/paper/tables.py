@@ -12,13 +12,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from hemozoin.paper.cost import Cost, cost
-from hemozoin.paper.mobilenet import Architecture, Kind, Layer, layers
+from hemozoin.mobilenet.architecture import Architecture, Layer, LayerKind, layers
+from hemozoin.mobilenet.cost import Cost, cost
 from hemozoin.paper.separable import Shapes
 
 
 @dataclass(frozen=True)
-class Entry:
+class TableEntry:
     """One figure of the paper, and what it comes to when it is counted."""
 
     #: As printed, without the unit.
@@ -36,11 +36,11 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """A line of a table: its name, an entry for each column, and why one differs if one does."""
 
     name: str
-    entries: tuple[Entry, ...]
+    entries: tuple[TableEntry, ...]
     note: str = ""
 
     @property
@@ -56,7 +56,7 @@ class Table:
     number: int
     title: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Table:
             "note": self.note or None,
         }
 
-    def _row_to_dict(self, row: Row) -> dict[str, Any]:
+    def _row_to_dict(self, row: TableRow) -> dict[str, Any]:
         entries = {
             column: {"printed": entry.printed, "counted": entry.counted, "agrees": entry.agrees}
             for column, entry in zip(self.columns, row.entries, strict=True)
@@ -109,7 +109,7 @@ _TABLE_1 = (
     ("Softmax / s1", "Classifier", "1×1×1000"),
 )
 
-_TYPES: dict[Kind, str] = {
+_TYPES: dict[LayerKind, str] = {
     "conv": "Conv",
     "depthwise": "Conv dw",
     "pointwise": "Conv",
@@ -126,8 +126,8 @@ def _table_1() -> Table:
     counted = _fold([*(_line(layer) for layer in made), softmax])
     rows = []
     for number, (printed, line) in enumerate(zip(_TABLE_1, counted, strict=True), start=1):
-        entries = tuple(Entry(*pair) for pair in zip(printed, line, strict=True))
-        rows.append(Row(str(number), entries, _MISPRINTS_1.get(number, "")))
+        entries = tuple(TableEntry(*pair) for pair in zip(printed, line, strict=True))
+        rows.append(TableRow(str(number), entries, _MISPRINTS_1.get(number, "")))
     columns = ("Type / stride", "Filter shape", "Input size")
     return Table(1, "MobileNet body architecture", columns, tuple(rows))
 
@@ -167,7 +167,7 @@ def _table_2() -> Table:
     misprint = (
         "Misprint: two digits changed places, 1.91. The four printed figures add up to 99.29 %."
     )
-    rows: list[tuple[str, Kind, str, str, str]] = [
+    rows: list[tuple[str, LayerKind, str, str, str]] = [
         ("Conv 1×1", "pointwise", "94.86", "74.59", ""),
         ("Conv DW 3×3", "depthwise", "3.06", "1.06", ""),
         ("Conv 3×3", "conv", "1.19", "0.02", misprint),
@@ -178,7 +178,7 @@ def _table_2() -> Table:
         "Resource per layer type",
         ("Mult-adds, %", "Parameters, %"),
         tuple(
-            Row(
+            TableRow(
                 name,
                 _entries((work, 100 * shares[kind].mult_adds), (size, 100 * shares[kind].weights)),
                 note,
@@ -205,7 +205,7 @@ def _table_3() -> Table:
         "Resource usage for modifications to standard convolution",
         ("Million mult-adds", "Million parameters"),
         tuple(
-            Row(name, _entries((work, mult_adds / 1e6), (size, weights / 1e6)))
+            TableRow(name, _entries((work, mult_adds / 1e6), (size, weights / 1e6)))
             for name, work, mult_adds, size, weights in rows
         ),
         _FILTERS_ALONE,
@@ -277,11 +277,11 @@ def _counted(size: int = 224, **architecture: Any) -> Cost:
     return cost(layers(Architecture(**architecture), size))
 
 
-def _network(name: str, printed: tuple[str, str, str], counted: Cost, note: str = "") -> Row:
+def _network(name: str, printed: tuple[str, str, str], counted: Cost, note: str = "") -> TableRow:
     accuracy, work, size = printed
     numbers = _entries((work, counted.mult_adds / 1e6), (size, counted.parameters / 1e6))
-    return Row(name, (Entry(accuracy, None), *numbers), note)
+    return TableRow(name, (TableEntry(accuracy, None), *numbers), note)
 
 
-def _entries(*pairs: tuple[str, float]) -> tuple[Entry, ...]:
-    return tuple(Entry(printed, counted) for printed, counted in pairs)
+def _entries(*pairs: tuple[str, float]) -> tuple[TableEntry, ...]:
+    return tuple(TableEntry(printed, counted) for printed, counted in pairs)

@@ -6,22 +6,22 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-from hemozoin.cells.index import PARASITIZED
-from hemozoin.judging.conformal import REVIEW
+from hemozoin.classes import PARASITIZED
+from hemozoin.decision.conformal import REVIEW
 
 #: What a body in a field can be. Only red cells are counted and shown to the network: a cell cut
 #: by the picture's edge would count in two fields, and a clump is cells that can't be told apart.
-Kind = Literal["red cell", "white cell", "platelet", "debris", "cut by the edge", "clump"]
+ObjectKind = Literal["red cell", "white cell", "platelet", "debris", "cut by the edge", "clump"]
 
 #: Corners (x, y) in px of a closed polygon.
 Outline = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
-class Body:
+class SmearObject:
     """Something on the glass: its box in px of the picture, from the top left, and its outline."""
 
-    kind: Kind
+    kind: ObjectKind
     x: int
     y: int
     width: int
@@ -30,7 +30,7 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Cell(Body):
+class Cell(SmearObject):
     """A red cell and what the network says of it.
 
     `cell` is its number in the field, from 1; `decision` "parasitized", "uninfected" or
@@ -73,7 +73,7 @@ class Field:
     height: int = 0
     diameter: float = 0
     cells: tuple[Cell, ...] = ()
-    others: tuple[Body, ...] = ()
+    others: tuple[SmearObject, ...] = ()
     flaws: tuple[Flaw, ...] = ()
     error: str | None = None
 
@@ -92,7 +92,7 @@ class Field:
         """Return the number of cells that a person should look at."""
         return sum(cell.decision == REVIEW for cell in self.cells)
 
-    def count(self, kind: Kind) -> int:
+    def count(self, kind: ObjectKind) -> int:
         """Return the number of bodies of a kind."""
         return len(self.cells) if kind == "red cell" else Counter(b.kind for b in self.others)[kind]
 
@@ -107,7 +107,7 @@ class Field:
             **{
                 **data,
                 "cells": tuple(Cell(**_outlined(cell)) for cell in data["cells"]),
-                "others": tuple(Body(**_outlined(body)) for body in data["others"]),
+                "others": tuple(SmearObject(**_outlined(body)) for body in data["others"]),
                 "flaws": tuple(Flaw(**flaw) for flaw in data["flaws"]),
             }
         )

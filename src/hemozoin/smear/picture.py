@@ -7,8 +7,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from hemozoin.cells.cutout import brightest, is_cut_out
-from hemozoin.cells.picture import MAX_PIXELS, decode
+from hemozoin.data.cutout import brightest, is_cut_out
+from hemozoin.data.picture import MAX_PIXELS, decode
 from hemozoin.errors import DataError
 
 #: Least side of a field in px. The red cells of a smaller one would have too few pixels.

@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from hemozoin.cells.cutout import brightest
-from hemozoin.model.predict import STRANGE
-from hemozoin.smear.bodies import Found
+from hemozoin.data.cutout import brightest
+from hemozoin.model.prediction import OUT_OF_DISTRIBUTION
 from hemozoin.smear.field import Cell, Flaw
-from hemozoin.smear.glass import density
+from hemozoin.smear.segmentation.background import density
+from hemozoin.smear.segmentation.objects import Segmentation
 
 #: Least brightness of the glass, 0..255: the brightest channel of all but the brightest 5 %.
 _LIGHT = 80
@@ -42,12 +42,14 @@ _STRANGE = 0.5
 _FINE = 56
 
 
-def find_flaws(picture: Image.Image, found: Found, cells: Sequence[Cell]) -> tuple[Flaw, ...]:
+def find_flaws(
+    picture: Image.Image, found: Segmentation, cells: Sequence[Cell]
+) -> tuple[Flaw, ...]:
     """Return why a field, RGB, isn't to be relied on: nothing where it can be."""
     return tuple(flaw for flaw in _measured(picture, found, cells) if _is_beyond(flaw))
 
 
-def _measured(picture: Image.Image, found: Found, cells: Sequence[Cell]) -> Iterator[Flaw]:
+def _measured(picture: Image.Image, found: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
     light = float(np.percentile(brightest(np.asarray(picture.reduce(2))), 95))
     yield Flaw("too dark", "brightness of the glass", light, _LIGHT)
     if len(cells) < _CELLS:
@@ -56,7 +58,7 @@ def _measured(picture: Image.Image, found: Found, cells: Sequence[Cell]) -> Iter
     yield Flaw("too coarse", "diameter of the red cells in px", found.diameter, _COARSE)
     yield Flaw("out of focus", "steepness of the cells' edges", _sharpness(picture, found), _SHARP)
     yield Flaw("overcrowded", "share that bodies cover", found.cover, _COVERED)
-    strange = float(np.mean([cell.reason == STRANGE for cell in cells]))
+    strange = float(np.mean([cell.reason == OUT_OF_DISTRIBUTION for cell in cells]))
     yield Flaw("not a smear", "share of cells unlike those trained on", strange, _STRANGE)
 
 
@@ -65,7 +67,7 @@ def _is_beyond(flaw: Flaw) -> bool:
     return flaw.value > flaw.limit if too_much else flaw.value < flaw.limit
 
 
-def _sharpness(picture: Image.Image, found: Found) -> float:
+def _sharpness(picture: Image.Image, found: Segmentation) -> float:
     green = density(picture.getchannel("G"), found.diameter / _FINE)
     steep = np.hypot(ndimage.sobel(green, 0), ndimage.sobel(green, 1)) / 8
     return float(np.percentile(steep, 98)) / found.density

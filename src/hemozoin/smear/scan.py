@@ -14,9 +14,9 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from hemozoin.cells.source import Entry
+from hemozoin.arrays import Pixels
+from hemozoin.data.source import Entry
 from hemozoin.errors import DataError
 
 #: Up to so many px a picture is held whole: more than a microscope's camera has.
@@ -69,7 +69,7 @@ class Scan:
         self._one_at_a_time = Lock()
         self._picture: Any = None
         self._next = 0
-        self._held: dict[int, npt.NDArray[np.uint8]] = {}
+        self._held: dict[int, Pixels] = {}
 
     def walk(self) -> Iterator[Entry]:
         """Yield every tile, with the size and the stamp of the file, in the order of reading."""
@@ -90,7 +90,7 @@ class Scan:
                 raise DataError(f"{name}: the picture is damaged ({why})") from error
         return b"P6 %d %d 255\n" % (right - left, len(pixels)) + pixels.tobytes()
 
-    def _row(self, row: int) -> npt.NDArray[np.uint8]:
+    def _row(self, row: int) -> Pixels:
         """Return a row of tiles, uint8 `[h, width, 3]`."""
         if row not in self._held:
             if self._picture is None or row < self._next:  # there is no way back in a file
@@ -103,7 +103,7 @@ class Scan:
             self._next = row + 1
         return self._held[row]
 
-    def _lines(self, start: int, end: int) -> npt.NDArray[np.uint8]:
+    def _lines(self, start: int, end: int) -> Pixels:
         data = self._picture.fetch(0, start, self._width, min(_LINES, end - start))
         return np.frombuffer(data, np.uint8).reshape(-1, self._width, 3)
 

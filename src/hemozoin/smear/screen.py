@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hemozoin.cells.picture import from_array, rgb_from
-from hemozoin.cells.preprocess import prepare
+from hemozoin.data.picture import from_array, rgb_from
+from hemozoin.data.preprocess import prepare
 from hemozoin.errors import DataError
-from hemozoin.model.predict import Picture, decide_cells
+from hemozoin.model.pictures import Picture
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
-from hemozoin.smear.bodies import find_bodies
-from hemozoin.smear.field import Body, Cell, Field
-from hemozoin.smear.mask import cell_diameter
+from hemozoin.smear.field import Cell, Field, SmearObject
 from hemozoin.smear.picture import decode_field, field_from, require_many_cells
 from hemozoin.smear.quality import find_flaws
+from hemozoin.smear.segmentation.foreground import cell_diameter
+from hemozoin.smear.segmentation.objects import segment
 
 
 class Screener:
@@ -34,9 +34,9 @@ class Screener:
         """Screen a field, RGB; raises DataError for single cells, and for too many."""
         diameter = self._diameter or cell_diameter(picture)
         require_many_cells(picture, diameter, name)
-        found = find_bodies(picture, diameter)
+        found = segment(picture, diameter)
         red = [body for body in found.bodies if body.kind == "red cell"]
-        cells = tuple(judge_cells(picture, red, self._predictor))
+        cells = tuple(classify_cells(picture, red, self._predictor))
         return Field(
             field=name,
             width=picture.width,
@@ -48,13 +48,15 @@ class Screener:
         )
 
 
-def judge_cells(picture: Image.Image, red: Sequence[Body], predictor: Predictor) -> Iterator[Cell]:
+def classify_cells(
+    picture: Image.Image, red: Sequence[SmearObject], predictor: Predictor
+) -> Iterator[Cell]:
     """Yield the red cells found in a field, RGB, with what the network says of each."""
     how = predictor.bundle.preprocessing
     for start in range(0, len(red), BATCH):
         batch = red[start : start + BATCH]
         pixels = np.stack([prepare(cut_out(picture, body), how) for body in batch])
-        answers = decide_cells(pixels, predictor)
+        answers = predictor.decide(pixels)
         for number, (body, answer) in enumerate(zip(batch, answers, strict=True), start + 1):
             yield Cell(
                 **vars(body),
@@ -65,7 +67,7 @@ def judge_cells(picture: Image.Image, red: Sequence[Body], predictor: Predictor)
             )
 
 
-def cut_out(picture: Image.Image, body: Body) -> Image.Image:
+def cut_out(picture: Image.Image, body: SmearObject) -> Image.Image:
     """Return a body on black, in the colours of its field, RGB: as the cells of NLM are."""
     crop = picture.crop((body.x, body.y, body.x + body.width, body.y + body.height))
     inside = Image.new("L", crop.size)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hemozoin.cells.source import Entry, FolderSource, Source, open_source, utf8
+from hemozoin.data.source import Entry, FolderSource, Source, open_source, utf8
 from hemozoin.errors import DataError
 from hemozoin.smear.scan import open_scan
 
@@ -40,14 +40,14 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Photos:
+class SlidePhotos:
     """All that was photographed of one slide, sorted by name."""
 
     slide: str
     photos: tuple[Photo, ...]
 
 
-def find_slides(paths: Iterable[Path]) -> list[Photos]:
+def find_slides(paths: Iterable[Path]) -> list[SlidePhotos]:
     """Return the slides in pictures, folders and zips, in the order given, then by name.
 
     Pictures given as such are one slide, named after the folder of the first. Every folder with
@@ -76,12 +76,12 @@ def _is_one_file(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() != ".zip"
 
 
-def _of_files(paths: list[Path]) -> list[Photos]:
+def _of_files(paths: list[Path]) -> list[SlidePhotos]:
     found = ((FolderSource(path.parent), _entry(path)) for path in paths)
     photos = [photo for source, entry in found for photo in _photos(source, entry)]
     _require_distinct((photo.field for photo in photos), "pictures of a slide")
     photos.sort(key=lambda photo: photo.field)
-    return [Photos(_name(paths[0].resolve().parent), tuple(photos))]
+    return [SlidePhotos(_name(paths[0].resolve().parent), tuple(photos))]
 
 
 def _entry(path: Path) -> Entry:
@@ -89,7 +89,7 @@ def _entry(path: Path) -> Entry:
     return Entry(path.name, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns))
 
 
-def _of_folder(path: Path, above: str) -> list[Photos]:
+def _of_folder(path: Path, above: str) -> list[SlidePhotos]:
     source = open_source(path)
     below: dict[str, list[Photo]] = {}
     for folder, entry in _foreign(source.walk()):
@@ -97,7 +97,7 @@ def _of_folder(path: Path, above: str) -> list[Photos]:
     if not below:
         raise DataError(f"{path}: has no pictures; give pictures of a smear, or a folder of them")
     return [
-        Photos(_name(path) if folder == "." else above + folder, _in_order(below[folder]))
+        SlidePhotos(_name(path) if folder == "." else above + folder, _in_order(below[folder]))
         for folder in sorted(below, key=lambda folder: (folder != ".", folder))
     ]
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-Floats = npt.NDArray[np.floating[Any]]
+from hemozoin.arrays import Floats
+
 Rng = np.random.Generator
 
 #: Optical densities (R, G, B) at full amount of what else absorbs light.
@@ -35,10 +33,10 @@ class Canvas:
     earlier paint of the same ink.
     """
 
-    def __init__(self, rng: Rng, outline: Floats) -> None:
-        self.rng, self.outline = rng, outline
-        self.middle: Floats = outline.mean(axis=0)
-        width, height = np.ceil(outline.max(axis=0)).astype(int).tolist()
+    def __init__(self, rng: Rng, irregular_outline: Floats) -> None:
+        self.rng, self.outline = rng, irregular_outline
+        self.middle: Floats = irregular_outline.mean(axis=0)
+        width, height = np.ceil(irregular_outline.max(axis=0)).astype(int).tolist()
         self.size = (width + _MARGIN, height + _MARGIN)
         self._layers: dict[str, Image.Image] = {}
 
@@ -81,7 +79,7 @@ def closed_curve(rng: Rng, rough: float) -> Floats:
     return curve
 
 
-def outline(rng: Rng, diameter: float) -> Floats:
+def irregular_outline(rng: Rng, diameter: float) -> Floats:
     """The cell's edge: points `[angles, 2]`, with bites and spikes where neighbours touched."""
     curve = closed_curve(rng, rng.choice([0.04, 0.08, 0.2], p=[0.5, 0.35, 0.15]))
     for _ in range(rng.poisson(0.5)):
@@ -106,5 +104,5 @@ def smooth_outline(rng: Rng, diameter: float, rough: float, uneven: float) -> Fl
 def _boxed(curve: Floats, box: Floats) -> Floats:
     """Stretch a curve to a box (width, height), a margin away from (0, 0)."""
     unit = (curve - curve.min(axis=0)) / np.ptp(curve, axis=0)
-    outline: Floats = unit * box + _MARGIN
-    return outline
+    irregular_outline: Floats = unit * box + _MARGIN
+    return irregular_outline

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from hemozoin.cells.picture import Pixels
-from hemozoin.synthetic.bodies import DEBRIS, DECOYS, PARASITES, choose, red_cell
-from hemozoin.synthetic.canvas import INKS, Canvas, Floats, Rng, outline
+from hemozoin.arrays import Floats, Pixels
+from hemozoin.synthetic.canvas import INKS, Canvas, Rng, irregular_outline
+from hemozoin.synthetic.inclusions import DEBRIS, DECOYS, PARASITES, draw_inclusions, red_cell
 
 #: Optical densities (R, G, B) of red cells as Giemsa in different buffers leaves them:
 #: pink, salmon, lilac, blue-grey, greenish grey.
@@ -59,10 +59,10 @@ def draw_cell(rng: Rng, patient: Patient, infected: bool) -> Pixels:
     As in NLM's file it is cut to its bounding box and black (0) outside of its outline; inside
     every channel is at least 16.
     """
-    canvas = Canvas(rng, outline(rng, patient.diameter))
+    canvas = Canvas(rng, irregular_outline(rng, patient.diameter))
     red_cell(canvas)
-    bodies = choose(rng, PARASITES if infected else DECOYS, 1 + (rng.random() < 0.25))
-    bodies += choose(rng, DEBRIS, rng.poisson(patient.debris))
+    bodies = draw_inclusions(rng, PARASITES if infected else DECOYS, 1 + (rng.random() < 0.25))
+    bodies += draw_inclusions(rng, DEBRIS, rng.poisson(patient.debris))
     for body in bodies:
         body(canvas, canvas.place(), 1 - 0.5 * rng.random() ** 2)  # few are faint
     return _cut_out(_photograph(canvas, patient), canvas)
@@ -75,7 +75,7 @@ def densities(canvas: Canvas, patient: Patient) -> Floats:
     """
     thickness = canvas.amount("haemoglobin") / np.float32(0.6)
     thickness *= (1 - canvas.amount("pallor")) * (1 - canvas.amount("clearing"))
-    thickness *= 1 + spread(canvas.rng.normal(0, 0.05, (9, 9)), canvas.size)
+    thickness *= 1 + upsample(canvas.rng.normal(0, 0.05, (9, 9)), canvas.size)
     amounts = np.stack([thickness, *map(canvas.amount, INKS)], axis=-1)
     absorbed: Floats = amounts @ np.array([patient.stain, *INKS.values()], np.float32)
     return absorbed
@@ -84,7 +84,7 @@ def densities(canvas: Canvas, patient: Patient) -> Floats:
 def _photograph(canvas: Canvas, patient: Patient) -> Pixels:
     """Light through the inks, lens, sensor: uint8 `[h, w, 3]`."""
     rng, density = canvas.rng, densities(canvas, patient)
-    tint, light = np.array(patient.tint, np.float32), spread(_light(rng, patient), canvas.size)
+    tint, light = np.array(patient.tint, np.float32), upsample(_light(rng, patient), canvas.size)
     noise = patient.noise * rng.standard_normal(light.shape, dtype=np.float32)
     seen = light[..., None] * tint * np.exp(-density) + noise[..., None]
     seen = seen.clip(16, 255).astype(np.uint8)
@@ -97,7 +97,7 @@ def _light(rng: Rng, patient: Patient) -> Floats:
     return np.asarray(patient.light * (1 - patient.vignetting / 2 * np.add.outer(y**2, x**2)))
 
 
-def spread(coarse: Floats, size: tuple[int, int]) -> Floats:
+def upsample(coarse: Floats, size: tuple[int, int]) -> Floats:
     """Return coarse values, smoothly spread over `(width, height)` pixels: float32 `[h, w]`."""
     image = Image.fromarray(coarse.astype(np.float32))
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hemozoin.cells.picture import Pixels
+from hemozoin.arrays import Pixels
 from hemozoin.errors import DataError
 from hemozoin.files import replacing
 from hemozoin.progress import track

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from hemozoin.synthetic.bodies import (
+from hemozoin.arrays import Floats
+from hemozoin.synthetic.canvas import Canvas, Rng, smooth_outline
+from hemozoin.synthetic.cell import Patient, densities
+from hemozoin.synthetic.inclusions import (
     DECOYS,
     PARASITES,
-    Body,
-    choose,
+    Inclusion,
+    draw_inclusions,
     platelet,
     red_cell,
     specks,
 )
-from hemozoin.synthetic.canvas import Canvas, Floats, Rng, smooth_outline
-from hemozoin.synthetic.cell import Patient, densities
 
 #: Diameter in px of a red cell as it is painted; the bodies' sizes fit it.
 PAINTED = 130.0
@@ -34,7 +35,7 @@ _SEEN = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class DensityLayer:
     """Optical densities, float32 `[h, w, 3]`, and where the drawn is in it: x, y, width, height."""
 
     density: Floats
@@ -46,21 +47,21 @@ class Layer:
         return max(self.box[2:]) / 2
 
 
-def draw_red_cell(rng: Rng, patient: Patient, infected: bool, scale: float) -> Layer:
+def draw_red_cell(rng: Rng, patient: Patient, infected: bool, scale: float) -> DensityLayer:
     """Draw a red cell; most of the uninfected are clean. Nothing in it reaches over its edge."""
     edge = smooth_outline(rng, PAINTED, rng.choice([0.03, 0.06, 0.12], p=[0.6, 0.3, 0.1]), 0.06)
     canvas = Canvas(rng, edge)
     red_cell(canvas)
     canvas.fill("inside", edge, 1)
-    bodies = choose(rng, PARASITES, 1 + (rng.random() < 0.2)) if infected else []
+    bodies = draw_inclusions(rng, PARASITES, 1 + (rng.random() < 0.2)) if infected else []
     if not infected and rng.random() < WITH_DECOY:
-        bodies = choose(rng, DECOYS, 1)
+        bodies = draw_inclusions(rng, DECOYS, 1)
     for body in bodies:
         body(canvas, canvas.place(), 1 - 0.4 * rng.random() ** 2)
     return _layer(densities(canvas, patient) * canvas.amount("inside")[..., None], scale)
 
 
-def draw_white_cell(rng: Rng, patient: Patient, scale: float) -> Layer:
+def draw_white_cell(rng: Rng, patient: Patient, scale: float) -> DensityLayer:
     """Draw a white cell: pale granular cytoplasm, a dark purple nucleus of one to five lobes."""
     diameter = PAINTED * rng.uniform(1.4, 1.9)
     canvas = Canvas(rng, smooth_outline(rng, diameter, 0.12, 0.05))
@@ -87,24 +88,24 @@ def _nucleus(canvas: Canvas, diameter: float, lobes: int) -> None:
         canvas.blob("azure", at, diameter * rng.uniform(0.12, 0.17), dark, rough=0.2)
 
 
-def draw_platelet(rng: Rng, patient: Patient, scale: float) -> Layer:
+def draw_platelet(rng: Rng, patient: Patient, scale: float) -> DensityLayer:
     """Draw a platelet between the cells."""
     return _dot(rng, patient, platelet, scale * rng.uniform(1, 1.8))
 
 
-def draw_debris(rng: Rng, patient: Patient, scale: float) -> Layer:
+def draw_debris(rng: Rng, patient: Patient, scale: float) -> DensityLayer:
     """Draw grains of precipitated stain on the glass."""
     return _dot(rng, patient, specks, scale)
 
 
-def _dot(rng: Rng, patient: Patient, body: Body, scale: float) -> Layer:
+def _dot(rng: Rng, patient: Patient, body: Inclusion, scale: float) -> DensityLayer:
     """Draw a small body by itself; its canvas has the size of a cell."""
     canvas = Canvas(rng, smooth_outline(rng, PAINTED, 0, 0))
     body(canvas, canvas.middle, rng.uniform(0.6, 1))
     return _layer(densities(canvas, patient), scale)
 
 
-def _layer(density: Floats, scale: float) -> Layer:
+def _layer(density: Floats, scale: float) -> DensityLayer:
     height, width = density.shape[:2]
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     channels = [Image.fromarray(density[..., k]) for k in range(3)]
@@ -113,4 +114,4 @@ def _layer(density: Floats, scale: float) -> Layer:
     seen = mean > min(_SEEN, mean.max() / 2)  # a speck fades as it is shrunk
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     x, y = int(columns[0]), int(rows[0])
-    return Layer(small, (x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y))
+    return DensityLayer(small, (x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hemozoin.synthetic.canvas import Floats, Rng
+from hemozoin.arrays import Floats
+from hemozoin.synthetic.canvas import Rng
 
 #: Places that are tried for each; the first that is free is taken, else the one with most room.
 _TRIES = 40

@@ -7,9 +7,9 @@ import io
 import numpy as np
 from PIL import Image, ImageFilter
 
-from hemozoin.cells.picture import Pixels
-from hemozoin.synthetic.canvas import Floats, Rng
-from hemozoin.synthetic.cell import Patient, spread
+from hemozoin.arrays import Floats, Pixels
+from hemozoin.synthetic.canvas import Rng
+from hemozoin.synthetic.cell import Patient, upsample
 
 
 def photograph(rng: Rng, patient: Patient, density: Floats, scale: float) -> Pixels:
@@ -31,7 +31,7 @@ def _light(rng: Rng, patient: Patient, width: int, height: int) -> Floats:
     """Return the lamp's light in each place, `[H, W]`: it falls off to the corners, unevenly."""
     x, y = np.linspace(-1, 1, width), np.linspace(-1, 1, height)
     away = np.add.outer((y - rng.normal(0, 0.15)) ** 2, (x - rng.normal(0, 0.15)) ** 2)
-    uneven = 1 + spread(rng.normal(0, 0.015, (4, 4)), (width, height))
+    uneven = 1 + upsample(rng.normal(0, 0.015, (4, 4)), (width, height))
     light: Floats = (patient.light * (1 - patient.vignetting / 2 * away) * uneven).astype(
         np.float32
     )

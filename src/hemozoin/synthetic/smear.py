@@ -16,14 +16,14 @@ from typing import Literal
 
 import numpy as np
 
-from hemozoin.cells.picture import Pixels
+from hemozoin.arrays import Floats, Pixels
 from hemozoin.errors import DataError
 from hemozoin.files import replace_file
-from hemozoin.synthetic.canvas import Floats, Rng
+from hemozoin.synthetic.canvas import Rng
 from hemozoin.synthetic.cell import Patient, draw_patient
 from hemozoin.synthetic.layers import (
     PAINTED,
-    Layer,
+    DensityLayer,
     draw_debris,
     draw_platelet,
     draw_red_cell,
@@ -36,7 +36,7 @@ DrawnKind = Literal["red cell", "white cell", "platelet", "debris"]
 
 
 @dataclass(frozen=True)
-class Placed:
+class DrawnObject:
     """Something drawn, as it truly is.
 
     Its box is in px of the picture, from the top left; it may reach over the picture's edge.
@@ -60,10 +60,10 @@ class Smear:
     """One field: its picture, uint8 `[H, W, 3]` in RGB, and all that was drawn in it."""
 
     pixels: Pixels
-    placed: tuple[Placed, ...]
+    placed: tuple[DrawnObject, ...]
 
     @property
-    def whole_red_cells(self) -> tuple[Placed, ...]:
+    def whole_red_cells(self) -> tuple[DrawnObject, ...]:
         """Return the red cells that the picture's edge doesn't cut: those that can be counted."""
         height, width = self.pixels.shape[:2]
         reds = (placed for placed in self.placed if placed.kind == "red cell")
@@ -114,10 +114,10 @@ class _Field:
     def __init__(self, rng: Rng, size: tuple[int, int]) -> None:
         self._rng, self._layout = rng, Layout(rng, size)
         self.density = np.zeros((size[1], size[0], 3), np.float32)
-        self.placed: list[Placed] = []
+        self.placed: list[DrawnObject] = []
 
     def place(
-        self, kind: DrawnKind, layer: Layer, infected: bool = False, beside: bool = False
+        self, kind: DrawnKind, layer: DensityLayer, infected: bool = False, beside: bool = False
     ) -> None:
         """Lay something down; where it lies on something else their densities add up."""
         if beside:
@@ -128,7 +128,7 @@ class _Field:
         x, y, width, height = layer.box
         left, top = (round(float(m)) for m in middle - np.array([x + width / 2, y + height / 2]))
         _add(self.density, layer.density, left, top)
-        self.placed.append(Placed(kind, left + x, top + y, width, height, infected))
+        self.placed.append(DrawnObject(kind, left + x, top + y, width, height, infected))
 
 
 def _add(field: Floats, layer: Floats, left: int, top: int) -> None:
@@ -158,13 +158,13 @@ def _require(
 
 def write_smear(
     folder: Path, fields: int = 4, seed: int = 0, cells: int = 100, infected: int = 3
-) -> dict[str, tuple[Placed, ...]]:
+) -> dict[str, tuple[DrawnObject, ...]]:
     """Write a slide, field_01.png and so on, with its truth.json; return the truth by file.
 
     All fields are one patient's. Same arguments, same files. truth.json has, for each field,
-    a list of what `Placed` holds. Raises DataError where the files can't be written.
+    a list of what `DrawnObject` holds. Raises DataError where the files can't be written.
     """
-    truth: dict[str, tuple[Placed, ...]] = {}
+    truth: dict[str, tuple[DrawnObject, ...]] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, smear in _fields(fields, seed, cells, infected):

@@ -20,10 +20,12 @@ from torch.optim import Optimizer
 from hemozoin.errors import RunError
 from hemozoin.files import replace_file
 
-Row = dict[str, float]
+EpochRow = dict[str, float]
 
 
-def save_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, rows: list[Row]) -> None:
+def save_checkpoint(
+    path: Path, model: nn.Module, optimizer: Optimizer, rows: list[EpochRow]
+) -> None:
     """Write the state after an epoch; the one before stays until this one is whole on disk."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
@@ -32,7 +34,7 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer, rows: li
     replace_file(path, safetensors.torch.save(plain, {"rows": json.dumps(rows)}))
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> list[Row]:
+def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> list[EpochRow]:
     """Set model and optimizer as they were saved and return the rows; [] if there is no file.
 
     Raises RunError where the file is damaged or belongs to another network.
@@ -42,7 +44,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> list[
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            rows: list[Row] = json.loads(file.metadata()["rows"])
+            rows: list[EpochRow] = json.loads(file.metadata()["rows"])
         model.load_state_dict(_below("model/", tensors))
         optimizer.load_state_dict(_optimizer_state(optimizer, _below("optimizer/", tensors)))
     except (safetensors.SafetensorError, RuntimeError, KeyError, ValueError) as error:

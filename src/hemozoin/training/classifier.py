@@ -1,6 +1,6 @@
 """The whole network as it travels: pixels in, probabilities out.
 
-pixels uint8 [N, S, S, 3]          what hemozoin.cells.preprocess makes of a picture
+pixels uint8 [N, S, S, 3]          what hemozoin.data.preprocess makes of a picture
   │  view: each cell against its own colour
 [N, 3, S, S]
   │  MobileNet
@@ -14,9 +14,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hemozoin.model.view import DENSITY_GAIN, OUTSIDE, PLAIN_CELL, View
-from hemozoin.paper.mobilenet import Architecture
-from hemozoin.paper.network import MobileNet
+from hemozoin.mobilenet.architecture import Architecture
+from hemozoin.mobilenet.network import MobileNet
+from hemozoin.model.transform import DENSITY_GAIN, OUTSIDE, PLAIN_CELL, InputTransform
 
 
 class RelativeOpticalDensity(nn.Module):
@@ -80,7 +80,9 @@ class Classifier(nn.Module):
 
     temperature: Tensor
 
-    def __init__(self, architecture: Architecture, view: View, orientations: int = 1) -> None:
+    def __init__(
+        self, architecture: Architecture, view: InputTransform, orientations: int = 1
+    ) -> None:
         super().__init__()
         self.orientations = orientations
         self.view = RelativeOpticalDensity() if view == "density" else PlainRgb()

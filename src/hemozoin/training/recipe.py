@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hemozoin.errors import HemozoinError
-from hemozoin.model.view import View
-from hemozoin.paper.mobilenet import Architecture, Body, layers
-from hemozoin.training.first_weights import FirstWeights
+from hemozoin.mobilenet.architecture import Architecture, Body, layers
+from hemozoin.model.transform import InputTransform
+from hemozoin.training.initial_weights import InitialWeights
 
 Preset = Literal["default", "best", "paper"]
 
@@ -34,7 +34,7 @@ class Recipe:
     """Cells per step, over all processes."""
     seed: int = 0
     """Decides split, first weights, order and augmentation."""
-    view: View = "density"
+    view: InputTransform = "density"
     """What the network sees: optical density relative to the cell's own, or plain RGB."""
     optimizer: Literal["adamw", "rmsprop"] = "adamw"
     """RMSprop is the paper's (section 3.2)."""
@@ -46,7 +46,7 @@ class Recipe:
     """full: any rotation, focus, stain, light, neighbours; the paper used little (section 3.2)."""
     orientations: int = 4
     """Quarter turns of a cell, 1 to 4, that the finished network averages over."""
-    init: FirstWeights | None = None
+    init: InitialWeights | None = None
     """Weights to start from instead of fresh ones; their network's architecture comes with them."""
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class Recipe:
         if unknown:
             raise HemozoinError(f"recipe: unknown {', '.join(sorted(unknown))}")
         init = values.get("init")
-        return cls(**{**values, "init": FirstWeights.from_dict(init) if init else None})
+        return cls(**{**values, "init": InitialWeights.from_dict(init) if init else None})
 
 
 def _require_kind(name: str, value: object, kind: object) -> None:

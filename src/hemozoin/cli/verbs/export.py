@@ -1,0 +1,36 @@
+"""`hemozoin export`: a run's network as a folder that can be put anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hemozoin.cli.extras import require_training_extra
+from hemozoin.cli.options import Cells
+from hemozoin.data.options import CellOptions
+
+
+def export(
+    run: Path,
+    *,
+    out: Path,
+    check: Path | None = None,
+    cells: Cells = CellOptions(),
+) -> None:
+    """Write a run's network as a folder for anywhere: ONNX, int8, model card, checksums.
+
+    torch, ONNX and int8 are compared on real cells; one that is off is not written.
+
+    Parameters
+    ----------
+    run
+        Folder of a finished run, or of its model.
+    out
+        Folder to write, new or empty.
+    check
+        A zip or folder with two class folders to compare on; the run's own test cells without it.
+    """
+    require_training_extra()
+    from hemozoin.export.export import export as write_export
+
+    print(write_export(run, out, check, cells).text())
+    print(f"Model: {out}")

@@ -1,0 +1,41 @@
+"""`hemozoin inspect`: what a data set holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from hemozoin.cli.options import Cells
+from hemozoin.data.options import CellOptions
+
+
+def inspect(
+    data: Path,
+    *,
+    html: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
+    cells: Cells = CellOptions(),
+) -> None:
+    """Look at a data set: classes, patients, sizes, colours, bad files, duplicates.
+
+    Parameters
+    ----------
+    data
+        A zip or folder with two class folders.
+    html
+        Write the same as one page, with a contact sheet of both classes.
+    as_json
+        Print it as JSON.
+    """
+    from hemozoin.data.dataset import find_cells
+    from hemozoin.data.inspect.inspection import inspect as look
+    from hemozoin.data.inspect.page import render_inspection
+    from hemozoin.reports.page import write_page
+
+    inspection = look(*find_cells(data, cells))
+    if html:
+        write_page(render_inspection(inspection), html)
+    print(json.dumps(inspection.to_dict(), indent=2) if as_json else inspection.text())

@@ -1,0 +1,63 @@
+"""`hemozoin sweep`: the paper's experiments, repeated on cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hemozoin.cli.extras import require_training_extra
+from hemozoin.cli.options import Cells, Device
+from hemozoin.data.options import CellOptions
+
+
+def sweep(
+    data: Path,
+    *,
+    out: Path,
+    epochs: int = 4,
+    seeds: int = 3,
+    tables: str = "4,5,6,7",
+    alpha: float = 0.25,
+    size: int = 64,
+    alphas: str = "1,0.75,0.5,0.25",
+    sizes: str = "96,64,48,32",
+    device: Device = "auto",
+    cells: Cells = CellOptions(),
+) -> None:
+    """Repeat the paper's experiments on cells: full convolutions, fewer layers, widths, sizes.
+
+    Every network is trained alike and tested on the same patients, seed by seed.
+
+    Parameters
+    ----------
+    data
+        As for train.
+    out
+        Folder of the rows, tables, drawings and runs. The same command, given again, does what
+        is left.
+    epochs
+        Times that each training cell is seen, for every network.
+    seeds
+        How many times all is done, each with other test patients.
+    tables
+        Which of the paper's: 4 (full convolutions), 5 (shallow), 6 (widths), 7 (sizes).
+    alpha
+        Width multiplier, above 0, of the network that is changed.
+    size
+        Its input size in pixels, from 32.
+    alphas
+        Its other widths, for Table 6.
+    sizes
+        Its other input sizes, for Table 7.
+    device
+        Processor; auto takes a GPU where there is one.
+    """
+    require_training_extra()
+    from hemozoin.paper.sweep.grid import Grid, read_numbers, read_tables
+    from hemozoin.paper.sweep.sweep import Sweep, run_sweep
+    from hemozoin.training.recipe import Recipe
+    from hemozoin.training.runs.config import RunConfig
+
+    widths, pixels = read_numbers(alphas, "alphas", float), read_numbers(sizes, "sizes", int)
+    grid = Grid(alpha, size, widths, pixels)
+    config = RunConfig(data, cells, Recipe(epochs=epochs))
+    print(run_sweep(Sweep(config, grid, read_tables(tables), seeds), out, device))

@@ -1,0 +1,132 @@
+"""The viewer of a data set: what is in it, and what would spoil figures measured on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from textwrap import fill
+
+import polars as pl
+
+from hemozoin.data.inspect import findings
+from hemozoin.data.inspect.contact_sheet import Tile
+from hemozoin.data.inspect.findings import MEASURES, QUANTILES, ClassCount, Duplicate, Quantiles
+from hemozoin.data.inspect.measurement import measure_cells, printable
+from hemozoin.data.source import Source
+
+#: Bad or doubled files that are listed on a terminal; JSON has them all.
+_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What there is to know about a data set.
+
+    `cells` is the table of cells with its measures (see `Measured`), `patients` the one of
+    patients (see `count_patients`); `measures` maps each of `MEASURES` to its quantiles by
+    class; `unreadable` has one line per picture that can't be read; `alarms` say what is wrong
+    with the cells, `advice` what to mind with them; `sheet` has the cells of the contact sheet.
+    """
+
+    source: str
+    cells: pl.DataFrame
+    classes: tuple[ClassCount, ...]
+    patients: pl.DataFrame
+    measures: dict[str, Quantiles]
+    duplicates: tuple[Duplicate, ...]
+    unreadable: tuple[str, ...]
+    alarms: tuple[str, ...]
+    advice: tuple[str, ...]
+    sheet: tuple[Tile, ...]
+
+    def text(self) -> str:
+        """Return everything but the pictures, for a terminal 80 columns wide."""
+        parts = [
+            _classes_text(self),
+            _patients_text(self.patients),
+            _measures_text(self.measures),
+            _files_text(self),
+            *(_sentence("!!", alarm) for alarm in self.alarms),
+            *(_sentence("!", advice) for advice in self.advice),
+        ]
+        return "\n\n".join(part for part in parts if part)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything but the pictures as plain values, ready for JSON."""
+        return {
+            "source": self.source,
+            "cells": len(self.cells),
+            "classes": [asdict(count) for count in self.classes],
+            "patients": self.patients.to_dicts(),
+            "measures": self.measures,
+            "duplicates": [asdict(one) for one in self.duplicates],
+            "unreadable": list(self.unreadable),
+            "alarms": list(self.alarms),
+            "advice": list(self.advice),
+        }
+
+
+def inspect(source: Source, cells: pl.DataFrame) -> Inspection:
+    """Decode every picture once and tell what there is; bad pictures are listed, never fatal.
+
+    `cells` is the table that `index_cells` made from `source`.
+    """
+    measured = measure_cells(source, cells)
+    patients = findings.count_patients(measured.cells)
+    duplicates = findings.find_duplicates(measured.cells)
+    return Inspection(
+        source=printable(source.path.resolve().name),
+        cells=measured.cells,
+        classes=findings.count_classes(measured.cells),
+        patients=patients,
+        measures={name: findings.quantiles(measured.cells, name) for name in MEASURES},
+        duplicates=duplicates,
+        unreadable=measured.unreadable,
+        alarms=findings.find_alarms(measured.cells, duplicates),
+        advice=findings.find_advice(measured.cells, patients),
+        sheet=measured.sheet,
+    )
+
+
+def _classes_text(seen: Inspection) -> str:
+    heading = f"{seen.source}: {len(seen.cells):,} cells\n"
+    lines = [f"{of.label:20}{of.cells:9,}{of.patients:9,}" for of in seen.classes]
+    return "\n".join([heading, f"{'':20}{'cells':>9}{'patients':>9}", *lines])
+
+
+def _patients_text(patients: pl.DataFrame) -> str:
+    facts = findings.patient_facts(patients)
+    return "\n".join(f"{name:44}{value}" for name, value in facts.items())
+
+
+def _measures_text(measures: dict[str, Quantiles]) -> str:
+    lines = [f"{'':20}" + "".join(f"{name:>9}" for name in QUANTILES)]
+    for name, by_class in measures.items():
+        for label, values in by_class.items():
+            lines.append(f"{name:8}{label:12}" + "".join(f"{v:9.0f}" for v in values.values()))
+    return "\n".join([*lines, "width, height in px; colours 0 to 255, means over the cell itself"])
+
+
+def _files_text(seen: Inspection) -> str:
+    doubled = ["\n  = ".join(one.files) + _alarm(one) for one in seen.duplicates]
+    return "\n".join(
+        [
+            *_listing("unreadable pictures", seen.unreadable),
+            *_listing("pictures stored more than once", doubled),
+        ]
+    )
+
+
+def _alarm(one: Duplicate) -> str:
+    across = [(one.across_classes, "BOTH CLASSES"), (one.across_patients, "SEVERAL PATIENTS")]
+    marks = ", ".join(mark for holds, mark in across if holds)
+    return f" ({marks})" if marks else ""
+
+
+def _listing(what: str, lines: Sequence[str]) -> list[str]:
+    more = [f"  and {len(lines) - _LISTED:,} more"] if len(lines) > _LISTED else []
+    return [f"{len(lines):,} {what}", *(f"  {line}" for line in lines[:_LISTED]), *more]
+
+
+def _sentence(mark: str, sentence: str) -> str:
+    return fill(f"{mark} {sentence}", 80, subsequent_indent=" " * (len(mark) + 1))

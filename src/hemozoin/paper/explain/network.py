@@ -1,0 +1,198 @@
+"""MobileNet layer by layer: shapes, parameters, mult-adds, receptive field, activation memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table as Grid
+from rich.text import Text
+
+from hemozoin.mobilenet.architecture import Architecture, Layer, LayerKind, layers
+from hemozoin.mobilenet.cost import Cost, LayerCost, cost
+from hemozoin.paper.explain.depthwise import by
+
+#: Bytes of a number in float32.
+_FLOAT = 4
+
+#: What two columns of the layer table mean.
+LEGEND = (
+    "field: receptive field, the pixels of the input in a row that one pixel out depends on. "
+    "memory: the layer's output for one picture, in float32."
+)
+
+#: What each kind of layer is called.
+NAMES: dict[LayerKind, str] = {
+    "conv": "convolution 3×3",
+    "depthwise": "depthwise 3×3",
+    "pointwise": "pointwise 1×1",
+    "pool": "average pool",
+    "linear": "classifier",
+}
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A layer with its cost and what else is worth knowing of it."""
+
+    cost: LayerCost
+    #: How many pixels of the input, in a row, one pixel that comes out depends on; where it
+    #: reaches beyond the picture it sees padding.
+    receptive_field: int
+    #: Bytes of what goes in and what comes out, in float32, for one picture.
+    bytes_in: int
+    bytes_out: int
+
+    @property
+    def layer(self) -> Layer:
+        """The layer itself."""
+        return self.cost.layer
+
+    @property
+    def filter(self) -> str:
+        """Kernel, channels in and out as Table 1 has them, and the stride where it isn't 1."""
+        layer = self.layer
+        square = by(layer.kernel, layer.kernel)
+        stride = f" /{layer.stride}" if layer.stride > 1 else ""
+        if layer.kind in ("depthwise", "pool"):
+            return square + stride
+        return f"{square}×{by(layer.channels_in, layer.channels_out)}{stride}"
+
+    @property
+    def output(self) -> str:
+        """Height, width and channels that come out."""
+        return by(self.layer.size_out, self.layer.size_out, self.layer.channels_out)
+
+
+@dataclass(frozen=True)
+class NetworkExplanation:
+    """A MobileNet for square pictures of `size` px."""
+
+    architecture: Architecture
+    size: int
+    cost: Cost
+    rows: tuple[LayerRow, ...]
+
+    @property
+    def busiest(self) -> LayerRow:
+        """The layer whose input and output take the most memory together."""
+        return max(self.rows, key=lambda row: row.bytes_in + row.bytes_out)
+
+    @property
+    def title(self) -> str:
+        """Which network this is."""
+        a = self.architecture
+        body = {"separable": "", "full": " with full convolutions", "shallow": ", shallow"}[a.body]
+        return (
+            f"MobileNet{body}: α {a.alpha:g}, {by(self.size, self.size)} px, {a.classes:,} classes"
+        )
+
+    def facts(self) -> Iterator[tuple[str, str]]:
+        """Yield the totals as name and value."""
+        busiest = self.busiest
+        peak = memory(busiest.bytes_in + busiest.bytes_out)
+        outputs = sum(row.bytes_out for row in self.rows)
+        yield "mult-adds", f"{self.cost.mult_adds:,} a picture"
+        yield "parameters", f"{self.cost.parameters:,} ({self.cost.weights:,} of them filters)"
+        yield "weights file", f"{memory(_FLOAT * self.cost.parameters)} in float32"
+        yield "activations", f"{peak} at once at most, in and out of {busiest.layer.name}"
+        yield "in training", f"{memory(outputs)} a picture, the outputs of all layers"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON; bytes are of float32, for one picture."""
+        return {
+            "architecture": self.architecture.to_dict(),
+            "size": self.size,
+            "layers": [
+                {
+                    **asdict(row.layer),
+                    "parameters": row.cost.parameters,
+                    "weights": row.cost.weights,
+                    "mult_adds": row.cost.mult_adds,
+                    "receptive_field": row.receptive_field,
+                    "activation_bytes": row.bytes_out,
+                }
+                for row in self.rows
+            ],
+            "totals": {
+                "mult_adds": self.cost.mult_adds,
+                "parameters": self.cost.parameters,
+                "weights": self.cost.weights,
+                "activation_bytes": sum(row.bytes_out for row in self.rows),
+                "peak_activation_bytes": self.busiest.bytes_in + self.busiest.bytes_out,
+            },
+            "shares": [asdict(share) for share in self.cost.shares()],
+        }
+
+    def text(self) -> RenderableType:
+        """Return it for a terminal."""
+        facts = Grid.grid(padding=(0, 2))
+        facts.add_column(style="bold", no_wrap=True)
+        for name, value in self.facts():
+            facts.add_row(name, value)
+        title = Text(self.title, style="bold")
+        layer_grid, legend = self._layer_grid(), Text(LEGEND, style="dim")
+        return Group(title, "", layer_grid, legend, "", facts, "", self._share_grid())
+
+    def _layer_grid(self) -> Grid:
+        grid = _grid("layer", "filter", "out", "parameters", "mult-adds", "field", "memory")
+        grid.add_row(
+            "input", "", by(self.size, self.size, 3), "", "", "", memory(self.rows[0].bytes_in)
+        )
+        for row in self.rows:
+            counts = (f"{row.cost.parameters:,}", f"{row.cost.mult_adds:,}")
+            field = f"{row.receptive_field:,}"
+            grid.add_row(
+                row.layer.name, row.filter, row.output, *counts, field, memory(row.bytes_out)
+            )
+        totals = (f"{self.cost.parameters:,}", f"{self.cost.mult_adds:,}")
+        grid.add_row("total", "", "", *totals, "", "", style="bold")
+        return grid
+
+    def _share_grid(self) -> Grid:
+        grid = _grid("share by kind (Table 2)", "mult-adds", "filters")
+        for share in self.cost.shares():
+            grid.add_row(
+                NAMES[share.kind], f"{100 * share.mult_adds:.2f} %", f"{100 * share.weights:.2f} %"
+            )
+        return grid
+
+
+def explain_network(
+    architecture: Architecture | None = None, size: int = 224
+) -> NetworkExplanation:
+    """List a MobileNet's layers with their costs; the paper's own by default.
+
+    Raises HemozoinError where `size` is smaller than 32.
+    """
+    architecture = architecture or Architecture()
+    counted = cost(layers(architecture, size))
+    return NetworkExplanation(architecture, size, counted, tuple(_rows(counted)))
+
+
+def memory(size: int) -> str:
+    """Write bytes as B, kB (1,000 bytes) or MB."""
+    if size < 1e3:
+        return f"{size} B"
+    return f"{size / 1e6:,.2f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
+
+
+def _rows(counted: Cost) -> Iterator[LayerRow]:
+    """Follow the receptive field: a kernel widens it by its own reach, strides stretch that."""
+    field, step = 1, 1
+    for layer_cost in counted.layers:
+        layer = layer_cost.layer
+        field += (layer.kernel - 1) * step
+        step *= layer.stride
+        bytes_in = _FLOAT * layer.size_in**2 * layer.channels_in
+        yield LayerRow(layer_cost, field, bytes_in, _FLOAT * layer.size_out**2 * layer.channels_out)
+
+
+def _grid(first: str, *others: str) -> Grid:
+    grid = Grid(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    grid.add_column(first, no_wrap=True)
+    for name in others:
+        grid.add_column(name, justify="right", no_wrap=True)
+    return grid

@@ -1,0 +1,80 @@
+"""What one finished run is worth and what it costs: its row."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from hemozoin.about import VERSION
+from hemozoin.evaluation.evaluation import AS_GIVEN
+from hemozoin.model.bundle import GRAPH, Bundle, load_bundle
+from hemozoin.model.session import Session
+from hemozoin.paper.sweep.grid import SweepNetwork
+from hemozoin.paper.sweep.rows import SweepRow
+from hemozoin.training.recipe import Recipe
+from hemozoin.training.runs.folder import RunFolder
+
+#: Answers that are timed, after a tenth of them that only warm up.
+_TIMED = 200
+
+
+def measure_run(
+    run: RunFolder, network: SweepNetwork, recipe: Recipe, tables: tuple[int, ...]
+) -> SweepRow:
+    """Return the row of a finished run; the latency is measured now."""
+    cost = network.cost()
+    found = json.loads(run.metrics.read_text())[AS_GIVEN.replace(" ", "_")]
+    return SweepRow(
+        tables=" ".join(map(str, tables)),
+        network=network.name,
+        alpha=network.alpha,
+        size=network.size,
+        body=network.body,
+        seed=recipe.seed,
+        epochs=recipe.epochs,
+        mult_adds=cost.mult_adds,
+        parameters=cost.parameters,
+        **_with_interval("accuracy", found["accuracy"]),
+        **_with_interval("auc", found["roc_auc"]),
+        cells=found["cells"],
+        patients=found["patients"] or 0,
+        training_seconds=round(sum(pl.read_csv(run.results)["seconds"].to_list()), 2),
+        latency_ms=round(latency(load_bundle(run.model)), 3),
+        threads=torch.get_num_threads(),
+        cores=os.cpu_count() or 1,
+        machine=platform.machine(),
+        torch=torch.__version__,
+        hemozoin=VERSION,
+    )
+
+
+def _with_interval(name: str, estimate: dict[str, Any]) -> dict[str, float]:
+    """Return a figure and its interval as columns, NaN where it isn't defined."""
+    columns = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
+    values = {column: estimate[key] for column, key in columns.items()}
+    return {key: float("nan") if x is None else round(x, 6) for key, x in values.items()}
+
+
+def latency(bundle: Bundle) -> float:
+    """Return the median time of an answer for one cell, in milliseconds.
+
+    One thread of ONNX Runtime; the whole graph from pixels to probability, so all quarter turns.
+    The cell is noise: convolutions take the same time whatever they see.
+    """
+    size = bundle.preprocessing.size
+    cell = np.random.default_rng(0).integers(1, 256, (1, size, size, 3), dtype=np.uint8)
+    session = Session(bundle.graphs[GRAPH], GRAPH)
+    times = []
+    for _ in range(_TIMED + _TIMED // 10):
+        started = time.perf_counter()
+        session(cell)
+        times.append(time.perf_counter() - started)
+    return 1000 * statistics.median(times[-_TIMED:])

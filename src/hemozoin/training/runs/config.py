@@ -1,0 +1,67 @@
+"""Everything that decides a run, as RUN/config.json keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from hemozoin.data.labels import OnCorrection
+from hemozoin.data.options import CellOptions
+from hemozoin.errors import RunError
+from hemozoin.metrics.classification import PREVALENCE, require_prevalence
+from hemozoin.decision.threshold import OperatingPoint
+from hemozoin.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run: which cells, how they are dealt out, how to learn, how to decide.
+
+    `split` is a split.csv to deal the cells out by; None deals them by `recipe.seed`.
+    `prevalence` (0..1) is where PPV and NPV are given.
+    """
+
+    data: Path
+    cells: CellOptions = field(default_factory=CellOptions)
+    recipe: Recipe = field(default_factory=Recipe)
+    split: Path | None = None
+    on_correction: OnCorrection = "relabel"
+    operating_point: OperatingPoint = field(default_factory=OperatingPoint)
+    prevalence: float = PREVALENCE
+
+    def __post_init__(self) -> None:
+        """Refuse what no run can be done with."""
+        require_prevalence(self.prevalence)
+        if self.on_correction not in get_args(OnCorrection):
+            choices = " or ".join(get_args(OnCorrection))
+            raise RunError(f"on_correction is {self.on_correction!r}; give {choices}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, paths made absolute, ready for JSON."""
+        return {
+            "data": str(self.data.resolve()),
+            "cells": self.cells.to_dict(),
+            "recipe": self.recipe.to_dict(),
+            "split": str(self.split.resolve()) if self.split else None,
+            "on_correction": self.on_correction,
+            "aim": self.operating_point.to_dict(),
+            "prevalence": self.prevalence,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunConfig:
+        """Read back what `to_dict` gave; raises RunError for what it can't have written."""
+        try:
+            return cls(
+                data=Path(values["data"]),
+                cells=CellOptions.from_dict(values["cells"]),
+                recipe=Recipe.from_dict(values["recipe"]),
+                split=Path(values["split"]) if values["split"] else None,
+                on_correction=values["on_correction"],
+                operating_point=OperatingPoint(**values["aim"]),
+                prevalence=float(values["prevalence"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"config.json: not written by this version ({error!r})") from error

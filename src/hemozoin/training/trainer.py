@@ -1,0 +1,220 @@
+"""The training loop.
+
+    for every epoch
+        for every batch: look, augment, one step down
+        validate, save a checkpoint
+
+Every epoch draws its order and its augmentation from a generator seeded by (seed, epoch,
+process): the same seed gives the same weights, and a resumed run needs no generator's state.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from hemozoin.arrays import Floats, Ints, NamedArrays, Pixels
+from hemozoin.classes import POSITIVE
+from hemozoin.errors import TrainingError
+from hemozoin.metrics.classification import LabelledPredictions, compute_metrics
+from hemozoin.progress import track
+from hemozoin.training import distributed
+from hemozoin.training.augmentation import augment, flip
+from hemozoin.training.checkpoint import EpochRow, load_checkpoint, save_checkpoint
+from hemozoin.training.classifier import Classifier
+from hemozoin.training.recipe import Recipe
+
+#: Share of the steps over which the learning rate rises.
+WARM_UP = 0.15
+
+OnEpochEnd = Callable[[list[EpochRow]], None]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What there is to learn.
+
+    `pixels`: all cells, uint8 `[N, S, S, 3]`. `targets`: int `[N]`, the number of each cell's
+    class in CLASSES. `train` and `validation`: the rows to learn from and to watch; no patient
+    is in both.
+    """
+
+    pixels: Pixels
+    targets: Ints
+    train: Ints
+    validation: Ints
+
+
+def fit(
+    training_data: TrainingData,
+    recipe: Recipe,
+    device: torch.device,
+    checkpoint: Path,
+    report: OnEpochEnd,
+) -> Classifier:
+    """Train a classifier, going on from `checkpoint` if there is one.
+
+    `report` is called with the rows so far (epoch, train_loss, val_loss, val_accuracy, val_auc,
+    learning_rate, seconds) after every epoch, and before the first where a run goes on. Raises
+    TrainingError where the loss is no longer a number.
+    """
+    trainer = Trainer(training_data, recipe, device)
+    rows = load_checkpoint(checkpoint, trainer.classifier, trainer.optimizer)
+    if rows and distributed.rank() == 0:
+        report(rows)  # a run may be stopped between its checkpoint and its report
+    for epoch in range(len(rows), recipe.epochs):
+        started = time.monotonic()
+        row = {"epoch": epoch + 1.0, "train_loss": trainer.epoch(epoch), **trainer.validate()}
+        rows.append(row | {"seconds": time.monotonic() - started})
+        if distributed.rank() == 0:
+            save_checkpoint(checkpoint, trainer.classifier, trainer.optimizer, rows)
+            report(rows)
+        distributed.barrier()
+    return trainer.classifier.eval()
+
+
+class Trainer:
+    """A classifier with all that teaches it."""
+
+    def __init__(self, training_data: TrainingData, recipe: Recipe, device: torch.device) -> None:
+        torch.manual_seed(recipe.seed)  # the first weights
+        self.training_data, self.recipe, self.device = training_data, recipe, device
+        self.classifier = Classifier(recipe.architecture(), recipe.view).to(device)
+        if recipe.init:
+            load_initial_weights(self.classifier.network, recipe.init.read())
+        self.optimizer = make_optimizer(self.classifier.network, recipe)
+        self.steps = math.ceil(len(training_data.train) / recipe.batch)
+        if len(training_data.train) // self.steps < 2 * distributed.world_size():
+            raise TrainingError("batch norm needs 2 cells a step and process; raise --batch")
+        self._pixels = torch.from_numpy(training_data.pixels)
+        self._targets = torch.from_numpy(training_data.targets)
+        self._network: nn.Module = self.classifier.network
+        if distributed.world_size() > 1:
+            self._network = DistributedDataParallel(self._network, forward_sync_buffers=False)
+
+    def epoch(self, epoch: int) -> float:
+        """Take every training cell once and return the mean loss."""
+        self.classifier.train()
+        random = _generator(self.recipe.seed, epoch, distributed.rank())
+        total = torch.zeros((), device=self.device)
+        batches = track(self._batches(epoch), f"Epoch {epoch + 1}", self.steps)
+        for step, (rows, count) in enumerate(batches, epoch * self.steps):
+            self._set_learning_rate(step)
+            # The mean over the whole batch, also when processes get unequal shares of it.
+            loss = self._loss(rows, random) * distributed.world_size() / count
+            self.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            total += loss.detach() * count / distributed.world_size()
+        self._share_norms()
+        return self._finite(float(distributed.add_up(total))) / len(self.training_data.train)
+
+    def validate(self) -> EpochRow:
+        """Return loss, accuracy and AUC on the validation cells, each counted once."""
+        p = self._predict(self.training_data.validation)
+        truth = self.training_data.targets[self.training_data.validation] == POSITIVE
+        loss = self._finite(float(-np.log(np.where(truth, p, 1 - p).clip(1e-7)).mean()))
+        figures = compute_metrics(LabelledPredictions(truth, p.astype(np.float64)), threshold=0.5)
+        return {
+            "val_loss": loss,
+            "val_accuracy": figures["accuracy"],
+            "val_auc": figures["roc_auc"],
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+        }
+
+    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, int]]:
+        """Yield this process's rows of each batch, and the size of the whole batch."""
+        order = torch.randperm(
+            len(self.training_data.train), generator=_generator(self.recipe.seed, epoch)
+        )
+        shuffled = torch.from_numpy(self.training_data.train)[order]
+        for batch in shuffled.tensor_split(self.steps):
+            yield batch[distributed.rank() :: distributed.world_size()], len(batch)
+
+    def _loss(self, rows: Tensor, random: Generator) -> Tensor:
+        """Return the summed cross-entropy of some cells, augmented."""
+        with torch.no_grad():
+            seen = self.classifier.view(self._pixels[rows].to(self.device))
+            seen = (augment if self.recipe.augmentation == "full" else flip)(seen, random)
+            targets = self._targets[rows].to(self.device)
+        logits = self._network(seen.contiguous(memory_format=torch.channels_last))
+        return F.cross_entropy(logits, targets, reduction="sum")
+
+    def _predict(self, rows: Ints) -> Floats:
+        """Return p_parasitized of some cells; the processes share the work."""
+        self.classifier.eval()
+        p = torch.zeros(len(rows), device=self.device)
+        with torch.inference_mode():
+            mine = torch.arange(len(rows))[distributed.rank() :: distributed.world_size()]
+            for at in torch.split(mine, self.recipe.batch * 2):
+                batch = self._pixels[torch.from_numpy(rows)[at]].to(self.device)
+                p[at.to(self.device)] = self.classifier(batch)[:, POSITIVE]
+        found: Floats = distributed.add_up(p).cpu().numpy()
+        return found
+
+    def _share_norms(self) -> None:
+        """Average what each process's batch norms saw in its share of the batches."""
+        for buffer in self.classifier.network.buffers():
+            if buffer.is_floating_point():
+                distributed.add_up(buffer).div_(distributed.world_size())
+
+    def _set_learning_rate(self, step: int) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * schedule(
+                step, self.steps * self.recipe.epochs
+            )
+
+    def _finite(self, loss: float) -> float:
+        if math.isfinite(loss):
+            return loss
+        raise TrainingError(
+            f"the loss is {loss}: training has diverged; the last epoch is saved. Start again"
+            f" with a learning rate below {self.recipe.learning_rate:g}"
+        )
+
+
+def load_initial_weights(network: nn.Module, weights: NamedArrays) -> None:
+    """Set the weights that are given by name; the others, such as a new head's, stay."""
+    given = {name: torch.from_numpy(array) for name, array in weights.items()}
+    network.load_state_dict({**network.state_dict(), **given})
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the optimizer; depthwise filters, norms and biases get no weight decay.
+
+    "We found that it was important to put very little or no weight decay on the depthwise
+    filters since there are so few parameters in them" (paper, section 3.2).
+    """
+    named = list(network.named_parameters())
+    decayed = [p for name, p in named if p.ndim > 1 and "depthwise" not in name]
+    others = [p for name, p in named if p.ndim == 1 or "depthwise" in name]
+    groups = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+    return torch.optim.RMSprop(groups, lr=recipe.learning_rate, alpha=0.9, momentum=0.9, eps=1.0)
+
+
+def schedule(step: int, steps: int) -> float:
+    """Return the share of the full learning rate: a rise, then half a cosine down to 0."""
+    rise = max(1, round(steps * WARM_UP))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 + 0.5 * math.cos(math.pi * (step - rise) / max(1, steps - rise))
+
+
+def _generator(*seeds: int) -> Generator:
+    """Return a generator of its own for each combination of numbers."""
+    state = np.random.SeedSequence(seeds).generate_state(2, np.uint32)
+    return Generator().manual_seed(int(state[0]) << 32 | int(state[1]))

@@ -1,0 +1,197 @@
+"""The command line itself: help, streams, signals, torch only where it is needed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hemozoin import __version__
+from hemozoin.cli.main import app
+from hemozoin.data import source
+from tests.support.commands import QUICK, hemozoin, quiet, refused, start, succeed
+
+#: What is said of a cell.
+VERDICT = ("label", "decision", "p_parasitized", "reason")
+
+VERBS = (
+    *("train", "crossval", "sweep", "demo"),
+    *("evaluate", "predict", "inspect", "download"),
+)
+
+
+def test_without_arguments_there_is_help() -> None:
+    shown = succeed()
+    assert shown == succeed("--help")
+    assert all(verb in shown for verb in VERBS)
+    assert "not a medical device" in shown
+
+
+def test_version() -> None:
+    assert succeed("--version").strip() == __version__
+
+
+def test_help_and_inspect_do_not_load_torch(cells_folder: Path) -> None:
+    commands = [["--help"], *([verb, "--help"] for verb in VERBS), ["inspect", str(cells_folder)]]
+    code = (
+        "import sys; sys.modules['torch'] = None; from hemozoin.cli.main import main;"
+        f"sys.exit(max(main(command) for command in {commands}))"
+    )
+    subprocess.run([sys.executable, "-c", code], env=quiet(), check=True, stdout=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("verb", ["train", "crossval", "demo"])
+def test_without_torch_the_line_to_install_it(
+    verb: str, tmp_path: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    data = [] if verb == "demo" else [cells_zip]
+    assert "pip install 'hemozoin[train]'" in refused(verb, *data, "--out", tmp_path / "x")
+
+
+def test_every_option_is_explained() -> None:
+    for verb in VERBS:
+        lines = succeed(verb, "--help").splitlines()
+        options = [line for line in lines if line.startswith("│") and "--" in line]
+        assert options
+        for line in options:
+            assert len(line.strip("│ *").split("  ")) > 1, line
+
+
+def test_an_error_is_one_line_whatever_is_in_the_name(tmp_path: Path) -> None:
+    line = refused("inspect", tmp_path / "two\nlines\r\tand more")
+    assert "two lines and more" in line
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(finished_run: Path) -> None:
+    paths = [finished_run.parent / "cells.zip"] * 10  # more rows than a pipe holds
+    with start("predict", *paths, "--model", finished_run / "model") as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline() == "cell,label,decision,p_parasitized,reason,file,error\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("verb", ["inspect", "predict"])
+def test_standard_output_is_full(verb: str, finished_run: Path) -> None:
+    model = ["--model", finished_run / "model"] if verb == "predict" else []
+    with (
+        Path("/dev/full").open("w") as full,
+        start(verb, finished_run.parent / "cells.zip", *model, stdout=full) as process,
+    ):
+        assert process.stderr
+        lines = process.stderr.read().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("hemozoin: disk full; make room")
+    assert process.returncode == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+def test_standard_output_is_closed(cells_zip: Path) -> None:
+    command = f"'{sys.executable}' -m hemozoin inspect '{cells_zip}' >&-"
+    done = subprocess.run(
+        ["sh", "-c", command], env=quiet(), stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_that_has_no_greek(finished_run: Path) -> None:
+    data, model = finished_run.parent / "cells.zip", finished_run / "model"
+    ascii_only = quiet() | {"PYTHONIOENCODING": "ascii"}
+    with start("evaluate", data, "--model", model, env=ascii_only) as process:
+        out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert "95 % intervals" in out
+    assert "?" in out  # for the dash of an interval
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "x.csv"), "x.csv: disk full; make room"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk full; make room"),
+        (PermissionError(errno.EACCES, "Permission denied", "x.csv"), "x.csv: Permission denied"),
+        (MemoryError(), "out of memory"),
+    ],
+    ids=["full", "quota", "permission", "memory"],
+)
+def test_what_the_system_refuses(
+    error: Exception, says: str, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: source.ZipSource) -> None:
+        raise error
+
+    monkeypatch.setattr(source.ZipSource, "entries", fail)
+    assert says in refused("inspect", cells_zip)
+
+
+def test_a_bug_is_not_hidden(cells_zip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(self: source.ZipSource) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(source.ZipSource, "entries", bug)
+    with pytest.raises(ZeroDivisionError):
+        hemozoin("inspect", cells_zip)
+
+
+def test_ctrl_c_is_130_and_one_line(cells_zip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(self: source.ZipSource) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(source.ZipSource, "entries", interrupt)
+    outcome = hemozoin("inspect", cells_zip)
+    assert outcome.code == 130
+    assert outcome.err == "hemozoin: stopped; a run goes on with hemozoin train --resume RUN\n"
+
+
+def test_json_is_json(finished_run: Path) -> None:
+    data, model = finished_run.parent / "cells.zip", finished_run / "model"
+    seen = json.loads(succeed("inspect", data, "--json"))
+    assert seen["cells"] == 72
+    predictions = json.loads(succeed("evaluate", data, "--model", model, "--json"))
+    assert predictions["labels_as_given"]["cells"] == 72
+    rows = succeed("predict", data, "--model", model, "--json").splitlines()
+    assert [*json.loads(rows[0])] == ["cell", *VERDICT, "file", "error"]
+    assert len(rows) == 72
+
+
+def test_inspect_writes_its_page(tmp_path: Path, cells_zip: Path) -> None:
+    page = tmp_path / "new" / "page.html"
+    assert "48 cells" in succeed("inspect", cells_zip, "--html", page)
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_demo_keeps_what_is_not_its_own(tmp_path: Path, cells_zip: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("mine")
+    assert "nothing is removed" in refused("demo", "--out", tmp_path / "out", "--data", cells_zip)
+    assert os.listdir(tmp_path / "out") == ["thesis.tex"]  # noqa: PTH208
+
+
+def test_download_says_what_it_would_not_write_over(tmp_path: Path) -> None:
+    (tmp_path / "cell_images.zip").write_text("something else")
+    assert "cell_images.zip" in refused("download", tmp_path / "cell_images.zip")
+
+
+def test_python_dash_m_is_the_same_command() -> None:
+    with start("--version") as process:
+        assert process.communicate()[0].strip() == __version__
+    assert process.returncode == 0
+    assert app.name == ("hemozoin",)
+
+
+def test_options_have_one_spelling(tmp_path: Path, cells_zip: Path) -> None:
+    """--recipe is an old name for --preset."""
+    options = ("--recipe", "paper", *QUICK)
+    succeed("train", cells_zip, "--out", tmp_path / "out", *options)
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["recipe"]["optimizer"] == "rmsprop"
+    assert config["recipe"]["size"] == 32

@@ -1,0 +1,145 @@
+"""A cell with glass around it, found and cut out as the network knows it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from hemozoin.data.cutout import find_cell, is_cut_out
+from hemozoin.data.picture import decode
+from hemozoin.data.preprocess import Preprocessing, prepare
+from hemozoin.data.source import open_source
+
+GLASS, CELL, DEEP = (215, 225, 210), (190, 140, 170), (150, 40, 110)
+
+Box = tuple[float, float, float, float]
+
+
+def field(size: tuple[int, int], *cells: Box, stain: tuple[int, ...] = CELL) -> Image.Image:
+    image = Image.new("RGB", size, GLASS)
+    for box in cells:
+        ImageDraw.Draw(image).ellipse(box, fill=stain)
+    return image.filter(ImageFilter.GaussianBlur(1))
+
+
+def ellipse(size: tuple[int, int], box: Box) -> npt.NDArray[np.bool_]:
+    mask = Image.new("1", size)
+    ImageDraw.Draw(mask).ellipse(box, fill=1)
+    return np.asarray(mask)
+
+
+def overlap(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
+    return float((found & true).sum() / (found | true).sum())
+
+
+@pytest.mark.parametrize("stain", [CELL, DEEP, (205, 205, 205)])
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((80, 80), (6, 6, 73, 73)),
+        ((400, 380), (30, 40, 370, 350)),  # a large camera
+        ((24, 22), (2, 2, 21, 19)),
+        ((120, 80), (25, 8, 95, 72)),
+        ((90, 90), (20, 22, 60, 61)),  # loosely cut
+    ],
+)
+def test_a_cell_alone_on_glass(size: tuple[int, int], box: Box, stain: tuple[int, ...]) -> None:
+    found = find_cell(field(size, box, stain=stain))
+    assert found.shape == size[::-1]
+    assert overlap(found, ellipse(size, box)) > 0.85
+
+
+def test_touching_neighbours_are_cut_off() -> None:
+    size, middle = (90, 90), (15, 15, 74, 74)
+    crowded = field(size, middle, (66, 30, 126, 90), (-40, 40, 20, 100), (20, -48, 70, 17))
+    assert overlap(find_cell(crowded), ellipse(size, middle)) > 0.88
+
+
+def test_the_cell_in_the_middle_is_taken_though_another_is_larger() -> None:
+    size, middle = (120, 120), (38, 38, 82, 82)
+    found = find_cell(field(size, middle, (86, -60, 220, 90)))
+    assert overlap(found, ellipse(size, middle)) > 0.8
+
+
+def test_pallor_and_chromatin_belong_to_the_cell() -> None:
+    size, box = (80, 80), (6, 6, 73, 73)
+    image = field(size, box)
+    ImageDraw.Draw(image).ellipse((30, 30, 50, 50), fill=GLASS)
+    ImageDraw.Draw(image).ellipse((55, 40, 62, 47), fill=(90, 30, 120))
+    assert overlap(find_cell(image), ellipse(size, box)) > 0.9
+
+
+def test_a_scale_bar_does_not_hide_a_pale_cell() -> None:
+    size, box = (80, 80), (6, 6, 73, 73)
+    image = field(size, box, stain=(200, 200, 200))
+    ImageDraw.Draw(image).rectangle((0, 70, 40, 79), fill=(0, 0, 0))
+    found = find_cell(image)
+    assert found[20:60, 20:60].all()
+
+
+@pytest.mark.parametrize(("size", "diameter"), [((640, 480), 70), ((300, 300), 60)])
+def test_a_whole_field_has_no_cell_in_the_middle(size: tuple[int, int], diameter: int) -> None:
+    places = [(x, y) for x in range(5, size[0], 90) for y in range(5, size[1], 90)]
+    cells = [(x, y, x + diameter, y + diameter) for x, y in places]
+    assert not find_cell(field(size, *cells)).any()
+
+
+def test_a_large_picture_of_one_cell_is_one() -> None:
+    size, box = (900, 800), (80, 60, 820, 760)
+    assert overlap(find_cell(field(size, box)), ellipse(size, box)) > 0.9
+
+
+def test_glass_crop_and_its_cut_out_cell_look_the_same() -> None:
+    size, box = (80, 80), (6, 6, 73, 73)
+    image = field(size, box)
+    ImageDraw.Draw(image).ellipse((45, 30, 53, 38), fill=(90, 30, 120))
+    black = Image.fromarray(np.asarray(image) * ellipse(size, box)[..., None])
+    on_glass, on_black = (prepare(i, Preprocessing()).astype(int) for i in (image, black))
+    both = on_glass.any(axis=2) & on_black.any(axis=2)
+    assert both.sum() > 0.9 * on_black.any(axis=2).sum()
+    assert np.abs(on_glass - on_black)[both].mean() < 6
+
+
+def test_where_the_field_ends_is_not_taken_for_a_cut_out_cell() -> None:
+    beyond = np.ones((60, 60), bool)
+    beyond[:, :8] = False  # a box that reaches over the edge of its field
+    assert not is_cut_out(beyond)
+    assert is_cut_out(ellipse((60, 60), (0, 0, 59, 59)))
+
+
+@pytest.mark.real
+def test_most_whole_fields_have_none_either(real_fields: Path) -> None:
+    pictures = [*real_fields.glob("*/*.JPG"), *real_fields.glob("*/*.jpg")]
+    assert len(pictures) > 50
+    found = [find_cell(Image.open(path).convert("RGB")).any() for path in pictures]
+    assert np.mean(found) < 0.1
+
+
+@pytest.mark.real
+def test_nlm_cells_count_as_cut_out(real_zip: Path) -> None:
+    source = open_source(real_zip)
+    names = [entry.name for entry in source.walk() if entry.name.endswith(".webp")][::100]
+    assert len(names) > 200
+    for name in names:
+        assert is_cut_out(np.asarray(decode(source.read(name))).max(axis=2) > 8), name
+
+
+@pytest.mark.real
+def test_marked_cells_of_fields_do_not(real_fields: Path) -> None:
+    marked = json.loads((real_fields / "iml" / "annotations.json").read_text())
+    found = []
+    for one in marked[::6]:
+        field = Image.open(real_fields / "iml" / one["image"]).convert("RGB")
+        for x, y, width, height in (cell["box"] for cell in one["cells"]):
+            crop = field.crop((x, y, x + width, y + height))
+            assert not is_cut_out(np.asarray(crop).max(axis=2) > 8)
+            found.append(find_cell(crop).mean())
+    assert len(found) > 300
+    # A cell fills its box but for the corners and a narrow margin.
+    assert 0.45 < np.median(found) < 0.85
+    assert np.mean(np.array(found) < 0.35) < 0.03

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.data.index import index_cells
+from hemozoin.data.labels import training_labels, with_corrections
+from hemozoin.data.source import open_source
+from hemozoin.errors import DataError
+
+P, U = PARASITIZED, UNINFECTED
+
+
+@pytest.fixture
+def cells() -> pl.DataFrame:
+    """Five cells in an order of their own: c, a (parasitized), e, b, d (uninfected)."""
+    labels = {"c": P, "a": P, "e": U, "b": U, "d": U}
+    files = [f"{label}/{cell}.png" for cell, label in labels.items()]
+    return pl.DataFrame({"cell": [*labels], "file": files, "label": [*labels.values()]})
+
+
+def corrected(cells: pl.DataFrame, path: Path, text: str) -> pl.DataFrame:
+    path.write_text(text)
+    return with_corrections(cells, path)
+
+
+LIST = f"""\
+cell,nlm_label,corrected_label
+a,{P},{U}
+e,{U},{P}
+b.png,{U},
+d,{U}, {U.upper()}
+elsewhere,{U},{P}
+a,{P},{U}
+"""
+
+
+def test_named_cells_get_the_corrected_label_others_keep_their_own(
+    cells: pl.DataFrame, tmp_path: Path
+) -> None:
+    seen = corrected(cells, tmp_path / "list.csv", LIST)
+    assert seen.columns == [*cells.columns, "corrected"]
+    assert seen["corrected"].to_list() == [P, U, P, None, U]
+    assert seen.drop("corrected").equals(cells)
+
+
+def test_labels_to_learn_from(cells: pl.DataFrame, tmp_path: Path) -> None:
+    seen = corrected(cells, tmp_path / "list.csv", LIST)
+    relabelled = training_labels(seen, "relabel")
+    assert dict(relabelled.select("cell", "label").iter_rows()) == {"c": P, "a": U, "e": P, "d": U}
+    agreed = training_labels(seen, "leave-out")
+    assert dict(agreed.select("cell", "label").iter_rows()) == {"c": P, "d": U}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "an empty file"),
+        ("cell,label\na,x\n", "needs the columns cell and corrected_label"),
+        ("name,corrected_label\na,\n", "needs the columns cell and corrected_label"),
+        (
+            f"cell,corrected_label\na,{U}\nb,sick\n",
+            "unknown label 'sick'; use parasitized, uninfec",
+        ),
+        (f"cell,corrected_label\nz,{U}\n", "names none of these cells"),
+        ("cell,corrected_label\n", "names none of these cells"),
+        (f"cell,corrected_label\na,{U}\na,{P}\n", "a is given two labels"),
+        (f"cell,corrected_label\na,{U}\na.png,\n", "a is given two labels"),
+    ],
+)
+def test_a_list_that_cannot_be_followed(
+    cells: pl.DataFrame, tmp_path: Path, text: str, why: str
+) -> None:
+    with pytest.raises(DataError, match=why) as caught:
+        corrected(cells, tmp_path / "list.csv", text)
+    assert str(caught.value).startswith(str(tmp_path / "list.csv"))
+
+
+def test_a_list_that_is_missing(cells: pl.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.csv: .*No such file"):
+        with_corrections(cells, tmp_path / "none.csv")
+
+
+@pytest.mark.real
+def test_fuhads_corrections_of_the_real_cells(real_zip: Path, real_corrections: Path) -> None:
+    cells = with_corrections(index_cells(open_source(real_zip)), real_corrections)
+    rows = real_corrections.read_text().count("\n") - 1
+    changed = cells.filter(pl.col("corrected") != pl.col("label"))
+    assert len(changed) == rows
+    assert len(training_labels(cells, "leave-out")) == len(cells) - rows

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from hemozoin.arrays import Pixels
+from hemozoin.data import picture
+from hemozoin.data.picture import decode
+from hemozoin.errors import DataError
+from tests.conftest import encoded, png
+
+RGB = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
+GREY = np.arange(0, 252, 6, dtype=np.uint8).reshape(6, 7)
+
+
+def pixels(data: bytes) -> Pixels:
+    image = decode(data)
+    assert image.mode == "RGB"
+    return np.asarray(image)
+
+
+def as_rgb(grey: Pixels) -> Pixels:
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "BMP", "WEBP", "PPM"])
+def test_the_format_makes_no_difference(form: str) -> None:
+    options = {"lossless": True} if form == "WEBP" else {}
+    assert (pixels(encoded(Image.fromarray(RGB), form, **options)) == RGB).all()
+
+
+def test_grey_of_8_and_1_bits() -> None:
+    assert (pixels(png(Image.fromarray(GREY))) == as_rgb(GREY)).all()
+    black_and_white = Image.fromarray(GREY > 100)
+    assert black_and_white.mode == "1"
+    assert (pixels(png(black_and_white)) == as_rgb((GREY > 100) * np.uint8(255))).all()
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+@pytest.mark.parametrize("brightest", [255, 40, 0])
+def test_16_bits_are_scaled_by_their_type_not_by_the_picture(form: str, brightest: int) -> None:
+    grey = GREY.clip(max=brightest)
+    image = Image.fromarray(grey.astype(np.uint16) * 257)
+    assert image.mode == "I;16"
+    assert (pixels(encoded(image, form)) == as_rgb(grey)).all()
+
+
+def test_16_bits_are_rounded_to_the_nearest_of_8() -> None:
+    image = Image.fromarray(np.array([[128, 129, 65406, 65407]], np.uint16))
+    assert pixels(png(image))[0, :, 0].tolist() == [0, 1, 254, 255]
+
+
+def test_very_dark_16_bits_stay_dark() -> None:
+    assert not pixels(png(Image.fromarray(GREY.astype(np.uint16) // 2))).any()
+
+
+@pytest.mark.parametrize("top", [1, 255, 65535])
+def test_32_bits_are_scaled_by_the_smallest_range_that_holds_them(top: int) -> None:
+    grey = np.append(GREY[:, :-1], np.full((6, 1), 255, np.uint8), axis=1)
+    scaled = (grey / 255 * top).astype(np.float32)
+    assert (pixels(encoded(Image.fromarray(scaled), "TIFF")) == as_rgb(grey)).all()
+    if top > 1:
+        whole = Image.fromarray(scaled.round().astype(np.int32))
+        assert (pixels(encoded(whole, "TIFF")) == as_rgb(grey)).all()
+
+
+def test_values_that_are_no_numbers() -> None:
+    image = Image.fromarray(np.full((3, 3), np.nan, np.float32))
+    with pytest.raises(DataError, match="no numbers"):
+        decode(encoded(image, "TIFF"))
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + checksum
+
+
+def rgb_png(width: int, height: int, bits: int, rows: bytes) -> bytes:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + header + body + chunk(b"IEND", b"")
+
+
+def test_colours_of_16_bits() -> None:
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in RGB.astype(np.uint16) * 257)
+    assert (pixels(rgb_png(5, 7, 16, rows)) == RGB).all()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_is_laid_on_black(mode: str) -> None:
+    image = Image.new("RGBA", (4, 4), (200, 200, 200, 255))
+    image.putpixel((0, 0), (200, 200, 200, 0))
+    seen = pixels(png(image.convert(mode)))
+    assert (seen[0, 0] == 0).all()
+    assert (seen[3, 3] == 200).all()
+
+
+def test_half_transparent_is_half_as_bright() -> None:
+    assert (pixels(png(Image.new("RGBA", (1, 1), (200, 100, 50, 128)))) == [100, 50, 25]).all()
+
+
+def test_one_colour_called_transparent() -> None:
+    seen = pixels(encoded(Image.fromarray(RGB), "PNG", transparency=tuple(map(int, RGB[0, 0]))))
+    assert (seen[0, 0] == 0).all()
+    assert (seen[1:] == RGB[1:]).all()
+
+
+def test_a_palette() -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 100, 0])
+    image.putpixel((1, 0), 1)
+    assert pixels(png(image)).tolist() == [[[10, 20, 30], [200, 100, 0]]]
+
+
+def test_a_cmyk_jpeg() -> None:
+    seen = pixels(encoded(Image.new("CMYK", (16, 16), (0, 255, 0, 0)), "JPEG", quality=100))
+    assert abs(seen.astype(int) - [255, 0, 255]).max() < 6
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_exif_rotation_is_applied(form: str) -> None:
+    image = Image.new("RGB", (24, 8))
+    image.paste((255, 255, 255), (0, 0, 8, 8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held so that the top is on the right
+    seen = pixels(encoded(image, form, exif=exif))
+    assert seen.shape == (24, 8, 3)
+    assert seen[:6].min() > 200
+    assert seen[10:].max() < 50
+
+
+def test_16_bit_pictures_are_rotated_too() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    seen = pixels(encoded(Image.fromarray(GREY.astype(np.uint16) * 257), "PNG", exif=exif))
+    assert (seen == as_rgb(np.rot90(GREY))).all()
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_damaged_exif_does_not_spoil_the_picture(form: str) -> None:
+    data = encoded(Image.fromarray(RGB), form, exif=b"Exif\0\0MM\0*\0\0", lossless=True)
+    assert (pixels(data) == RGB).all()
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "TIFF", "PNG"])
+def test_of_an_animation_the_first_frame_is_taken(form: str) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    data = encoded(frames[0], form, save_all=True, append_images=frames[1:], lossless=True)
+    assert (pixels(data) == [255, 0, 0]).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1)])
+def test_thin_and_tiny_pictures(size: tuple[int, int]) -> None:
+    assert pixels(png(Image.new("RGB", size, "white"))).shape == (size[1], size[0], 3)
+
+
+# ---- what is no picture ------------------------------------------------------------------------
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A PNG of some 100 bytes that claims to be so large."""
+    return rgb_png(width, height, 8, bytes(1000))
+
+
+def refuse(data: bytes, why: str) -> None:
+    with pytest.raises(DataError, match=why) as caught:
+        decode(data, "a/1.png")
+    text = str(caught.value)
+    assert text.startswith("a/1.png: ")
+    assert "\n" not in text
+    assert "0x" not in text  # an address in memory tells nobody anything
+
+
+def test_empty_and_foreign_files() -> None:
+    refuse(b"", "empty file")
+    for data in (b"no picture", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"<svg/>", bytes(1000)):
+        refuse(data, "not a readable picture")
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_a_picture_cut_short(form: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(noise), form)
+    for size in (len(data) // 2, len(data) // 10, 20):
+        refuse(data[:size], "not a readable picture")
+
+
+def test_noise_in_a_file_is_an_error_of_ours_or_a_picture() -> None:
+    rng = random.Random(0)
+    for form in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM"):
+        whole = encoded(Image.fromarray(RGB), form)
+        for _ in range(60):
+            data = bytearray(whole)
+            for _ in range(rng.randint(1, 5)):
+                data[rng.randrange(len(data))] = rng.randrange(256)
+            with contextlib.suppress(DataError):
+                assert min(decode(bytes(data)).size) >= 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (8_001, 8_000), (10_000, 9_000)])
+def test_a_small_file_that_claims_to_be_huge(width: int, height: int) -> None:
+    assert width * height > picture.MAX_PIXELS
+    refuse(claiming(width, height), "pixels|size")
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+def test_a_picture_without_pixels(size: tuple[int, int]) -> None:
+    refuse(claiming(*size), "a/1.png: ")
+
+
+def test_a_bomb_in_a_text_chunk() -> None:
+    info = PngImagePlugin.PngInfo()
+    for number in range(5):
+        info.add_text(f"note {number}", "x" * 20 * 2**20, zip=True)
+    data = encoded(Image.fromarray(RGB), "PNG", pnginfo=info)
+    assert len(data) < 200_000
+    refuse(data, "[Tt]ext|too large|large")
+
+
+def test_the_bytes_may_be_thrown_away_after_decoding() -> None:
+    image = decode(png(Image.fromarray(RGB)))
+    assert image.copy().tobytes() == RGB.tobytes()
+    assert (np.asarray(Image.open(io.BytesIO(png(image)))) == RGB).all()

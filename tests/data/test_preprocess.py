@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from hemozoin.arrays import Pixels
+from hemozoin.data.picture import decode
+from hemozoin.data.preprocess import Preprocessing, prepare
+from hemozoin.errors import ModelError
+from tests.conftest import encoded
+
+channels = st.tuples(*[st.integers(0, 255)] * 3).filter(lambda colour: max(colour) > 8)
+sides = st.integers(1, 400)
+
+
+def disc(width: int, height: int, colour: tuple[int, ...]) -> Image.Image:
+    image = Image.new("RGB", (width, height))
+    ImageDraw.Draw(image).ellipse((0, 0, width - 1, height - 1), fill=colour)
+    return image
+
+
+def noise(width: int, height: int, low: int = 0) -> Pixels:
+    return np.random.default_rng(0).integers(low, 256, (height, width, 3), dtype=np.uint8)
+
+
+@given(width=sides, height=sides, colour=channels, size=st.sampled_from([1, 32, 64, 96, 224]))
+@example(width=132, height=132, colour=(220, 170, 180), size=64)
+def test_a_cell_of_one_colour_keeps_it_to_the_rim(
+    width: int, height: int, colour: tuple[int, int, int], size: int
+) -> None:
+    cell = prepare(disc(width, height, colour), Preprocessing(size))
+    assert cell.shape == (size, size, 3)
+    assert cell.dtype == np.uint8
+    assert cell.flags.c_contiguous
+    inside = cell.any(axis=2)
+    # 4 levels at most, where averaging in the black would give up to half of the colour.
+    assert abs(cell[inside].astype(int) - colour).max(initial=0) <= 4
+    if min(width, height, size) > 31:
+        assert 0.7 < inside.mean() < 0.87  # a disc fills pi / 4 of its square
+
+
+def test_the_rim_is_neither_darker_nor_brighter_on_average() -> None:
+    colour = (220, 170, 180)
+    cells = [prepare(disc(w, 270 - w, colour), Preprocessing()) for w in range(90, 180)]
+    off = np.concatenate([cell[cell.any(axis=2)].astype(int) - colour for cell in cells])
+    assert abs(off.mean(axis=0)).max() < 0.01
+
+
+def on_black(pixels: Pixels) -> Image.Image:
+    """The picture inside the ellipse that fills it, the rest black."""
+    shape = disc(pixels.shape[1], pixels.shape[0], (255, 255, 255))
+    return Image.fromarray(pixels & np.asarray(shape))
+
+
+def test_pixels_well_inside_are_plain_bilinear_resampling() -> None:
+    pixels = noise(150, 120, low=60)
+    plain = np.asarray(Image.fromarray(pixels).resize((64, 64), Image.Resampling.BILINEAR))
+    cell = prepare(on_black(pixels), Preprocessing())
+    assert (cell[12:52, 12:52] == plain[12:52, 12:52]).all()
+    assert not cell[:6, :6].any()
+
+
+def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
+    cell = on_black(noise(64, 64, low=9))
+    assert (prepare(cell, Preprocessing()) == np.asarray(cell)).all()
+
+
+def test_black_margins_are_cut_off() -> None:
+    cell = on_black(noise(80, 90, low=9))
+    loose = Image.new("RGB", (200, 150))
+    loose.paste(cell, (70, 20))
+    assert (prepare(loose, Preprocessing()) == prepare(cell, Preprocessing())).all()
+
+
+def test_what_is_not_brighter_than_the_background_is_black() -> None:
+    pixels = noise(64, 64, low=10)
+    pixels[10:20, :32] = (8, 3, 8)
+    pixels[10:20, 32:] = (0, 9, 0)
+    cell = prepare(on_black(pixels), Preprocessing())
+    assert not cell[10:20, :32].any()
+    assert (cell[10:20, 32:50] == (0, 9, 0)).all()
+    assert not prepare(on_black(pixels), Preprocessing(background=9))[10:20].any()
+
+
+def test_the_picture_is_stretched_to_the_square() -> None:
+    wide = Image.new("RGB", (200, 50), (200, 150, 150))
+    wide.paste((100, 50, 150), (0, 0, 100, 50))
+    cell = prepare(on_black(np.asarray(wide)), Preprocessing(32))
+    assert (cell[16, 1:15] == (100, 50, 150)).all()
+    assert (cell[16, 17:31] == (200, 150, 150)).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3000, 3000)])
+@pytest.mark.parametrize("colour", ["black", "white"])
+def test_a_picture_all_of_one_colour_has_no_cell(size: tuple[int, int], colour: str) -> None:
+    assert not prepare(Image.new("RGB", size, colour), Preprocessing()).any()
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "BMP", "WEBP"])
+def test_the_file_format_makes_no_difference(form: str) -> None:
+    image = disc(90, 100, (210, 160, 170))
+    options = {"lossless": True} if form == "WEBP" else {}
+    stored = decode(encoded(image, form, **options))
+    assert (prepare(stored, Preprocessing()) == prepare(image, Preprocessing())).all()
+
+
+def test_the_picture_is_not_changed() -> None:
+    image = Image.fromarray(noise(80, 80))
+    before = image.tobytes()
+    prepare(image, Preprocessing())
+    assert (image.tobytes(), image.mode) == (before, "RGB")
+
+
+# ---- as data -----------------------------------------------------------------------------------
+
+
+def test_to_and_from_plain_data() -> None:
+    how = Preprocessing(size=96, background=12)
+    assert Preprocessing.from_dict(how.to_dict()) == how
+    assert how.to_dict() == {
+        "color": "RGB",
+        "outline": "brighter than background; on glass, the cell in the middle",
+        "crop": "to the cell's edges",
+        "resample": "bilinear over the cell's own pixels",
+        "size": 96,
+        "background": 12,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"size": None}, "None"),
+        ({"size": "large"}, "large"),
+        ({"size": 0}, "size 0"),
+        ({"size": -64}, "size -64"),
+        ({"background": 255}, "background 255"),
+        ({"background": -1}, "background -1"),
+        ({"color": "BGR"}, "another version"),
+        ({"resample": "nearest"}, "another version"),
+        ({"mean": 0.5}, "another version"),
+    ],
+)
+def test_data_that_this_version_cannot_follow(change: dict[str, object], why: str) -> None:
+    with pytest.raises(ModelError, match=why):
+        Preprocessing.from_dict(Preprocessing().to_dict() | change)
+
+
+@pytest.mark.parametrize("key", ["size", "background", "color", "resample"])
+def test_data_with_a_part_missing(key: str) -> None:
+    data = Preprocessing().to_dict()
+    del data[key]
+    with pytest.raises(ModelError, match=r"missing|another version"):
+        Preprocessing.from_dict(data)

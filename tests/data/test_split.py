@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.data.index import index_cells
+from hemozoin.data.source import open_source
+from hemozoin.data.split import (
+    SHARES,
+    has_patients,
+    read_split,
+    split_by_patient,
+    split_in_folds,
+    write_split,
+)
+from hemozoin.errors import DataError, RunError
+
+Counts = dict[str, tuple[int, int]]
+
+
+def table(patients: Counts) -> pl.DataFrame:
+    """A table of cells: so many parasitized and uninfected ones for each patient."""
+    rows = [
+        (f"{patient}_{label[0]}{number}", label, patient)
+        for patient, counts in patients.items()
+        for label, count in zip((PARASITIZED, UNINFECTED), counts, strict=True)
+        for number in range(count)
+    ]
+    cells = pl.DataFrame(rows, schema=["cell", "label", "patient"], orient="row")
+    return cells.with_columns(file=pl.col("label") + "/" + pl.col("cell") + ".png")
+
+
+def like_nlm(seed: int = 0, patients: int = 160) -> pl.DataFrame:
+    """Few patients hold most of the parasitized cells, one in four none; others are even."""
+    rng = np.random.default_rng(seed)
+    sick = np.round(rng.pareto(1.1, patients) * 20 * (rng.random(patients) > 0.25)).astype(int)
+    well = rng.integers(20, 150, patients)
+    return table({f"C{n}": (int(sick[n].clip(max=900)), int(well[n])) for n in range(patients)})
+
+
+def parts(split: pl.DataFrame) -> dict[str, str]:
+    return dict(split.select("cell", "split").iter_rows())
+
+
+def assert_patients_apart(split: pl.DataFrame) -> None:
+    assert (
+        split.group_by("patient").agg(pl.col("split").n_unique())["split"].to_list()
+        == [1] * split["patient"].n_unique()
+    )
+
+
+def classes_in(split: pl.DataFrame) -> dict[str, int]:
+    return dict(split.group_by("split").agg(pl.col("label").n_unique()).iter_rows())
+
+
+some = st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(any)
+tables = st.lists(some, min_size=3, max_size=12).map(
+    lambda counts: {f"p{number}": count for number, count in enumerate(counts)}
+)
+
+
+#: No patient has both classes, and dealing out by size alone leaves validation without one.
+APART = {"a": (9, 0), "b": (8, 0), "c": (7, 0), "d": (0, 1), "e": (0, 1), "f": (0, 1)}
+
+
+@example(patients=APART, seed=2)
+@given(patients=tables, seed=st.integers(0, 99))
+def test_patients_stay_apart_and_each_part_gets_both_classes_if_any_split_can(
+    patients: Counts, seed: int
+) -> None:
+    cells = table(patients)
+    mixed = sum(all(count) for count in patients.values())
+    only_sick = sum(count[1] == 0 for count in patients.values())
+    only_well = sum(count[0] == 0 for count in patients.values())
+    possible = mixed + min(only_sick, only_well) >= 3
+    try:
+        split = split_by_patient(cells, seed)
+    except DataError as error:
+        assert "lack a class" in str(error)
+        assert not possible
+    else:
+        assert possible
+        assert_patients_apart(split)
+        assert classes_in(split) == dict.fromkeys(SHARES, 2)
+        assert split.drop("split").equals(cells)
+
+
+@given(patients=tables, seed=st.integers(0, 99), folds=st.integers(2, 5))
+def test_folds_partition_the_patients(patients: Counts, seed: int, folds: int) -> None:
+    cells = table(patients)
+    try:
+        splits = split_in_folds(cells, folds, seed)
+    except DataError:
+        # Of two folds one may hold a single patient with both classes, too few for the rest.
+        assert folds == 2 or sum(all(count) for count in patients.values()) < folds
+        return
+    assert len(splits) == folds
+    for split in splits:
+        assert_patients_apart(split)
+        assert classes_in(split) == dict.fromkeys(SHARES, 2)
+    tested = [set(split.filter(pl.col("split") == "test")["cell"]) for split in splits]
+    assert sum(map(len, tested)) == len(cells)
+    assert set.union(*tested) == set(cells["cell"])
+
+
+@settings(max_examples=20)
+@given(patients=tables, order=st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_makes_no_difference(patients: Counts, order: object) -> None:
+    patients = {**patients, "x": (2, 1), "y": (1, 3), "z": (4, 4)}
+    cells = table(patients)
+    shuffled = cells.sample(fraction=1, shuffle=True, seed=order.randrange(2**32))  # type: ignore[attr-defined]
+    assert parts(split_by_patient(cells, 7)) == parts(split_by_patient(shuffled, 7))
+    for one, other in zip(split_in_folds(cells, 3, 7), split_in_folds(shuffled, 3, 7), strict=True):
+        assert parts(one) == parts(other)
+    no_patients = [rows.with_columns(patient=pl.lit(None, pl.String)) for rows in (cells, shuffled)]
+    assert parts(split_by_patient(no_patients[0], 7)) == parts(split_by_patient(no_patients[1], 7))
+
+
+def test_same_seed_same_split_and_another_seed_another_one() -> None:
+    cells = like_nlm()
+    seen = [parts(split_by_patient(cells, seed)) for seed in range(5)]
+    assert seen[3] == parts(split_by_patient(cells, 3))
+    assert len({tuple(one.values()) for one in seen}) == 5
+    folds = [split_in_folds(cells, 5, seed)[0]["split"].to_list() for seed in (0, 0, 1)]
+    assert folds[0] == folds[1] != folds[2]
+
+
+def shares(split: pl.DataFrame, label: str) -> dict[str, float]:
+    of = split.filter(pl.col("label") == label)
+    return dict(of.group_by("split").agg(pl.len() / len(of)).iter_rows())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_part_gets_its_share_of_both_classes(seed: int) -> None:
+    split = split_by_patient(like_nlm(seed), seed)
+    for label in (PARASITIZED, UNINFECTED):
+        for part, share in shares(split, label).items():
+            assert abs(share - SHARES[part]) < 0.02
+
+
+def test_prolific_patients_are_tested_on_too() -> None:
+    cells = like_nlm()
+    prolific = cells.group_by("patient").len().sort("len")["patient"][-16:].implode()
+    tested = set[str]()
+    for seed in range(20):
+        split = split_by_patient(cells, seed).filter(pl.col("patient").is_in(prolific))
+        share = (split["split"] == "test").mean()
+        assert isinstance(share, float)
+        assert share < 0.4
+        tested |= set(split.filter(pl.col("split") == "test")["patient"])
+    assert len(tested) > 10
+
+
+def test_three_patients_are_enough_and_two_are_not() -> None:
+    three = {"a": (500, 3), "b": (2, 90), "c": (1, 1)}
+    assert classes_in(split_by_patient(table(three), 0)) == dict.fromkeys(SHARES, 2)
+    with pytest.raises(DataError, match="2 patients: at least 3 are needed"):
+        split_by_patient(table({"a": (5, 5), "b": (5, 5)}), 0)
+    assert len(split_in_folds(table(three), 3, 0)) == 3
+    with pytest.raises(DataError, match="3 patients: at least 5"):
+        split_in_folds(table(three), 5, 0)
+    with pytest.raises(DataError, match="--folds 1: give 2 or more"):
+        split_in_folds(table(three), 1, 0)
+
+
+def test_without_any_patients_each_cell_is_dealt_out_by_itself() -> None:
+    cells = table({"a": (100, 200)}).with_columns(patient=pl.lit(None, pl.String))
+    assert not has_patients(cells)
+    split = split_by_patient(cells, 0)
+    for label in (PARASITIZED, UNINFECTED):
+        assert shares(split, label) == pytest.approx(SHARES, abs=0.01)
+
+
+def test_a_patient_for_some_cells_only_is_refused() -> None:
+    cells = table({"a": (2, 2), "b": (2, 2), "c": (2, 2)})
+    assert has_patients(cells)
+    gaps = cells.with_columns(patient=pl.when(pl.col("cell") != "b_u1").then("patient"))
+    with pytest.raises(DataError, match=r"1 of 12 cells have no patient, the first is b_u1; .*CSV"):
+        split_by_patient(gaps, 0)
+
+
+# ---- as a file ---------------------------------------------------------------------------------
+
+
+def test_a_written_split_is_read_back_whatever_the_order(tmp_path: Path) -> None:
+    split = split_by_patient(like_nlm(), 0)
+    write_split(split, tmp_path / "split.csv")
+    assert (tmp_path / "split.csv").read_text().startswith("cell,patient,label,split\n")
+    shuffled = split.drop("split").sample(fraction=1, shuffle=True, seed=0)
+    again = read_split(shuffled, tmp_path / "split.csv")
+    assert again["cell"].to_list() == shuffled["cell"].to_list()
+    assert parts(again) == parts(split)
+
+
+def test_cells_that_the_file_does_not_name_are_left_out(tmp_path: Path) -> None:
+    cells = like_nlm()
+    write_split(split_by_patient(cells, 0)[::2], tmp_path / "split.csv")
+    assert (
+        read_split(cells, tmp_path / "split.csv")["cell"].to_list() == cells["cell"][::2].to_list()
+    )
+
+
+CELLS = table({"a": (1, 1), "b": (1, 1), "c": (1, 1), "d": (1, 0)})
+GOOD = (
+    "cell,split\na_p0,train\na_u0,train\nb_p0,validation\nb_u0,validation\nc_p0,test\nc_u0,test\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "an empty file"),
+        (GOOD.replace("split", "part"), "not a split.csv"),
+        (GOOD.replace("validation", "val"), "unknown part 'val'; use train, validation, test"),
+        (GOOD + "d_p0,\n", "unknown part ''"),
+        (GOOD.replace("_", "-"), "names none of these cells"),
+        (GOOD.replace("b_u0,validation", "b_u0,train"), "patient b stands in more than one part"),
+        (GOOD + "a_p0,test\n", "a_p0 stands in more than one part"),
+        (GOOD.replace("c_u0,test\n", ""), "the test part would lack a class"),
+        (GOOD.replace("test", "train"), "the test part would lack a class"),
+    ],
+)
+def test_a_file_that_is_no_clean_split(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "split.csv").write_text(GOOD)
+    assert read_split(CELLS, tmp_path / "split.csv")["split"].to_list() == [
+        part for part in SHARES for _ in range(2)
+    ]
+    (tmp_path / "split.csv").write_text(text)
+    with pytest.raises(DataError, match=why) as caught:
+        read_split(CELLS, tmp_path / "split.csv")
+    assert "split.csv" in str(caught.value) or "part would lack" in why
+
+
+def test_a_split_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "split.csv"
+    path.write_text("old")
+
+    def full(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"split.csv: can't be written \(No space left"):
+        write_split(split_by_patient(like_nlm(), 0), path)
+    assert [file.name for file in tmp_path.iterdir()] == ["split.csv"]
+    assert path.read_text() == "old"
+
+
+@pytest.mark.real
+def test_shares_of_the_real_cells(real_zip: Path) -> None:
+    cells = index_cells(open_source(real_zip))
+    for seed in range(10):
+        split = split_by_patient(cells, seed)
+        assert_patients_apart(split)
+        for label in (PARASITIZED, UNINFECTED):
+            assert shares(split, label) == pytest.approx(SHARES, abs=0.01)
+    for split in split_in_folds(cells, 5, 0):
+        assert_patients_apart(split)
+        assert shares(split, PARASITIZED)["test"] == pytest.approx(0.2, abs=0.01)

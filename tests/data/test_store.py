@@ -1,0 +1,415 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from hemozoin.arrays import Pixels
+from hemozoin.data import store
+from hemozoin.data.index import index_cells
+from hemozoin.data.picture import decode
+from hemozoin.data.preprocess import Preprocessing, prepare
+from hemozoin.data.source import Entry, open_source
+from hemozoin.data.store import Store, decode_all, open_store
+from hemozoin.errors import DataError
+from tests.conftest import make_cells, make_zip, png
+
+SMALL = Preprocessing(16)
+
+#: More pictures than are decoded ahead of those that are asked for.
+AHEAD = 32 * (2 * (os.cpu_count() or 1) + 3)
+
+
+def flat_cell(*colour: int) -> bytes:
+    """A PNG of a square of one colour on black."""
+    image = Image.new("RGB", (9, 9))
+    image.paste(colour, (1, 1, 8, 8))
+    return png(image)
+
+
+class Drawn:
+    """A source of one-coloured pictures: `7.png` is (7, 99, 99)."""
+
+    path = Path("drawn")
+
+    def walk(self) -> Iterator[Entry]:
+        return iter(())
+
+    def entries(self) -> list[Entry]:
+        return []
+
+    def read(self, name: str) -> bytes:
+        number = int(name.split(".", maxsplit=1)[0])
+        if name.endswith(".bad"):
+            raise DataError(f"{name}: bad")
+        if name.endswith(".bug"):
+            raise ZeroDivisionError
+        return flat_cell(number % 256, 99, 99)
+
+
+class Uneven(Drawn):
+    """The same, but some take longer to read than others."""
+
+    def read(self, name: str) -> bytes:
+        time.sleep(random.Random(name).random() / 300)
+        return super().read(name)
+
+
+def opened(path: Path, how: Preprocessing = SMALL, allow: bool = False) -> Store:
+    source = open_source(path)
+    return open_store(source, index_cells(source), how, allow)
+
+
+def decoded(path: Path, how: Preprocessing = SMALL) -> Pixels:
+    """The same pixels without any store."""
+    source = open_source(path)
+    files = index_cells(source)["file"]
+    return np.stack([prepare(decode(source.read(file)), how) for file in files])
+
+
+@pytest.fixture
+def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect the names of the pictures that are decoded."""
+    names: list[str] = []
+
+    def counting(data: bytes, name: str) -> Image.Image:
+        names.append(name)
+        return decode(data, name)
+
+    monkeypatch.setattr(store, "decode_cell", counting)
+    return names
+
+
+def files_in(cache: Path) -> list[str]:
+    return sorted(file.suffix for file in cache.iterdir()) if cache.exists() else []
+
+
+def test_rows_are_the_cells_in_order_and_the_second_run_decodes_nothing(
+    cells_zip: Path, cache: Path, count: list[str]
+) -> None:
+    first = opened(cells_zip)
+    assert (first.pixels == decoded(cells_zip)).all()
+    assert sorted(count) == first.cells["file"].to_list()
+    count.clear()
+    second = opened(cells_zip)
+    assert count == []
+    assert second.cells.equals(first.cells)
+    assert second.pixels.dtype == np.uint8
+    assert (second.pixels == first.pixels).all()
+    assert first.unreadable == second.unreadable == ()
+    assert files_in(cache) == [".json", ".npy"]
+
+
+def test_writing_to_the_pixels_does_not_reach_the_store(cells_zip: Path) -> None:
+    first = opened(cells_zip)
+    first.pixels[:] = 7
+    assert (opened(cells_zip).pixels == decoded(cells_zip)).all()
+
+
+def test_other_rows_in_another_order(cells_zip: Path) -> None:
+    source = open_source(cells_zip)
+    cells = index_cells(source)
+    opened(cells_zip)
+    some = cells.sample(fraction=0.5, shuffle=True, seed=0)
+    rows = [cells["file"].to_list().index(file) for file in some["file"]]
+    assert (open_store(source, some, SMALL).pixels == decoded(cells_zip)[rows]).all()
+
+
+@pytest.mark.parametrize("how", [Preprocessing(17), Preprocessing(16, background=200)])
+def test_another_preprocessing_is_another_store(cells_zip: Path, how: Preprocessing) -> None:
+    opened(cells_zip)
+    assert (opened(cells_zip, how).pixels == decoded(cells_zip, how)).all()
+
+
+def test_a_changed_an_added_and_a_removed_file_are_noticed(cells_folder: Path) -> None:
+    before = opened(cells_folder)
+    file = cells_folder / before.cells["file"][5]
+    times = file.stat()
+    data = bytearray(flat_cell(255, 0, 0))
+    file.write_bytes(data + bytes(times.st_size - len(data)))  # as large as before
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    changed = opened(cells_folder)
+    assert (changed.pixels[5] == (255, 0, 0)).all()
+    file.with_name("a_new_cell.png").write_bytes(data)
+    assert (opened(cells_folder).pixels == decoded(cells_folder)).all()
+    assert len(opened(cells_folder).pixels) == len(before.pixels) + 1
+    file.unlink()
+    assert (opened(cells_folder).pixels == decoded(cells_folder)).all()
+
+
+def test_a_changed_zip_is_noticed(tmp_path: Path) -> None:
+    make_cells(tmp_path / "cells.zip", seed=0)
+    opened(tmp_path / "cells.zip")
+    make_cells(tmp_path / "cells.zip", seed=1)
+    assert (opened(tmp_path / "cells.zip").pixels == decoded(tmp_path / "cells.zip")).all()
+
+
+def damage_truncate(npy: Path) -> None:
+    os.truncate(npy, npy.stat().st_size - 1)
+
+
+def damage_empty(npy: Path) -> None:
+    npy.write_bytes(b"")
+
+
+def damage_garbage(npy: Path) -> None:
+    npy.write_bytes(os.urandom(npy.stat().st_size))
+
+
+def damage_shape(npy: Path) -> None:
+    np.save(npy, np.load(npy)[:-1])
+
+
+def damage_type(npy: Path) -> None:
+    np.save(npy, np.load(npy).astype(np.int8))
+
+
+def damage_json_cut(npy: Path) -> None:
+    npy.with_suffix(".json").write_text('{"3')
+
+
+def damage_json_other(npy: Path) -> None:
+    npy.with_suffix(".json").write_text("[1, 2]")
+
+
+def damage_json_more(npy: Path) -> None:
+    npy.with_suffix(".json").write_text('{"3": "a.png: unreadable"}')
+
+
+def damage_json_gone(npy: Path) -> None:
+    npy.with_suffix(".json").unlink()
+
+
+@pytest.mark.parametrize("damage", [f for n, f in list(globals().items()) if n[:7] == "damage_"])
+def test_a_damaged_store_is_rebuilt(cells_zip: Path, cache: Path, damage: object) -> None:
+    opened(cells_zip)
+    (npy,) = cache.glob("*.npy")
+    assert callable(damage)
+    damage(npy)
+    assert (opened(cells_zip).pixels == decoded(cells_zip)).all()
+    assert np.load(npy).shape == (48, 16, 16, 3)
+
+
+# ---- unreadable pictures -----------------------------------------------------------------------
+
+
+def with_bad(tmp_path: Path, cells: int, bad: list[int]) -> Path:
+    """A zip of so many cells, half of each class; those at the rows `bad` are no pictures."""
+    names = [f"Parasitized/{n:04}.png" for n in range(cells // 2)]
+    names += [f"Uninfected/{n:04}.png" for n in range(cells // 2, cells)]
+    pictures = {name: b"x" if n in bad else flat_cell(n, 99, 99) for n, name in enumerate(names)}
+    return make_zip(tmp_path / "cells.zip", pictures)
+
+
+@pytest.mark.parametrize(
+    ("cells", "bad", "passed"),
+    [(100, 1, True), (100, 2, False), (98, 1, False), (200, 2, True), (198, 2, False)],
+)
+def test_one_per_cent_may_be_unreadable(
+    tmp_path: Path,
+    cache: Path,
+    capsys: pytest.CaptureFixture[str],
+    cells: int,
+    bad: int,
+    passed: bool,
+) -> None:
+    path = with_bad(tmp_path, cells, rows := [3, cells - 1][:bad])
+    if not passed:
+        with pytest.raises(DataError, match=f"{bad} of {cells} .*0003.png: .*--allow-unreadable"):
+            opened(path)
+        assert files_in(cache) == []  # so that a file server that comes back is asked again
+        return
+    for _ in range(2):  # built, then from the cache
+        seen = opened(path)
+        kept = [n for n in range(cells) if n not in rows]
+        assert seen.cells["cell"].to_list() == [f"{n:04}" for n in kept]
+        assert (seen.pixels[:, 8, 8, 0] == kept).all()
+        assert len(seen.unreadable) == bad
+        assert "passed over: Parasitized/0003.png: not a readable" in capsys.readouterr().err
+
+
+def test_more_if_allowed_but_not_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = with_bad(tmp_path, 40, bad := list(range(1, 40, 2)))
+    seen = opened(path, allow=True)
+    assert (seen.pixels[:, 8, 8, 0] == range(0, 40, 2)).all()
+    assert len(seen.unreadable) == len(bad)
+    assert capsys.readouterr().err.count("\n") == 11
+    with pytest.raises(DataError, match="20 of 40 pictures can't be read"):
+        opened(path)
+    assert len(opened(path, allow=True).pixels) == 20
+    with pytest.raises(DataError, match=r"none of the 10 pictures.*0000\.png"):
+        opened(with_bad(tmp_path, 10, list(range(10))), allow=True)
+
+
+# ---- interrupted, full, at once ----------------------------------------------------------------
+
+
+def in_a_process(path: Path, before: str = "") -> subprocess.Popen[str]:
+    """Open the store in another process; `before` can change its world."""
+    code = f"""
+        import hashlib, os, resource, signal, sys
+        from pathlib import Path
+        from hemozoin.data import store
+        from hemozoin.data.index import index_cells
+        from hemozoin.data.preprocess import Preprocessing
+        from hemozoin.data.source import open_source
+        from hemozoin.errors import DataError
+        source = open_source(Path({str(path)!r}))
+        prepare, seen = store.prepare, []
+        def after(number, do):
+            def preparing(image, how):
+                seen.append(1)
+                if len(seen) == number:
+                    do()
+                return prepare(image, how)
+            store.prepare = preparing
+        {before}
+        try:
+            opened = store.open_store(source, index_cells(source), Preprocessing(16))
+        except DataError as error:
+            sys.exit(str(error))
+        print(hashlib.sha256(opened.pixels).hexdigest())
+    """
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+
+
+def test_a_run_that_is_killed_leaves_no_store_and_no_rubbish_for_long(
+    tmp_path: Path, cache: Path
+) -> None:
+    path = make_cells(tmp_path / "cells.zip", patients=60)
+    with in_a_process(path, "after(400, lambda: os.kill(os.getpid(), signal.SIGKILL))") as killed:
+        assert killed.wait() == -signal.SIGKILL
+    assert files_in(cache) == [".partial"]
+    assert (opened(path).pixels == decoded(path)).all()
+    (left,) = cache.glob("*.partial")
+    os.utime(left, (time.time() - 2 * 24 * 3600,) * 2)
+    opened(path, Preprocessing(17))
+    assert not left.exists()
+
+
+def test_an_interrupted_run_leaves_nothing(cells_zip: Path, cache: Path) -> None:
+    with in_a_process(cells_zip, "after(20, lambda: os.kill(os.getpid(), signal.SIGINT))") as run:
+        assert run.wait() != 0
+    assert files_in(cache) == []
+
+
+def test_two_processes_may_build_at_once(cells_zip: Path, cache: Path) -> None:
+    runs = [in_a_process(cells_zip) for _ in range(2)]
+    answers = [run.communicate() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], answers
+    assert answers[0][0] == answers[1][0] != ""
+    assert files_in(cache) == [".json", ".npy"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(cells_zip: Path, cache: Path) -> None:
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
+    assert 48 * 16 * 16 * 3 > 20_000
+    with in_a_process(cells_zip, limit) as run:
+        _, error = run.communicate()
+    assert run.returncode == 1
+    assert error.startswith(f"{cache}: can't keep decoded cells there (File too large); make room")
+    assert error.count("\n") == 1
+    assert files_in(cache) == []
+
+
+def test_a_cache_folder_that_cannot_be_made(
+    cells_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEMOZOIN_CACHE", str(cells_zip / "below a file"))
+    with pytest.raises(DataError, match="HEMOZOIN_CACHE"):
+        opened(cells_zip)
+
+
+def test_memory_does_not_grow_with_the_number_of_cells() -> None:
+    cells = pl.DataFrame({"file": [f"{n}.png" for n in range(1000)]})
+    cells = cells.with_columns(size=pl.lit(1), stamp=pl.lit(1))
+    tracemalloc.start()
+    seen = open_store(Drawn(), cells, Preprocessing(64))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seen.pixels.nbytes > 12_000_000
+    assert peak < 7_000_000
+
+
+# ---- decode_all --------------------------------------------------------------------------------
+
+
+def test_decoding_keeps_the_order_with_errors_in_their_places() -> None:
+    names = [f"{n}.bad" if n % 7 == 0 else f"{n}.png" for n in range(500)]
+    seen = list(decode_all(((Uneven(), name) for name in names), SMALL))
+    assert len(seen) == 500
+    for number, cell in enumerate(seen):
+        if number % 7 == 0:
+            assert isinstance(cell, DataError)
+            assert str(cell) == f"{number}.bad: bad"
+        else:
+            assert isinstance(cell, np.ndarray)
+            assert (cell == (number % 256, 99, 99)).all()
+    assert list(decode_all([], SMALL)) == []
+
+
+def test_decoding_holds_only_some_pictures() -> None:
+    asked = 0
+
+    def endless() -> Iterator[tuple[Drawn, str]]:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield Drawn(), f"{asked}.png"
+
+    cells = decode_all(endless(), SMALL)
+    for _ in range(1000):
+        next(cells)
+    cells.close()  # type: ignore[attr-defined]
+    assert asked - 1000 < AHEAD
+
+
+@pytest.mark.parametrize("at", [0, 300])
+def test_a_bug_in_a_worker_comes_out_and_nothing_hangs(at: int) -> None:
+    asked = []
+
+    def names() -> Iterator[tuple[Drawn, str]]:
+        for n in range(10_000):
+            asked.append(n)
+            yield Uneven(), f"{n}.bug" if n == at else f"{n}.png"
+
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError):
+        list(decode_all(names(), SMALL))
+    assert len(asked) < at + AHEAD
+    assert threading.active_count() == before
+
+
+# ---- the real cells ----------------------------------------------------------------------------
+
+
+@pytest.mark.real
+def test_the_second_run_on_the_real_cells_starts_at_once(
+    real_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(pictures: object, how: Preprocessing) -> Iterator[Pixels]:
+        assert isinstance(pictures, Iterator)
+        return (np.full((how.size, how.size, 3), n % 256, np.uint8) for n, _ in enumerate(pictures))
+
+    with monkeypatch.context() as context:
+        context.setattr(store, "decode_all", drawn)
+        opened(real_zip, Preprocessing(8))
+    started = time.process_time()
+    seen = opened(real_zip, Preprocessing(8))
+    assert time.process_time() - started < 1
+    assert (seen.pixels[:, 0, 0, 0] == np.arange(22_066) % 256).all()

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from hemozoin.decision.conformal import ReviewBand, fit_review_band, selective_metrics
+from hemozoin.errors import DataError
+from hemozoin.metrics.classification import LabelledPredictions
+
+
+def simulated(
+    rng: np.random.Generator, patients: int, cells: int, spread: float
+) -> LabelledPredictions:
+    """Draw cells of two overlapping classes; each patient's are shifted by `spread`."""
+    shift = np.repeat(rng.normal(0, spread, patients), cells)
+    truth = rng.random(len(shift)) < 0.5
+    odds = rng.normal(np.where(truth, 2.0, -2.0)) + shift
+    patient = np.repeat(np.arange(patients).astype(str), cells)
+    return LabelledPredictions(truth, 1 / (1 + np.exp(-odds)), patient)
+
+
+def without_patients(predictions: LabelledPredictions) -> LabelledPredictions:
+    return LabelledPredictions(predictions.truth, predictions.p)
+
+
+@pytest.mark.parametrize("patients", [16, 60])
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_the_stated_error_rate_holds_on_patients_never_seen(patients: int, spread: float) -> None:
+    rng = np.random.default_rng(0)
+    errors = []
+    for _ in range(40):
+        band = fit_review_band(simulated(rng, patients, 100, spread), 0.5, 0.03)
+        decided = selective_metrics(simulated(rng, 200, 10, spread), band)
+        errors.append((decided.missed, decided.false_alarms))
+    mean = np.mean(errors, axis=0)
+    assert (mean <= 0.033).all()
+    # A band that reviews everything would hold any rate.
+    assert (mean >= 0.012).all()
+
+
+def test_cells_alone_would_promise_too_much() -> None:
+    # Few patients, many cells: what the cells say of each other says nothing of the next patient.
+    rng = np.random.default_rng(1)
+    missed: dict[str, list[float]] = {"patients": [], "cells": []}
+    for _ in range(40):
+        seen, new = simulated(rng, 12, 300, 1.5), simulated(rng, 200, 10, 1.5)
+        for name, fitted in (("patients", seen), ("cells", without_patients(seen))):
+            missed[name].append(selective_metrics(new, fit_review_band(fitted, 0.5, 0.03)).missed)
+    patients, cells = (float(np.mean(rates)) for rates in missed.values())
+    # Between 12 patients as unlike as these the worst of the next is not seen yet.
+    assert patients < 0.045 < cells
+
+
+def test_one_patient_of_many_cells_weighs_no_more_than_another() -> None:
+    p = np.concatenate([np.linspace(0.1, 0.9, 5000), np.tile(np.linspace(0.6, 0.9, 20), 40)])
+    patient = np.repeat(np.arange(41), [5000] + [20] * 40).astype(str)
+    truth = np.ones(len(p), dtype=bool)
+    healthy = LabelledPredictions(~truth, 1 - p, patient)
+    both = LabelledPredictions(
+        np.concatenate([truth, healthy.truth]),
+        np.concatenate([p, healthy.p]),
+        np.concatenate([patient, patient]),
+    )
+    band = fit_review_band(both, 0.5, 0.05)
+    assert band.low > 0.45
+    assert band.high == pytest.approx(1 - band.low)
+    assert fit_review_band(without_patients(both), 0.5, 0.05).low < 0.2
+
+
+def test_exactly_the_rank_that_split_conformal_allows() -> None:
+    # 99 cells at .01 .. .99 and a rate of .05: (4 missed + 1 new) / 100.
+    p = np.arange(1, 100) / 100
+    predictions = LabelledPredictions(np.repeat([True, False], 99), np.concatenate([p, 1 - p]))
+    band = fit_review_band(predictions, 0.5, 0.0501)
+    assert (band.low, band.high) == pytest.approx((0.05, 0.95))
+
+
+def test_a_good_network_has_nothing_to_review_and_never_contradicts_its_label() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random(4000) < 0.5
+    predictions = LabelledPredictions(
+        truth, np.where(truth, rng.uniform(0.8, 1, 4000), rng.uniform(0, 0.2, 4000))
+    )
+    assert fit_review_band(predictions, 0.37, 0.03) == ReviewBand(0.37, 0.37, 0.03)
+    overlapping = without_patients(simulated(rng, 40, 100, 0))
+    for threshold in (0.01, 0.5, 0.99):
+        band = fit_review_band(overlapping, threshold, 0.03)
+        assert band.low <= threshold <= band.high
+
+
+def test_a_lower_rate_reviews_more() -> None:
+    predictions = simulated(np.random.default_rng(0), 60, 100, 0.5)
+    bands = [fit_review_band(predictions, 0.5, rate) for rate in (0.005, 0.01, 0.02)]
+    assert bands[0].low < bands[1].low < bands[2].low
+    assert bands[0].high > bands[1].high > bands[2].high
+
+
+def test_too_few_cells_for_the_rate_decide_nothing() -> None:
+    predictions = LabelledPredictions(
+        np.array([True, True, False, False]), np.array([0.9, 0.8, 0.1, 0.2])
+    )
+    assert fit_review_band(predictions, 0.5, 0.01) == ReviewBand(0, 1, 0.01)
+    assert set(fit_review_band(predictions, 0.5, 0.01).decide_all(np.array([0.0, 0.5, 1.0]))) == {
+        "review"
+    }
+
+
+def test_all_p_equal_is_all_review() -> None:
+    predictions = LabelledPredictions(np.arange(200) % 2 == 0, np.full(200, 0.5))
+    assert fit_review_band(predictions, 0.5, 0.05).decide(0.5) == "review"
+
+
+@pytest.mark.parametrize("truth", [True, False])
+def test_one_class_is_refused(truth: bool) -> None:
+    with pytest.raises(DataError, match="both"):
+        fit_review_band(LabelledPredictions(np.full(5, truth), np.full(5, 0.5)), 0.5)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, math.nan])
+def test_what_is_no_error_rate_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="error rate"):
+        fit_review_band(simulated(np.random.default_rng(0), 3, 10, 0), 0.5, rate)
+    with pytest.raises(ValueError, match="error rate"):
+        ReviewBand(0.2, 0.8, rate)
+
+
+@pytest.mark.parametrize("limits", [(0.8, 0.2), (-0.1, 0.5), (0.5, 1.1), (math.nan, 0.5)])
+def test_what_is_no_band_is_refused(limits: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="low"):
+        ReviewBand(*limits, 0.05)
+
+
+def test_decisions_at_the_edges() -> None:
+    band = ReviewBand(0.25, 0.75, 0.05)
+    p: npt.NDArray[np.float64] = np.array([0, 0.249, 0.25, 0.5, 0.75, 0.751, 1, math.nan])
+    expected = ["uninfected"] * 2 + ["review"] * 3 + ["parasitized"] * 2 + ["review"]
+    assert band.decide_all(p).tolist() == expected
+    assert [band.decide(float(value)) for value in p] == expected
+    assert band.decide_all(np.array([])).tolist() == []
+
+
+def test_a_band_comes_back_from_json() -> None:
+    band = ReviewBand(0.2, 0.8, 0.03)
+    assert ReviewBand.from_dict(band.to_dict()) == band
+    for damaged in ({}, {"low": 0.2, "high": 0.8}, {**band.to_dict(), "low": "x"}):
+        with pytest.raises((KeyError, ValueError)):
+            ReviewBand.from_dict(damaged)
+
+
+def test_measure_decided() -> None:
+    truth = np.array([True, True, True, True, False, False, False, False, False, False])
+    p = np.array([0.9, 0.8, 0.5, 0.1, 0.9, 0.5, 0.1, 0.1, 0.2, 0.0])
+    decided = selective_metrics(LabelledPredictions(truth, p), ReviewBand(0.3, 0.7, 0.03))
+    assert decided.review == pytest.approx(2 / 10)
+    assert (decided.missed, decided.false_alarms) == pytest.approx((1 / 4, 1 / 6))
+    assert (decided.sensitivity, decided.specificity) == pytest.approx((2 / 3, 4 / 5))
+    assert decided.accuracy == pytest.approx(6 / 8)
+    nothing = selective_metrics(LabelledPredictions(truth, p), ReviewBand(0, 1, 0.03))
+    assert nothing.review == 1
+    assert math.isnan(nothing.accuracy)
+    assert nothing.missed == 0

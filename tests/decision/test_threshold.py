@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from hemozoin.decision.threshold import OperatingPoint, choose_threshold
+from hemozoin.errors import DataError, HemozoinError
+from hemozoin.metrics.classification import LabelledPredictions, compute_metrics, ranked_counts
+
+Cells = list[tuple[bool, int]]
+cells = st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=5, max_size=60)
+
+
+def judged_of(cells: Cells) -> LabelledPredictions:
+    truth, twentieths = (np.array(column) for column in zip(*cells, strict=True))
+    assume(truth.any() and not truth.all())
+    return LabelledPredictions(truth, twentieths / 20)
+
+
+def normal(seed: int, centre: float = 0.0, n: int = 400) -> LabelledPredictions:
+    """Draw cells whose logits are two normal distributions, best parted at `centre`."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random(n) < 0.5
+    logit = centre + rng.normal(np.where(truth, 3.0, -3.0), 2.0)
+    return LabelledPredictions(truth, 1 / (1 + np.exp(-logit)))
+
+
+def logit(p: float) -> float:
+    return float(np.log(p / (1 - p)))
+
+
+@given(cells, st.sampled_from(["sensitivity", "specificity"]), st.floats(0.01, 0.99))
+def test_the_aim_is_met_and_no_more_is_paid_than_needed(
+    drawn: Cells, kind: Literal["sensitivity", "specificity"], least: float
+) -> None:
+    predictions = judged_of(drawn)
+    assume(len(set(predictions.p)) > 1)
+    chosen = choose_threshold(predictions, OperatingPoint(kind, least))
+    found = compute_metrics(predictions, chosen.value)
+    assert (chosen.sensitivity, chosen.specificity) == (found["sensitivity"], found["specificity"])
+    assert 0 < chosen.value < 1
+    # Every threshold between two cells, as (sensitivity, specificity).
+    tp, fp = (row[0, 1:-1] for row in ranked_counts(predictions, np.ones((1, len(predictions)))))
+    offers = {
+        "sensitivity": tp / predictions.truth.sum(),
+        "specificity": 1 - fp / (~predictions.truth).sum(),
+    }
+    other = "specificity" if kind == "sensitivity" else "sensitivity"
+    enough = offers[kind] >= least
+    assert chosen.met == enough.any() == (found[kind] >= least)
+    if chosen.met:
+        assert found[other] == pytest.approx(offers[other][enough].max())
+    else:
+        assert found[kind] == pytest.approx(offers[kind].max())
+
+
+def test_an_aim_out_of_reach_gives_the_closest() -> None:
+    predictions = LabelledPredictions(
+        np.array([True, True, False, False]), np.array([0.1, 0.9, 0.5, 0.3])
+    )
+    chosen = choose_threshold(predictions, OperatingPoint("sensitivity", 0.9))
+    assert (chosen.met, chosen.sensitivity) == (False, 0.5)
+    assert 0.1 < chosen.value < 0.3 or 0.5 < chosen.value < 0.9
+
+
+def test_cells_that_all_look_alike_give_a_threshold() -> None:
+    predictions = LabelledPredictions(np.array([True, False]), np.array([1.0, 1.0]))
+    assert not choose_threshold(predictions, OperatingPoint("specificity", 0.9)).met
+    assert 0 < choose_threshold(predictions, OperatingPoint()).value <= 1
+
+
+@pytest.mark.parametrize("centre", [-2.0, 0.0, 1.5])
+def test_balanced_finds_where_the_classes_part(centre: float) -> None:
+    chosen = choose_threshold(normal(0, centre, n=5000), OperatingPoint())
+    # Leaning towards 0, the further away the more.
+    assert 0.8 * abs(centre) - 0.1 < abs(logit(chosen.value)) < abs(centre) + 0.15
+    assert centre * logit(chosen.value) > -0.1
+    assert chosen.sensitivity == pytest.approx(chosen.specificity, abs=0.05)
+
+
+def test_balanced_does_not_mind_the_mix_of_classes() -> None:
+    predictions = normal(0, n=8000)
+    kept = predictions.truth | (np.arange(len(predictions)) % 10 == 0)
+    few_uninfected = choose_threshold(predictions.only(kept), OperatingPoint()).value
+    assert logit(few_uninfected) == pytest.approx(0, abs=0.35)
+
+
+def test_balanced_is_steadier_than_the_best_cut() -> None:
+    def best_cut(predictions: LabelledPredictions) -> float:
+        p = np.unique(predictions.p)
+        found = [compute_metrics(predictions, t) for t in p]
+        return float(p[np.argmax([f["sensitivity"] + f["specificity"] for f in found])])
+
+    samples = [normal(seed, n=200) for seed in range(25)]
+    steady = np.std([logit(choose_threshold(sample, OperatingPoint()).value) for sample in samples])
+    assert steady < 0.6 * np.std([logit(best_cut(sample)) for sample in samples])
+
+
+def test_balanced_stands_in_the_middle_of_a_gap() -> None:
+    p = np.array([0.001, 0.002, 0.998, 0.999])
+    chosen = choose_threshold(LabelledPredictions(p > 0.5, p), OperatingPoint())
+    assert chosen.value == pytest.approx(0.5, abs=0.1)
+    assert (chosen.sensitivity, chosen.specificity) == (1.0, 1.0)
+
+
+def test_balanced_is_not_led_astray_by_wrong_labels() -> None:
+    """Some plain uninfected cells have the wrong label."""
+    rng = np.random.default_rng(0)
+    clean = normal(1, n=4000)
+    wrong = ~clean.truth & (clean.p < 0.02) & (rng.random(len(clean)) < 0.2)
+    assert wrong.sum() > 100
+    noisy = LabelledPredictions(clean.truth | wrong, clean.p)
+    moved = logit(choose_threshold(noisy, OperatingPoint()).value) - logit(
+        choose_threshold(clean, OperatingPoint()).value
+    )
+    assert abs(moved) < 0.35
+
+
+def test_a_network_that_has_it_backwards_still_gets_a_threshold() -> None:
+    p = np.linspace(0.05, 0.95, 40)
+    assert choose_threshold(LabelledPredictions(p < 0.5, p), OperatingPoint()).value == 0.5
+
+
+def test_one_class_is_an_error() -> None:
+    with pytest.raises(DataError, match="one class"):
+        choose_threshold(
+            LabelledPredictions(np.array([True, True]), np.array([0.1, 0.2])), OperatingPoint()
+        )
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [("sensitivity", None), ("sensitivity", 1.0), ("specificity", 97.0), ("balanced", 0.9)],
+)
+def test_an_impossible_aim_is_refused(
+    kind: Literal["balanced", "sensitivity", "specificity"], least: float | None
+) -> None:
+    with pytest.raises(HemozoinError, match="between 0 and 1"):
+        OperatingPoint(kind, least)
+
+
+def test_an_aim_reads_and_writes() -> None:
+    assert str(OperatingPoint()) == "balanced"
+    operating_point = OperatingPoint("sensitivity", 0.97)
+    assert str(operating_point) == "sensitivity at least 0.97"
+    assert OperatingPoint(**operating_point.to_dict()) == operating_point  # type: ignore[arg-type]

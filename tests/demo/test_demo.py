@@ -1,0 +1,189 @@
+"""The demo's end: a drawn smear is screened, and what is found is printed beside what is true."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hemozoin.arrays import Pixels
+from hemozoin.demo import demo
+from hemozoin.demo import smear as trial
+from hemozoin.demo.smear import (
+    Count,
+    choose_network,
+    drawn_in,
+    found_in,
+    screen_synthetic_smear,
+    tell_apart,
+)
+from hemozoin.errors import DataError
+from hemozoin.model.prediction import Prediction
+from hemozoin.model.predictor import Predictor
+from hemozoin.model.registry import PRETRAINED
+from hemozoin.smear.field import Cell, Field, SmearObject
+from hemozoin.smear.screen import screen
+from hemozoin.synthetic.cell import draw_patient
+from hemozoin.synthetic.smear import DrawnObject, Smear, draw_smear, write_smear
+from hemozoin.training.recipe import Recipe
+from hemozoin.training.runs.folder import RunFolder
+from tests.conftest import make_cells
+from tests.support.commands import succeed
+
+COUNTS = r"(\d+) red cells, (\d+) infected, parasitaemia (\d+\.\d)%"
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Choose the network by the cells of one field."""
+    monkeypatch.setattr(trial, "_REHEARSED", 1)
+
+
+@pytest.mark.usefixtures("short")
+def test_lines_say_what_was_found_and_what_is_true(tmp_path: Path) -> None:
+    folder = tmp_path / "slide"
+    lines = screen_synthetic_smear(PRETRAINED / "nano", folder).splitlines()
+    assert len(lines) == 3
+    assert str(folder) in lines[0]
+    assert "4 drawn fields" in lines[0]
+    found = re.fullmatch(rf"  found  {COUNTS}; (\d+) cells for review", lines[1])
+    true = re.fullmatch(rf"  true   {COUNTS}", lines[2])
+    assert found
+    assert true
+    fields = [screen(folder / f"field_{number:02}.png", "nano") for number in range(1, 5)]
+    assert int(found[1]) == sum(len(field.cells) for field in fields)
+    assert int(found[2]) == sum(field.infected for field in fields)
+    assert int(found[4]) == sum(field.review for field in fields)
+    assert (int(true[1]), int(true[2])) == _counted_by_hand(folder)
+    for match in (found, true):
+        assert float(match[3]) == pytest.approx(100 * int(match[2]) / int(match[1]), abs=0.05)
+    assert int(found[1]) == pytest.approx(int(true[1]), rel=0.1)
+    assert int(true[2]) == 12
+    assert 6 <= int(found[2]) <= 36, "of the right size; no figure of a real smear"
+
+
+def _counted_by_hand(folder: Path) -> tuple[int, int]:
+    truth = json.loads((folder / "truth.json").read_text())
+    reds = [
+        thing
+        for placed in truth.values()
+        for thing in placed
+        if thing["kind"] == "red cell"
+        and 0 <= thing["x"] <= 1280 - thing["width"]
+        and 0 <= thing["y"] <= 960 - thing["height"]
+    ]
+    return len(reds), sum(thing["infected"] for thing in reds)
+
+
+@pytest.mark.usefixtures("short")
+def test_the_network_that_tells_drawn_cells_apart_better_is_taken(
+    finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has learned nothing yet stands back for the one that ships, and the reverse."""
+    unlearned, learned = finished_run / "model", PRETRAINED / "nano"
+    network, why = choose_network(unlearned)
+    assert re.match(r"nano, not the network just trained \(balanced accuracy on", why)
+    assert network.bundle.preprocessing.size == 64
+    monkeypatch.setattr(trial, "_SHIPPED", str(unlearned))
+    network, why = choose_network(learned)
+    assert re.match(r"the network just trained \(balanced accuracy on drawn cells 0\.[89]", why)
+    assert network.bundle.preprocessing.size == 64
+
+
+def test_cells_are_told_apart_by_their_true_boxes() -> None:
+    """A smear whose infected and clean cells are swapped has all that was right wrong."""
+    rng = np.random.default_rng(5)
+    smear = draw_smear(rng, draw_patient(rng), infected=20)
+    network = Predictor.load("nano")
+    swapped = tuple(replace(cell, infected=not cell.infected) for cell in smear.placed)
+    right = tell_apart(network, [smear])
+    assert right > 0.85
+    assert tell_apart(network, [Smear(smear.pixels, swapped)]) == pytest.approx(1 - right)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_who_says_always_the_same_tells_nothing_apart(p: float) -> None:
+    class Same:
+        bundle = Predictor.load("nano").bundle
+
+        def predict(self, crops: list[Pixels], review: bool) -> list[Prediction]:
+            return [Prediction("", None, None, p, None, None) for _ in crops]
+
+    rng = np.random.default_rng(5)
+    smear = draw_smear(rng, draw_patient(rng), cells=12, infected=6)
+    assert tell_apart(Same(), [smear]) == 0.5  # type: ignore[arg-type]
+
+
+def test_only_whole_red_cells_are_true() -> None:
+    field = Field("a.png", width=100, height=80)
+    placed = (
+        DrawnObject("red cell", 0, 0, 20, 20, False),
+        DrawnObject("red cell", 80, 60, 20, 20, True),
+        DrawnObject("red cell", -1, 30, 20, 20, False),
+        DrawnObject("red cell", 81, 30, 20, 20, True),
+        DrawnObject("red cell", 30, 61, 20, 20, True),
+        DrawnObject("white cell", 30, 30, 40, 40, False),
+        DrawnObject("platelet", 30, 30, 5, 5, False),
+    )
+    assert drawn_in([field], {"a.png": placed}) == Count(2, 1)
+    assert drawn_in([], {}) == Count(0, 0)
+
+
+def test_found_counts_red_cells_and_decisions() -> None:
+    def cell(decision: str) -> Cell:
+        return Cell("red cell", 0, 0, 5, 5, ((0, 0),), 1, 0.9, decision, None)
+
+    other = SmearObject("clump", 0, 0, 5, 5, ((0, 0),))
+    fields = [
+        Field("a", cells=(cell("parasitized"), cell("review")), others=(other,)),
+        Field("b", cells=(cell("uninfected"), cell("parasitized"))),
+        Field("c"),
+    ]
+    assert found_in(fields) == Count(4, 2)
+
+
+def test_share_of_nothing_is_not_known() -> None:
+    assert str(Count(0, 0)) == "0 red cells, 0 infected, parasitaemia not known"
+    assert str(Count(300, 12)) == "300 red cells, 12 infected, parasitaemia 4.0%"
+
+
+@pytest.mark.usefixtures("short")
+def test_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "slide").write_text("in the way")
+    with pytest.raises(DataError, match=r"slide: can't be written \("):
+        screen_synthetic_smear(PRETRAINED / "nano", tmp_path / "slide")
+
+
+@pytest.mark.usefixtures("short")
+def test_demo_ends_with_the_smear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a network that has learned nothing, on few plain cells; done twice."""
+    monkeypatch.setattr(demo, "write_synthetic", lambda path, *_: make_cells(path))
+    monkeypatch.setattr(demo, "DEMO", Recipe(size=32, epochs=1, batch=16))
+    monkeypatch.setattr(trial, "write_smear", partial(write_smear, fields=1))
+    out = tmp_path / "runs" / "demo"
+    for _ in range(2):
+        lines = succeed("demo", "--out", out).splitlines()
+        assert f"Report: {out / 'report.html'}" in lines[:-3]
+        assert lines[-3].startswith(f"Synthetic smear: {tmp_path / 'runs' / 'synthetic_smear'} (")
+        assert "screened with nano, not the network just trained (" in lines[-3]
+        assert re.match(rf"  found  {COUNTS};", lines[-2])
+        assert re.match(rf"  true   {COUNTS}", lines[-1])
+    made = ["demo", "synthetic_cells.zip", "synthetic_smear"]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == made
+    names = sorted(path.name for path in (tmp_path / "runs" / "synthetic_smear").iterdir())
+    assert names == ["field_01.png", "truth.json"]
+
+
+@pytest.mark.slow
+def test_demo_learns_to_tell_drawn_cells_apart(tmp_path: Path) -> None:
+    """As it is, but for the number of threads; its figures must not sink unnoticed."""
+    shown = succeed("demo", "--out", tmp_path / "demo")
+    figures = RunFolder(tmp_path / "demo").figures()
+    assert figures["accuracy"] >= 0.97
+    assert figures["roc_auc"] >= 0.99
+    assert "screened with" in shown

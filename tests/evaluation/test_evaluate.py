@@ -1,0 +1,110 @@
+"""Judging a network on cells: the figures of the run come out again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from hemozoin.data.options import CellOptions
+from hemozoin.errors import HemozoinError
+from hemozoin.evaluation.evaluate import evaluate
+from hemozoin.model.predictor import Predictor
+from tests.support.commands import hemozoin, refused, succeed
+
+FILES = {"predictions.csv", "metrics.json", "report.html"}
+
+
+def test_the_figures_of_the_run_again(tmp_path: Path, learned_run: Path) -> None:
+    data, out = learned_run.parent / "cells.zip", tmp_path / "deep" / "out"
+    split = ("--split", learned_run / "split.csv")
+    shown = succeed("evaluate", data, "--model", learned_run / "model", *split, "--out", out)
+    assert {file.name for file in out.iterdir()} == FILES
+    for name in ("predictions.csv", "metrics.json"):
+        assert (out / name).read_text() == (learned_run / name).read_text()
+    accuracy = json.loads((out / "metrics.json").read_text())["labels_as_given"]["accuracy"]
+    assert f"Accuracy     {accuracy['value']:.4f}" in shown
+
+
+def test_all_cells_without_a_split(tmp_path: Path, learned_run: Path) -> None:
+    data, out = learned_run.parent / "cells.zip", tmp_path / "out"
+    succeed("evaluate", data, "--model", learned_run / "model", "--out", out)
+    everything = pl.read_csv(out / "predictions.csv")
+    tested = pl.read_csv(learned_run / "predictions.csv")
+    assert len(everything) == 144
+    assert everything.filter(pl.col("cell").is_in(tested["cell"].to_list())).equals(tested)
+
+
+def test_prevalence_moves_predictive_values_only(finished_run: Path) -> None:
+    data, model = finished_run.parent / "cells.zip", finished_run / "model"
+    rare, common = (
+        json.loads(succeed("evaluate", data, "--model", model, "--json", "--prevalence", share))
+        for share in (0.001, 0.5)
+    )
+    assert (rare["prevalence"], common["prevalence"]) == (0.001, 0.5)
+    given = "labels_as_given"
+    for predictions in (rare, common):
+        figures, share = predictions[given], predictions["prevalence"]
+        found = figures["sensitivity"]["value"] * share
+        alarms = (1 - figures["specificity"]["value"]) * (1 - share)
+        assert figures["ppv"]["value"] == pytest.approx(found / (found + alarms))
+    assert rare[given]["roc_auc"] == common[given]["roc_auc"]
+
+
+def test_corrections_give_three_sets_of_labels(tmp_path: Path, learned_run: Path) -> None:
+    data, model = learned_run.parent / "cells.zip", learned_run / "model"
+    wrong = pl.read_csv(learned_run / "split.csv").filter(pl.col("label") == "uninfected")[:5]
+    wrong.select("cell", corrected_label=pl.lit("parasitized")).write_csv(tmp_path / "fix.csv")
+    predictions = json.loads(
+        succeed("evaluate", data, "--model", model, "--json", "--labels", tmp_path / "fix.csv")
+    )
+    cells = {
+        name: predictions[name]["cells"]
+        for name in predictions
+        if "label" in name or "agree" in name
+    }
+    assert cells == {"labels_as_given": 144, "corrected_labels": 144, "where_both_agree": 139}
+    assert (
+        predictions["corrected_labels"]["parasitized"]
+        == predictions["labels_as_given"]["parasitized"] + 5
+    )
+
+
+def test_the_report_is_about_cells_never_written_outside(tmp_path: Path, learned_run: Path) -> None:
+    """Without --out nothing is written, and the data and the model stay as they are."""
+    folder = tmp_path / "home"
+    shutil.copytree(learned_run.parent, folder)
+    before = sorted(path for path in folder.rglob("*"))
+    succeed("evaluate", folder / "cells.zip", "--model", folder / "run" / "model")
+    assert sorted(path for path in folder.rglob("*")) == before
+
+
+def test_a_split_without_test_cells(tmp_path: Path, learned_run: Path) -> None:
+    split = tmp_path / "split.csv"
+    split.write_text((learned_run / "split.csv").read_text().replace(",test", ",validation"))
+    data, model = learned_run.parent / "cells.zip", learned_run / "model"
+    assert "test" in refused("evaluate", data, "--model", model, "--split", split)
+
+
+def test_bad_pictures_are_listed(tmp_path: Path, learned_run: Path, cells_folder: Path) -> None:
+    bad = min(cells_folder.rglob("*.png"))
+    bad.write_bytes(b"bad")
+    command = ("evaluate", cells_folder, "--model", learned_run / "model")
+    refused(*command)
+    outcome = hemozoin(*command, "--allow-unreadable")
+    assert outcome.code == 0
+    assert bad.name in outcome.err
+    assert "47 test cells" in outcome.out
+
+
+def test_from_python(learned_run: Path) -> None:
+    predictor = Predictor.load(learned_run / "model")
+    data, split = learned_run.parent / "cells.zip", learned_run / "split.csv"
+    report = evaluate(data, CellOptions(), predictor, split=split)
+    found = json.loads((learned_run / "metrics.json").read_text())
+    assert report.evaluation.to_dict() == found
+    with pytest.raises(HemozoinError, match="prevalence"):
+        evaluate(data, CellOptions(), predictor, prevalence=1.5)

@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from hemozoin.decision.conformal import ReviewBand, selective_metrics
+from hemozoin.decision.threshold import OperatingPoint, Threshold
+from hemozoin.evaluation.evaluation import Evaluation, evaluate_predictions
+from hemozoin.evaluation.report import Mistake, Report, count_splits, summary, write_report
+from hemozoin.metrics.classification import LabelledPredictions, compute_metrics
+
+HOSTILE = "C1</code><script>alert(1)</script>&\"'"
+RESULTS = pl.DataFrame(
+    {"epoch": [1, 2], "train_loss": [0.5, 0.3], "val_loss": [0.6, None], "learning_rate": [1e-3, 0]}
+)
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Collects what the tests ask about and fails on tags that don't nest."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "action", "data", "poster", "srcset"):
+                self.links.append(value or "")
+            elif name == "id":
+                self.ids.append(value or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def some_cells(patients: int = 24, seed: int = 0) -> tuple[pl.DataFrame, np.ndarray]:
+    """Return cells of patients of whom the last one has only uninfected cells."""
+    rng = np.random.default_rng(seed)
+    patient = np.repeat(np.arange(patients), 25)
+    truth = (rng.random(len(patient)) < 0.5) & (patient < patients - 1)
+    p = 1 / (1 + np.exp(-rng.normal(np.where(truth, 2.5, -2.5), 1.8)))
+    label = pl.Series(truth).replace_strict({True: "parasitized", False: "uninfected"})
+    cells = pl.DataFrame({"label": label, "patient": [f"C{k}" for k in patient]})
+    return cells.with_columns(split=pl.lit("test")), p
+
+
+BAND = ReviewBand(0.3, 0.8, 0.03)
+THRESHOLD = Threshold(
+    0.4, OperatingPoint("sensitivity", 0.9), met=True, sensitivity=0.913, specificity=0.877
+)
+
+
+@pytest.fixture(scope="module")
+def full() -> Report:
+    """Return a report with every section, and hostile text wherever text comes in."""
+    cells, p = some_cells()
+    doubt = pl.when(pl.int_range(pl.len()) < 20).then(pl.lit("uninfected")).otherwise("label")
+    evaluation = evaluate_predictions(cells.with_columns(corrected=doubt), p, THRESHOLD, band=BAND)
+    picture = np.full((40, 30, 3), 200, np.uint8)
+    mistakes = (
+        Mistake(HOSTILE, picture, "parasitized", 0.01, "uninfected"),
+        Mistake("C2_cell_7", picture, "uninfected", 0.987),
+    )
+    return Report(
+        HOSTILE,
+        evaluation,
+        mistakes,
+        RESULTS,
+        count_splits(cells),
+        (HOSTILE,),
+        {"Command": HOSTILE},
+    )
+
+
+def render(report: Report, folder: Path) -> str:
+    write_report(folder / "report.html", report)
+    assert [file.name for file in folder.iterdir()] == ["report.html"]
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(full: Report, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return render(full, tmp_path_factory.mktemp("report"))
+
+
+def test_the_page_is_whole_and_needs_nothing_beside_it(page: str) -> None:
+    found = Page(page)
+    assert page.startswith("<!doctype html>")
+    assert len(found.links) > 2
+    assert all(link.startswith(("data:", "#")) for link in found.links)
+    assert not re.search(r"@import|url\((?!['\"]?#)", page)
+    assert [name for name, times in Counter(found.ids).items() if times > 1 and name] == []
+    assert (found.tags["svg"], found.tags["img"]) == (6, 2)
+    assert 'name="viewport"' in page
+    assert len(page) < 3_000_000
+    # Every colour of a drawing became a variable, or dark mode would hide it.
+    assert not re.search(r"(?:fill|stroke): #", page)
+
+
+def test_hostile_names_are_only_text(page: str) -> None:
+    assert Page(page).tags["script"] == 0
+    assert page.count("&lt;script&gt;alert(1)") == 5  # title twice, warning, mistake, command
+
+
+def test_the_page_says_what_was_found(full: Report, page: str) -> None:
+    figures = full.evaluation.intervals.metrics
+    for name in ("accuracy", "sensitivity", "ppv", "mcc", "brier"):
+        estimate = figures[name]
+        shown = f'{estimate.value:.3f}<span class="interval">{estimate.low:.3f}–{estimate.high:.3f}'
+        assert shown in page
+    for sentence in (
+        "Research use only. Not a medical device.",
+        "Judged on 600 test cells of 24 patients.",
+        "1,000 resamples of 24 patients",
+        "sensitivity at least 0.9",
+        "corrected labels",
+        "where both agree",
+        "<b>p 0.987</b>",
+        "C2_cell_7",
+        "corrected: uninfected",
+        "In 1 of these 2",
+    ):
+        assert sentence in page
+    assert "0.913" in page
+    # The patient without parasitized cells has no sensitivity, and no AUC.
+    last = re.search(r"<tr><td>C23</td>.*?</tr>", page)
+    assert last
+    assert last[0].count("<td>-</td>") == 2
+    assert "No patient" not in page
+    assert not re.search(r"\bnan\b", page, re.IGNORECASE)
+
+
+def test_the_page_says_what_is_left_to_a_person(full: Report, page: str) -> None:
+    row = re.search(r"<tr><td>Left to a person.*?</tr>", page, re.DOTALL)
+    assert row
+    shares = [
+        selective_metrics(labels.predictions, BAND).review for labels in full.evaluation.label_sets
+    ]
+    assert 0.05 < shares[0] < 0.5
+    assert re.findall(r"<td>([\d.]+)</td>", row[0]) == [f"{share:.3f}" for share in shares]
+    assert "from <b>0.300</b> to\n<b>0.800</b>" in page
+    assert f"Left to a person: p 0.300–0.800, {shares[0]:.1%} of the cells" in summary(full)
+    read = json.loads(json.dumps(full.evaluation.to_dict(), allow_nan=False))
+    assert read["band"] == BAND.to_dict()
+    assert read["corrected_labels"]["decided"]["review"] == shares[1]
+
+
+def test_evaluation_alone_has_no_curves_and_no_gallery(tmp_path: Path) -> None:
+    cells, p = some_cells()
+    page = render(Report("t", evaluate_predictions(cells, p, THRESHOLD)), tmp_path)
+    assert Page(page).tags["svg"] == 4
+    absent = ("Learning", "The worst mistakes", "Data and set-up", "corrected labels", "Don't know")
+    for heading in absent:
+        assert heading not in page
+
+
+def test_without_patients_the_reader_is_warned(tmp_path: Path) -> None:
+    cells, p = some_cells()
+    report = Report(
+        "t", evaluate_predictions(cells.with_columns(patient=pl.lit(None, pl.String)), p, THRESHOLD)
+    )
+    page = render(report, tmp_path)
+    for text in (page, summary(report)):
+        assert "No patient is known" in text
+        assert "resamples of 600 cells" in text
+    assert "By patient" not in page
+    few = Report("t", evaluate_predictions(*some_cells(patients=5), THRESHOLD))
+    assert "Only 5 patients" in summary(few)
+
+
+def test_an_aim_that_was_missed_is_told(tmp_path: Path) -> None:
+    cells, p = some_cells()
+    missed = Threshold(
+        0.4, OperatingPoint("sensitivity", 0.99), met=False, sensitivity=0.5, specificity=0.6
+    )
+    report = Report("t", evaluate_predictions(cells, p, missed))
+    assert "No threshold reached the aim" in render(report, tmp_path)
+    assert "not reached on validation" in summary(report)
+
+
+def test_one_class_alone_makes_a_page(tmp_path: Path) -> None:
+    cells, p = some_cells()
+    healthy = (cells["label"] == "uninfected").to_numpy()
+    page = render(
+        Report("t", evaluate_predictions(cells.filter(healthy), p[healthy], THRESHOLD)), tmp_path
+    )
+    assert re.search(r'ROC AUC</dt><dd>-<span class="interval">-', page)
+    banded = evaluate_predictions(cells.filter(healthy), p[healthy], THRESHOLD, band=BAND).to_dict()
+    assert banded["labels_as_given"]["decided"]["missed"] is None
+
+
+def test_summary(full: Report) -> None:
+    text = summary(full)
+    accuracy = full.evaluation.label_sets[1].intervals.metrics["accuracy"]
+    assert f"{accuracy.value:.4f}  {accuracy.low:.4f}–{accuracy.high:.4f}" in text
+    assert "sensitivity 0.913 on validation" in text
+    assert text.endswith("Research use only. Not a medical device.")
+
+
+@pytest.fixture(scope="module")
+def doubted() -> tuple[Evaluation, np.ndarray]:
+    """Return a judgement where cell 0 can't be told and cell 1 is relabelled."""
+    cells, p = some_cells()
+    cells = cells.with_columns(label=pl.Series(["parasitized", "uninfected", *cells["label"][2:]]))
+    corrected = [None, "parasitized", *cells["label"][2:]]
+    return evaluate_predictions(cells.with_columns(corrected=pl.Series(corrected)), p, THRESHOLD), p
+
+
+def test_label_sets(doubted: tuple[Evaluation, np.ndarray]) -> None:
+    evaluation, p = doubted
+    given, corrected, agreed = (labels.predictions for labels in evaluation.label_sets)
+    assert (len(given), len(corrected), len(agreed)) == (600, 599, 598)
+    assert not given.truth[1]
+    assert corrected.truth[0]
+    assert np.array_equal(corrected.truth[1:], agreed.truth)
+    assert np.array_equal(agreed.p, p[2:])
+    assert np.array_equal(agreed.truth, given.truth[2:])
+
+
+def test_worst_mistakes(doubted: tuple[Evaluation, np.ndarray]) -> None:
+    evaluation, p = doubted
+    truth = evaluation.predictions.truth
+    rows = evaluation.worst_mistakes(5)
+    missed, alarms = rows[truth[rows]], rows[~truth[rows]]
+    assert rows.tolist() == [*missed, *alarms]
+    assert p[missed].tolist() == sorted(p[truth & (p < 0.4)])[:5]
+    assert p[alarms].tolist() == sorted(p[~truth & (p >= 0.4)], reverse=True)[:5]
+
+
+def test_confusion_and_dict(doubted: tuple[Evaluation, np.ndarray]) -> None:
+    evaluation, _ = doubted
+    tp, fn, fp, tn = evaluation.confusion_counts()
+    assert (tp + fn, tp + fn + fp + tn) == (evaluation.predictions.truth.sum(), 600)
+    read = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
+    assert read["labels_as_given"]["accuracy"]["value"] == (tp + tn) / 600
+    assert read["labels_as_given"]["calibration_error"]["low"] is None
+    assert read["corrected_labels"]["cells"] == 599
+    assert read["where_both_agree"]["patients"] == 24
+    assert read["threshold"]["aim"] == "sensitivity at least 0.9"
+
+
+def test_flipped_labels_are_noticed() -> None:
+    cells, p = some_cells()
+    other = {"parasitized": "uninfected", "uninfected": "parasitized"}
+    flipped = cells.with_columns(pl.col("label").replace_strict(other))
+    assert evaluate_predictions(cells, p, THRESHOLD).intervals.metrics["roc_auc"].low > 0.9
+    assert evaluate_predictions(flipped, p, THRESHOLD).intervals.metrics["roc_auc"].high < 0.1
+
+
+def test_counts_by_split() -> None:
+    cells, p = some_cells()
+    counted = count_splits(cells).row(0, named=True)
+    assert (counted["split"], counted["cells"], counted["patients"]) == ("test", 600, 24)
+    predictions = LabelledPredictions.from_cells(cells, p)
+    assert counted["parasitized"] == predictions.truth.sum()
+    assert counted["uninfected"] == 600 - predictions.truth.sum()
+    assert compute_metrics(predictions, 0.4)["accuracy"] > 0.8
+    assert count_splits(cells.with_columns(patient=None))["patients"].to_list() == [0]

@@ -1,0 +1,125 @@
+"""The model card: its figures are the bundle's, its front matter is YAML, its code runs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hemozoin.export.card import model_card
+from hemozoin.model.bundle import Bundle, load_bundle, save_bundle
+from tests.conftest import draw_cell
+from tests.support.bundles import some_bundle, some_classifier
+from tests.support.commands import quiet, succeed
+
+yaml = pytest.importorskip("yaml", reason="PyYAML reads the front matter")
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return replace(some_bundle(some_classifier()), about={})
+
+
+def front_matter(card: str) -> dict[str, Any]:
+    opening, matter, _ = card.split("---\n", 2)
+    assert opening == ""
+    found: dict[str, Any] = yaml.safe_load(matter)
+    return found
+
+
+def test_the_card_of_a_run(learned_run: Path) -> None:
+    bundle = load_bundle(learned_run / "model")
+    given = bundle.about["figures"]["labels_as_given"]
+    given["brier"] |= {"low": 0.01, "high": 0.09}
+    card = model_card(bundle, {"model.onnx": b"graph"})
+    assert f"| Accuracy | {given['accuracy']['value']:.4f} | - |" in card  # of too few patients
+    assert f"| Brier score | {given['brier']['value']:.4f} | 0.0100 to 0.0900 |" in card
+    assert f"{given['cells']} cells of {given['patients']} patients" in card
+    assert f"from p = {bundle.threshold.value:.4f} up" in card
+    assert f"from p = {bundle.band.low:.4f} to {bundle.band.high:.4f}" in card
+    assert f"| 5 | `{hashlib.sha256(b'graph').hexdigest()}` |" in card
+    assert "Not a medical device" in card
+    assert str(learned_run.parent) not in card  # where it lay is nobody's business
+    matter = front_matter(card)
+    assert (matter["license"], matter["library_name"]) == ("mit", "hemozoin")
+    assert matter["pipeline_tag"] == "image-classification"
+    (result,) = matter["model-index"][0]["results"]
+    values = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    assert values["roc_auc"] == given["roc_auc"]["value"]
+
+
+def test_folds_notes_and_parity(bundle: Bundle) -> None:
+    about = {
+        "folds": [{"accuracy": 0.95, "ppv": float("nan")}, {"accuracy": 0.97, "ppv": 0.2}],
+        "notes": ["Trained on every patient."],
+        "parity": {
+            "cells": 3200,
+            "patients": 21,
+            "torch": {"auc": 0.99, "accuracy": 0.96, "difference": 0.0, "changed": 0},
+            "onnx": {"auc": 0.99, "accuracy": 0.96, "difference": 2.1e-05, "changed": 0},
+            "int8": None,
+        },
+    }
+    card = model_card(replace(bundle, about=about), {})
+    assert "| Accuracy | 0.9500 | 0.9700 | 0.9600 ± 0.0141 |" in card
+    assert "| PPV |" not in card  # not known in every fold
+    assert "\nTrained on every patient.\n" in card
+    assert "3,200 cells of 21 patients" in card
+    assert "| model.onnx | 0.9900 | 0.9600 | 2.1e-05 | 0 |" in card
+    assert "| model_int8.onnx |" not in card
+    assert "U.S. National Library of Medicine" not in card
+
+
+def test_nothing_measured_nothing_claimed(bundle: Bundle) -> None:
+    card = model_card(bundle, {})
+    assert "Not measured." in card
+    assert "model-index" not in front_matter(card)
+    assert "metrics" not in front_matter(card)
+
+
+def test_a_strange_name_stays_a_name(learned_run: Path) -> None:
+    bundle = load_bundle(learned_run / "model")
+    run = {**bundle.about["run"], "data": '/home/me/cell_images "b": #1.zip'}
+    card = model_card(replace(bundle, about={**bundle.about, "run": run}), {})
+    (result,) = front_matter(card)["model-index"][0]["results"]
+    assert result["dataset"]["name"] == 'cell_images "b": #1.zip: cells not trained on'
+    assert "Courtesy of the U.S. National Library of Medicine" in card
+
+
+def test_its_code_runs(learned_run: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(learned_run / "model")
+    save_bundle(bundle, tmp_path)
+    cell = tmp_path / "cell.png"
+    draw_cell(np.random.default_rng(5), infected=True).save(cell)
+    expected = float(succeed("predict", cell, "--model", tmp_path).splitlines()[1].split(",")[3])
+    blocks = re.findall(r"```python\n(.*?)```", model_card(bundle, {}), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        done = subprocess.run(
+            [sys.executable, "-c", block],
+            cwd=tmp_path,
+            env=quiet(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = re.search(
+            r"parasitized'?[=:] ?([\d.e-]+)\D*$|p_parasitized=([\d.e-]+)", done.stdout
+        )
+        assert found, done.stdout
+        assert float(found[1] or found[2]) == pytest.approx(expected, abs=1e-4)
+
+
+def test_no_row_is_torn(bundle: Bundle) -> None:
+    """Every line of a table has as many columns as its heading."""
+    tables = re.findall(r"(?:^\|.*\n)+", model_card(bundle, {"config.json": b"{}"}), re.MULTILINE)
+    assert len(tables) >= 2
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1, table

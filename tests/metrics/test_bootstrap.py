@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from hemozoin.metrics import bootstrap as intervals
+from hemozoin.metrics.bootstrap import bootstrap
+from hemozoin.metrics.classification import LabelledPredictions, compute_metrics
+
+
+def clustered(
+    seed: int, patients: int = 30, cells: int = 20, between: float = 2.0
+) -> LabelledPredictions:
+    """Draw cells whose patients differ: each shifts the logits of all its cells."""
+    rng = np.random.default_rng(seed)
+    patient = np.repeat(np.arange(patients), cells)
+    truth = rng.random(len(patient)) < 0.5
+    shift = rng.normal(0, between, patients)[patient]
+    logit = rng.normal(np.where(truth, 2.0, -2.0)) + shift
+    return LabelledPredictions(truth, 1 / (1 + np.exp(-logit)), patient.astype(str))
+
+
+def width(predictions: LabelledPredictions, figure: str) -> float:
+    estimate = bootstrap(predictions, 0.5).metrics[figure]
+    return estimate.high - estimate.low
+
+
+def test_the_value_is_the_figure_and_lies_inside() -> None:
+    predictions = clustered(0)
+    found, expected = bootstrap(predictions, 0.4, 0.05), compute_metrics(predictions, 0.4, 0.05)
+    assert {name: e.value for name, e in found.metrics.items()} == expected
+    for name, estimate in found.metrics.items():
+        if name != "calibration_error":
+            assert estimate.low < estimate.value < estimate.high, name
+    assert (found.unit, found.units) == ("patients", 30)
+
+
+def test_the_same_seed_gives_the_same_intervals() -> None:
+    predictions = clustered(0)
+    assert bootstrap(predictions, 0.5).metrics["mcc"] == bootstrap(predictions, 0.5).metrics["mcc"]
+    assert (
+        bootstrap(predictions, 0.5, seed=1).metrics["mcc"]
+        != bootstrap(predictions, 0.5).metrics["mcc"]
+    )
+
+
+def test_patients_are_resampled_not_cells() -> None:
+    alike, different = clustered(1, between=0.0), clustered(1, between=2.0)
+    by_cell = LabelledPredictions(different.truth, different.p)
+    assert width(different, "accuracy") > 1.5 * width(by_cell, "accuracy")
+    # Where patients don't differ it makes no difference who is drawn.
+    cells_alike = LabelledPredictions(alike.truth, alike.p)
+    assert width(alike, "accuracy") == pytest.approx(width(cells_alike, "accuracy"), rel=0.4)
+    assert (bootstrap(by_cell, 0.5).unit, bootstrap(by_cell, 0.5).units) == ("cells", 600)
+
+
+def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 80 studies with 30 patients most cover the truth (too few of them, as is known for a
+    bootstrap of few patients); resampling cells is far off."""
+    monkeypatch.setattr(intervals, "RESAMPLES", 200)
+    truth = compute_metrics(clustered(0, patients=20_000), 0.5)["sensitivity"]
+    studies = [clustered(seed, cells=10) for seed in range(1, 81)]
+
+    def covered(predictions: LabelledPredictions) -> bool:
+        estimate = bootstrap(predictions, 0.5).metrics["sensitivity"]
+        return estimate.low <= truth <= estimate.high
+
+    assert np.mean([covered(study) for study in studies]) >= 0.80
+    assert (
+        np.mean([covered(LabelledPredictions(study.truth, study.p)) for study in studies]) <= 0.65
+    )
+
+
+def test_intervals_do_not_depend_on_the_order_of_cells() -> None:
+    predictions = clustered(2)
+    mixed = np.random.default_rng(0).permutation(len(predictions))
+    assert predictions.patient is not None
+    shuffled = LabelledPredictions(
+        predictions.truth[mixed], predictions.p[mixed], predictions.patient[mixed]
+    )
+    before, after = (bootstrap(j, 0.5).metrics["brier"] for j in (predictions, shuffled))
+    assert (before.low, before.high) == pytest.approx((after.low, after.high))
+
+
+def test_one_patient_gives_no_interval() -> None:
+    found = bootstrap(clustered(0, patients=1), 0.5)
+    assert not np.isnan(found.metrics["accuracy"].value)
+    assert np.isnan([found.metrics["accuracy"].low, found.metrics["accuracy"].high]).all()
+    assert np.isnan(found.roc.low).all()
+    assert not np.isnan(found.roc.y).any()
+
+
+def test_no_interval_from_the_lucky_resamples_only() -> None:
+    """With all parasitized cells in one patient of two, a quarter of the resamples have none."""
+    truth = np.repeat([True, False], 10)
+    predictions = LabelledPredictions(truth, np.linspace(1, 0, 20), np.repeat(["a", "b"], 10))
+    found = bootstrap(predictions, 0.5).metrics
+    assert found["sensitivity"].value == 1.0
+    assert np.isnan(found["sensitivity"].low)
+    assert found["accuracy"].low == 1.0
+
+
+def test_one_class_alone_is_measured_without_warnings() -> None:
+    predictions = clustered(0)
+    found = bootstrap(predictions.only(~predictions.truth), 0.5)
+    assert np.isnan(found.metrics["roc_auc"].value)
+    assert found.metrics["specificity"].low < found.metrics["specificity"].high
+    assert np.isnan(found.pr.y).all()
+
+
+def test_curves_are_those_of_scikit_learn() -> None:
+    predictions = clustered(3)
+    found = bootstrap(predictions, 0.5)
+    fpr, tpr, _ = sk.roc_curve(predictions.truth, predictions.p)
+    assert np.allclose(found.roc.y, np.interp(found.roc.x, fpr, tpr), atol=0.01)
+    precision, recall, _ = sk.precision_recall_curve(predictions.truth, predictions.p)
+    for x, y in zip(found.pr.x, found.pr.y, strict=True):
+        # scikit-learn goes by falling recall: the last point that still has x.
+        assert y == pytest.approx(precision[np.flatnonzero(recall >= x)[-1]])
+    for band in (found.roc, found.pr):
+        assert np.mean((band.low <= band.y) & (band.y <= band.high)) > 0.95
+        assert np.max(band.high - band.low) > 0.02

@@ -1,0 +1,183 @@
+"""The model folder: all of it comes back, and no file in it can change unnoticed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from hemozoin.errors import HemozoinError, ModelError
+from hemozoin.model.bundle import CARD, CONFIG, GRAPH, INT8_GRAPH, Bundle, load_bundle, save_bundle
+from hemozoin.model.checksums import SUMS, write_folder
+from tests.support.bundles import some_bundle, some_classifier
+from tests.support.commands import tree
+
+FILES = {"config.json", "guard.safetensors", "model.onnx", "model.safetensors", "SHA256SUMS"}
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return some_bundle(some_classifier(orientations=2))
+
+
+@pytest.fixture
+def folder(bundle: Bundle, tmp_path: Path) -> Path:
+    save_bundle(bundle, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def resealed(folder: Path, config: object) -> None:
+    """Write another config.json, with checksums that fit it."""
+    files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != SUMS}
+    write_folder(folder, files | {CONFIG: json.dumps(config).encode()})
+
+
+def test_everything_comes_back(bundle: Bundle, folder: Path) -> None:
+    loaded = load_bundle(folder)
+    plain = ("architecture", "view", "orientations", "preprocessing", "threshold", "band")
+    for name in (*plain, "graphs", "about", "temperature"):
+        assert getattr(loaded, name) == getattr(bundle, name), name
+    for found, given in (
+        (loaded.weights, bundle.weights),
+        (loaded.ood_detector.to_arrays(), bundle.ood_detector.to_arrays()),
+    ):
+        assert found.keys() == given.keys()
+        for name, array in given.items():
+            assert np.array_equal(found[name], array), name
+            assert np.shape(found[name]) == np.shape(array), name
+    assert {file.name for file in folder.iterdir()} == FILES
+
+
+def test_config_says_what_a_program_must_know(bundle: Bundle, folder: Path) -> None:
+    config = json.loads((folder / CONFIG).read_text())
+    assert config["format"] == "hemozoin-model/2"
+    assert config["classes"] == ["uninfected", "parasitized"]
+    assert config["temperature"] == pytest.approx(1.7)
+    assert config["threshold"]["value"] == 0.4
+    assert config["band"] == {"low": 0.3, "high": 0.6, "error_rate": 0.03}
+    assert config["preprocessing"] == bundle.preprocessing.to_dict()
+
+
+def test_the_usual_tool_verifies_the_folder(folder: Path) -> None:
+    check = ["sha256sum", "--check", "--strict", SUMS]
+    done = subprocess.run(check, cwd=folder, capture_output=True, text=True, check=True)
+    assert {line.removesuffix(": OK") for line in done.stdout.splitlines()} == FILES - {SUMS}
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_missing_file_is_refused_by_name(name: str, folder: Path) -> None:
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=name):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", sorted(FILES - {SUMS}))
+def test_a_changed_file_is_refused_by_name(name: str, folder: Path) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=f"{name}: changed since"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    "line", ["", "junk", f"{'0' * 64}  ../config.json", f"{'0' * 64}  a/b", f"{'G' * 64}  b"]
+)
+def test_checksums_of_something_else(line: str, folder: Path) -> None:
+    (folder / SUMS).write_text(line + "\n")
+    with pytest.raises(ModelError, match=SUMS):
+        load_bundle(folder)
+
+
+def test_a_file_that_is_not_listed_is_not_there(folder: Path) -> None:
+    lines = (folder / SUMS).read_text().splitlines(keepends=True)
+    (folder / SUMS).write_text("".join(line for line in lines if GRAPH not in line))
+    with pytest.raises(ModelError, match=f"doesn't list {GRAPH}"):
+        load_bundle(folder)
+
+
+def test_int8_and_card_are_part_of_it_and_go_with_the_next_save(
+    bundle: Bundle, folder: Path
+) -> None:
+    both = replace(bundle, graphs={**bundle.graphs, INT8_GRAPH: b"small"})
+    save_bundle(both, folder, card="# A network\n")
+    assert load_bundle(folder).graphs == both.graphs
+    assert (folder / CARD).read_text() == "# A network\n"
+    (folder / CARD).write_text("# The best network\n")
+    with pytest.raises(ModelError, match=CARD):
+        load_bundle(folder)
+    save_bundle(bundle, folder)
+    assert {file.name for file in folder.iterdir()} == FILES
+
+
+def test_a_folder_that_was_cut_short_is_none(
+    bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where an older one lay: its checksums go first."""
+
+    def full(path: Path, content: bytes) -> None:
+        if path.name == GRAPH:
+            raise OSError(28, "No space left on device")
+        path.write_bytes(content)
+
+    monkeypatch.setattr("hemozoin.model.checksums.replace_file", full)
+    with pytest.raises(OSError, match="No space"):
+        save_bundle(bundle, folder)
+    with pytest.raises(ModelError, match=SUMS):
+        load_bundle(folder)
+
+
+BAD_CONFIGS: dict[str, tuple[Callable[[dict[str, object]], object], str]] = {
+    "a list": (lambda config: [1, 2], "damaged"),
+    "empty": (lambda config: {}, "not a model folder"),
+    "other format": (lambda config: config | {"format": "hemozoin-model/9"}, "not a model folder"),
+    "other classes": (lambda config: config | {"classes": ["a", "b"]}, "needs the classes"),
+    "swapped classes": (
+        lambda config: config | {"classes": ["parasitized", "uninfected"]},
+        "needs the classes",
+    ),
+    "other view": (lambda config: config | {"view": "x-ray"}, "unknown view"),
+    "no threshold": (lambda config: config | {"threshold": None}, "damaged"),
+    "no band": (lambda config: config | {"band": {}}, "damaged"),
+    "upside down": (
+        lambda config: config | {"band": {"low": 0.9, "high": 0.1, "error_rate": 0.05}},
+        "damaged",
+    ),
+    "other pixels": (lambda config: config | {"preprocessing": {"size": 32}}, "preprocessing"),
+    "other body": (lambda config: config | {"architecture": {"body": "full"}}, "architecture"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CONFIGS)
+def test_a_config_of_something_else(name: str, folder: Path) -> None:
+    change, says = BAD_CONFIGS[name]
+    resealed(folder, change(json.loads((folder / CONFIG).read_text())))
+    with pytest.raises(HemozoinError, match=says):
+        load_bundle(folder)
+
+
+def test_a_pickle_is_never_read(folder: Path) -> None:
+    files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != SUMS}
+    write_folder(folder, files | {"model.safetensors": b"\x80\x04cos\nsystem\n(S'true'\ntR."})
+    with pytest.raises(ModelError, match="damaged"):
+        load_bundle(folder)
+
+
+def test_a_guard_of_something_else(folder: Path) -> None:
+    files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != SUMS}
+    other = safetensors.numpy.save({"a": np.zeros(1)})
+    write_folder(folder, files | {"guard.safetensors": other})
+    with pytest.raises(ModelError, match="guard"):
+        load_bundle(folder)
+
+
+def test_reading_changes_nothing(folder: Path) -> None:
+    before = tree(folder)
+    load_bundle(folder)
+    assert tree(folder) == before

@@ -1,0 +1,274 @@
+"""Predictions: a row for every picture, in order, as a stream, with the numbers of the run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from hemozoin.data.source import Entry
+from hemozoin.decision.conformal import ReviewBand
+from hemozoin.errors import DataError
+from hemozoin.model import pictures, predictor
+from hemozoin.model.bundle import load_bundle, save_bundle
+from hemozoin.model.prediction import CLOSE, OUT_OF_DISTRIBUTION
+from hemozoin.model.predictor import Predictor, predict_paths
+from tests.conftest import draw_cell, make_cells, make_zip, png
+from tests.support.commands import hemozoin, refused, succeed, tree
+
+COLUMNS = ["cell", "label", "decision", "p_parasitized", "reason", "file", "error"]
+
+
+@pytest.fixture
+def model(finished_run: Path) -> Path:
+    return finished_run / "model"
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(text.splitlines()))
+
+
+def a_cell() -> bytes:
+    return png(draw_cell(np.random.default_rng(1), infected=True))
+
+
+def test_the_same_p_as_in_the_run_itself(learned_run: Path, tmp_path: Path) -> None:
+    """One preprocessing: what was judged is what predicts, from a zip as from a folder."""
+    tested = pl.read_csv(learned_run / "predictions.csv")
+    expected = tested["p_parasitized"].to_list()
+    assert max(expected) - min(expected) > 0.5  # or the comparison would prove little
+    packed = learned_run.parent / "cells.zip"
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path / "cells")
+    for path in (packed, tmp_path / "cells"):
+        found = rows(succeed("predict", path, "--model", learned_run / "model"))
+        p_of = {row["cell"]: float(row["p_parasitized"]) for row in found}
+        assert len(p_of) == len(found) == 144
+        assert [p_of[cell] for cell in tested["cell"]] == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_label_is_decided_by_the_threshold(learned_run: Path, tmp_path: Path) -> None:
+    """By the model's own, not by 0.5."""
+    model, bundle = tmp_path / "model", load_bundle(learned_run / "model")
+    tested = pl.read_csv(learned_run / "predictions.csv")["p_parasitized"]
+    threshold = float(tested.quantile(0.9) or 0)
+    save_bundle(replace(bundle, threshold=replace(bundle.threshold, value=threshold)), model)
+    found = rows(succeed("predict", learned_run.parent / "cells.zip", "--model", model))
+    assert {row["label"] for row in found} == {"parasitized", "uninfected"}
+    assert abs(threshold - 0.5) > 0.1
+    for row in found:
+        above = float(row["p_parasitized"]) >= threshold
+        assert row["label"] == ("parasitized" if above else "uninfected")
+
+
+def test_close_calls_are_for_review_unless_there_is_none(learned_run: Path, tmp_path: Path) -> None:
+    """By the model's own band; whatever is not like its cells is left out here."""
+    data, model = learned_run.parent / "cells.zip", tmp_path / "model"
+    save_bundle(replace(load_bundle(learned_run / "model"), band=ReviewBand(0.2, 0.8, 0.05)), model)
+    reviewed = rows(succeed("predict", data, "--model", model))
+    forced = rows(succeed("predict", data, "--model", model, "--no-review"))
+    assert {row["decision"] for row in reviewed} == {"parasitized", "uninfected", "review"}
+    for row, plain in zip(reviewed, forced, strict=True):
+        assert plain == row | {"decision": row["label"], "reason": ""}
+        if row["reason"] != OUT_OF_DISTRIBUTION:
+            close = 0.2 <= float(row["p_parasitized"]) <= 0.8
+            assert row["decision"] == ("review" if close else row["label"])
+            assert row["reason"] == (CLOSE if close else "")
+
+
+def test_pictures_folders_and_zips_in_the_order_given(tmp_path: Path, model: Path) -> None:
+    one, two = tmp_path / "1.png", tmp_path / "2.JPG"
+    for file in (one, two):
+        file.write_bytes(a_cell())
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    shutil.copy(one, tmp_path / "folder" / "deep" / "3.png")
+    packed = make_zip(tmp_path / "cells.ZIP", {"b/5.png": a_cell(), "a/4.png": a_cell()})
+    found = rows(succeed("predict", two, tmp_path / "folder", one, packed, "--model", model))
+    assert [row["cell"] for row in found] == ["2", "3", "1", "4", "5"]
+    files = ("2.JPG", "folder/deep/3.png", "1.png", "cells.ZIP/a/4.png", "cells.ZIP/b/5.png")
+    assert [row["file"] for row in found] == [f"{tmp_path}/{file}" for file in files]
+    assert len({row["p_parasitized"] for row in found}) == 1
+
+
+def test_bad_files_are_rows_and_the_run_goes_on(tmp_path: Path, model: Path) -> None:
+    whole = a_cell()
+    huge = png(Image.new("1", (20_000, 20_000)))
+    files = {
+        "1 good.png": whole,
+        "2 empty.png": b"",
+        "3 text.png": b"no picture",
+        "4 cut.png": whole[:-40],
+        "5 bomb.png": huge,
+        "6 good.png": whole,
+        "7 notes.txt": b"hello",
+    }
+    found = rows(succeed("predict", make_zip(tmp_path / "cells.zip", files), "--model", model))
+    assert [row["cell"] for row in found] == [Path(name).stem for name in files]
+    for row in found:
+        good = "good" in row["cell"]
+        assert bool(row["label"]) == bool(row["p_parasitized"]) == good
+        assert bool(row["error"]) != good
+        assert "\n" not in row["error"]
+
+
+def test_more_bad_files_than_a_batch_holds(tmp_path: Path, model: Path) -> None:
+    files = {f"{k:03}.png": b"bad" for k in range(300)} | {"999.png": a_cell()}
+    found = rows(succeed("predict", make_zip(tmp_path / "cells.zip", files), "--model", model))
+    assert [row["cell"] for row in found] == [f"{k:03}" for k in range(300)] + ["999"]
+    assert [row["cell"] for row in found if row["label"]] == ["999"]
+
+
+HOSTILE = [
+    'comma, "quote"',
+    "new\nline",
+    "carriage\rreturn",
+    "=1+1",
+    "@SUM(A1)",
+    "-",
+    "tab\there",
+    " blanks ",
+    "ünïcödé",
+    "null",
+    "a.b.c",
+    "🦟",
+]
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "jsonl", "parquet"])
+def test_hostile_names_come_back_as_they_were(ending: str, tmp_path: Path, model: Path) -> None:
+    folder, out = tmp_path / "cells", tmp_path / f"out.{ending}"
+    folder.mkdir()
+    for name in HOSTILE:
+        (folder / f"{name}.png").write_bytes(a_cell())
+    (folder / "bad.png").write_bytes(b"bad")
+    assert succeed("predict", folder, "--model", model, "--out", out) == ""
+    table = read(out)
+    assert table.columns == COLUMNS
+    assert sorted(table["cell"]) == sorted([*HOSTILE, "bad"])
+    assert sorted(table["file"]) == sorted(f"{folder}/{name}.png" for name in [*HOSTILE, "bad"])
+    bad = table.filter(pl.col("cell") == "bad").to_dicts()[0]
+    assert bad["label"] is bad["p_parasitized"] is None
+    assert table["error"].null_count() == len(HOSTILE)
+    assert table.drop_nulls("label")["p_parasitized"].is_between(0, 1).all()
+    assert {path.name for path in tmp_path.iterdir()} == {"cells", out.name}
+
+
+def read(out: Path) -> pl.DataFrame:
+    if out.suffix == ".parquet":
+        return pl.read_parquet(out)
+    with out.open(newline="", encoding="utf-8") as file:
+        if out.suffix == ".csv":
+            found = [
+                {name: value or None for name, value in row.items()}
+                | {"p_parasitized": float(row["p_parasitized"]) if row["label"] else None}
+                for row in csv.DictReader(file)
+            ]
+        elif out.suffix == ".json":
+            found = json.load(file)
+        else:
+            found = [json.loads(line) for line in file]
+    return pl.DataFrame(found, infer_schema_length=None)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of bytes are POSIX's")
+def test_a_name_that_is_not_utf8(tmp_path: Path, model: Path) -> None:
+    file = os.fsencode(tmp_path) + b"/\xff.png"
+    with open(file, "wb") as opened:  # noqa: PTH123
+        opened.write(a_cell())
+    path = os.fsdecode(file)
+    out = tmp_path / "out.csv"
+    succeed("predict", path, tmp_path, "--model", model, "--out", out)
+    named, listed = rows(out.read_text())
+    assert (named["cell"], listed["cell"]) == ("?", "?")
+    assert named["label"]
+
+
+def test_nothing_to_predict(tmp_path: Path, model: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "Thumbs.db").write_bytes(b"junk")
+    for path in (tmp_path / "empty", make_zip(tmp_path / "empty.zip", {})):
+        assert "has no pictures" in refused("predict", path, "--model", model)
+
+
+@pytest.mark.parametrize("bad", ["missing.png", "bad.zip"])
+def test_a_bad_path_is_said_before_anything_is_predicted(
+    bad: str, tmp_path: Path, model: Path
+) -> None:
+    good = tmp_path / "1.png"
+    good.write_bytes(a_cell())
+    (tmp_path / "bad.zip").write_bytes(b"bad")
+    before = tree(tmp_path)
+    assert bad in refused("predict", good, tmp_path / bad, "--model", model)
+    out = tmp_path / "x.csv"
+    assert bad in refused("predict", good, tmp_path / bad, "--model", model, "--out", out)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["cells", "cells.xlsx", "folder.csv"])
+def test_an_out_that_no_table_can_be(name: str, tmp_path: Path, model: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    data = make_cells(tmp_path / "cells.zip")
+    before = tree(tmp_path)
+    line = refused("predict", data, "--model", model, "--out", tmp_path / name)
+    assert ".parquet" in line
+    assert tree(tmp_path) == before
+
+
+def test_a_table_that_breaks_off_leaves_the_old_one(
+    tmp_path: Path, cells_zip: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("old")
+
+    def interrupted(*_: object) -> Iterator[object]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(predictor, "_predict_batch", interrupted)
+    assert hemozoin("predict", cells_zip, "--model", model, "--out", out).code == 130
+    assert out.read_text() == "old"
+    assert {file.name for file in tmp_path.iterdir()} == {"out.csv", "cells.zip"}
+
+
+class Endless:
+    """A source without an end that counts what is taken from it."""
+
+    path = Path("endless")
+
+    def __init__(self) -> None:
+        self.walked = self.held = 0
+
+    def walk(self) -> Iterator[Entry]:
+        while True:
+            self.walked += 1
+            yield Entry(f"{self.walked}.png", 1, 1)
+
+    def entries(self) -> list[Entry]:
+        raise NotImplementedError
+
+    def read(self, name: str) -> bytes:
+        raise DataError(f"{name}: bad")
+
+
+def test_a_million_files_are_not_held(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    source = Endless()
+    monkeypatch.setattr(pictures, "open_source", lambda path: source)
+    predictions = predict_paths([Path("endless")], Predictor.load(model))
+    for number in range(1, 5001):
+        assert next(predictions).cell == str(number)
+        assert source.walked - number < 1000
+
+
+def test_from_python_a_missing_path_is_an_exception(model: Path) -> None:
+    with pytest.raises(DataError, match="nowhere"):
+        predict_paths([Path("nowhere")], Predictor.load(model))

@@ -1,0 +1,114 @@
+"""Tables of predictions: written as they come, and whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from hemozoin.errors import RunError
+from hemozoin.model.prediction import Prediction
+from hemozoin.model.prediction_table import (
+    WRITERS,
+    write_csv,
+    write_json,
+    write_json_lines,
+    write_table,
+)
+
+GOOD = Prediction("a, b", "parasitized", "review", 0.25, "too close to call", "x/a, b.png")
+BAD = Prediction("c", None, None, None, None, "x/c.png", "c.png: no picture")
+
+
+def many(count: int) -> Iterator[Prediction]:
+    said = ("uninfected", "uninfected", 0.25, None)
+    return (Prediction(f"cell {k}", *said, f"cells/cell {k}.png") for k in range(count))
+
+
+def test_csv() -> None:
+    file = io.StringIO()
+    write_csv([GOOD, BAD], file)
+    assert file.getvalue() == (
+        "cell,label,decision,p_parasitized,reason,file,error\n"
+        '"a, b",parasitized,review,0.25,too close to call,"x/a, b.png",\n'
+        "c,,,,,x/c.png,c.png: no picture\n"
+    )
+
+
+def test_json() -> None:
+    file = io.StringIO()
+    write_json([GOOD, BAD], file)
+    good, bad = json.loads(file.getvalue())
+    assert good == {
+        "cell": "a, b",
+        "label": "parasitized",
+        "decision": "review",
+        "p_parasitized": 0.25,
+        "reason": "too close to call",
+        "file": "x/a, b.png",
+        "error": None,
+    }
+    assert bad["p_parasitized"] is None
+
+
+def test_json_lines_are_there_as_they_come() -> None:
+    file = io.StringIO()
+
+    def watched() -> Iterator[Prediction]:
+        yield GOOD
+        assert json.loads(file.getvalue())["cell"] == "a, b"
+
+    write_json_lines(watched(), file)
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_memory_does_not_grow_with_the_rows(ending: str, tmp_path: Path) -> None:
+    peaks = []
+    for count in (1_000, 6_000):
+        tracemalloc.start()
+        write_table(many(count), tmp_path / f"out{ending}")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 200_000
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_a_disk_that_fills_up_leaves_nothing(ending: str, tmp_path: Path) -> None:
+    def broken() -> Iterator[Prediction]:
+        yield GOOD
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_table(broken(), tmp_path / f"out{ending}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_parquet_has_types_even_where_every_row_is_bad(tmp_path: Path) -> None:
+    write_table([BAD, BAD], tmp_path / "out.parquet")
+    table = pl.read_parquet(tmp_path / "out.parquet")
+    assert table.schema["p_parasitized"] == pl.Float64
+    assert table.schema["label"] == pl.String
+    assert table["error"].to_list() == [BAD.error] * 2
+
+
+def test_a_disk_that_fills_up_while_parquet_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise pl.exceptions.ComputeError("underlying IO error: No space left on device")
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
+    with pytest.raises(RunError, match="No space left"):
+        write_table([GOOD], tmp_path / "out.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_ending_may_be_in_capitals(tmp_path: Path) -> None:
+    write_table([GOOD], tmp_path / "OUT.CSV")
+    assert (tmp_path / "OUT.CSV").read_text().startswith("cell,label")

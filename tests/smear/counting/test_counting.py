@@ -1,0 +1,463 @@
+"""The count of a slide: by hand, against other formulas, and by simulated slides."""
+
+from __future__ import annotations
+
+import json
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from hemozoin.decision.false_positive_rate import FalsePositiveRate, beta_moments
+from hemozoin.errors import DataError
+from hemozoin.smear.counting.parasitaemia import (
+    Parasitaemia,
+    compensate,
+    estimate_parasitaemia,
+    likely_rates,
+)
+from hemozoin.smear.counting.tally import Blood, Slide, Tally
+from hemozoin.smear.field import Cell, Field, Flaw, ObjectKind, SmearObject
+from hemozoin.smear.output.wording import chance_of_one, percent, summarize, two_digits
+
+KNOWN = FalsePositiveRate(rate=0.02, sd=0.01, patients=40, cells=8000)
+USUAL = Blood()
+SQUARE = ((0, 0), (9, 0), (9, 9), (0, 9))
+BLURRED = Flaw("out of focus", "sharpness", 0.1, 0.3)
+
+
+def some_field(
+    infected: int = 0,
+    healthy: int = 0,
+    review: int = 0,
+    flaws: tuple[Flaw, ...] = (),
+    others: tuple[ObjectKind, ...] = (),
+) -> Field:
+    decisions = ["parasitized"] * infected + ["review"] * review + ["uninfected"] * healthy
+    cells = (
+        Cell("red cell", 0, 0, 9, 9, SQUARE, k, 0.5, decision, None)
+        for k, decision in enumerate(decisions, 1)
+    )
+    bodies = (SmearObject(kind, 0, 0, 9, 9, SQUARE) for kind in others)
+    return Field("a.png", 640, 480, 9, tuple(cells), tuple(bodies), flaws)
+
+
+def counted(*fields: Field, rate: FalsePositiveRate | None = KNOWN, blood: Blood = USUAL) -> Slide:
+    tally = Tally("slide 1")
+    for field in fields:
+        tally.add(field)
+    return tally.slide(rate, blood)
+
+
+def compensated(infected: int, red_cells: int, rate: FalsePositiveRate = KNOWN) -> Parasitaemia:
+    found = estimate_parasitaemia(infected, red_cells, rate)
+    assert found.compensated is not None
+    return found
+
+
+# --- the share, by hand -------------------------------------------------------------------------
+
+
+def test_false_positives_are_taken_off_by_hand() -> None:
+    """10 of 200 at a rate of .02: (.05 - .02) / .98 = .030612.
+
+    That is 6.1224 cells; of the other 193.8776 a share of .02 is 3.8776; 10 - 3.8776 = 6.1224.
+    """
+    slide = counted(some_field(infected=10, healthy=190))
+    assert slide.parasitaemia is not None
+    assert slide.parasitaemia.raw.value == 0.05
+    assert slide.parasitaemia.best.value == pytest.approx(0.03 / 0.98)
+    assert slide.expected_false_positives == pytest.approx(3.877551)
+    assert 200 * slide.parasitaemia.best.value == pytest.approx(10 - 3.877551)
+
+
+def test_fewer_than_expected_are_none() -> None:
+    slide = counted(some_field(infected=3, healthy=197))
+    assert slide.parasitaemia is not None
+    assert slide.parasitaemia.best.value == 0
+    assert slide.expected_false_positives == pytest.approx(0.02 * 200)
+
+
+@pytest.mark.parametrize(("share", "rate", "left"), [(1, 0.5, 1), (0.5, 1, 0), (0.3, 0, 0.3)])
+def test_compensation_at_its_ends(share: float, rate: float, left: float) -> None:
+    assert compensate(share, rate) == left
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(1, 9))
+def test_it_divides_by_the_cells_really_counted(healthy: int, infected: int, times: int) -> None:
+    """The same share of 30 cells and of 30,000; nothing is made of 1,000."""
+    slide = counted(*[some_field(infected=infected, healthy=healthy)] * times, rate=None)
+    assert slide.parasitaemia is not None
+    assert slide.red_cells == times * (healthy + infected)
+    assert slide.parasitaemia.raw.value == pytest.approx(infected / (infected + healthy))
+    data = slide.to_dict()
+    assert data["raw"] == data["infected"] / data["red_cells"]
+
+
+def test_per_ul_by_hand() -> None:
+    """.030612 of 5 million is 153,061; of 45 % at 90 fL the same, of 36 % four fifths."""
+    field = some_field(infected=10, healthy=190)
+    usual = counted(field).to_dict()["parasites_per_ul"]
+    assert usual == pytest.approx(153_061, abs=1)
+    same = counted(field, blood=Blood(hematocrit=45)).to_dict()["parasites_per_ul"]
+    less = counted(field, blood=Blood(hematocrit=36)).to_dict()["parasites_per_ul"]
+    assert (same, less) == pytest.approx((usual, 0.8 * usual))
+    given_count = counted(field, blood=Blood(rbc_per_ul=4e6)).to_dict()["parasites_per_ul"]
+    assert given_count == pytest.approx(less)
+
+
+# --- the interval -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 50), (1, 50), (7, 93), (50, 50), (12, 40_000)])
+def test_the_raw_interval_is_that_of_clopper_and_pearson(k: int, n: int) -> None:
+    raw = estimate_parasitaemia(k, n, None).raw
+    exact = stats.binomtest(k, n).proportion_ci(method="exact")
+    assert (raw.low, raw.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
+
+
+def test_no_infected_cell_by_hand() -> None:
+    """Of n cells 0: the upper end has (1 - π)^n = .025."""
+    raw = estimate_parasitaemia(0, 100, None).raw
+    assert (raw.value, raw.low) == (0, 0)
+    assert raw.high == pytest.approx(1 - 0.025**0.01)
+
+
+def beta_of(rate: FalsePositiveRate) -> tuple[float, float]:
+    """Return a and b of the beta that the docstring of `likely_rates` states."""
+    mean = (rate.rate * rate.cells + 0.5) / (rate.cells + 1)
+    noise, between = mean * (1 - mean), rate.sd**2
+    error = math.sqrt(2 / (rate.patients - 1)) * (between + noise * rate.patients / rate.cells)
+    variance = (between + error) * (1 + 1 / rate.patients) + noise / rate.cells
+    size = noise / variance - 1
+    return mean * size, (1 - mean) * size
+
+
+def tail_by_quadrature(
+    tail: Callable[[float], float], share: float, rate: FalsePositiveRate
+) -> float:
+    """Return a binomial's tail, averaged over the beta of the patients' rates."""
+    spread = stats.beta(*beta_of(rate))
+    found, _ = integrate.quad(
+        lambda f: spread.pdf(f) * tail(share + (1 - share) * f), 0, 0.25, limit=200
+    )
+    return float(found)
+
+
+def test_both_ends_leave_a_fortieth_by_another_integral() -> None:
+    found = compensated(150, 2000).compensated
+    assert found is not None
+    more = tail_by_quadrature(lambda p: stats.binom.sf(149, 2000, p), found.low, KNOWN)
+    fewer = tail_by_quadrature(lambda p: stats.binom.cdf(150, 2000, p), found.high, KNOWN)
+    assert more == pytest.approx(0.025, abs=0.001)
+    assert fewer == pytest.approx(0.025, abs=0.001)
+
+
+def test_the_reportable_limit_is_a_quantile_of_the_beta_binomial() -> None:
+    least = compensated(0, 2000).reportable
+    assert least is not None
+    uninfected = stats.betabinom(2000, *beta_of(KNOWN))
+    assert uninfected.sf(least + 1) < 0.025 < uninfected.sf(least - 3)
+
+
+def test_it_is_reported_from_the_limit_on() -> None:
+    least = compensated(0, 2000).reportable
+    assert least is not None
+    below, at = (compensated(k, 2000).best for k in (least - 1, least))
+    assert below.low == 0 < at.low
+    slide = counted(some_field(infected=least, healthy=2000 - least))
+    assert slide.verdict == "reportable"
+    assert slide.least == pytest.approx(at.value)
+    assert counted(some_field(infected=least - 1, healthy=2001 - least)).verdict == (
+        "below the reportable limit"
+    )
+
+
+def test_more_cells_show_less_but_never_less_than_patients_differ() -> None:
+    """From the beta's 97.5 % quantile on nothing is hidden by counting: the limit's end."""
+    worst = float(stats.beta(*beta_of(KNOWN)).ppf(0.975))
+    limits = [counted(some_field(healthy=n)).least for n in (300, 3000, 30_000)]
+    assert all(limit is not None for limit in limits)
+    assert limits == sorted(limits, key=lambda limit: -(limit or 0))
+    assert limits[-1] == pytest.approx((worst - 0.02) / 0.98, rel=0.05)
+
+
+def test_too_few_cells_can_never_be_reported() -> None:
+    unsure = FalsePositiveRate(0.4, 0.3, 8, 100)
+    slide = counted(some_field(infected=2), rate=unsure)
+    assert slide.parasitaemia is not None
+    assert slide.parasitaemia.reportable is None
+    assert slide.least is None
+    assert slide.verdict == "below the reportable limit"
+    assert "No number of infected cells among so few would be reported" in summarize(slide)
+
+
+def test_no_false_positive_among_few_cells_is_no_promise() -> None:
+    lucky = FalsePositiveRate(0.0, 0.0, 6, 60)
+    assert compensated(10, 2000, lucky).best.low == 0
+    assert compensated(10, 2000, FalsePositiveRate(0.0, 0.0, 600, 600_000)).best.low > 0
+
+
+def test_so_few_that_the_rate_does_not_fit() -> None:
+    """Of 5,000 cells 150 ± 50 are expected: 0 leave the end that counting alone has."""
+    rate = FalsePositiveRate(0.03, 0.01, 100, 20_000)
+    none = compensated(0, 5000, rate)
+    assert none.contradicts
+    assert none.best.high == pytest.approx(1 - 0.025 ** (1 / 5000))
+    assert not compensated(120, 5000, rate).contradicts
+    assert "doesn't fit the slide" in summarize(counted(some_field(healthy=5000), rate=rate))
+
+
+rates = st.builds(
+    FalsePositiveRate,
+    st.floats(0, 0.3),
+    st.floats(0, 0.2),
+    st.integers(5, 200),
+    st.integers(200, 50_000),
+)
+
+
+@settings(max_examples=15)
+@given(rates, st.integers(1, 20_000), st.data())
+def test_it_is_ordered_and_grows_with_the_infected_cells(
+    rate: FalsePositiveRate, cells: int, data: st.DataObject
+) -> None:
+    more = data.draw(st.integers(0, cells))
+    fewer = data.draw(st.integers(0, more))
+    above, below = (compensated(k, cells, rate) for k in (more, fewer))
+    for found in (above, below):
+        assert 0 <= found.best.low <= found.best.value <= found.best.high <= 1
+        assert found.best.high > 0
+        enough = found.reportable is not None and found.infected >= found.reportable
+        assert (found.best.low > 0) == enough
+    slack = 1e-9
+    assert below.best.low <= above.best.low + slack
+    assert below.best.value <= above.best.value
+    assert below.best.high <= above.best.high + slack
+
+
+@settings(max_examples=30)
+@given(rates)
+def test_likely_rates_have_the_stated_mean(rate: FalsePositiveRate) -> None:
+    drawn = likely_rates(rate)
+    assert np.all((drawn >= 0) & (drawn <= 1))
+    assert np.all(np.diff(drawn) >= 0)
+    assert drawn.mean() == pytest.approx(
+        (rate.rate * rate.cells + 0.5) / (rate.cells + 1), abs=5e-3
+    )
+
+
+def coverage(rate: FalsePositiveRate, share: float, cells: int) -> float:
+    """Return how many of 20,000 slides hold the true share, each of a patient of its own.
+
+    Both ends grow with the infected cells, so two numbers say which of these hold it.
+    """
+    counts = range(cells + 1)
+    first = bisect_left(counts, share, key=lambda k: compensated(k, cells, rate).best.high)
+    past = bisect_left(counts, True, key=lambda k: compensated(k, cells, rate).best.low > share)
+    rng = np.random.default_rng(0)
+    size = rate.rate * (1 - rate.rate) / rate.sd**2 - 1
+    own = rng.beta(rate.rate * size, (1 - rate.rate) * size, 20_000)
+    seen = rng.binomial(cells, share + (1 - share) * own)
+    return float(np.mean((seen >= first) & (seen < past)))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.002, 0.02, 0.3])
+@pytest.mark.parametrize(
+    ("mean", "sd", "cells"), [(0.03, 0.02, 2000), (0.01, 0.012, 5000), (0.005, 0.001, 300)]
+)
+def test_intervals_hold_the_truth(mean: float, sd: float, cells: int, share: float) -> None:
+    assert coverage(FalsePositiveRate(mean, sd, 160, 11_000), share, cells) >= 0.94
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_truth_where_the_rate_was_fitted_on_16_patients() -> None:
+    """Each slide has a validation of its own, so what is unsure about the rate counts."""
+    rng = np.random.default_rng(0)
+    held = [share_is_held(rng, 0.02) for _ in range(200)]
+    assert np.mean(held) >= 0.93
+
+
+def share_is_held(rng: np.random.Generator, share: float) -> bool:
+    size = 0.03 * 0.97 / 0.02**2 - 1
+    own = rng.beta(0.03 * size, 0.97 * size, 17)
+    cells = rng.integers(20, 200, 16)
+    called = rng.binomial(cells, own[:16]).astype(np.float64)
+    rate = FalsePositiveRate(*beta_moments(called, cells.astype(np.float64)), 16, int(cells.sum()))
+    seen = int(rng.binomial(3000, share + (1 - share) * own[16]))
+    found = compensated(seen, 3000, rate).best
+    return found.low <= share <= found.high
+
+
+# --- what is counted ----------------------------------------------------------------------------
+
+
+def test_only_usable_fields_and_whole_red_cells_count() -> None:
+    others: tuple[ObjectKind, ...] = (
+        "white cell",
+        "platelet",
+        "platelet",
+        "clump",
+        "cut by the edge",
+    )
+    slide = counted(
+        some_field(infected=2, healthy=50, review=3, others=others),
+        some_field(infected=1, healthy=40),
+        some_field(infected=90, healthy=10, flaws=(BLURRED,), others=("white cell",)),
+        rate=None,
+    )
+    assert (slide.red_cells, slide.infected, slide.review) == (96, 3, 3)
+    assert (slide.fields, slide.fields_flawed, slide.fields_unreadable) == (2, 1, 0)
+    assert slide.flaws == {"out of focus": 1}
+    assert slide.others == {
+        **{"white cell": 1, "platelet": 2, "clump": 1},
+        **{"cut by the edge": 1, "debris": 0},
+    }
+    assert slide.parasitaemia is not None
+    assert slide.parasitaemia.raw.value == 3 / 96
+
+
+def test_cells_for_review_are_told_beside() -> None:
+    """1 of 100 infected and 4 for review: 1 %, and 5 % if all of them were."""
+    slide = counted(some_field(infected=1, healthy=95, review=4), rate=None)
+    assert slide.parasitaemia is not None
+    assert slide.parasitaemia.raw.value == 0.01
+    assert slide.if_review_infected == pytest.approx(0.05)
+    assert "if all 4 were infected: 5 %" in summarize(slide)
+
+
+def test_without_a_rate_there_is_no_verdict() -> None:
+    slide = counted(some_field(infected=40, healthy=60), rate=None)
+    assert slide.verdict == "not compensated"
+    assert "eportable" not in summarize(slide)
+    data = slide.to_dict()
+    assert data["raw"] == 0.4
+    absent = ("parasitaemia", "parasites_per_ul", "expected_false_positives", "false_positives")
+    assert [data[name] for name in absent] == [None] * 4
+
+
+def fails() -> Iterator[tuple[list[Field], str]]:
+    good, bad = some_field(healthy=500), some_field(healthy=500, flaws=(BLURRED,))
+    broken = Field("b.png", error="b.png: not a picture")
+    yield [good, bad], "1 of 2 fields can't be relied on"
+    yield [good, broken], "1 of 2 fields"
+    yield [good, bad, broken], "2 of 3 fields"
+    yield [], "no field"
+    yield [some_field()], "no red cell"
+    yield [some_field(healthy=50, review=50)], "50 of 100 red cells need a person's eye"
+
+
+@pytest.mark.parametrize(("fields", "why"), list(fails()))
+def test_a_slide_that_fails_is_not_reported_and_not_negative(fields: list[Field], why: str) -> None:
+    slide = counted(*fields)
+    assert slide.verdict == "not reported"
+    assert slide.parasitaemia is None
+    assert why in summarize(slide)
+    assert "parasites/µL (" not in summarize(slide)
+    data = slide.to_dict()
+    assert data["why"] == slide.why
+    assert {data[name] for name in ("raw", "parasitaemia", "parasites_per_ul")} == {None}
+
+
+def test_less_than_half_may_fail() -> None:
+    good, bad = some_field(healthy=500), some_field(healthy=500, flaws=(BLURRED,))
+    assert counted(good, good, bad).verdict == "below the reportable limit"
+
+
+def test_a_field_with_two_flaws_fails_once() -> None:
+    dark = Flaw("too dark", "median brightness", 20, 60)
+    good = some_field(healthy=500)
+    slide = counted(good, good, some_field(flaws=(BLURRED, dark)))
+    assert slide.fields_flawed == 1
+    assert slide.flaws == {"out of focus": 1, "too dark": 1}
+    assert "1 field left out: out of focus 1, too dark 1" in summarize(slide)
+
+
+def test_slide_json_is_plain_and_its_names_stay() -> None:
+    """A table of slides has a row of each, so no name may depend on the verdict."""
+    slides = [
+        counted(some_field(infected=500, healthy=500)),
+        counted(some_field(healthy=5), rate=None),
+        counted(),
+    ]
+    names = [list(slide.to_dict()) for slide in slides]
+    assert names[0] == names[1] == names[2]
+    for slide in slides:
+        data = slide.to_dict()
+        assert json.loads(json.dumps(data, allow_nan=False)) == data
+
+
+def test_text_by_hand() -> None:
+    slide = counted(some_field(infected=300, healthy=1700), blood=Blood(rbc_per_ul=4.5e6))
+    text = summarize(slide)
+    assert text.startswith("slide 1: Reportable: 13.3 % (")
+    assert "300 of 2,000 = 15 %" in text
+    assert "2 % of the 1,734.7 cells not infected = 34.7" in text
+    assert "300 - 34.7 = 265.3" in text
+    assert "265.3 / 2,000 = 13.3 %" in text
+    assert "× 4,500,000 red cells/µL (as given) = 600,000 parasites/µL" in text
+    assert "not a medical device" in text
+
+
+def test_what_a_number_of_cells_can_show() -> None:
+    """At 200 parasites/µL of 5 million cells/µL: 1 - (1 - .00004)^5000 = .1813."""
+    slide = counted(some_field(healthy=5000))
+    assert chance_of_one(slide) == pytest.approx(0.1813, abs=5e-5)
+    assert "5,000 red cells were counted" in summarize(slide)
+    assert "contain an infected one in 18.1 % of slides" in summarize(slide)
+
+
+@pytest.mark.parametrize(
+    ("share", "says"),
+    [
+        (0, "0"),
+        (1, "100"),
+        (0.01234, "1.2"),
+        (0.1234, "12.3"),
+        (0.00004, "0.004"),
+        (1e-7, "0.00001"),
+    ],
+)
+def test_percent(share: float, says: str) -> None:
+    assert percent(share) == says
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [(0, "0"), (61_728, "62,000"), (99.4, "99"), (149_500, "150,000"), (7.26, "7.3")],
+)
+def test_number(value: float, says: str) -> None:
+    assert two_digits(value) == says
+
+
+# --- blood --------------------------------------------------------------------------------------
+
+
+def test_blood_by_hand() -> None:
+    """45 % of a µL at 90 fL = 9·10⁻⁸ µL: .45 / 9·10⁻⁸ = 5 million."""
+    assert Blood().red_cells == 5e6
+    assert Blood(rbc_per_ul=3.2e6).red_cells == 3.2e6
+    assert Blood(hematocrit=45).red_cells == pytest.approx(5e6)
+    assert Blood(hematocrit=27).red_cells == pytest.approx(3e6)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"rbc_per_ul": 5e6, "hematocrit": 45.0}, "give one of them"),
+        ({"rbc_per_ul": 5.0}, "give 500,000 to 10,000,000"),
+        ({"rbc_per_ul": math.nan}, "give 500,000"),
+        ({"rbc_per_ul": -1.0}, "give 500,000"),
+        ({"hematocrit": 0.45}, "hematocrit in %: 0.45 is out of range; give 5 to 75"),
+        ({"hematocrit": 101.0}, "give 5 to 75"),
+        ({"hematocrit": math.inf}, "give 5 to 75"),
+    ],
+)
+def test_no_blood_has_this(values: dict[str, float], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        Blood(**values)

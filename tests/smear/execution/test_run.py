@@ -1,0 +1,396 @@
+"""Slides screened from files to files: streamed, stopped, gone on with, and refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hemozoin.data.source import FolderSource
+from hemozoin.errors import DataError, RunError
+from hemozoin.model.predictor import Predictor
+from hemozoin.smear.counting.slide import Slide
+from hemozoin.smear.execution import run, work
+from hemozoin.smear.execution.run import ScreenConfig, screen_slides
+from hemozoin.smear.field import Cell, Field, SmearObject
+from hemozoin.smear.output import results
+from hemozoin.smear.screen import screen
+from hemozoin.smear.slides import MARK
+from tests.support.commands import FullDisk, tree
+from tests.support.smears import make_fields, make_plain, put
+
+PER_SLIDE = {".fields", "cells.csv", "fields.csv", "overlays", "report.html", "slide.json"}
+
+
+class Quick:
+    """Stands for the screener: two cells in each picture, of which the level of grey decides."""
+
+    seen: list[str]
+
+    def __init__(self, predictor: Predictor, diameter: float | None = None) -> None:
+        self._diameter = diameter or 40.0
+
+    def __call__(self, picture: Image.Image, name: str) -> Field:
+        self.seen.append(name)
+        level = picture.getpixel((0, 0))
+        assert isinstance(level, tuple)
+        outline = ((9, 9), (49, 9), (49, 49), (9, 49))
+        cells = (
+            Cell("red cell", 9, 9, 40, 40, outline, 1, level[0] / 1000, "uninfected", None),
+            Cell("red cell", 9, 9, 40, 40, outline, 2, 0.5, "review", "too close to call"),
+        )
+        others = (SmearObject("platelet", 60, 60, 5, 5, ((60, 60), (65, 60), (65, 65))),)
+        return Field(name, picture.width, picture.height, self._diameter, cells, others)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Screen at once; returns the names of the pictures that were screened so far."""
+    monkeypatch.setattr(Quick, "seen", [], raising=False)
+    monkeypatch.setattr(work, "Screener", Quick)
+    monkeypatch.setattr(run, "_FEW", 10**6)  # other processes know nothing of this one
+    return Quick.seen
+
+
+def rows(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def content(out: Path) -> dict[str, bytes]:
+    return {name.removeprefix(str(out)): data for name, data in tree(out).items()}
+
+
+def again(out: Path, paths: list[Path]) -> dict[str, bytes]:
+    """Return what one run from start to end writes into an empty folder."""
+    fresh = out.with_name(f"{out.name} afresh")
+    screen_slides(paths, fresh)
+    return content(fresh)
+
+
+# ---- what is written -------------------------------------------------------------------------
+
+
+def test_one_slide(tmp_path: Path, quick: list[str]) -> None:
+    names = [f"{k}.png" for k in range(9)]
+    slides = make_plain(tmp_path / "left", *reversed(names))
+    (slide,) = screen_slides([slides], tmp_path / "out")
+    assert isinstance(slide, Slide)
+    assert sorted(quick) == names
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*PER_SLIDE, MARK}
+    fields, cells = rows(tmp_path / "out" / "fields.csv"), rows(tmp_path / "out" / "cells.csv")
+    assert [row["field"] for row in fields] == names
+    assert [(row["field"], row["cell"]) for row in cells] == [
+        (name, cell) for name in names for cell in "12"
+    ]
+    assert fields[0] == {
+        **{"slide": "left", "field": "0.png", "width": "200", "height": "200"},
+        **{"diameter": "40.0", "red_cells": "2", "infected": "0", "review": "1"},
+        **{"white_cells": "0", "platelets": "1", "clumps": "0", "cut_by_the_edge": "0"},
+        **{"debris": "0", "usable": "true", "flaws": "", "error": ""},
+    }
+    assert cells[1] == {
+        **{"slide": "left", "field": "0.png", "cell": "2", "x": "9", "y": "9", "width": "40"},
+        **{"height": "40", "p_parasitized": "0.5", "decision": "review"},
+        "reason": "too close to call",
+    }
+    assert json.loads((tmp_path / "out" / "slide.json").read_text()) == slide.to_dict()
+    for name in names:
+        with Image.open(tmp_path / "out" / "overlays" / f"{name}.jpg") as overlay:
+            assert overlay.format == "JPEG"
+
+
+def test_several_slides(tmp_path: Path, quick: list[str]) -> None:
+    make_plain(tmp_path / "in", "b/2.png", "b/1.png", "a/1.png", "a/deep/er/1.png")
+    slides = screen_slides([tmp_path / "in"], tmp_path / "out")
+    names = ["a", "a/deep/er", "b"]
+    assert [slide.slide for slide in slides] == names
+    assert [row["slide"] for row in rows(tmp_path / "out" / "slides.csv")] == names
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "b", "slides.csv", MARK}
+    for name in names:
+        assert {path.name for path in (tmp_path / "out" / name).iterdir()} >= PER_SLIDE
+    assert [row["field"] for row in rows(tmp_path / "out" / "b" / "cells.csv")] == [
+        *("1.png", "1.png"),
+        *("2.png", "2.png"),
+    ]
+
+
+def test_the_tables_say_what_was_found(tmp_path: Path) -> None:
+    fields = make_fields(tmp_path / "left", "1.png", "2.png")
+    screen_slides([fields], tmp_path / "out")
+    found = [screen(fields / name) for name in ("1.png", "2.png")]
+    assert sum(len(field.cells) for field in found) > 4
+    table = rows(tmp_path / "out" / "cells.csv")
+    assert [(row["field"], int(row["cell"]), float(row["p_parasitized"])) for row in table] == [
+        (field.field, cell.cell, cell.p_parasitized) for field in found for cell in field.cells
+    ]
+    table = rows(tmp_path / "out" / "fields.csv")
+    assert [(int(row["red_cells"]), row["usable"]) for row in table] == [
+        (len(field.cells), str(field.usable).lower()) for field in found
+    ]
+
+
+def test_a_bad_picture_is_a_row_with_its_error(tmp_path: Path, quick: list[str]) -> None:
+    slide = make_plain(tmp_path / "left", "1.png", "5.png")
+    put(slide / "2.png", b"")
+    put(slide / "3.png", (slide / "1.png").read_bytes()[:-30])
+    put(slide / "4.txt", b"notes")
+    (slide / "6.png").symlink_to(tmp_path / "nowhere")
+    screen_slides([slide], tmp_path / "out", ScreenConfig(coco=True))
+    assert sorted(quick) == ["1.png", "5.png"]
+    table = rows(tmp_path / "out" / "fields.csv")
+    assert [row["field"][0] for row in table if row["error"]] == ["2", "3", "4", "6"]
+    for row in table:
+        assert (row["usable"] == "true") == (row["width"] == "200") == (not row["error"])
+        assert row["error"].startswith(row["field"] if row["error"] else "")
+    assert len(rows(tmp_path / "out" / "cells.csv")) == 4
+    coco = json.loads((tmp_path / "out" / "cells.coco.json").read_text())
+    assert [image["file_name"] for image in coco["images"]] == ["1.png", "5.png"]
+
+
+def test_no_picture_at_all_is_an_error_but_the_rows_are_there(tmp_path: Path) -> None:
+    put(tmp_path / "left" / "notes.txt", b"notes")
+    put(tmp_path / "left" / "more.txt", b"notes")
+    with pytest.raises(DataError, match=r"no picture could be read.*fields\.csv"):
+        screen_slides([tmp_path / "left"], tmp_path / "out")
+    assert len(rows(tmp_path / "out" / "fields.csv")) == 2
+
+
+HOSTILE = ('comma, "quote"', "new\nline", "=1+1", "tab\there", " ", "ünï🦟", "a..b", "%s", "CON")
+
+
+def test_hostile_names(tmp_path: Path, quick: list[str]) -> None:
+    names = [f"{name}.png" for name in (*HOSTILE, "long" * 60)]
+    slide = make_plain(tmp_path / "a, \n b", *names, "a.png.jpg", "a.png", "A.png", "a.jpg")
+    screen_slides([slide], tmp_path / "out", ScreenConfig(coco=True))
+    table = rows(tmp_path / "out" / "fields.csv")
+    assert [row["field"] for row in table] == sorted(path.name for path in slide.iterdir())
+    assert {row["slide"] for row in table} == {"a, \n b"}
+    assert not any(row["error"] for row in table)
+    assert len(list((tmp_path / "out" / "overlays").iterdir())) == len(table)
+    assert content(tmp_path / "out").keys() == again(tmp_path / "out", [slide]).keys() | {
+        "/cells.coco.json"
+    }
+
+
+def test_coco_is_there_where_it_was_asked_for(tmp_path: Path, quick: list[str]) -> None:
+    slide, out = make_plain(tmp_path / "left", "1.png"), tmp_path / "out"
+    screen_slides([slide], out, ScreenConfig(coco=True))
+    assert (out / "cells.coco.json").exists()
+    screen_slides([slide], out)
+    assert not (out / "cells.coco.json").exists()
+    assert quick == ["1.png"]
+
+
+def test_memory_does_not_grow_with_the_fields(
+    tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "render_report", lambda slide, shown, about: str(len(list(shown))))
+    peaks = []
+    for count in (30, 180):
+        slide = make_plain(tmp_path / str(count), *(f"{k}.png" for k in range(count)))
+        tracemalloc.start()
+        screen_slides([slide], tmp_path / "out" / str(count))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 200_000  # kept, 150 results would take 700,000
+
+
+def test_many_pictures_are_done_in_processes_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slide = make_fields(tmp_path / "left", *(f"{k}.png" for k in range(run._FEW + 1)))
+    put(slide / "bad.png", b"")
+    screen_slides([slide], tmp_path / "processes", ScreenConfig(diameter=50))
+    monkeypatch.setattr(run, "_FEW", 100)
+    screen_slides([slide], tmp_path / "threads", ScreenConfig(diameter=50))
+    assert content(tmp_path / "processes") == content(tmp_path / "threads")
+
+
+# ---- stopped, and gone on with ---------------------------------------------------------------
+
+
+def test_what_is_done_is_not_done_again(tmp_path: Path, quick: list[str]) -> None:
+    slide, out = make_plain(tmp_path / "left", "1.png", "2.png"), tmp_path / "out"
+    screen_slides([slide], out)
+    before = content(out)
+    quick.clear()
+    screen_slides([slide], out)
+    assert quick == []
+    assert content(out) == before
+
+
+def test_only_new_and_changed_pictures_are_screened(tmp_path: Path, quick: list[str]) -> None:
+    slide, out = make_plain(tmp_path / "left", *"123"), tmp_path / "out"
+    screen_slides([slide], out)
+    quick.clear()
+    (slide / "1").unlink()
+    (slide / "2").write_bytes((slide / "3").read_bytes())
+    make_plain(slide, "4")
+    screen_slides([slide], out)
+    assert sorted(quick) == ["2", "4"]
+    assert [row["field"] for row in rows(out / "fields.csv")] == ["2", "3", "4"]
+    assert content(out) == again(out, [slide])
+
+
+@pytest.mark.parametrize("harm", ["state cut short", "state gone", "overlay gone", "half written"])
+def test_what_was_harmed_is_made_again(harm: str, tmp_path: Path, quick: list[str]) -> None:
+    slide, out = make_plain(tmp_path / "left", *"123"), tmp_path / "out"
+    screen_slides([slide], out)
+    before, state, overlay = content(out), out / ".fields" / "2.json", out / "overlays" / "2.jpg"
+    quick.clear()
+    if harm == "state cut short":
+        state.write_bytes(state.read_bytes()[:-9])
+    elif harm == "half written":
+        state.rename(state.with_name("2.json.99.partial"))
+        (out / "cells.csv.99.partial").write_text("half")
+        (out / "overlays" / "2.jpg.99.partial").write_text("half")
+    else:
+        (state if harm == "state gone" else overlay).unlink()
+    screen_slides([slide], out)
+    assert quick == ["2"]
+    assert content(out) == before
+
+
+def test_a_bad_picture_is_tried_again(
+    tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been the network that the folder is on."""
+    slide, out = make_plain(tmp_path / "left", "1", "2"), tmp_path / "out"
+
+    def unreadable(self: FolderSource, name: str) -> bytes:
+        raise DataError(f"{name}: Input/output error")
+
+    with monkeypatch.context() as patch, pytest.raises(DataError, match="no picture"):
+        patch.setattr(FolderSource, "read", unreadable)
+        screen_slides([slide], out)
+    assert "Input/output error" in rows(out / "fields.csv")[0]["error"]
+    screen_slides([slide], out)
+    assert sorted(quick) == ["1", "2"]
+    assert content(out) == again(out, [slide])
+
+
+#: In the order in which a run of two pictures writes.
+WRITES = (
+    *(MARK, "1.jpg", "1.json", "2.jpg", "2.json"),
+    *("fields.csv", "cells.csv", "cells.coco.json", "slide.json", "report.html"),
+)
+
+
+@pytest.mark.parametrize("nth", range(1, len(WRITES) + 1), ids=lambda nth: WRITES[nth - 1])
+def test_the_disk_is_full_at_every_write(
+    nth: int, tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slide, out, config = (
+        make_plain(tmp_path / "left", *"12"),
+        tmp_path / "out",
+        ScreenConfig(coco=True),
+    )
+    with monkeypatch.context() as patch, pytest.raises((OSError, RunError), match="No space"):
+        patch.setattr(os, "fsync", FullDisk(nth).fsync)
+        screen_slides([slide], out, config)
+    assert not list(out.rglob("*.partial"))
+    done = {path.stem for path in out.glob(".fields/*.json")}
+    quick.clear()
+    screen_slides([slide], out, config)
+    assert set(quick) == {"1", "2"} - done
+    screen_slides([slide], tmp_path / "whole", config)
+    assert content(out) == content(tmp_path / "whole")
+
+
+def test_stopped_between_two_slides(
+    tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_plain(tmp_path / "in", *(f"{slide}/{k}.png" for slide in "ab" for k in range(3)))
+
+    def interrupt(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(results, "render_report", interrupt)
+        screen_slides([tmp_path / "in"], out)
+    assert not (out / "slides.csv").exists()
+    screen_slides([tmp_path / "in"], out)
+    assert content(out) == again(out, [tmp_path / "in"])
+
+
+# ---- refused, and begun anew -----------------------------------------------------------------
+
+
+def test_other_settings_are_refused(tmp_path: Path, quick: list[str]) -> None:
+    slide, out = make_plain(tmp_path / "left", "1.png"), tmp_path / "out"
+    screen_slides([slide], out)
+    before = content(out)
+    for config, what in (
+        (ScreenConfig(model="best"), "model"),
+        (ScreenConfig(precision="int8"), "precision"),
+        (ScreenConfig(diameter=50), "diameter"),
+    ):
+        with pytest.raises(RunError, match=rf"other settings \({what}\).*--overwrite"):
+            screen_slides([slide], out, config)
+    make_plain(tmp_path / "more", "1.png")
+    with pytest.raises(RunError, match=r"\(slides\)"):
+        screen_slides([slide, tmp_path / "more"], out)
+    assert content(out) == before
+    assert quick == ["1.png"]
+
+
+def test_overwrite_starts_anew_and_leaves_what_is_not_ours(
+    tmp_path: Path, quick: list[str]
+) -> None:
+    make_plain(tmp_path / "in", "a/1.png", "a/b/1.png", "c/1.png")
+    out = tmp_path / "out"
+    screen_slides([tmp_path / "in"], out, ScreenConfig(coco=True))
+    put(out / "mine.txt", b"mine")
+    put(out / "c" / "mine.txt", b"mine")
+    slide = make_plain(tmp_path / "d", "2.png")
+    screen_slides([slide], out, ScreenConfig(diameter=50.0), overwrite=True)
+    expected = again(out, [slide])
+    found = content(out)
+    assert found.pop("/mine.txt") == found.pop("/c/mine.txt") == b"mine"
+    assert found.keys() == expected.keys() | {"/c"}
+    assert rows(out / "fields.csv")[0]["diameter"] == "50.0"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_is_not_ours_stays_as_it_is(
+    overwrite: bool, tmp_path: Path, quick: list[str]
+) -> None:
+    slide = make_plain(tmp_path / "left", "1.png")
+    put(tmp_path / "out" / "thesis.txt", b"years of work")
+    put(tmp_path / "file", b"years of work")
+    put(tmp_path / "marked" / MARK, b"no JSON")
+    before = tree(tmp_path)
+    for out in ("out", "file", "marked", "left", "."):
+        with pytest.raises(RunError, match=r"not empty, and not of hemozoin screen"):
+            screen_slides([slide], tmp_path / out, overwrite=overwrite)
+    assert tree(tmp_path) == before
+
+
+def test_the_folder_may_lie_among_the_pictures(tmp_path: Path, quick: list[str]) -> None:
+    slide = make_plain(tmp_path / "left", "1.png")
+    for _ in range(2):
+        assert len(screen_slides([slide], slide / "out")) == 1
+    assert len(screen_slides([slide], slide / "more", ScreenConfig(diameter=50))) == 1
+    assert quick == ["1.png", "1.png"]
+
+
+def test_a_bad_call_writes_nothing(tmp_path: Path) -> None:
+    def refused() -> Iterator[tuple[type[Exception], list[Path], ScreenConfig]]:
+        good = make_plain(tmp_path / "left", "1.png")
+        yield DataError, [good, tmp_path / "nowhere"], ScreenConfig()
+        yield Exception, [good], ScreenConfig(model="nowhere")
+        yield RunError, [good], ScreenConfig(scheduler="nowhere")
+
+    for error, paths, config in refused():
+        before = tree(tmp_path)
+        with pytest.raises(error, match="nowhere"):
+            screen_slides(paths, tmp_path / "out", config)
+        assert tree(tmp_path) == before

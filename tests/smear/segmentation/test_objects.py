@@ -1,0 +1,195 @@
+"""Bodies are found where they lie, at any scale, and told apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from hemozoin.smear.field import SmearObject
+from hemozoin.smear.segmentation.objects import segment
+from hemozoin.synthetic.cell import draw_patient
+from hemozoin.synthetic.smear import DrawnObject, Smear, draw_smear
+
+
+@pytest.fixture(scope="module")
+def smear() -> Smear:
+    """Return a drawn field with 60 red cells, 2 white cells and 4 platelets."""
+    rng = np.random.default_rng(5)
+    return draw_smear(rng, draw_patient(rng), cells=60, infected=3, white_cells=2, platelets=4)
+
+
+def picture_of(smear: Smear) -> Image.Image:
+    return Image.fromarray(smear.pixels)
+
+
+def overlap(a: SmearObject | DrawnObject, b: SmearObject | DrawnObject) -> float:
+    """Return the share of both boxes that they have in common, 0..1."""
+    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+    both = max(0, width) * max(0, height)
+    return both / (a.width * a.height + b.width * b.height - both)
+
+
+def found_share(smear: Smear, bodies: list[SmearObject]) -> float:
+    """Return the share of the whole red cells that one of the bodies lies on."""
+    whole = [placed for placed in smear.placed if placed.kind == "red cell" and is_inside(placed)]
+    return float(np.mean([any(overlap(cell, body) > 0.5 for body in bodies) for cell in whole]))
+
+
+def is_inside(placed: DrawnObject) -> bool:
+    right, bottom = placed.x + placed.width, placed.y + placed.height
+    return placed.x > 8 and placed.y > 8 and right < 1272 and bottom < 952
+
+
+def scaled(body: SmearObject, by: float) -> SmearObject:
+    x, y, width, height = (round(v * by) for v in (body.x, body.y, body.width, body.height))
+    return replace(body, x=x, y=y, width=width, height=height)
+
+
+def red(bodies: tuple[SmearObject, ...]) -> list[SmearObject]:
+    return [body for body in bodies if body.kind == "red cell"]
+
+
+@pytest.mark.parametrize("zoom", [0.5, 1, 2])
+def test_red_cells_are_found_at_any_scale(smear: Smear, zoom: float) -> None:
+    picture = picture_of(smear)
+    size = (round(picture.width * zoom), round(picture.height * zoom))
+    found = segment(picture.resize(size, Image.Resampling.LANCZOS))
+    back = [scaled(body, 1 / zoom) for body in red(found.bodies)]
+    assert found_share(smear, back) > 0.8
+    usual = np.median([p.width for p in smear.placed if p.kind == "red cell"])
+    assert found.diameter / zoom == pytest.approx(usual, rel=0.25)
+
+
+def test_few_red_cells_are_made_up(smear: Smear) -> None:
+    bodies = red(segment(picture_of(smear)).bodies)
+    true = [placed for placed in smear.placed if placed.kind == "red cell"]
+    made_up = [b for b in bodies if not any(overlap(b, cell) > 0.4 for cell in true)]
+    assert len(made_up) < 0.05 * len(bodies)
+
+
+def test_white_cells_are_no_red_cells(smear: Smear) -> None:
+    bodies = segment(picture_of(smear)).bodies
+    white = [body for body in bodies if body.kind == "white cell"]
+    assert 1 <= len(white) <= 3
+    for placed in smear.placed:
+        if placed.kind == "white cell":
+            assert not any(overlap(placed, body) > 0.5 for body in red(bodies))
+
+
+def test_a_red_cell_lies_whole_in_the_picture(smear: Smear) -> None:
+    found = segment(picture_of(smear))
+    assert any(body.kind == "cut by the edge" for body in found.bodies)
+    for body in red(found.bodies):
+        assert body.x >= 0 and body.x + body.width <= 1280
+        assert body.y >= 0 and body.y + body.height <= 960
+        assert all(body.x - 3 <= x <= body.x + body.width + 3 for x, _ in body.outline)
+
+
+def test_uneven_light_and_a_tint_change_little(smear: Smear) -> None:
+    shade = np.linspace(0.55, 1, 1280)[None, :, None] * np.array([1, 0.9, 0.8])
+    uneven = Image.fromarray((smear.pixels * shade).astype(np.uint8))
+    assert found_share(smear, red(segment(uneven).bodies)) > 0.75
+
+
+def test_the_diameter_can_be_forced(smear: Smear) -> None:
+    picture = picture_of(smear)
+    diameter = segment(picture).diameter
+    assert found_share(smear, red(segment(picture, diameter).bodies)) > 0.8
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_an_empty_picture_has_no_cells(level: int) -> None:
+    assert red(segment(Image.new("RGB", (640, 480), (level,) * 3)).bodies) == []
+
+
+def test_noise_and_stripes_end_without_an_error() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    segment(Image.fromarray(noise))
+    segment(
+        Image.fromarray(np.tile(np.repeat([[0], [255]], 20, 0), (12, 640)).astype("uint8")).convert(
+            "RGB"
+        )
+    )
+
+
+Disc = tuple[float, float, float, tuple[int, int, int]]
+
+PALE, DARK, SWOLLEN = (200, 120, 160), (150, 30, 110), (175, 85, 165)
+
+
+def discs(*placed: Disc, size: tuple[int, int] = (1280, 960)) -> Image.Image:
+    """Draw discs (x, y, radius, colour) on glass, with its noise."""
+    sheet = Image.new("RGB", size, (215, 230, 220))
+    for x, y, radius, colour in placed:
+        ImageDraw.Draw(sheet).ellipse((x - radius, y - radius, x + radius, y + radius), colour)
+    blurred = np.asarray(sheet.filter(ImageFilter.GaussianBlur(1)), float)
+    noise = np.random.default_rng(0).normal(0, 3, blurred.shape)
+    return Image.fromarray((blurred + noise).clip(0, 255).astype(np.uint8))
+
+
+def alone(colour: tuple[int, int, int]) -> list[Disc]:
+    """Return 60 discs that don't touch, in the left half of a field."""
+    return [(50 + 95 * (n % 6), 50 + 95 * (n // 6), 34.0, colour) for n in range(60)]
+
+
+def at(bodies: tuple[SmearObject, ...], x: float, y: float) -> list[SmearObject]:
+    return [b for b in bodies if abs(b.x + b.width / 2 - x) < 8 > abs(b.y + b.height / 2 - y)]
+
+
+def ring_of(colour: tuple[int, int, int], radius: float) -> list[Disc]:
+    """Return seven discs around (900, 480)."""
+    angles = np.arange(7) * 2 * np.pi / 7
+    x, y = 900 + radius * np.cos(angles), 480 + radius * np.sin(angles)
+    return [(a, b, 34.0, colour) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+
+
+def test_a_swollen_cell_of_another_colour_is_found_among_those_that_touch_it() -> None:
+    around = ring_of(DARK, 76)
+    found = segment(discs(*alone(DARK), *around, (900, 480, 46, SWOLLEN))).bodies
+    assert [body.kind for body in at(found, 900, 480)] == ["red cell"]
+
+
+def test_a_pale_cell_is_found_whole_among_dark_ones() -> None:
+    found = segment(discs(*alone(DARK), (900, 480, 40, (195, 110, 165)))).bodies
+    (pale,) = at(found, 900, 480)
+    assert pale.kind == "red cell"
+    assert pale.width == pytest.approx(80, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("cells", "nucleus"), [(PALE, (90, 40, 130)), ((150, 150, 160), (140, 30, 135))]
+)
+def test_a_nucleus_is_known_in_pink_and_in_grey_smears(
+    cells: tuple[int, int, int], nucleus: tuple[int, int, int]
+) -> None:
+    found = segment(discs(*alone(cells), (900, 480, 45, nucleus))).bodies
+    assert [body.kind for body in at(found, 900, 480)] == ["white cell"]
+    assert sum(body.kind == "white cell" for body in found) == 1
+
+
+@pytest.mark.parametrize("radius", [6.5, 9, 13])
+def test_small_cells_are_found_in_a_large_picture(radius: float) -> None:
+    rng, step = np.random.default_rng(1), 3 * radius
+    columns, rows = int(2000 / step), int(1000 / step)
+    shift = rng.uniform(-0.45 * radius, 0.45 * radius, (columns * rows, 2))
+    many = [
+        (step * (n % columns + 0.5) + dx, step * (n // columns + 0.5) + dy, radius, PALE)
+        for n, (dx, dy) in enumerate(shift.tolist())
+    ]
+    found = segment(discs(*many, size=(2048, 1024)))
+    assert found.diameter == pytest.approx(2 * radius, rel=0.2)
+    assert len(red(found.bodies)) > 0.9 * len(many)
+
+
+def test_an_outline_follows_its_body() -> None:
+    bodies = red(segment(discs(*alone(DARK))).bodies)
+    assert len(bodies) > 50
+    for body in bodies:
+        x, y = np.array(body.outline).T
+        area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+        assert area == pytest.approx(np.pi * 34**2, rel=0.12)
+        assert 16 <= len(body.outline) <= 60

@@ -1,0 +1,169 @@
+"""One field from picture to answers, its flaws, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+import hemozoin
+from hemozoin.data.cutout import is_cut_out
+from hemozoin.errors import DataError
+from hemozoin.model.predictor import Predictor
+from hemozoin.smear.field import Field
+from hemozoin.smear.picture import decode_field
+from hemozoin.smear.screen import cut_out, screen
+from hemozoin.smear.segmentation.objects import segment
+from hemozoin.synthetic.cell import draw_cell, draw_patient
+from hemozoin.synthetic.smear import draw_smear
+from tests.conftest import encoded, png
+
+
+@pytest.fixture(scope="module")
+def network() -> Predictor:
+    return hemozoin.load("nano")
+
+
+@pytest.fixture(scope="module")
+def picture() -> Image.Image:
+    rng = np.random.default_rng(5)
+    smear = draw_smear(rng, draw_patient(rng), cells=60, infected=5, white_cells=1, platelets=3)
+    return Image.fromarray(smear.pixels)
+
+
+def flaws(field: Field) -> set[str]:
+    return {flaw.what for flaw in field.flaws}
+
+
+def test_cells_are_numbered_and_answered(network: Predictor, picture: Image.Image) -> None:
+    field = screen(picture, network)
+    assert [cell.cell for cell in field.cells] == list(range(1, len(field.cells) + 1))
+    assert all(0 <= cell.p_parasitized <= 1 for cell in field.cells)
+    assert {cell.decision for cell in field.cells} <= {"parasitized", "uninfected", "review"}
+    assert field.usable
+    assert field.infected >= 3
+
+
+def test_path_picture_and_array_are_the_same(
+    network: Predictor, picture: Image.Image, tmp_path: Path
+) -> None:
+    path = tmp_path / "field.png"
+    path.write_bytes(png(picture))
+    known = screen(picture, network).cells
+    assert screen(path, network).cells == known
+    assert screen(np.asarray(picture), network).cells == known
+
+
+@pytest.mark.parametrize(
+    ("change", "flaw"),
+    [
+        (lambda p: p.filter(ImageFilter.GaussianBlur(16)), "out of focus"),
+        (lambda p: p.point(lambda level: level * 0.2), "too dark"),
+    ],
+)
+def test_a_spoilt_field_is_told(
+    network: Predictor, picture: Image.Image, change: object, flaw: str
+) -> None:
+    assert callable(change)
+    field = screen(change(picture), network)
+    assert flaw in flaws(field)
+    assert not field.usable
+
+
+def test_bare_glass_is_empty(network: Predictor) -> None:
+    field = screen(Image.new("RGB", (640, 480), (230, 235, 230)), network)
+    assert flaws(field) == {"empty or not a smear"}
+    assert field.cells == ()
+
+
+def test_a_cell_on_black_is_for_predict(network: Predictor) -> None:
+    rng = np.random.default_rng(0)
+    cell = draw_cell(rng, draw_patient(rng), infected=True)
+    with pytest.raises(DataError, match="use hemozoin predict"):
+        screen(cell, network)
+
+
+def test_a_small_picture_is_refused(network: Predictor) -> None:
+    with pytest.raises(DataError, match="too small for a field"):
+        screen(Image.new("RGB", (150, 150), "white"), network)
+
+
+def test_pages_are_refused() -> None:
+    page = Image.new("RGB", (400, 300), "white")
+    scan = encoded(page, "TIFF", save_all=True, append_images=[page])
+    with pytest.raises(DataError, match=r"scan\.tif: has 2 pages"):
+        decode_field(scan, "scan.tif")
+
+
+@pytest.mark.parametrize("form", ["TIFF", "JPEG", "BMP"])
+def test_the_ending_does_not_matter(form: str, picture: Image.Image) -> None:
+    assert decode_field(encoded(picture, form), "field.png").size == picture.size
+
+
+def test_sixteen_bits_are_read(picture: Image.Image) -> None:
+    grey = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    assert decode_field(png(grey), "grey.png").mode == "RGB"
+
+
+def test_what_is_no_picture_is_refused(network: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no picture")
+    with pytest.raises(DataError, match=r"notes\.txt"):
+        screen(path, network)
+    with pytest.raises(DataError, match=r"missing\.png"):
+        screen(tmp_path / "missing.png", network)
+
+
+def test_a_cell_goes_to_the_network_cut_out_along_its_outline(picture: Image.Image) -> None:
+    bodies = [body for body in segment(picture).bodies if body.kind == "red cell"]
+    assert bodies
+    for body in bodies:
+        pixels = np.asarray(cut_out(picture, body))
+        assert pixels.shape == (body.height, body.width, 3)
+        assert is_cut_out(pixels.max(axis=2) > 8)
+        inside = pixels.any(axis=2)
+        field = np.asarray(picture)[body.y : body.y + body.height, body.x : body.x + body.width]
+        assert (pixels[inside] == field[inside]).all()
+        assert 0.5 < inside.mean() < 0.95
+
+
+@pytest.mark.parametrize("glass", [1.25, 1.6])
+def test_a_cell_with_glass_around_it_is_for_predict(network: Predictor, glass: float) -> None:
+    side = round(260 * glass)
+    sheet = Image.new("RGB", (side, side), (215, 230, 220))
+    start = (side - 260) / 2
+    ImageDraw.Draw(sheet).ellipse((start, start, start + 260, start + 260), (200, 120, 160))
+    with pytest.raises(DataError, match="single cells, not a field; use hemozoin predict"):
+        screen(sheet.filter(ImageFilter.GaussianBlur(2)), network)
+
+
+def test_a_diameter_that_is_not_of_this_picture_is_refused(
+    network: Predictor, picture: Image.Image
+) -> None:
+    with pytest.raises(DataError, match=r"red cells of 900 px in 1280x960 pixels: single cells"):
+        screen(picture, network, diameter=900)
+    large = picture.resize((2560, 1920))
+    with pytest.raises(DataError, match=r"10 px in 2560x1920 pixels: too many for one field"):
+        screen(large, network, diameter=10)
+
+
+def test_cells_too_coarse_to_be_read_are_told(network: Predictor, picture: Image.Image) -> None:
+    small = picture.resize((picture.width // 5, picture.height // 5), Image.Resampling.BOX)
+    large = Image.new("RGB", (512, 384))
+    for x in (0, 256):
+        for y in (0, 192):
+            large.paste(small, (x, y))
+    field = screen(large, network)
+    assert "too coarse" in flaws(field)
+    assert not field.usable
+    assert "too coarse" not in flaws(screen(picture, network))
+
+
+@pytest.mark.parametrize("side", [9_000, 14_000])
+def test_a_scan_says_how_it_is_read(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 90_000_000)
+    scan = encoded(Image.new("L", (side, side)), "PNG")
+    with pytest.raises(DataError, match=r"more than 64 million pixels; .* hemozoin\[scans\]"):
+        decode_field(scan, "scan.png")

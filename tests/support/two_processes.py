@@ -1,0 +1,91 @@
+"""What each process does that torchrun starts for test_training_distributed.py.
+
+    torchrun ... tests/two_processes.py learn FOLDER train DATA --out RUN ...
+    torchrun ... tests/two_processes.py fail train DATA --out RUN ...
+
+The first writes what it found to FOLDER/RANK.json and does a `hemozoin train`; the second is
+one with a disk that is full when the first process saves its third epoch.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch.nn import Module
+from torch.optim import Optimizer
+
+from hemozoin.cli.main import main
+from hemozoin.errors import HemozoinError, RunError
+from hemozoin.training import distributed
+from hemozoin.training import trainer as fit
+from hemozoin.training.checkpoint import EpochRow, save_checkpoint
+from hemozoin.training.recipe import Recipe
+from hemozoin.training.trainer import Trainer, TrainingData
+
+RECIPE = Recipe(size=32, epochs=2, batch=14)
+
+
+def training_data() -> TrainingData:
+    """Return 75 cells of grey noise, 51 to learn from: no number that 2 divides."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(140, 180, (75, 32, 32, 3), dtype=np.uint8)
+    targets = (np.arange(75) % 2).astype(np.int64)
+    pixels[targets == 1, 12:18, 12:18] = 60
+    return TrainingData(pixels, targets, np.arange(51), np.arange(51, 75))
+
+
+def learn() -> dict[str, object]:
+    """Train an epoch and return what there is to compare."""
+    trainer = Trainer(training_data(), RECIPE, torch.device("cpu"))
+    batches = [(rows.tolist(), count) for rows, count in trainer._batches(0)]
+    p = trainer._predict(training_data().validation).tolist()
+    loss = trainer.epoch(0)
+    figures = trainer.validate()
+    state = trainer.classifier.state_dict()
+    return {
+        "batches": batches,
+        "p": p,
+        "loss": loss,
+        "figures": figures,
+        "state": {name: tensor.double().sum().item() for name, tensor in state.items()},
+    }
+
+
+def fail_first() -> str:
+    """Return what each process is told where the first one fails."""
+    try:
+        with distributed.first_process_first() as first:
+            if first:
+                raise RunError("mine")
+    except HemozoinError as error:
+        return f"{type(error).__name__}: {error}"
+    return "nothing"
+
+
+def fill_the_disk() -> None:
+    """Let the first process save two epochs, not a third."""
+
+    def full(path: Path, model: Module, optimizer: Optimizer, rows: list[EpochRow]) -> None:
+        if len(rows) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save_checkpoint(path, model, optimizer, rows)
+
+    patch.object(fit, "save_checkpoint", full).start()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "fail":
+        fill_the_disk()
+        sys.exit(main(sys.argv[2:]))
+    with distributed.process_group(torch.device("cpu")):
+        found = {**learn(), "world": distributed.world_size(), "failed": fail_first()}
+        (Path(sys.argv[2]) / f"{os.environ['RANK']}.json").write_text(json.dumps(found))
+        code = main(sys.argv[3:])
+    sys.exit(code)

@@ -1,0 +1,163 @@
+"""Cross-validation: every patient tested once, and nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.support.commands import QUICK, hemozoin, refused, succeed, tree
+from tests.conftest import make_cells
+from hemozoin.training.runs import start
+
+OPTIONS = ("--folds", 3, *QUICK)
+
+
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished cross-validation; its data are `cells.zip` beside it."""
+    folder = tmp_path_factory.mktemp("crossval")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEMOZOIN_CACHE", str(folder / "cache"))
+        data = make_cells(folder / "cells.zip", patients=9)
+        (folder / "shown.txt").write_text(
+            succeed("crossval", data, "--out", folder / "out", *OPTIONS)
+        )
+    return folder / "out"
+
+
+def test_every_patient_is_tested_once(folds: Path) -> None:
+    tested = [pl.read_csv(folds / f"fold{k}" / "predictions.csv") for k in (1, 2, 3)]
+    cells = pl.concat(tested)
+    assert len(cells) == cells["cell"].n_unique() == 72
+    assert sum(table["patient"].n_unique() for table in tested) == 9
+    for k in (1, 2, 3):
+        split = pl.read_csv(folds / f"fold{k}" / "split.csv")
+        assert set(split["split"]) == {"train", "validation", "test"}
+        assert split.group_by("patient").agg(pl.col("split").n_unique())["split"].max() == 1
+        assert split.equals(pl.read_csv(folds / f"split{k}.csv"))
+
+
+def test_folds_csv_is_mean_and_spread(folds: Path) -> None:
+    table = pl.read_csv(folds / "folds.csv")
+    assert table.columns == ["figure", "mean", "sd", "min", "max"]
+    rows = {row["figure"]: row for row in table.to_dicts()}
+    for figure in ("accuracy", "roc_auc", "sensitivity", "brier"):
+        values = [
+            json.loads((folds / f"fold{k}" / "metrics.json").read_text())["labels_as_given"][figure]
+            for k in (1, 2, 3)
+        ]
+        found = [value["value"] for value in values]
+        assert rows[figure]["mean"] == pytest.approx(statistics.mean(found))
+        assert rows[figure]["sd"] == pytest.approx(statistics.stdev(found))
+        assert (rows[figure]["min"], rows[figure]["max"]) == (min(found), max(found))
+    shown = (folds.parent / "shown.txt").read_text()
+    assert re.search(
+        rf"accuracy +{rows['accuracy']['mean']:.4f} ± {rows['accuracy']['sd']:.4f}", shown
+    )
+
+
+def test_only_what_is_left_is_done(
+    tmp_path: Path, folds: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before the second fold, then at the end of the third."""
+    out, data = tmp_path / "out", folds.parent / "cells.zip"
+    begun: list[str] = []
+    real = {"new": start.new, "resume": start.resume}
+
+    def stop_when(number: int, verb: str) -> None:
+        def stopping(*arguments: object, **options: object) -> object:
+            begun.append(verb)
+            if len(begun) == number:
+                raise KeyboardInterrupt
+            return real[verb](*arguments, **options)  # type: ignore[operator]
+
+        monkeypatch.setattr(start, verb, stopping)
+
+    command = ("crossval", data, "--out", out, *OPTIONS)
+    stop_when(2, "new")
+    assert hemozoin(*command).code == 130
+    assert begun == ["new", "new"]
+    done = tree(out / "fold1")
+
+    begun.clear()
+    stop_when(99, "new")
+    stop_when(99, "resume")
+    outcome = hemozoin(*command)
+    assert outcome.code == 0
+    assert begun == ["new", "new"]
+    assert tree(out / "fold1") == done
+
+    (out / "fold3" / "model" / "SHA256SUMS").unlink()  # as if stopped while it was written
+    begun.clear()
+    succeed(*command)
+    assert begun == ["resume"]
+    assert (out / "folds.csv").read_bytes() == (folds / "folds.csv").read_bytes()
+    for k in (1, 2, 3):
+        name = f"fold{k}/model/model.safetensors"
+        assert (out / name).read_bytes() == (folds / name).read_bytes()
+
+
+def test_given_again_it_only_shows_the_result(folds: Path) -> None:
+    before = tree(folds)
+    data = folds.parent / "cells.zip"
+    shown = succeed("crossval", data, "--out", folds, *OPTIONS)
+    assert (folds.parent / "shown.txt").read_text().endswith(shown)
+    assert shown.startswith("3 folds")
+    assert tree(folds) == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--folds", 4, *QUICK),
+        ("--folds", 3, *QUICK, "--seed", 1),
+        ("--folds", 3, *QUICK, "--learning-rate", 0.1),
+        ("--folds", 3, *QUICK, "--sensitivity", 0.9),
+    ],
+    ids=str,
+)
+def test_other_options_are_another_cross_validation(
+    options: tuple[object, ...], folds: Path
+) -> None:
+    before = tree(folds)
+    line = refused("crossval", folds.parent / "cells.zip", "--out", folds, *options)
+    assert "other cells or options" in line
+    assert tree(folds) == before
+
+
+def test_other_cells_are_another_cross_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A patient who came since could be tested twice, or never."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "new", interrupt)
+    command = ("crossval", tmp_path / "cells.zip", "--out", tmp_path / "out", *OPTIONS)
+    make_cells(tmp_path / "cells.zip", patients=9)
+    assert hemozoin(*command).code == 130
+    assert hemozoin(*command).code == 130  # the same again is welcome
+    make_cells(tmp_path / "cells.zip", patients=10)
+    assert "other cells or options" in refused(*command)
+
+
+def test_under_torchrun_it_is_refused(
+    tmp_path: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    line = refused("crossval", cells_zip, "--out", tmp_path / "out", *OPTIONS)
+    assert "without torchrun" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_in_the_way(tmp_path: Path, finished_run: Path) -> None:
+    data = finished_run.parent / "cells.zip"
+    before = tree(finished_run)
+    refused("crossval", data, "--out", finished_run, *OPTIONS)
+    assert tree(finished_run) == before

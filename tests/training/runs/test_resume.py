@@ -1,0 +1,226 @@
+"""A run that is stopped, at any moment and in any way, ends as if it never had been."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import QUICK, FullDisk, hemozoin, refused, start, succeed, tree
+from tests.conftest import make_cells, make_zip
+
+#: Files of a run that are the same, bit for bit, every time.
+SAME = ("config.json", "split.csv", "predictions.csv", "metrics.json", "model/model.safetensors")
+
+LARGER = ("--size", 32, "--epochs", 1, "--batch", 16, "--alpha", 0.3)
+
+THREE_EPOCHS = ("--size", 32, "--epochs", 3, "--batch", 16)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums depend on how they are shared out among threads: have one, as `start` does."""
+    import torch  # noqa: PLC0415
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def kept(run: Path) -> dict[str, bytes]:
+    return {name: (run / name).read_bytes() for name in SAME if (run / name).exists()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_after_an_epoch(
+    how: signal.Signals, tmp_path: Path, cells_zip: Path, one_thread: None
+) -> None:
+    run = tmp_path / "stopped"
+    with start("train", cells_zip, "--out", run, *THREE_EPOCHS) as process:
+        assert process.stderr
+        assert process.stderr.readline().startswith("epoch 1:")
+        process.send_signal(how)
+        said = process.stderr.read()
+    assert process.returncode == (130 if how == signal.SIGINT else -how)
+    if how == signal.SIGINT:
+        assert said.splitlines()[-1].startswith("hemozoin: stopped; a run goes on with")
+        assert "Traceback" not in said
+    assert not (run / "report.html").exists()
+    first = (run / "results.csv").read_text().splitlines()[1]
+    succeed("train", "--resume", run)
+    assert (run / "results.csv").read_text().splitlines()[1] == first  # seconds and all
+    succeed("train", cells_zip, "--out", tmp_path / "whole", *THREE_EPOCHS)
+    assert kept(run) == kept(tmp_path / "whole")
+    assert len(kept(run)) == len(SAME)
+
+
+#: In the order in which a run of one epoch writes: two of the cells, then its own.
+WRITES = (
+    "KEY.json",
+    "KEY.npy",
+    "config.json",
+    "split.csv",
+    "checkpoint.safetensors",
+    "results.csv",
+    "predictions.csv",
+    "metrics.json",
+    "report.html",
+    "config.json of the model",
+    "model.safetensors",
+    "guard.safetensors",
+    "model.onnx",
+    "SHA256SUMS",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nth", range(1, len(WRITES) + 1), ids=lambda nth: WRITES[nth - 1])
+def test_the_disk_is_full_at_every_write(
+    nth: int, tmp_path: Path, cache: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, data = tmp_path / "run", finished_run.parent / "cells.zip"
+    command = ("train", data, "--out", run, *QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", FullDisk(nth).fsync)
+        outcome = hemozoin(*command)
+    assert outcome.code == 2
+    *before, line = outcome.err.splitlines()
+    assert line.startswith("hemozoin: ")
+    assert "disk full" in line or "No space left" in line
+    assert all(said.startswith("epoch ") for said in before)
+
+    whole = kept(finished_run)
+    assert kept(run).items() <= whole.items()
+    assert not [path for path in tree(run, cache) if path.endswith(".partial")]
+    assert not (run / "model" / "SHA256SUMS").exists()
+    begun = (run / "config.json").exists()
+    assert begun == (nth > 3)
+    succeed(*(("train", "--resume", run) if begun else command))
+    assert kept(run) == whole
+
+
+def test_a_run_writes_no_other_file(
+    tmp_path: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FullDisk(1000)
+    monkeypatch.setattr(os, "fsync", disk.fsync)
+    succeed("train", cells_zip, "--out", tmp_path / "run", *QUICK)
+    assert 1000 - disk.left == len(WRITES)
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "crossval"])
+def test_the_disk_is_full_for_other_verbs(
+    verb: str, tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both find their cells decoded; then evaluate's 2nd file, crossval's first."""
+    monkeypatch.setenv("HEMOZOIN_CACHE", str(finished_run.parent / "cache"))
+    out, data = tmp_path / "out", finished_run.parent / "cells.zip"
+    options = {
+        "evaluate": ("--model", finished_run / "model"),
+        "crossval": ("--folds", 3, *QUICK),
+    }[verb]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", FullDisk({"evaluate": 2, "crossval": 1}[verb]).fsync)
+        assert "disk full" in refused(verb, data, "--out", out, *options)
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_what_a_killed_run_left_half_written_goes(tmp_path: Path, finished_run: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    for name in ("checkpoint.safetensors.77.partial", "model/config.json.77.partial"):
+        (run / name).write_bytes(b"half")
+    (run / "mine.partial").write_bytes(b"not the run's")
+    succeed("train", "--resume", run)
+    assert [path for path in tree(run) if path.endswith(".partial")] == [str(run / "mine.partial")]
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path, finished_run: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    shutil.rmtree(run / "model")
+    outcome = hemozoin("train", "--resume", run)
+    assert outcome.code == 0
+    assert outcome.err.splitlines() == [outcome.err.strip()]  # says where it stands
+    assert kept(run) == kept(finished_run)
+    checkpoint, results = run / "checkpoint.safetensors", run / "results.csv"
+    assert checkpoint.stat().st_mtime_ns == (finished_run / checkpoint.name).stat().st_mtime_ns
+    assert results.read_bytes() == (finished_run / "results.csv").read_bytes()
+
+
+# ---- the data have changed ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """A run that has its epoch, but no model yet; its data are `cells` beside it."""
+    data = make_cells(tmp_path / "cells")
+    run = tmp_path / "run"
+    succeed("train", data, "--out", run, *QUICK)
+    shutil.move(run / "model", tmp_path / "model")
+    return run
+
+
+def test_all_data_have_vanished(stopped: Path) -> None:
+    shutil.rmtree(stopped.parent / "cells")
+    before = tree(stopped)
+    assert "cells: No such file" in refused("train", "--resume", stopped)
+    assert tree(stopped) == before
+
+
+def test_a_cell_has_vanished(stopped: Path) -> None:
+    min((stopped.parent / "cells").rglob("*.png")).unlink()
+    before = tree(stopped)
+    line = refused("train", "--resume", stopped)
+    assert "1 cell" in line
+    assert "cells" in line
+    assert tree(stopped) == before
+
+
+def test_more_cells_change_nothing(stopped: Path) -> None:
+    """The run goes on with those that it began with."""
+    data = stopped.parent / "cells" / "cell_images" / "Uninfected"
+    shutil.copy(min(data.glob("*.png")), data / "C1P1ThinF_IMG_20150918_144104_cell_0.png")
+    shutil.copy(min(data.glob("*.png")), data / "C99P9ThinF_IMG_20150918_144104_cell_1.png")
+    split = (stopped / "split.csv").read_bytes()
+    succeed("train", "--resume", stopped)
+    assert (stopped / "split.csv").read_bytes() == split
+    weights = [
+        folder / "model.safetensors" for folder in (stopped / "model", stopped.parent / "model")
+    ]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_a_damaged_checkpoint(stopped: Path, tmp_path: Path, cells_zip: Path) -> None:
+    """Cut short, empty, or of another network."""
+    checkpoint = stopped / "checkpoint.safetensors"
+    whole = checkpoint.read_bytes()
+    succeed("train", cells_zip, "--out", tmp_path / "other", *LARGER)
+    for content in (whole[:-100], b"", (tmp_path / "other" / checkpoint.name).read_bytes()):
+        checkpoint.write_bytes(content)
+        assert "checkpoint.safetensors: damaged" in refused("train", "--resume", stopped)
+
+
+def test_a_split_csv_that_was_edited(stopped: Path) -> None:
+    (stopped / "split.csv").write_text("cell,split\n")
+    assert "split.csv" in refused("train", "--resume", stopped)
+
+
+def test_resume_where_the_zip_was_moved_within(tmp_path: Path, cells_zip: Path) -> None:
+    """Folders inside may change: cells go by their names."""
+    run = tmp_path / "run"
+    succeed("train", cells_zip, "--out", run, *QUICK)
+    before = kept(run)
+    shutil.rmtree(run / "model")
+    with zipfile.ZipFile(cells_zip) as archive:
+        files = {f"deeper/{info.filename}": archive.read(info) for info in archive.infolist()}
+    make_zip(cells_zip, files)
+    succeed("train", "--resume", run)
+    assert kept(run) == before

@@ -1,0 +1,316 @@
+"""The folder of a run: what lies in it, that it can be trusted, and that it can be done again."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn import metrics
+
+from tests.support.commands import LEARN, QUICK, hemozoin, succeed
+from tests.conftest import make_cells, make_zip
+from hemozoin.model.bundle import load_bundle
+
+
+def weights(run: Path) -> bytes:
+    return (run / "model" / "model.safetensors").read_bytes()
+
+
+def repacked(data: Path, out: Path, change: dict[str, str]) -> Path:
+    """Copy a zip with parts of the names changed."""
+    with zipfile.ZipFile(data) as archive:
+        files = {info.filename: archive.read(info) for info in archive.infolist()}
+    for old, new in change.items():
+        files = {name.replace(old, new): content for name, content in files.items()}
+    return make_zip(out, files)
+
+
+# ---- files and columns -------------------------------------------------------------------------
+
+
+def test_the_files_of_a_run(finished_run: Path) -> None:
+    files = {str(path.relative_to(finished_run)) for path in finished_run.rglob("*")}
+    assert files == {
+        "config.json",
+        "split.csv",
+        "results.csv",
+        "metrics.json",
+        "predictions.csv",
+        "report.html",
+        "checkpoint.safetensors",
+        "model",
+        "model/SHA256SUMS",
+        "model/config.json",
+        "model/guard.safetensors",
+        "model/model.onnx",
+        "model/model.safetensors",
+    }
+
+
+def test_columns(finished_run: Path) -> None:
+    first = {
+        name: (finished_run / name).read_text().splitlines()[0]
+        for name in ("split.csv", "predictions.csv", "results.csv")
+    }
+    assert first == {
+        "split.csv": "cell,patient,label,split",
+        "predictions.csv": "cell,patient,label,p_parasitized",
+        "results.csv": "epoch,train_loss,val_loss,val_accuracy,val_auc,learning_rate,seconds",
+    }
+
+
+def test_no_patient_on_two_sides_and_no_cell_twice(finished_run: Path) -> None:
+    split = pl.read_csv(finished_run / "split.csv")
+    assert len(split) == split["cell"].n_unique() == 72
+    assert set(split["split"]) == {"train", "validation", "test"}
+    parts = split.group_by("patient").agg(pl.col("split").n_unique())
+    assert parts["split"].to_list() == [1] * 9
+    # The patient is the one in the name, and so is the label: infected cells have numbers from 5.
+    assert (split["cell"].str.extract(r"^(C\d+)P") == split["patient"]).all()
+    number = split["cell"].str.extract(r"_(\d+)$").cast(pl.Int64)
+    assert ((number > 4) == (split["label"] == "parasitized")).all()
+
+
+def test_what_is_judged_are_the_test_cells(finished_run: Path) -> None:
+    split = pl.read_csv(finished_run / "split.csv").filter(pl.col("split") == "test")
+    found = pl.read_csv(finished_run / "predictions.csv")
+    same = ["cell", "patient", "label"]
+    assert found.select(same).sort("cell").equals(split.select(same).sort("cell"))
+
+
+def test_figures_agree_with_scikit_learn(learned_run: Path) -> None:
+    """From nothing but predictions.csv and the threshold."""
+    table = pl.read_csv(learned_run / "predictions.csv")
+    truth = (table["label"] == "parasitized").to_numpy()
+    p = table["p_parasitized"].to_numpy()
+    found = json.loads((learned_run / "metrics.json").read_text())
+    called = p >= found["threshold"]["value"]
+    sensitivity = metrics.recall_score(truth, called)
+    specificity = metrics.recall_score(~truth, ~called)
+    expected = {
+        "accuracy": metrics.accuracy_score(truth, called),
+        "sensitivity": sensitivity,
+        "specificity": specificity,
+        "f1": metrics.f1_score(truth, called),
+        "mcc": metrics.matthews_corrcoef(truth, called),
+        "roc_auc": metrics.roc_auc_score(truth, p),
+        "average_precision": metrics.average_precision_score(truth, p),
+        "brier": metrics.brier_score_loss(truth, p),
+    }
+    given = found["labels_as_given"]
+    for name, value in expected.items():
+        assert given[name]["value"] == pytest.approx(value, abs=1e-4), name
+    assert given["cells"] == len(table)
+    assert given["parasitized"] == truth.sum()
+    assert found["prevalence"] == 0.01
+
+
+def test_results_and_what_was_said(tmp_path: Path, cells_zip: Path) -> None:
+    options = (*QUICK, "--epochs", 3)
+    outcome = hemozoin("train", cells_zip, "--out", tmp_path / "run", *options[:4], *options[6:])
+    results = pl.read_csv(tmp_path / "run" / "results.csv")
+    assert results["epoch"].to_list() == [1, 2, 3]
+    lines = [line for line in outcome.err.splitlines() if line.startswith("epoch ")]
+    assert len(lines) == 3
+    for line, row in zip(lines, results.to_dicts(), strict=True):
+        assert f"{row['train_loss']:.4f}" in line
+        assert f"{row['val_auc']:.4f}" in line
+
+
+def test_the_report_stands_alone(finished_run: Path) -> None:
+    page = (finished_run / "report.html").read_text()
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
+    assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", page)
+    assert 'name="viewport"' in page
+    for patient in set(pl.read_csv(finished_run / "predictions.csv")["patient"]):
+        assert patient in page
+
+
+# ---- the same again ----------------------------------------------------------------------------
+
+
+def test_same_seed_same_bits_other_seed_other_bits(tmp_path: Path, finished_run: Path) -> None:
+    data = finished_run.parent / "cells.zip"
+    succeed("train", data, "--out", tmp_path / "same", *QUICK, "--seed", 0)
+    assert weights(tmp_path / "same") == weights(finished_run)
+    for name in ("split.csv", "predictions.csv", "metrics.json"):
+        assert (tmp_path / "same" / name).read_bytes() == (finished_run / name).read_bytes()
+    succeed("train", data, "--out", tmp_path / "other", *QUICK, "--seed", 1)
+    assert weights(tmp_path / "other") != weights(finished_run)
+
+
+def test_from_config_json_the_same_run(
+    tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where relative paths would lead nowhere
+    succeed("train", "--config", finished_run / "config.json", "--out", "again")
+    assert weights(Path("again")) == weights(finished_run)
+    assert Path("again/config.json").read_bytes() == (finished_run / "config.json").read_bytes()
+
+
+def test_every_option_is_in_config_json(tmp_path: Path) -> None:
+    data = repacked(
+        make_cells(tmp_path / "a.zip"), tmp_path / "b.zip", {"Para": "z_para", "Un": "a_un"}
+    )
+    (tmp_path / "patients.csv").write_text("cell,who\nC1P1ThinF_IMG_20150918_144104_cell_1,C1\n")
+    (tmp_path / "labels.csv").write_text(
+        "cell,corrected_label\nC1P1ThinF_IMG_20150918_144104_cell_1,parasitized\n"
+    )
+    options = (
+        *("--parasitized", "z_parasitized", "--uninfected", "a_uninfected", "--seed", 3),
+        *("--patients", tmp_path / "patients.csv", "--patient-column", "who"),
+        *("--labels", tmp_path / "labels.csv", "--on-correction", "leave-out"),
+        *("--learning-rate", 0.002, "--sensitivity", 0.8, "--prevalence", 0.05),
+        "--allow-unreadable",
+    )
+    succeed("train", data, "--out", tmp_path / "run", *QUICK, *options)
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    recipe = config.pop("recipe")
+    assert {name: recipe[name] for name in ("size", "alpha", "epochs", "batch", "seed")} == {
+        "size": 32,
+        "alpha": 0.25,
+        "epochs": 1,
+        "batch": 16,
+        "seed": 3,
+    }
+    assert recipe["learning_rate"] == 0.002
+    assert config == {
+        "data": str(data),
+        "cells": {
+            "parasitized": "z_parasitized",
+            "uninfected": "a_uninfected",
+            "patients": [str(tmp_path / "patients.csv")],
+            "patient_column": "who",
+            "labels": str(tmp_path / "labels.csv"),
+            "allow_unreadable": True,
+        },
+        "split": None,
+        "on_correction": "leave-out",
+        "aim": {"kind": "sensitivity", "at_least": 0.8},
+        "prevalence": 0.05,
+    }
+    found = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert found["threshold"]["aim"] == "sensitivity at least 0.8"
+    assert {"labels_as_given", "corrected_labels", "where_both_agree"} <= set(found)
+    succeed("train", "--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again")
+    assert weights(tmp_path / "again") == weights(tmp_path / "run")
+
+
+def test_a_split_from_another_run(tmp_path: Path, finished_run: Path) -> None:
+    data, split = finished_run.parent / "cells.zip", finished_run / "split.csv"
+    succeed("train", data, "--out", tmp_path / "run", *QUICK, "--seed", 7, "--split", split)
+    assert (tmp_path / "run" / "split.csv").read_text() == split.read_text()
+
+
+@pytest.mark.parametrize("batch", [16, 1000], ids=["in the epoch", "at its end"])
+def test_training_that_diverges(batch: int, tmp_path: Path, cells_zip: Path) -> None:
+    options = ("--size", 32, "--epochs", 2, "--batch", batch, "--learning-rate", 1e30)
+    outcome = hemozoin("train", cells_zip, "--out", tmp_path / "run", *options)
+    assert outcome.code == 2
+    assert "learning rate below 1e+30" in outcome.err.splitlines()[-1]
+    assert not (tmp_path / "run" / "model").exists()
+
+
+# ---- names decide, not order -------------------------------------------------------------------
+
+
+def test_classes_go_by_name_not_by_alphabet(tmp_path: Path, finished_run: Path) -> None:
+    """Healthy cells first in the alphabet, or last: the same labels, dealt out the same way."""
+    data = finished_run.parent / "cells.zip"
+    change = {"Uninfected": "a_healthy", "Parasitized": "z_sick"}
+    renamed = repacked(data, tmp_path / "renamed.zip", change)
+    names = ("--parasitized", "z_sick", "--uninfected", "a_healthy")
+    succeed("train", renamed, "--out", tmp_path / "run", *QUICK, *names)
+    labels = pl.read_csv(tmp_path / "run" / "split.csv").sort("cell")
+    assert labels.equals(pl.read_csv(finished_run / "split.csv").sort("cell"))
+
+
+def test_the_positive_class_is_the_one_with_parasites(tmp_path: Path, learned_run: Path) -> None:
+    """It learns, and in the right direction, whatever the class folders are called."""
+    change = {"Uninfected": "a_healthy", "Parasitized": "z_sick"}
+    renamed = repacked(learned_run.parent / "cells.zip", tmp_path / "renamed.zip", change)
+    names = ("--parasitized", "z_sick", "--uninfected", "a_healthy")
+    succeed("train", renamed, "--out", tmp_path / "run", *LEARN, *names)
+    for run in (learned_run, tmp_path / "run"):
+        table = pl.read_csv(run / "predictions.csv")
+        p = table.group_by("label").agg(pl.col("p_parasitized").mean())
+        mean = dict(zip(p["label"], p["p_parasitized"], strict=True))
+        assert mean["parasitized"] > mean["uninfected"] + 0.2
+        assert (
+            json.loads((run / "metrics.json").read_text())["labels_as_given"]["roc_auc"]["value"]
+            > 0.9
+        )
+
+
+def test_folders_and_zips_give_the_same_network(tmp_path: Path, finished_run: Path) -> None:
+    with zipfile.ZipFile(finished_run.parent / "cells.zip") as archive:
+        archive.extractall(tmp_path / "cells")
+    succeed("train", tmp_path / "cells", "--out", tmp_path / "run", *QUICK)
+    assert weights(tmp_path / "run") == weights(finished_run)
+
+
+# ---- patients ----------------------------------------------------------------------------------
+
+
+def test_without_patients_a_loud_warning(tmp_path: Path, finished_run: Path) -> None:
+    data = repacked(finished_run.parent / "cells.zip", tmp_path / "anonymous.zip", {"/C": "/cell"})
+    outcome = hemozoin("train", data, "--out", tmp_path / "run", *QUICK)
+    assert outcome.code == 0
+    assert "too good" in outcome.out
+    first = outcome.err.splitlines()[0]
+    assert first.startswith("WARNING")
+    assert "too good" in first
+    assert "too good" in (tmp_path / "run" / "report.html").read_text()
+    split = pl.read_csv(tmp_path / "run" / "split.csv")
+    assert split["patient"].null_count() == len(split) == 72
+    found = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert found["labels_as_given"]["patients"] is None
+    predictions = succeed("evaluate", data, "--model", tmp_path / "run" / "model")
+    assert "too good" in predictions
+
+
+def test_patients_from_a_csv(tmp_path: Path, finished_run: Path) -> None:
+    """As good as those in the names: the same deal."""
+    change = {"/C": "/cell"}
+    data = repacked(finished_run.parent / "cells.zip", tmp_path / "anonymous.zip", change)
+    split = pl.read_csv(finished_run / "split.csv")
+    renamed = split.with_columns(cell=pl.col("cell").str.replace("^C", "cell"))
+    renamed.select("cell", "patient").write_csv(tmp_path / "patients.csv")
+    outcome = hemozoin(
+        *("train", data, "--out", tmp_path / "run", *QUICK),
+        *("--patients", tmp_path / "patients.csv"),
+    )
+    assert outcome.code == 0
+    assert "WARNING" not in outcome.err
+    found = pl.read_csv(tmp_path / "run" / "split.csv")
+    assert found.sort("cell").equals(renamed.sort("cell"))
+
+
+def test_only_some_cells_have_a_patient(tmp_path: Path, cells_folder: Path) -> None:
+    folder = cells_folder / "cell_images" / "Uninfected"
+    shutil.copy(min(folder.glob("*.png")), folder / "nobody.png")
+    outcome = hemozoin("train", cells_folder, "--out", tmp_path / "run", *QUICK)
+    assert outcome.code == 2
+    assert "nobody" in outcome.err
+
+
+# ---- the model ---------------------------------------------------------------------------------
+
+
+def test_the_model_says_what_it_is(finished_run: Path) -> None:
+    config = json.loads((finished_run / "model" / "config.json").read_text())
+    assert sorted(config["classes"]) == ["parasitized", "uninfected"]
+    assert config["preprocessing"]["size"] == 32
+    bundle = load_bundle(finished_run / "model")
+    found = json.loads((finished_run / "metrics.json").read_text())
+    assert bundle.threshold.value == found["threshold"]["value"]
+    assert 0 < bundle.threshold.value < 1
+    assert bundle.about["run"]["recipe"]["seed"] == 0
+    assert bundle.about["figures"] == found
+    assert all(np.isfinite(array).all() for array in bundle.weights.values())

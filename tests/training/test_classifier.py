@@ -1,0 +1,93 @@
+"""What the network sees of a cell, and what it must not depend on."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from hemozoin.mobilenet.architecture import Architecture
+from hemozoin.model.transform import OUTSIDE
+from hemozoin.training.classifier import Classifier, PlainRgb, RelativeOpticalDensity
+
+SMALL = Architecture(alpha=0.25, classes=2)
+
+
+def cell(colour: tuple[int, int, int], parasite: float = 1.0, size: int = 33) -> Tensor:
+    """A flat disc of one colour on black, uint8 [1, size, size, 3], with a spot of its own.
+
+    `parasite` is the share of light that the spot lets through: 1 is no spot.
+    """
+    y, x = torch.meshgrid(torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij")
+    pixels = torch.tensor(colour).float().expand(size, size, 3).clone()
+    spot = (x - 0.2) ** 2 + y**2 < 0.03
+    pixels[spot] *= parasite
+    pixels[x**2 + y**2 >= 0.8] = 0
+    return pixels.round().to(torch.uint8)[None]
+
+
+STAINS = [(230, 180, 190), (200, 200, 170), (150, 140, 190), (120, 110, 100)]
+
+
+@pytest.mark.parametrize("stain", STAINS)
+def test_a_healthy_cell_is_flat_nought_whatever_its_stain(stain: tuple[int, int, int]) -> None:
+    pixels = cell(stain)
+    seen = RelativeOpticalDensity()(pixels)[0]
+    inside = pixels[0].amax(dim=2) > 0
+    assert seen[:, inside].abs().max() < 1e-4
+    assert (seen[:, ~inside] == OUTSIDE).all()
+
+
+def test_a_parasite_looks_the_same_in_every_stain() -> None:
+    depths = torch.stack([RelativeOpticalDensity()(cell(s, 0.5)).amax() for s in STAINS])
+    assert depths.min() > 2  # 4 · ln 2 = 2.8
+    assert depths.max() - depths.min() < 0.15
+
+
+def test_the_parasite_does_not_shift_the_colour_it_is_measured_against() -> None:
+    seen = RelativeOpticalDensity()(cell(STAINS[0], 0.3))[0]
+    healthy = seen[:, 16, 4]
+    assert healthy.abs().max() < 0.03
+
+
+def test_an_all_black_picture_is_seen_as_nothing_not_as_nan() -> None:
+    seen = RelativeOpticalDensity()(torch.zeros(1, 8, 8, 3, dtype=torch.uint8))
+    assert (seen == OUTSIDE).all()
+
+
+def test_cells_do_not_influence_each_other() -> None:
+    one, other = cell(STAINS[0], 0.5), cell(STAINS[3], 0.8)
+    together = RelativeOpticalDensity()(torch.cat([one, other]))
+    assert torch.equal(together[:1], RelativeOpticalDensity()(one))
+
+
+def test_plain_rgb_runs_from_minus_one_to_one() -> None:
+    pixels = torch.tensor([[[[0, 255, 51]]]], dtype=torch.uint8)
+    assert PlainRgb()(pixels).flatten().tolist() == pytest.approx([-1, 1, -0.6])
+
+
+def test_four_turns_give_one_answer_for_every_turn_of_the_cell() -> None:
+    torch.manual_seed(0)
+    pixels = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
+    turned = torch.rot90(pixels, 1, (1, 2))
+    once = Classifier(SMALL, "density", orientations=1).eval()
+    four = Classifier(SMALL, "density", orientations=4).eval()
+    four.load_state_dict(once.state_dict())
+    with torch.inference_mode():
+        assert torch.allclose(four.logits(pixels), four.logits(turned), atol=1e-6)
+        assert not torch.allclose(once.logits(pixels), once.logits(turned), atol=1e-6)
+        mean = sum(once.logits(torch.rot90(pixels, k, (1, 2))) for k in range(4)) / 4
+        assert torch.allclose(four.logits(pixels), torch.as_tensor(mean), atol=1e-6)
+
+
+def test_temperature_softens_and_never_reorders() -> None:
+    torch.manual_seed(1)
+    classifier = Classifier(SMALL, "density").eval()
+    pixels = torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        sharp = classifier(pixels)
+        classifier.temperature.fill_(4.0)
+        soft = classifier(pixels)
+    assert torch.allclose(sharp.sum(1), torch.ones(8))
+    assert ((soft - 0.5).abs() <= (sharp - 0.5).abs()).all()
+    assert torch.equal(soft[:, 1].argsort(), sharp[:, 1].argsort())

@@ -1,0 +1,172 @@
+"""Two processes do the run that one does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+import torch.distributed as dist
+
+from hemozoin.errors import TrainingError
+from hemozoin.training import distributed
+from hemozoin.training.trainer import Trainer
+from tests.support.commands import LEARN, LEARN_EPOCHS, quiet
+from tests.support.two_processes import RECIPE, learn, training_data
+
+SCRIPT = Path(__file__).parents[1] / "support" / "two_processes.py"
+
+
+def torchrun(*command: object) -> subprocess.CompletedProcess[str]:
+    """Run a command in two processes on a port that is free."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.run(
+        [*start, *map(str, command)],
+        env=quiet(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, learned_run: Path) -> Path:
+    """The run of `learned_run`, done by two processes."""
+    folder = tmp_path_factory.mktemp("two")
+    train = ("train", learned_run.parent / "cells.zip", "--out", folder / "run", *LEARN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEMOZOIN_CACHE", str(folder / "cache"))
+        done = torchrun(SCRIPT, "learn", folder, *train)
+    assert done.returncode == 0, done.stderr
+    (folder / "out.txt").write_text(done.stdout)
+    (folder / "err.txt").write_text(done.stderr)
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def pair(run: Path) -> Any:
+    """What both processes of two_processes.py found out before it."""
+    return [json.loads((run.parent / f"{rank}.json").read_text()) for rank in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def alone() -> Any:
+    """The same in one process."""
+    return json.loads(json.dumps(learn()))
+
+
+@pytest.mark.slow
+def test_each_cell_once_per_epoch_in_the_same_batches(pair: Any, alone: Any) -> None:
+    first, second = (found["batches"] for found in pair)
+    for (ours, count), (theirs, other), (whole, size) in zip(
+        first, second, alone["batches"], strict=True
+    ):
+        assert count == other == size == len(whole)
+        assert sorted(ours + theirs) == sorted(whole)
+        assert abs(len(ours) - len(theirs)) <= 1
+    seen = [row for batches in (first, second) for rows, _ in batches for row in rows]
+    assert sorted(seen) == list(range(51))
+
+
+@pytest.mark.slow
+def test_validation_is_counted_once(pair: Any, alone: Any) -> None:
+    """The same p for each cell as in one process, while the weights are still the first ones."""
+    for found in pair:
+        assert found["world"] == 2
+        assert found["p"] == pytest.approx(alone["p"], abs=1e-6)
+    assert len(alone["p"]) == len(training_data().validation) == 24
+
+
+@pytest.mark.slow
+def test_both_end_with_the_same_network_and_figures(pair: Any) -> None:
+    """Batch norms and all: half of the validation cells are judged by each."""
+    first, second = pair
+    assert first["state"] == second["state"]
+    assert first["figures"] == second["figures"]
+    assert first["loss"] == second["loss"]
+
+
+@pytest.mark.slow
+def test_the_loss_is_the_mean_over_all_cells(pair: Any, alone: Any) -> None:
+    """Not equal, for each process norms its own half of a batch; but of the same size."""
+    assert pair[0]["loss"] == pytest.approx(alone["loss"], rel=0.2)
+
+
+@pytest.mark.slow
+def test_where_the_first_fails_all_do(pair: Any) -> None:
+    first, second = (found["failed"] for found in pair)
+    assert first == "RunError: mine"
+    assert second == "TrainingError: the first process has stopped, and says why"
+
+
+@pytest.mark.slow
+def test_the_run_that_one_process_does(run: Path, learned_run: Path) -> None:
+    """Same files, same cells in the same parts, as good a network; one of the two writes."""
+    files = {str(path.relative_to(run)) for path in run.rglob("*")}
+    assert files == {str(path.relative_to(learned_run)) for path in learned_run.rglob("*")}
+    for name in ("split.csv", "config.json"):
+        assert (run / name).read_bytes() == (learned_run / name).read_bytes()
+    assert pl.read_csv(run / "results.csv")["epoch"].to_list() == list(range(1, LEARN_EPOCHS + 1))
+    found = json.loads((run / "metrics.json").read_text())["labels_as_given"]
+    assert found["roc_auc"]["value"] > 0.9
+    assert found["cells"] == len(pl.read_csv(learned_run / "predictions.csv"))
+
+
+@pytest.mark.slow
+def test_one_of_the_two_speaks(run: Path) -> None:
+    assert (run.parent / "out.txt").read_text().count("Report:") == 1
+    said = (run.parent / "err.txt").read_text()
+    epochs = [line.split(":")[0] for line in said.splitlines() if line.startswith("epoch")]
+    assert epochs == [f"epoch {k}" for k in range(1, LEARN_EPOCHS + 1)]
+    assert "Warning" not in said
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_both_and_both_may_go_on(tmp_path: Path, learned_run: Path) -> None:
+    data, run = learned_run.parent / "cells.zip", tmp_path / "run"
+    failed = torchrun(SCRIPT, "fail", "train", data, "--out", run, *LEARN)
+    assert failed.returncode == 1
+    assert "hemozoin: disk full; make room" in failed.stderr
+    assert "hemozoin/training" not in failed.stderr  # torchrun has a traceback, we have none
+    begun = (run / "results.csv").read_text().splitlines()
+    assert len(begun) == 1 + 2
+    done = torchrun("-m", "hemozoin", "train", "--resume", run)
+    assert done.returncode == 0, done.stderr
+    assert (run / "results.csv").read_text().splitlines()[:3] == begun
+    found = json.loads((run / "metrics.json").read_text())["labels_as_given"]
+    assert found["roc_auc"]["value"] > 0.9
+
+
+def test_another_process_that_is_gone_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: object) -> None:
+        raise RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1234")
+
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(dist, "all_reduce", gone)
+    with pytest.raises(TrainingError, match="another process"):
+        distributed.add_up(torch.zeros(1))
+
+
+def test_batches_too_small_for_so_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """51 cells in 4 steps: 12 or 13 a step, which 6 processes can share, not 7."""
+    monkeypatch.setattr(distributed, "world_size", lambda: 7)
+    with pytest.raises(TrainingError, match="raise --batch"):
+        Trainer(training_data(), RECIPE, torch.device("cpu"))
+
+
+def test_one_process_needs_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with distributed.process_group(torch.device("cpu")):
+        assert not dist.is_initialized()
+        assert (distributed.rank(), distributed.world_size()) == (0, 1)
+        with distributed.first_process_first() as first:
+            assert first
+        assert distributed.add_up(torch.tensor([3.0])).item() == 3
+    assert "WORLD_SIZE" not in os.environ

@@ -1,0 +1,79 @@
+"""From a trained classifier to a bundle that gives the same answers from disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from hemozoin.arrays import Pixels
+from hemozoin.decision.threshold import OperatingPoint
+from hemozoin.model.bundle import Bundle, load_bundle, save_bundle
+from hemozoin.model.predictor import Predictor
+from hemozoin.training.classifier import Classifier
+from hemozoin.training.packaging import (
+    calibrate_and_package,
+    pooled_features,
+    uncalibrated_log_odds,
+)
+from hemozoin.training.recipe import Recipe
+
+RECIPE = Recipe(size=32)
+
+
+@pytest.fixture
+def pixels() -> Pixels:
+    return np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def classifier() -> Classifier:
+    """Fresh weights, made to give different answers to different cells."""
+    torch.manual_seed(0)
+    made = Classifier(RECIPE.architecture(), RECIPE.view).eval()
+    torch.nn.init.normal_(made.network.head.weight, std=5.0)
+    return made
+
+
+@pytest.fixture
+def bundle(classifier: Classifier, pixels: Pixels) -> Bundle:
+    odds = uncalibrated_log_odds(classifier, pooled_features(classifier, pixels))
+    labels = np.where(odds > np.median(odds), "parasitized", "uninfected")
+    cells = pl.DataFrame({"label": labels, "patient": [f"C{k % 8}" for k in range(len(labels))]})
+    return calibrate_and_package(classifier, cells, pixels, RECIPE, OperatingPoint())
+
+
+def test_a_bundle_from_disk_answers_as_the_classifier_in_memory(
+    bundle: Bundle, classifier: Classifier, pixels: Pixels, tmp_path: Path
+) -> None:
+    save_bundle(bundle, tmp_path)
+    answered = Predictor(load_bundle(tmp_path))(pixels)
+    with torch.inference_mode():
+        expected = classifier(torch.from_numpy(pixels))[:, 1].numpy()
+    assert answered.std() > 0.01
+    assert np.abs(answered - expected).max() < 5e-6
+
+
+def test_everything_in_a_bundle_comes_back(bundle: Bundle, tmp_path: Path) -> None:
+    save_bundle(bundle, tmp_path)
+    loaded = load_bundle(tmp_path)
+    plain = ("architecture", "view", "orientations", "preprocessing", "threshold", "band")
+    for name in (*plain, "graphs", "about"):
+        assert getattr(loaded, name) == getattr(bundle, name)
+    assert loaded.weights.keys() == bundle.weights.keys()
+    for name, array in bundle.weights.items():
+        assert np.array_equal(loaded.weights[name], array), name
+        assert loaded.weights[name].shape == array.shape
+
+
+def test_temperature_and_threshold_come_from_the_validation_cells(
+    bundle: Bundle, classifier: Classifier, pixels: Pixels
+) -> None:
+    assert bundle.weights["temperature"] != 1
+    assert classifier.orientations == RECIPE.orientations
+    assert bundle.threshold.sensitivity > 0.7
+    assert bundle.label(bundle.threshold.value) == "parasitized"
+    assert bundle.label(bundle.threshold.value - 1e-6) == "uninfected"

@@ -1,0 +1,139 @@
+"""The training loop: the same weights from the same seed, resumed or not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+import torch
+
+from hemozoin.errors import RunError, TrainingError
+from hemozoin.training.checkpoint import EpochRow
+from hemozoin.training.recipe import Recipe
+from hemozoin.training.trainer import Trainer, TrainingData, fit, make_optimizer, schedule
+
+CPU = torch.device("cpu")
+SMALL = Recipe(size=32, epochs=3, batch=16)
+
+
+@pytest.fixture
+def training_data() -> TrainingData:
+    """48 cells of grey noise; the parasitized ones have a dark dot."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(140, 180, (48, 32, 32, 3), dtype=np.uint8)
+    targets = (np.arange(48) % 2).astype(np.int64)
+    pixels[targets == 1, 12:18, 12:18] = 60
+    return TrainingData(pixels, targets, np.arange(36), np.arange(36, 48))
+
+
+Weights = dict[str, torch.Tensor]
+
+
+def weights(
+    training_data: TrainingData, path: Path, how: Recipe = SMALL, stop_after: int = 0
+) -> Weights:
+    class StopError(Exception):
+        pass
+
+    def stop(rows: list[EpochRow]) -> None:
+        if len(rows) == stop_after:
+            raise StopError
+
+    try:
+        return fit(training_data, how, CPU, path, stop).state_dict()
+    except StopError:
+        return {}
+
+
+def equal(one: Weights, other: Weights) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_same_seed_same_weights_bit_for_bit(training_data: TrainingData, tmp_path: Path) -> None:
+    first = weights(training_data, tmp_path / "1")
+    assert equal(first, weights(training_data, tmp_path / "2"))
+    assert not equal(first, weights(training_data, tmp_path / "3", replace(SMALL, seed=1)))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "rmsprop"])
+def test_resumed_after_any_epoch_ends_with_the_same_weights(
+    training_data: TrainingData, tmp_path: Path, optimizer: Literal["adamw", "rmsprop"]
+) -> None:
+    how = Recipe(size=32, epochs=3, batch=16, optimizer=optimizer)
+    whole = weights(training_data, tmp_path / "whole", how)
+    for stop_after in (1, 2):
+        path = tmp_path / f"stopped{stop_after}"
+        assert weights(training_data, path, how, stop_after) == {}
+        assert equal(whole, weights(training_data, path, how))
+
+
+def test_a_finished_run_is_not_trained_further(training_data: TrainingData, tmp_path: Path) -> None:
+    whole = weights(training_data, tmp_path / "c")
+    stamp = (tmp_path / "c").stat().st_mtime_ns
+    assert equal(whole, weights(training_data, tmp_path / "c"))
+    assert (tmp_path / "c").stat().st_mtime_ns == stamp
+
+
+def test_a_damaged_checkpoint_is_refused_by_name(
+    training_data: TrainingData, tmp_path: Path
+) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    weights(training_data, path, stop_after=1)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(RunError, match=r"checkpoint\.safetensors: damaged"):
+        weights(training_data, path)
+
+
+def test_every_cell_once_per_epoch_in_a_new_order(training_data: TrainingData) -> None:
+    trainer = Trainer(training_data, SMALL, CPU)
+    epochs = [torch.cat([rows for rows, _ in trainer._batches(e)]).tolist() for e in (0, 1)]
+    for order in epochs:
+        assert sorted(order) == list(range(36))
+    assert epochs[0] != epochs[1] != list(range(36))
+
+
+def test_it_learns_and_reports_every_epoch(training_data: TrainingData, tmp_path: Path) -> None:
+    seen: list[list[EpochRow]] = []
+    how = Recipe(size=32, epochs=30, batch=12, augmentation="little")
+    fit(training_data, how, CPU, tmp_path / "c", lambda rows: seen.append(list(rows)))
+    assert [len(rows) for rows in seen] == list(range(1, 31))
+    assert seen[-1][-1]["val_auc"] > 0.9
+    assert seen[-1][-1]["train_loss"] < seen[0][0]["train_loss"]
+
+
+def test_a_loss_that_is_no_number_stops_the_run(
+    training_data: TrainingData, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="learning rate below"):
+        weights(
+            training_data, tmp_path / "c", Recipe(size=32, epochs=3, batch=16, learning_rate=1e30)
+        )
+
+
+def test_no_weight_decay_on_depthwise_filters_norms_and_biases(training_data: TrainingData) -> None:
+    network = Trainer(training_data, SMALL, CPU).classifier.network
+    decayed, free = make_optimizer(network, SMALL).param_groups
+    names = {id(p): name for name, p in network.named_parameters()}
+    decayed_names = {names[id(p)] for p in decayed["params"]}
+    assert decayed["weight_decay"] == SMALL.weight_decay
+    assert free["weight_decay"] == 0
+    assert len(decayed["params"]) + len(free["params"]) == len(names)
+    assert decayed_names == {
+        name
+        for name in names.values()
+        if name in ("head.weight", "body.conv1.conv.weight")
+        or ("pointwise" in name and "conv" in name)
+    }
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
+    rates = [schedule(step, 200) for step in range(200)]
+    top = rates.index(max(rates))
+    assert 0 < rates[0] < 0.1
+    assert max(rates) == 1.0
+    assert rates[:top] == sorted(rates[:top])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] < 0.001
