@@ -1,23 +1,32 @@
-# These commands are all the set-up there is:
-#   make demo                      a synthetic data set, trained on, judged, reported
+# These commands need Python 3.11 and pip, and install everything else in .venv:
+#   make demo                      a run on synthetic data: train, test, report, screen
 #   make demo DATA=cell_images.zip the same on NLM's real cells
-#   make test                      lint, types and every test
+#   make check                     lint, types, layers and the quick tests: a minute, before a commit
+#   make test                      lint, types, layers and every test
 #   make docs                      the documentation, build/site/index.html
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 RUN ?= runs/demo
+# Two processes: tests that train or screen use several threads themselves.
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: demo test docs clean
+.PHONY: demo check test lint docs clean
 
 demo: .venv/installed
 	$(BIN)/hemozoin demo --out $(RUN) $(if $(DATA),--data $(DATA))
 
-test: .venv/installed
+check: lint
+	$(PYTEST) -m "not slow and not real"
+
+test: lint
+	$(PYTEST)
+
+lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/lint-imports --no-cache
 
 docs: .venv/installed
 	$(BIN)/properdocs build --strict

@@ -1,12 +1,12 @@
-"""What a network loses in 8 bits, by how it is quantized, and what it gains in speed.
+"""What a network loses in int8, by the way it is quantized, and what it gains in speed.
 
     python benchmarks/export.py cell_images.zip runs/nano/fold*
 
-Each run's variants are judged on its own test patients, which neither the network nor the
-calibration has seen: a row a variant in benchmarks/results/int8.csv. Then the first run's
-network is timed in every way, side by side: the ways take turns, so that what else the machine
-does meets all of them. A row a way and batch in benchmarks/results/throughput.csv, with `ratio`
-to fp32 of the same batch. Rows that are there are not made again.
+Each run's variants are tested on its own test patients, which neither the network nor the
+calibration has seen: one row per variant in benchmarks/results/int8.csv. Then the first run's
+network is timed with each backend, alternately, so that other work on the machine affects all of
+them: one row per backend and batch size in benchmarks/results/throughput.csv, with `ratio` to fp32
+at the same batch size. What has a row is not measured again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -31,30 +30,29 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+import markdown_tables as md
 import rows
 from hemozoin.arrays import Pixels
-from hemozoin.data.dataset import decode_cells
-from hemozoin.data.options import CellOptions
-from hemozoin.data.split import read_split
-from hemozoin.export.export import CALIBRATION
+from hemozoin.export.export import CALIBRATION_CELLS
 from hemozoin.export.int8 import quantize
-from hemozoin.export.parity import Parity, compare_backends, in_torch
+from hemozoin.export.parity import Parity, compare_backends, torch_predictor
 from hemozoin.model.bundle import INT8_GRAPH, Bundle, load_bundle
 from hemozoin.model.onnx_export import onnx_model, with_graph
 from hemozoin.model.predictor import Predictor
+from split_cells import cells_of
 
-QUALITY, SPEED = "int8.csv", "throughput.csv"
+FILE, SPEED_FILE = "int8.csv", "throughput.csv"
 
 BATCHES = (1, 64)
 
-#: Seconds that one way runs before it is the next one's turn, and how often that is.
-TURN, REPEATS = 0.3, 15
+#: Seconds for which a backend is timed before the next one, and how often that is repeated.
+SECONDS, REPEATS = 0.3, 15
 
 Quantize = Callable[[Bundle, Pixels], bytes]
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """Cells as ONNX Runtime's own quantizer asks for them."""
+    """Cells in the form that ONNX Runtime's quantizer reads."""
 
     def __init__(self, pixels: Pixels) -> None:
         self._batches = iter([{"pixels": pixels[k : k + 64]} for k in range(0, len(pixels), 64)])
@@ -64,65 +62,65 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
 
 
 def static(bundle: Bundle, pixels: Pixels, method: CalibrationMethod, per_channel: bool) -> bytes:
-    """Return what ONNX Runtime's quantizer makes of the fp32 graph, convolutions alone."""
+    """Return the fp32 graph quantized by ONNX Runtime's own quantizer, convolutions only."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        given, made = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-        given.write_bytes(onnx_model(bundle))
+        fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        fp32.write_bytes(onnx_model(bundle))
         quantize_static(
-            given,
-            made,
+            fp32,
+            int8,
             _Reader(pixels),
             op_types_to_quantize=["Conv", "Relu"],
             per_channel=per_channel,
             activation_type=QuantType.QUInt8,
             calibrate_method=method,
         )
-        return made.read_bytes()
+        return int8.read_bytes()
 
 
-#: Number of cells and way to quantize, by name; the first is what `hemozoin export` does.
+#: Number of calibration cells and the quantizer, by name; `hemozoin export` does the first.
 VARIANTS: dict[str, tuple[int, Quantize]] = {
-    "hemozoin": (CALIBRATION, quantize),
+    "hemozoin": (CALIBRATION_CELLS, quantize),
     "64 cells": (64, quantize),
-    "highest value held": (CALIBRATION, partial(quantize, held=1.0)),
-    ".999 held": (CALIBRATION, partial(quantize, held=0.999)),
-    "quantize_static, per channel, highest": (
-        CALIBRATION,
+    "range to the maximum": (CALIBRATION_CELLS, partial(quantize, quantile=1.0)),
+    "range to the 0.999 quantile": (CALIBRATION_CELLS, partial(quantize, quantile=0.999)),
+    "quantize_static, per channel, maximum": (
+        CALIBRATION_CELLS,
         partial(static, method=CalibrationMethod.MinMax, per_channel=True),
     ),
     "quantize_static, per channel, percentile": (
-        CALIBRATION,
+        CALIBRATION_CELLS,
         partial(static, method=CalibrationMethod.Percentile, per_channel=True),
     ),
     "quantize_static, per tensor, percentile": (
-        CALIBRATION,
+        CALIBRATION_CELLS,
         partial(static, method=CalibrationMethod.Percentile, per_channel=False),
     ),
 }
 
 
 def main() -> None:
-    """Measure what is missing."""
+    """Measure what has no row yet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("runs", type=Path, nargs="+")
     given = parser.parse_args()
     for run in given.runs:
-        _judge(run, given.data)
-    _race(given.runs[0], given.data)
+        _test_variants(run, given.data)
+    _time_backends(given.runs[0], given.data)
 
 
-def _judge(run: Path, data: Path) -> None:
-    done = {(row["run"], row["variant"]) for row in rows.read(QUALITY)}
+def _test_variants(run: Path, data: Path) -> None:
+    done = rows.measured(FILE, "run", "variant")
     bundle = with_graph(load_bundle(run / "model"))
-    tested, test = _part(run, data, bundle, "test")
-    for variant, (count, how) in VARIANTS.items():
+    cells, pixels = cells_of(run, "test", data, bundle.preprocessing)
+    for variant, (count, quantizer) in VARIANTS.items():
         if (_name(run), variant) not in done:
-            graph = how(bundle, _some(run, data, bundle, count))
+            graph = quantizer(bundle, _training_cells(run, data, bundle, count))
             whole = replace(bundle, graphs={**bundle.graphs, INT8_GRAPH: graph})
             row: rows.Row = {"run": _name(run), "alpha": bundle.architecture.alpha}
             row |= {"variant": variant, "calibration_cells": count, "bytes": len(graph)}
-            rows.append(QUALITY, row | _figures(compare_backends(whole, tested, test)))
+            rows.append(FILE, row | _metrics(compare_backends(whole, cells, pixels)))
 
 
 def _name(run: Path) -> str:
@@ -130,7 +128,7 @@ def _name(run: Path) -> str:
     return "/".join(run.parts[-2:])
 
 
-def _figures(parity: Parity) -> rows.Row:
+def _metrics(parity: Parity) -> rows.Row:
     assert parity.int8
     return {
         "cells": parity.cells,
@@ -140,83 +138,101 @@ def _figures(parity: Parity) -> rows.Row:
         "auc_drop": round(parity.torch.auc - parity.int8.auc, 5),
         "accuracy_drop": round(parity.torch.accuracy - parity.int8.accuracy, 5),
         "largest_difference": round(parity.int8.difference, 4),
-        "changed": parity.int8.changed,
+        "decisions_changed": parity.int8.changed,
         "onnx_difference": f"{parity.onnx.difference:.1e}",
     }
 
 
-def _race(run: Path, data: Path) -> None:
-    if any(row["run"] == _name(run) for row in rows.read(SPEED)):
+def _time_backends(run: Path, data: Path) -> None:
+    if (_name(run),) in rows.measured(SPEED_FILE, "run"):
         return
     bundle = with_graph(load_bundle(run / "model"))
-    cells = _some(run, data, bundle, 1024)
-    ways = _ways(bundle, cells)
+    cells = _training_cells(run, data, bundle, 1024)
+    backends = _backends(bundle, cells)
     for batch in BATCHES:
-        speeds = _timed(ways, cells, batch)
+        speeds = _cells_per_second(backends, cells, batch)
         fp32 = statistics.median(speeds["fp32"])
-        for way, found in speeds.items():
-            median, spread = statistics.median(found), statistics.stdev(found)
-            row: rows.Row = {"run": _name(run), "alpha": bundle.architecture.alpha, "way": way}
-            row |= {"batch": batch, "n": REPEATS, "cells_per_second": round(median)}
-            row |= {"sd": round(spread), "ratio": round(median / fp32, 3)}
-            rows.append(SPEED, row | rows.conditions())
+        for backend, found in speeds.items():
+            median, sd = statistics.median(found), statistics.stdev(found)
+            row: rows.Row = {"run": _name(run), "alpha": bundle.architecture.alpha}
+            row |= {"backend": backend, "batch": batch, "n": REPEATS}
+            row |= {"cells_per_second": round(median), "sd": round(sd)}
+            row |= {"ratio": round(median / fp32, 3)}
+            rows.append(SPEED_FILE, row | rows.conditions())
 
 
-def _ways(bundle: Bundle, cells: Pixels) -> dict[str, Callable[[Pixels], object]]:
-    def in_8_bits(variant: str) -> Callable[[Pixels], object]:
-        count, how = VARIANTS[variant]
-        return Predictor(
-            replace(bundle, graphs={**bundle.graphs, INT8_GRAPH: how(bundle, cells[:count])}),
-            "int8",
-        ).output
+def _backends(bundle: Bundle, cells: Pixels) -> dict[str, Callable[[Pixels], object]]:
+    def in_int8(variant: str) -> Callable[[Pixels], object]:
+        count, quantizer = VARIANTS[variant]
+        graph = quantizer(bundle, cells[:count])
+        quantized = replace(bundle, graphs={**bundle.graphs, INT8_GRAPH: graph})
+        return Predictor(quantized, "int8").output
 
     return {
-        "torch eager": in_torch(bundle),
+        "torch eager": torch_predictor(bundle),
         "fp32": Predictor(bundle).output,
-        "int8": in_8_bits("hemozoin"),
-        "quantize_static": in_8_bits("quantize_static, per channel, percentile"),
+        "int8": in_int8("hemozoin"),
+        "quantize_static": in_int8("quantize_static, per channel, percentile"),
     }
 
 
-def _timed(
-    ways: dict[str, Callable[[Pixels], object]], cells: Pixels, batch: int
+def _cells_per_second(
+    backends: dict[str, Callable[[Pixels], object]], cells: Pixels, batch: int
 ) -> dict[str, list[float]]:
-    """Return cells per second of every way, a number for each of its turns."""
-    found: dict[str, list[float]] = {way: [] for way in ways}
-    for turn in range(REPEATS + 1):
-        for way, answer in ways.items():
-            speed = _speed(answer, _batches(cells, batch))
-            if turn:  # the first one warms up
-                found[way].append(speed)
+    """Return the cells per second of every backend, one value per repeat."""
+    found: dict[str, list[float]] = {backend: [] for backend in backends}
+    for repeat in range(REPEATS + 1):
+        for backend, run in backends.items():
+            speed = _speed(run, _batches(cells, batch))
+            if repeat:  # the first one warms up
+                found[backend].append(speed)
     return found
 
 
-def _speed(answer: Callable[[Pixels], object], batches: Iterator[Pixels]) -> float:
+def _speed(run: Callable[[Pixels], object], batches: Iterator[Pixels]) -> float:
     started, count = time.perf_counter(), 0
-    while time.perf_counter() - started < TURN:
+    while time.perf_counter() - started < SECONDS:
         batch = next(batches)
-        answer(batch)
+        run(batch)
         count += len(batch)
     return count / (time.perf_counter() - started)
 
 
 def _batches(cells: Pixels, batch: int) -> Iterator[Pixels]:
+    """Yield batches of the cells, over and over."""
     while True:
         yield from (cells[k : k + batch] for k in range(0, len(cells), batch))
 
 
-def _some(run: Path, data: Path, bundle: Bundle, count: int) -> Pixels:
-    """Return some of a run's training cells."""
-    _, pixels = _part(run, data, bundle, "train")
+def _training_cells(run: Path, data: Path, bundle: Bundle, count: int) -> Pixels:
+    """Return `count` of a run's training cells, drawn at random."""
+    _, pixels = cells_of(run, "train", data, bundle.preprocessing)
     rng = np.random.default_rng(0)
     return pixels[np.sort(rng.choice(len(pixels), count, replace=False))]
 
 
-def _part(run: Path, data: Path, bundle: Bundle, split: str) -> tuple[pl.DataFrame, Pixels]:
-    store = decode_cells(data, CellOptions(), bundle.preprocessing)
-    cells = read_split(store.cells.with_row_index("row"), run / "split.csv")
-    cells = cells.filter(pl.col("split") == split)
-    return cells, store.pixels[cells["row"].to_numpy()]
+def table() -> str:
+    """Return the results in Markdown: the loss of each variant on each run's test patients."""
+    lines = [
+        (
+            row["run"],
+            row["variant"],
+            f"{int(row['cells']):,}",
+            f"{float(row['auc_drop']):z.4f}",
+            f"{float(row['accuracy_drop']):z.4f}",
+            row["decisions_changed"],
+        )
+        for row in rows.read(FILE)
+    ]
+    note = (
+        "Compared with the fp32 network, on test patients that neither it nor the calibration has"
+        " seen; `hemozoin` is the one that ships."
+    )
+    columns = (
+        *("run", "quantization", "test cells", "AUC lost", "accuracy lost"),
+        "decisions changed",
+    )
+    return md.table(columns, lines, note)
 
 
 if __name__ == "__main__":

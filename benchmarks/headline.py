@@ -1,10 +1,10 @@
-"""The figures of the README: the real command, timed from a cold start, seed by seed.
+"""The default run of the README: the real command, timed from an empty cache, seed by seed.
 
     python benchmarks/headline.py cell_images.zip --labels corrections.csv --preset default
 
-Each run is `hemozoin train` in a process of its own with an empty cache, so its seconds hold
-everything: start, decoding, training, test and report. Every seed deals the patients out anew.
-A row a run goes to benchmarks/results/headline.csv; rows that are there are not run again.
+Each run is `hemozoin train` in a process of its own with an empty cache, so its time includes
+everything: start, decoding, training, test and report. Each seed splits the patients differently.
+One row per run goes to benchmarks/results/headline.csv; runs that have a row are not repeated.
 """
 
 from __future__ import annotations
@@ -17,28 +17,31 @@ import tempfile
 import time
 from pathlib import Path
 
+import markdown_tables as md
 import rows
 from hemozoin.data.options import CellOptions
 from hemozoin.evaluation.evaluate import evaluate
 from hemozoin.model.predictor import Predictor
+
+FILE = "headline.csv"
 
 #: The runs are kept there, with their reports.
 RUNS = Path("runs") / "headline"
 
 
 def main() -> None:
-    """Run what is missing."""
+    """Run the seeds that are missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--preset", default="default")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     given = parser.parse_args()
-    done = {(row["preset"], row["seed"]) for row in rows.read("headline.csv")}
+    done = rows.measured(FILE, "preset", "seed")
     for seed in given.seeds:
         if (given.preset, str(seed)) not in done:
             row = {"preset": given.preset, "seed": seed}
-            rows.append("headline.csv", row | _measure(given, seed))
+            rows.append(FILE, row | _measure(given, seed))
 
 
 def _measure(given: argparse.Namespace, seed: int) -> rows.Row:
@@ -51,17 +54,37 @@ def _measure(given: argparse.Namespace, seed: int) -> rows.Row:
         labels = CellOptions(labels=given.labels)
         report = evaluate(given.data, labels, predictor, split=run / "split.csv")
     cost: rows.Row = {"seconds": round(seconds, 1), "peak_mb": round(megabytes)}
-    return rows.figures(report.evaluation) | cost | rows.conditions()
+    return rows.metrics(report.evaluation) | cost | rows.conditions()
 
 
 def _timed(arguments: list[str]) -> tuple[float, float]:
-    """Run the command; return its wall seconds and the peak memory of its process in MB."""
+    """Run the command; return its wall time in seconds and the peak memory of its process in MB."""
     started = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "hemozoin", *arguments])
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"hemozoin {' '.join(arguments)} ended with {status}")
     return time.monotonic() - started, used.ru_maxrss / 1024
+
+
+def table() -> str:
+    """Return the results in Markdown: a line per preset."""
+    found = rows.read(FILE)
+    lines = [
+        (
+            f"`{preset}` (n = {len(runs)})",
+            *md.spreads(runs, ("accuracy", "auc", "accuracy_agreed")),
+            *md.spreads(runs, ["calibration_error"], 3),
+            f"{md.spreads(runs, ['seconds'], 0)[0]} s",
+            f"{max(int(run['peak_mb']) for run in runs):,} MB",
+        )
+        for (preset,), runs in md.groups(found, "preset").items()
+    ]
+    columns = (
+        *("preset", "accuracy", "AUC", "accuracy where both labels agree"),
+        *("calibration error", "whole run", "peak memory"),
+    )
+    return md.table(columns, lines, md.splits_and_machine(found))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What the file names give away: how often a label is guessed right without looking at the cell.
+"""What file names reveal: how often the label is guessed correctly without looking at the cell.
 
     python benchmarks/leaks.py cell_images.zip --labels corrections.csv
 
-Whoever knows a cell's patient (photo, day) and says that patient's commoner label is right so
-often. No pixel is read. A row for each thing known goes to benchmarks/results/leaks.csv, and one
-to patients.csv: how unevenly parasitized cells and doubted labels lie among the patients. Both are
-written anew.
+Each cell is given the more common label of its patient (or photo, or day). The accuracy of this
+guess, which reads no pixel, is a row in benchmarks/results/leaks.csv. patients.csv gets one row:
+how unevenly the parasitized cells and the corrected labels are distributed among the patients.
+Both files are written anew.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
+import markdown_tables as md
 import rows
 from hemozoin.about import VERSION
 from hemozoin.classes import PARASITIZED
@@ -22,29 +23,31 @@ from hemozoin.data.index import index_cells
 from hemozoin.data.labels import with_corrections
 from hemozoin.data.source import open_source
 
-#: NLM's names: C100P61ThinF_IMG_20150918_144104_cell_162; some days have a letter behind the time.
+FILE, PATIENTS_FILE = "leaks.csv", "patients.csv"
+
+#: NLM's names: C100P61ThinF_IMG_20150918_144104_cell_162; some days have a letter after the time.
 _PHOTO, _DAY, _NUMBER = r"^(.*)_cell_\d+$", r"_IMG_(\d{8})_", r"_cell_(\d+)$"
 
 
 def main() -> None:
-    """Count for each thing known."""
+    """Guess the labels from each part of the names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cells", type=Path)
     parser.add_argument("--labels", type=Path, required=True)
     given = parser.parse_args()
-    cells = named(index_cells(open_source(given.cells)))
-    for name in ("leaks.csv", "patients.csv"):
-        (rows.RESULTS / name).unlink(missing_ok=True)
-    uneven = spread(with_corrections(cells, given.labels))
-    rows.append("patients.csv", uneven | {"hemozoin": VERSION})
+    cells = parse_names(index_cells(open_source(given.cells)))
+    rows.remove(FILE)
+    rows.remove(PATIENTS_FILE)
+    by_patient = distribution(with_corrections(cells, given.labels))
+    rows.append(PATIENTS_FILE, by_patient | {"hemozoin": VERSION})
     known = {"nothing": pl.lit(0), "day": pl.col("day"), "patient": pl.col("patient")}
     for name, by in (known | {"photo": pl.col("photo")}).items():
-        row = {"known": name, **guessed(cells, by), **order(cells)}
-        rows.append("leaks.csv", row | {"hemozoin": VERSION})
+        row = {"known": name, **guess(cells, by), **order(cells)}
+        rows.append(FILE, row | {"hemozoin": VERSION})
 
 
-def named(cells: pl.DataFrame) -> pl.DataFrame:
-    """Add what the names say: `photo`, `day`, `number`, and whether the cell is `infected`."""
+def parse_names(cells: pl.DataFrame) -> pl.DataFrame:
+    """Add what the names contain, `photo`, `day` and `number`; and `infected`, from the label."""
     name = pl.col("cell")
     return cells.with_columns(
         infected=pl.col("label") == PARASITIZED,
@@ -54,20 +57,24 @@ def named(cells: pl.DataFrame) -> pl.DataFrame:
     ).drop_nulls(["photo", "day", "number"])
 
 
-def guessed(cells: pl.DataFrame, by: pl.Expr) -> rows.Row:
-    """Return the number of groups, and the share of cells with their group's commoner label."""
+def guess(cells: pl.DataFrame, by: pl.Expr) -> rows.Row:
+    """Return the number of groups and the share of cells with the majority label of their group."""
     groups = cells.group_by(by.alias("group")).agg(pl.len(), pl.col("infected").sum())
     right = groups.select(pl.max_horizontal("infected", pl.col("len") - pl.col("infected"))).sum()
     return {
         "groups": len(groups),
         "cells": len(cells),
         "patients": cells["patient"].n_unique(),
-        "right": round(right.item() / len(cells), 4),
+        "accuracy": round(right.item() / len(cells), 4),
     }
 
 
 def order(cells: pl.DataFrame) -> rows.Row:
-    """Return in how many photos with both classes all infected cells have the higher numbers."""
+    """Count the photos with both classes, and those whose infected cells have the higher numbers.
+
+    A photo is counted as `in_order` where every infected cell has a higher number than every
+    uninfected one.
+    """
     number, infected = pl.col("number"), pl.col("infected")
     mixed = (
         cells.group_by("photo")
@@ -83,29 +90,59 @@ def order(cells: pl.DataFrame) -> rows.Row:
     }
 
 
-def spread(cells: pl.DataFrame) -> rows.Row:
-    """Return by how few patients half of the parasitized cells, and of the doubted labels, are."""
-    doubted = pl.col("corrected").ne_missing(pl.col("label"))
+def distribution(cells: pl.DataFrame) -> rows.Row:
+    """Return how few patients have half of the parasitized cells, and half of the corrections."""
+    corrected = pl.col("corrected").ne_missing(pl.col("label"))
     by_patient = cells.group_by("patient").agg(
-        pl.len().alias("cells"), pl.col("infected").sum(), doubted.sum().alias("doubted")
+        pl.len().alias("cells"), pl.col("infected").sum(), corrected.sum().alias("corrected")
     )
-    worst = by_patient.sort("doubted").row(-1, named=True)
+    most_corrected = by_patient.sort("corrected").row(-1, named=True)
     return {
         "cells": len(cells),
         "patients": len(by_patient),
-        "hold_half_of_the_parasitized": holders(by_patient["infected"]),
-        "without_parasitized": int((by_patient["infected"] == 0).sum()),
-        "doubted": int(by_patient["doubted"].sum()),
-        "hold_half_of_the_doubted": holders(by_patient["doubted"]),
-        "most_doubted": worst["doubted"],
-        "of_cells": worst["cells"],
+        "patients_with_half_of_parasitized": fewest_with_half(by_patient["infected"]),
+        "patients_without_parasitized": int((by_patient["infected"] == 0).sum()),
+        "corrected": int(by_patient["corrected"].sum()),
+        "patients_with_half_of_corrected": fewest_with_half(by_patient["corrected"]),
+        "most_corrected_of_a_patient": most_corrected["corrected"],
+        "cells_of_that_patient": most_corrected["cells"],
     }
 
 
-def holders(counts: pl.Series) -> int:
-    """Return how few hold half of all between them."""
+def fewest_with_half(counts: pl.Series) -> int:
+    """Return the smallest number of counts that together are at least half of the sum."""
     held = counts.sort(descending=True).cum_sum()
     return int((held < counts.sum() / 2).sum()) + 1
+
+
+def table() -> str:
+    """Return the results in Markdown: a line for each part of the names."""
+    found = rows.read(FILE)
+    lines = [
+        (row["known"], f"{int(row['groups']):,}", md.share(row["accuracy"], 1)) for row in found
+    ]
+    last = found[-1]
+    note = (
+        f"{int(last['cells']):,} cells of {last['patients']} patients; no pixel was read. In"
+        f" {last['in_order']} of {last['mixed_photos']} photos with both classes, every"
+        " parasitized cell has a higher number than every uninfected one."
+    )
+    columns = ("known about a cell", "different values", "labels guessed correctly")
+    return md.table(columns, lines, note)
+
+
+def patients() -> str:
+    """Return how unevenly cells and corrected labels are distributed, in words."""
+    (row,) = rows.read(PATIENTS_FILE)
+    corrected, cells = int(row["corrected"]), int(row["cells"])
+    return (
+        f"Of {row['patients']} patients, {row['patients_with_half_of_parasitized']} have half of"
+        f" the parasitized cells, and {row['patients_without_parasitized']} have none. Fuhad et"
+        f" al. corrected {corrected:,} of {cells:,} labels ({corrected / cells:.1%})."
+        f" {row['patients_with_half_of_corrected']} patients have half of these corrections; of"
+        f" one patient's {row['cells_of_that_patient']} labels,"
+        f" {row['most_corrected_of_a_patient']} were corrected."
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Another microscope: networks that ship, on the marked cells of whole fields.
+"""Another microscope: the networks that ship, tested on the marked cells of whole fields.
 
     python benchmarks/microscope.py fields/iml nano best
 
-`fields/iml` holds pictures and annotations.json: a list of {image, cells: [{type, box}]}, a box
-being [x, y, width, height] in pixels. Each box is cut out as it is, glass and neighbours
-included, as far as it is in the picture; "red blood cell" is uninfected, any stage of the
-parasite is parasitized, "difficult" ones and other cells are left out, and so are pieces at the
-edge that are too small to be read. Intervals resample fields. A row a network goes to
+`fields/iml` has pictures and annotations.json: a list of {image, cells: [{type, box}]}, where a
+box is [x, y, width, height] in pixels. Each box is cut out as it is, with the background and
+neighbouring cells in it, and clipped to the picture. "red blood cell" is uninfected and any stage
+of the parasite is parasitized. Cells marked "difficult", other cells, and pieces at the edge that
+are too small to be read are left out. Intervals resample fields. One row per network goes to
 benchmarks/results/microscope.csv.
 """
 
@@ -21,22 +21,28 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
+import markdown_tables as md
 import rows
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.evaluation.evaluation import Evaluation, evaluate_predictions
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION
 from hemozoin.model.predictor import Predictor
 
+FILE = "microscope.csv"
+
 LABELS = {
     "red blood cell": UNINFECTED,
     **dict.fromkeys(("ring", "trophozoite", "schizont", "gametocyte"), PARASITIZED),
 }
 
-SHOWN = ("roc_auc", "sensitivity", "specificity")
+METRICS = ("roc_auc", "sensitivity", "specificity")
+
+#: Picture, label and field of a marked cell.
+MarkedCell = tuple[Image.Image, str, str]
 
 
 def main() -> None:
-    """Judge each network given."""
+    """Test each network given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("fields", type=Path)
     parser.add_argument("models", nargs="+")
@@ -44,15 +50,15 @@ def main() -> None:
     marked = list(marked_cells(given.fields))
     for model in given.models:
         row = {"model": model, "fields": given.fields.name, **measure(model, marked)}
-        rows.append("microscope.csv", row | rows.conditions())
+        rows.append(FILE, row | rows.conditions())
 
 
-def measure(model: str, marked: list[tuple[Image.Image, str, str]]) -> rows.Row:
-    """Return the figures of one network on marked cells: picture, label and field of each."""
+def measure(model: str, marked: list[MarkedCell]) -> rows.Row:
+    """Return the metrics of one network on marked cells."""
     predictor = Predictor.load(model)
-    answers = predictor.predict_stream(picture for picture, _, _ in marked)
-    answered = zip(marked, answers, strict=True)
-    read = [(cell, found) for cell, found in answered if found.error is None]
+    predictions = predictor.predict_stream(picture for picture, _, _ in marked)
+    pairs = zip(marked, predictions, strict=True)
+    read = [(cell, found) for cell, found in pairs if found.error is None]
     found = [prediction for _, prediction in read]
     cells = pl.DataFrame(
         {
@@ -64,23 +70,23 @@ def measure(model: str, marked: list[tuple[Image.Image, str, str]]) -> rows.Row:
     p = np.array([prediction.p_parasitized for prediction in found], dtype=float)
     evaluation = evaluate_predictions(cells, p, predictor.bundle.threshold)
     kept = np.array([prediction.decision != "review" for prediction in found])
-    strange = [prediction.reason == OUT_OF_DISTRIBUTION for prediction in found]
+    outside = [prediction.reason == OUT_OF_DISTRIBUTION for prediction in found]
     decided = evaluate_predictions(
         cells.filter(pl.Series(kept)), p[kept], predictor.bundle.threshold
     )
     return {
         "parasitized": int((cells["label"] == PARASITIZED).sum()),
         "uninfected": int((cells["label"] == UNINFECTED).sum()),
-        **_shown(evaluation, ""),
+        **_with_intervals(evaluation, ""),
         "threshold": round(predictor.bundle.threshold.value, 3),
         "review": round(1 - float(kept.mean()), 4),
-        "out_of_distribution": round(float(np.mean(strange)), 4),
-        **_shown(decided, "decided_"),
+        "out_of_distribution": round(float(np.mean(outside)), 4),
+        **_with_intervals(decided, "decided_"),
     }
 
 
-def marked_cells(folder: Path) -> Iterator[tuple[Image.Image, str, str]]:
-    """Yield picture, label and field of each marked cell."""
+def marked_cells(folder: Path) -> Iterator[MarkedCell]:
+    """Yield the marked cells of a folder of fields."""
     for one in json.loads((folder / "annotations.json").read_text(encoding="utf-8")):
         picture = Image.open(folder / one["image"]).convert("RGB")
         for cell in one["cells"]:
@@ -92,17 +98,42 @@ def marked_cells(folder: Path) -> Iterator[tuple[Image.Image, str, str]]:
                 yield crop, LABELS[cell["type"]], one["image"]
 
 
-def _shown(evaluation: Evaluation, prefix: str) -> rows.Row:
-    figures = evaluation.intervals.metrics
+def _with_intervals(evaluation: Evaluation, prefix: str) -> rows.Row:
+    found = evaluation.intervals.metrics
     return {
         f"{prefix}{name}{end}": round(value, 4)
-        for name in SHOWN
+        for name in METRICS
         for end, value in (
-            ("", figures[name].value),
-            ("_low", figures[name].low),
-            ("_high", figures[name].high),
+            ("", found[name].value),
+            ("_low", found[name].low),
+            ("_high", found[name].high),
         )
     }
+
+
+def table() -> str:
+    """Return the results in Markdown: a line per network."""
+    found = rows.read(FILE)
+    lines = [
+        (
+            f"`{row['model']}`",
+            *(md.interval(row, name) for name in METRICS),
+            md.share(row["review"], 1),
+            f"{row['decided_sensitivity']}, {row['decided_specificity']}",
+        )
+        for row in found
+    ]
+    last = found[-1]
+    note = (
+        f"{last['parasitized']} parasitized and {int(last['uninfected']):,} uninfected cells, as"
+        " marked; 95 % intervals from resampling fields; the threshold is the one that ships."
+        f" hemozoin {last['hemozoin']}."
+    )
+    columns = (
+        *("network", "AUC", "sensitivity", "specificity", "for review"),
+        "without review: sensitivity, specificity",
+    )
+    return md.table(columns, lines, note)
 
 
 if __name__ == "__main__":

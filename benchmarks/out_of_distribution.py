@@ -1,224 +1,131 @@
-"""Pictures that are no red cell, by kind: what the guard is tried on in abstention.py.
+"""Out of distribution: how many pictures that do not show a red cell the detector catches.
 
-A kind is TUNED where the guard's measures and ranges were chosen with it in view; the others
-were only measured on.
+    python benchmarks/out_of_distribution.py cell_images.zip --fields fields RUN...
+
+For each finished run, a detector is fitted on its validation cells, as `hemozoin train` does. All
+detectors are tested on the same pictures of each kind (ood_pictures.py). `--fields` is a folder
+with `iml` and `bccd`: whole pictures with annotations.json. Their red cells, cut out by their
+boxes, should pass. One row per kind goes to benchmarks/results/out_of_distribution.csv, which is
+written anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import argparse
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-import skimage
-import sklearn
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from hemozoin.synthetic.canvas import Rng
+import markdown_tables as md
+import rows
+from hemozoin.arrays import Pixels
+from hemozoin.data.dataset import find_cells
+from hemozoin.data.options import CellOptions
+from hemozoin.data.picture import decode
+from hemozoin.data.preprocess import Preprocessing, prepare
+from hemozoin.decision.ood import OutOfDistributionDetector, fit_ood_detector
+from hemozoin.model.predictor import Predictor
+from ood_pictures import TUNED, field_pictures, out_of_distribution_pictures
+from split_cells import cells_of
 
-Picture = Image.Image
+FILE = "out_of_distribution.csv"
 
-TUNED = {
-    "photos (6 pictures)",
-    "retina",
-    "noise, uniform",
-    "noise, Gaussian around a colour",
-    "noise, smooth",
-    "text, lines",
-    "blank",
-    "gradient",
-    "checkerboard",
-    "rectangle",
-    "ring",
-    "sketch",
-    "many cells on black",
-    "cell, inverted",
-    "cell, blurred to 4 px",
-    "field, iml",
-    "part of a field, iml",
-    "red cells, iml",
-}
+#: Number of real cells that some of the pictures are made from.
+_CELLS = 200
 
-_SKIMAGE = Path(skimage.__file__).parent / "data"
-_OTHERS = (
-    Path(sklearn.__file__).parent / "datasets" / "images",
-    Path(matplotlib.__file__).parent / "mpl-data" / "sample_data",
-)
-_FONT = Path(matplotlib.__file__).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-
-#: Pictures that come with scikit-image, scikit-learn and matplotlib.
-_PHOTOS = {
-    "photos (6 pictures)": "astronaut chelsea brick camera clock_motion china",
-    "photos (10 others)": "coffee grass gravel coins rocket moon hubble_deep_field horse flower"
-    " grace_hopper",
-    "retina": "retina microaneurysms",
-    "tissue and phantom": "ihc cell phantom",
-    "printed page": "page text",
-}
-_WORDS = ("malaria", "parasite", "density", "slide", "patient", "Giemsa", "thin", "film", "report")
+#: Boxes nearer to the picture's edge, or smaller than this, in px, are left out.
+_EDGE, _SMALLEST = 2, 8
 
 
-def out_of_distribution_pictures(
-    cells: list[Picture], seed: int = 0, each: int = 40
-) -> dict[str, list[Picture]]:
-    """Draw `each` pictures of every kind; some are made from `cells`, cells on black."""
-    rng = np.random.default_rng(seed)
-    kinds: dict[str, Callable[[], Picture]] = {**_drawn(rng), **_from_cells(rng, cells)}
-    made = {kind: list(_crops(rng, names.split(), each)) for kind, names in _PHOTOS.items()}
-    made["faces"] = [_array(255 * face) for face in np.load(_SKIMAGE / "lfw_subset.npy")[:each]]
-    return made | {kind: [draw() for _ in range(each)] for kind, draw in kinds.items()}
+def main() -> None:
+    """Fit a detector for each run and test it on every kind of picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--fields", type=Path)
+    given = parser.parse_args()
+    rows.remove(FILE)
+    preprocessing = Predictor.load(given.runs[0]).bundle.preprocessing
+    detectors = [
+        fit_ood_detector(cells_of(run, "validation", given.data, preprocessing)[1])
+        for run in given.runs
+    ]
+    for row in _by_kind(detectors, _pictures(given.data, given.fields, preprocessing)):
+        rows.append(FILE, row | rows.conditions())
 
 
-def field_pictures(folder: Path, seed: int = 0, each: int = 40) -> dict[str, list[Picture]]:
-    """Return whole microscope pictures, and random squares of 0.3 to 0.8 of their height."""
-    rng, name = np.random.default_rng(seed), folder.name
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() == ".jpg")
-    whole = [Image.open(file).convert("RGB") for file in files]
-    parts = [_square(rng, whole[rng.integers(len(whole))], (0.3, 0.8)) for _ in range(each)]
-    return {f"field, {name}": whole, f"part of a field, {name}": parts}
-
-
-def _crops(rng: Rng, names: list[str], count: int) -> Iterator[Picture]:
-    whole = [Image.open(_find(name)).convert("RGB") for name in names]
-    yield from whole
-    for _ in range(count - len(whole)):
-        yield _square(rng, whole[rng.integers(len(whole))], (0.15, 1))
-
-
-def _find(name: str) -> Path:
-    return next(file for folder in (_SKIMAGE, *_OTHERS) for file in folder.glob(f"{name}.*"))
-
-
-def _square(rng: Rng, picture: Picture, shares: tuple[float, float]) -> Picture:
-    side = int(min(picture.size) * rng.uniform(*shares))
-    x, y = (int(rng.integers(length - side + 1)) for length in picture.size)
-    return picture.crop((x, y, x + side, y + side))
-
-
-def _drawn(rng: Rng) -> dict[str, Callable[[], Picture]]:
+def _pictures(data: Path, fields: Path | None, preprocessing: Preprocessing) -> dict[str, Pixels]:
+    """Return prepared pictures by kind; the kinds that begin with "red cells" should pass."""
+    source, cells = find_cells(data, CellOptions())
+    files = cells.sample(_CELLS, seed=0)["file"]
+    kinds = out_of_distribution_pictures([decode(source.read(file)) for file in files])
+    for folder in [fields / "iml", fields / "bccd"] if fields else []:
+        kinds |= field_pictures(folder) | _marked_cells(folder)
     return {
-        "noise, uniform": lambda: _array(rng.integers(0, 256, (*_size(rng), 3))),
-        "noise, grey": lambda: _array(rng.integers(0, 256, _size(rng))),
-        "noise, Gaussian around a colour": lambda: _array(
-            rng.normal(rng.uniform(60, 220, 3), rng.uniform(8, 40), (*_size(rng), 3))
-        ),
-        "noise, pepper": lambda: _array(200.0 * (rng.random(_size(rng)) > 0.2)),
-        "noise, smooth": lambda: _smooth(rng, int(rng.integers(4, 16))),
-        "noise, smooth in two sizes": lambda: Image.blend(_smooth(rng, 5), _smooth(rng, 40), 0.5),
-        "blank": lambda: _blank(rng),
-        "gradient": lambda: _mixed(rng, lambda x, y: x if rng.random() < 0.5 else y),
-        "halo": lambda: _mixed(rng, lambda x, y: 1.4 * np.hypot(x - 0.5, y - 0.5)),
-        "checkerboard": lambda: _mixed(rng, _checks(int(rng.integers(3, 20)))),
-        "stripes": lambda: _mixed(rng, _stripes(int(rng.integers(3, 20)))),
-        "text, lines": lambda: _text(rng, int(rng.integers(10, 18)), 12),
-        "text, a word": lambda: _text(rng, int(rng.integers(24, 60)), 1),
-        "text on black": lambda: _text(rng, int(rng.integers(10, 18)), 12, "black"),
-        "rectangle": lambda: _shape(rng, lambda pen, w, h, c: pen.rectangle((9, 9, w, h), c)),
-        "ring": lambda: _shape(
-            rng, lambda pen, w, h, c: pen.ellipse((2, 2, w, h), outline=c, width=w // 6)
-        ),
-        "triangle": lambda: _shape(
-            rng, lambda pen, w, h, c: pen.polygon([(w / 2, 0), (w, h), (0, h)], c)
-        ),
-        "plain disc": lambda: _shape(rng, lambda pen, w, h, c: pen.ellipse((0, 0, w, h), c)),
-        "sketch": lambda: _sketch(rng),
+        kind: np.stack([prepare(picture, preprocessing) for picture in pictures])
+        for kind, pictures in kinds.items()
     }
 
 
-def _from_cells(rng: Rng, cells: list[Picture]) -> dict[str, Callable[[], Picture]]:
-    def one() -> Picture:
-        return cells[rng.integers(len(cells))]
-
-    def changed(
-        change: Callable[[np.ndarray[tuple[int, ...], np.dtype[np.float64]]], object],
-    ) -> Picture:
-        pixels = np.asarray(one(), np.float64)
-        inside = pixels.max(axis=2, keepdims=True) > 8
-        return _array(np.asarray(change(pixels)) * inside)
-
-    def side_by_side(columns: int, rows: int) -> Picture:
-        sheet = Image.new("RGB", (columns * 105, rows * 105))
-        for k in range(columns * rows):
-            sheet.paste(one().resize((104, 104)), (k % columns * 105, k // columns * 105))
-        return sheet
-
-    return {
-        "two cells on black": lambda: side_by_side(2, 1),
-        "many cells on black": lambda: side_by_side(3, 3),
-        "quarter of a cell": lambda: _quarter(one()),
-        "cell, blurred to 4 px": lambda: _blurred(one()),
-        "cell, noisy": lambda: changed(lambda v: v + rng.normal(0, 60, v.shape)),
-        "cell, grey": lambda: one().convert("L").convert("RGB"),
-        "cell, inverted": lambda: changed(lambda v: 255 - v),
-        "cell, green for red": lambda: changed(lambda v: v[..., [1, 0, 2]]),
-        "cell, blue for red": lambda: changed(lambda v: v[..., [2, 1, 0]]),
-    }
+def _marked_cells(folder: Path) -> dict[str, list[Image.Image]]:
+    """Cut out the boxes of the red and white cells that are clear of the picture's edge."""
+    found: dict[str, list[Image.Image]] = {"red cells": [], "white cells": []}
+    for one in json.loads((folder / "annotations.json").read_text(encoding="utf-8")):
+        picture = Image.open(folder / one["image"]).convert("RGB")
+        for cell in one["cells"]:
+            if cell["type"] != "Platelets" and _is_whole(cell["box"], picture.size):
+                x, y, width, height = cell["box"]
+                kind = "white cells" if cell["type"] == "WBC" else "red cells"
+                found[kind].append(picture.crop((x, y, x + width, y + height)))
+    return {f"{kind}, {folder.name}": made for kind, made in found.items() if made}
 
 
-def _quarter(cell: Picture) -> Picture:
-    return cell.crop((0, 0, cell.width // 2, cell.height // 2))
+def _is_whole(box: tuple[int, int, int, int], size: tuple[int, int]) -> bool:
+    x, y, width, height = box
+    margin = min(x, y, size[0] - x - width, size[1] - y - height)
+    return margin > _EDGE and min(width, height) >= _SMALLEST
 
 
-def _blurred(cell: Picture) -> Picture:
-    return cell.resize((4, 4)).resize(cell.size)
+def _by_kind(
+    detectors: list[OutOfDistributionDetector], kinds: dict[str, Pixels]
+) -> Iterator[rows.Row]:
+    for kind, pixels in kinds.items():
+        shares = [
+            round(float(detector.is_out_of_distribution(pixels).mean()), 4)
+            for detector in detectors
+        ]
+        yield {
+            "kind": kind,
+            "tuned": kind in TUNED,
+            "pictures": len(pixels),
+            "detectors": len(detectors),
+            "out_of_distribution": round(float(np.mean(shares)), 4),
+            "min": min(shares),
+            "max": max(shares),
+        }
 
 
-def _array(values: object) -> Picture:
-    return Image.fromarray(np.clip(np.asarray(values), 0, 255).astype(np.uint8)).convert("RGB")
+def table() -> str:
+    """Return the results in Markdown: a line per kind of picture."""
+    found = rows.read(FILE)
+    lines = [
+        (
+            row["kind"] if row["tuned"] == "True" else f"{row['kind']} *",
+            row["pictures"],
+            f"{float(row['out_of_distribution']):.2f}",
+            f"{float(row['min']):.2f} to {float(row['max']):.2f}",
+        )
+        for row in found
+    ]
+    note = (
+        f"Mean and range over the detectors of {found[-1]['detectors']} runs; * kinds that were"
+        " not used for tuning."
+    )
+    return md.table(("kind", "pictures", "share caught", "min to max"), lines, note)
 
 
-def _size(rng: Rng) -> tuple[int, int]:
-    height, width = rng.integers(60, 220, 2)
-    return int(height), int(width)
-
-
-def _colour(rng: Rng) -> tuple[int, ...]:
-    return tuple(int(value) for value in rng.integers(0, 256, 3))
-
-
-def _blank(rng: Rng) -> Picture:
-    return Image.new("RGB", _size(rng), _colour(rng))
-
-
-def _smooth(rng: Rng, blobs: int) -> Picture:
-    return _array(rng.integers(0, 256, (blobs, blobs, 3))).resize((150, 140), 3)
-
-
-def _mixed(rng: Rng, share: Callable[..., object]) -> Picture:
-    """Mix two colours by a share of x and y, each in 0..1."""
-    height, width = _size(rng)
-    y, x = np.mgrid[:height, :width] / [[[height]], [[width]]]
-    first, second = (np.array(_colour(rng)) for _ in range(2))
-    return _array(first + (second - first) * np.asarray(share(x, y))[..., None])
-
-
-def _checks(count: int) -> Callable[..., object]:
-    return lambda x, y: ((x * count).astype(int) + (y * count).astype(int)) % 2
-
-
-def _stripes(count: int) -> Callable[..., object]:
-    return lambda x, y: (x * count).astype(int) % 2
-
-
-def _text(rng: Rng, height: int, lines: int, paper: str = "white") -> Picture:
-    picture = Image.new("RGB", _size(rng), paper)
-    words = "\n".join(" ".join(rng.choice(_WORDS, 6)) for _ in range(lines))
-    ink = "white" if paper == "black" else "black"
-    font = ImageFont.truetype(str(_FONT), height)
-    ImageDraw.Draw(picture).multiline_text((2, 2), words, ink, font)
-    return picture
-
-
-def _shape(rng: Rng, draw: Callable[..., object]) -> Picture:
-    picture = Image.new("RGB", _size(rng), "black" if rng.random() < 0.5 else "white")
-    draw(ImageDraw.Draw(picture), picture.width - 2, picture.height - 2, _colour(rng))
-    return picture
-
-
-def _sketch(rng: Rng) -> Picture:
-    picture = Image.new("RGB", _size(rng), "white")
-    for _ in range(rng.integers(5, 25)):
-        line = [tuple(point) for point in (rng.random((3, 2)) * picture.size).tolist()]
-        ImageDraw.Draw(picture).line(line, _colour(rng), int(rng.integers(1, 5)))
-    return picture
+if __name__ == "__main__":
+    main()

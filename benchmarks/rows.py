@@ -1,4 +1,4 @@
-"""What the benchmarks share: a judged run as a row, and a CSV that is added to."""
+"""The results files: one CSV per benchmark in results/, one row per measurement."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ RESULTS = Path(__file__).with_name("results")
 Row = dict[str, object]
 
 
-def figures(evaluation: Evaluation) -> Row:
-    """Return the figures on the labels as given, as corrected, and where both agree."""
+def metrics(evaluation: Evaluation) -> Row:
+    """Return the metrics on the labels as given, as corrected, and where both agree."""
     given, corrected, agreed = (labels.intervals.metrics for labels in evaluation.label_sets)
     shown = {
         "accuracy": given["accuracy"],
@@ -38,7 +38,7 @@ def figures(evaluation: Evaluation) -> Row:
 
 
 def conditions() -> Row:
-    """Return what the figures, and the seconds beside them, hold for."""
+    """Return the machine, the number of threads and the versions that a row was measured with."""
     return {
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
@@ -49,12 +49,17 @@ def conditions() -> Row:
 
 
 def read(name: str) -> list[dict[str, str]]:
-    """Return the rows of a results file, none if it isn't there."""
+    """Return the rows of a results file; none if there is no such file."""
     path = RESULTS / name
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def measured(name: str, *columns: str) -> set[tuple[str, ...]]:
+    """Return the values of these columns in all rows of a results file: what need not run again."""
+    return {tuple(row[column] for column in columns) for row in read(name)}
 
 
 def append(name: str, row: Row) -> None:
@@ -67,3 +72,8 @@ def append(name: str, row: Row) -> None:
         if new:
             writer.writeheader()
         writer.writerow(row)
+
+
+def remove(name: str) -> None:
+    """Delete a results file that is about to be written anew."""
+    (RESULTS / name).unlink(missing_ok=True)

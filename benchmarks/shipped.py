@@ -1,11 +1,11 @@
-"""The networks that ship, fold by fold: each cell judged by a network that never saw its patient.
+"""The networks that ship, fold by fold: each cell tested with a network not trained on its patient.
 
     hemozoin crossval cell_images.zip --out runs/nano --final --epochs 16 --specificity 0.965
     hemozoin crossval cell_images.zip --out runs/best --final --preset best --specificity 0.965
     python benchmarks/shipped.py cell_images.zip --labels corrections.csv runs/nano runs/best
 
-A row a fold goes to benchmarks/results/shipped.csv; rows that are there are not made again. The
-threshold of a fold is its own, chosen on its validation patients.
+One row per fold goes to benchmarks/results/shipped.csv; folds that have a row are not repeated.
+Each fold has its own threshold, chosen on its validation patients.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import markdown_tables as md
 import rows
 from hemozoin.data.options import CellOptions
 from hemozoin.evaluation.evaluate import evaluate
@@ -22,13 +23,13 @@ FILE = "shipped.csv"
 
 
 def main() -> None:
-    """Judge the folds that are missing."""
+    """Test the folds that are missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("networks", type=Path, nargs="+")
     given = parser.parse_args()
-    done = {(row["network"], row["fold"]) for row in rows.read(FILE)}
+    done = rows.measured(FILE, "network", "fold")
     for network in given.networks:
         for fold in sorted(network.glob("fold*/")):
             if (network.name, fold.name) not in done:
@@ -39,7 +40,26 @@ def main() -> None:
 def _measure(fold: Path, data: Path, labels: Path) -> rows.Row:
     predictor = Predictor.load(fold / "model")
     report = evaluate(data, CellOptions(labels=labels), predictor, split=fold / "split.csv")
-    return rows.figures(report.evaluation) | rows.conditions()
+    return rows.metrics(report.evaluation) | rows.conditions()
+
+
+def table() -> str:
+    """Return the results in Markdown: a line per network, and one for each of its folds."""
+    found = rows.read(FILE)
+    lines = []
+    for (network,), folds in md.groups(found, "network").items():
+        lines.append(_line(f"**`{network}`** ({len(folds)} folds)", folds))
+        lines += [_line(row["fold"].replace("fold", "fold "), [row]) for row in folds]
+    columns = (
+        *("network", "accuracy", "AUC", "AUC, corrected labels"),
+        *("accuracy where both labels agree", "calibration error"),
+    )
+    return md.table(columns, lines, md.splits_and_machine(found))
+
+
+def _line(name: str, runs: md.Rows) -> list[str]:
+    metrics = md.spreads(runs, ("accuracy", "auc", "auc_corrected", "accuracy_agreed"))
+    return [name, *metrics, *md.spreads(runs, ["calibration_error"], 3)]
 
 
 if __name__ == "__main__":

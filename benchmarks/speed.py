@@ -1,13 +1,14 @@
-"""How fast cells are told apart, beside the usual MobileNets, in one run.
+"""How fast cells are classified, compared with the usual MobileNets, in one run.
 
     python benchmarks/speed.py cell_images.zip
 
-End to end, from PNG files to a CSV: `nano`, in fp32 and int8; timm's `mobilenetv1_100` and Keras'
-MobileNet at their usual 224 px, with fresh weights, which are as fast as trained ones; and decoding
-alone. Network alone, on cells in memory: `nano` on ONNX Runtime and the same network in torch, in
-batches of 64 and of 1. Every contender decodes in threads ahead of its network and may use all
-cores; they take turns, `--repeats` times, and each turn of all gives one ratio. A row a contender
-and turn goes to benchmarks/results/speed.csv. Needs timm, Keras and TensorFlow: see CONTRIBUTING.
+End to end, from PNG files to a CSV: `nano` in fp32 and int8; timm's `mobilenetv1_100` and Keras'
+MobileNet at their usual 224 px, with random weights, which are as fast as trained ones; and
+decoding alone. Network alone, on cells in memory: `nano` on ONNX Runtime and the same network in
+torch, in batches of 64 and of 1. Each method decodes in threads ahead of its network and may use
+all cores. The methods are timed alternately, `--repeats` times, and each repeat gives one ratio.
+One row per method and repeat goes to benchmarks/results/speed.csv. Needs timm, Keras and
+TensorFlow: see CONTRIBUTING.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ import numpy as np
 import torch
 from PIL import Image
 
+import markdown_tables as md
 import rows
 from hemozoin.arrays import Pixels
 from hemozoin.data.picture import decode
 from hemozoin.data.preprocess import prepare
 from hemozoin.data.source import open_source
-from hemozoin.export.parity import in_torch
+from hemozoin.export.parity import torch_predictor
 from hemozoin.model.bundle import load_bundle
 from hemozoin.model.prediction_table import write_csv
 from hemozoin.model.predictor import Predictor, predict_paths
@@ -41,14 +43,20 @@ from hemozoin.model.registry import find_model
 from hemozoin.threads import in_threads
 from without_torchvision import NoTorchvision
 
+FILE = "speed.csv"
+
 BATCH, USUAL = 64, 224
 
-#: What is timed: cells in, and nothing out.
+#: What is timed.
 Work = Callable[[], object]
+
+#: The method that the others are compared with, by task.
+REFERENCES = {"end to end": "hemozoin"}
+REFERENCE = "ONNX Runtime"
 
 
 def main() -> None:
-    """Time every contender."""
+    """Time every method."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="nano")
@@ -57,59 +65,58 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         cells = _write_png(given.data, Path(folder) / "cells", given.cells)
-        table = Path(folder) / "cells.csv"
-        _race("end to end", _end_to_end(given.model, cells, table), given.cells, given.repeats)
+        predictions = Path(folder) / "cells.csv"
+        methods = _end_to_end(given.model, cells, predictions)
+        _time("end to end", methods, given.cells, given.repeats)
         pixels = _in_memory(given.model, cells)
     for batch in (BATCH, 1):
         some = pixels[: BATCH * 8 if batch > 1 else 200]
-        network = _networks(given.model, some, batch)
-        _race(f"network, batch {batch}", network, len(some), given.repeats)
+        methods = _networks(given.model, some, batch)
+        _time(f"network, batch {batch}", methods, len(some), given.repeats)
 
 
-def _race(what: str, contenders: dict[str, Work], cells: int, repeats: int) -> None:
-    """Let the contenders take turns and write down their cells per second."""
-    for work in contenders.values():
-        work()  # to be warm
-    for turn in range(repeats):
-        for name, work in contenders.items():
+def _time(task: str, methods: dict[str, Work], cells: int, repeats: int) -> None:
+    """Time the methods alternately and write down their cells per second."""
+    for work in methods.values():
+        work()  # warm up
+    for repeat in range(repeats):
+        for name, work in methods.items():
             started = time.perf_counter()
             work()
             speed = cells / (time.perf_counter() - started)
-            row: rows.Row = {"what": what, "contender": name, "turn": turn, "cells": cells}
-            rows.append(
-                "speed.csv", row | {"cells_per_second": round(speed, 1)} | rows.conditions()
-            )
-            print(f"{what}: {name}: {speed:,.0f} cells/s", file=sys.stderr)
+            row: rows.Row = {"task": task, "method": name, "repeat": repeat, "cells": cells}
+            rows.append(FILE, row | {"cells_per_second": round(speed, 1)} | rows.conditions())
+            print(f"{task}: {name}: {speed:,.0f} cells/s", file=sys.stderr)
 
 
-def _end_to_end(model: str, cells: Path, table: Path) -> dict[str, Work]:
+def _end_to_end(model: str, cells: Path, predictions: Path) -> dict[str, Work]:
     how = load_bundle(find_model(model)).preprocessing
     timm, keras = _timm(), _keras()
     return {
         "decoding alone": lambda: [*in_threads(lambda p: prepare(_open(p), how), _files(cells))],
-        "hemozoin": lambda: _ours(Predictor.load(model), cells, table),
-        "hemozoin int8": lambda: _ours(Predictor.load(model, "int8"), cells, table),
-        f"timm, {USUAL} px": lambda: _usual(timm, cells, table),
-        f"Keras, {USUAL} px": lambda: _usual(keras, cells, table),
+        "hemozoin": lambda: _hemozoin(Predictor.load(model), cells, predictions),
+        "hemozoin int8": lambda: _hemozoin(Predictor.load(model, "int8"), cells, predictions),
+        f"timm, {USUAL} px": lambda: _usual(timm, cells, predictions),
+        f"Keras, {USUAL} px": lambda: _usual(keras, cells, predictions),
     }
 
 
-def _ours(predictor: Predictor, cells: Path, table: Path) -> None:
-    with table.open("w", newline="") as file:
+def _hemozoin(predictor: Predictor, cells: Path, predictions: Path) -> None:
+    with predictions.open("w", newline="") as file:
         write_csv(predict_paths([cells], predictor), file)
 
 
-def _usual(network: Callable[[Pixels], Any], cells: Path, table: Path) -> None:
-    """Do what a tutorial does, with its decoding in threads: files, 224 px, network, CSV."""
+def _usual(network: Callable[[Pixels], Any], cells: Path, predictions: Path) -> None:
+    """Do what tutorials do, but decode in threads: files, 224 px, network, CSV."""
     files = _files(cells)
     decoded = in_threads(lambda path: np.asarray(_open(path).resize((USUAL, USUAL))), files)
     batches = iter(lambda: list(islice(decoded, BATCH)), [])
-    with table.open("w", newline="") as file:
-        table_of = csv.writer(file)
-        named = iter(files)
+    with predictions.open("w", newline="") as file:
+        writer = csv.writer(file)
+        names = iter(files)
         for batch in batches:
             for p in network(np.stack(batch)):
-                table_of.writerow([next(named).name, float(p)])
+                writer.writerow([next(names).name, float(p)])
 
 
 def _timm() -> Callable[[Pixels], Any]:
@@ -139,7 +146,7 @@ def _keras() -> Callable[[Pixels], Any]:
 def _networks(model: str, pixels: Pixels, batch: int) -> dict[str, Work]:
     batches = [pixels[k : k + batch] for k in range(0, len(pixels), batch)]
     fp32, int8 = Predictor.load(model), Predictor.load(model, "int8")
-    eager = in_torch(fp32.bundle)
+    eager = torch_predictor(fp32.bundle)
     return {
         "ONNX Runtime": lambda: [fp32(one) for one in batches],
         "ONNX Runtime int8": lambda: [int8(one) for one in batches],
@@ -168,6 +175,25 @@ def _files(folder: Path) -> list[Path]:
 
 def _open(path: Path) -> Image.Image:
     return Image.open(path).convert("RGB")
+
+
+def table() -> str:
+    """Return the results in Markdown: a line per method, with its speed and a ratio."""
+    found = rows.read(FILE)
+    speeds = {
+        key: [float(run["cells_per_second"]) for run in runs]
+        for key, runs in md.groups(found, "task", "method").items()
+    }
+    lines = []
+    for (task, name), speed in speeds.items():
+        ours = speeds[task, REFERENCES.get(task, REFERENCE)]
+        ratios = [mine / other for mine, other in zip(ours, speed, strict=True)]
+        lines.append(
+            (f"{task}: {name}", md.median_and_range(speed, 0), md.median_and_range(ratios, 1))
+        )
+    repeats = len({row["repeat"] for row in found})
+    note = f"Median (min to max) of {repeats} repeats in one run. {md.machine(found)}"
+    return md.table(("method", "cells per second", "hemozoin's speed / its speed"), lines, note)
 
 
 if __name__ == "__main__":

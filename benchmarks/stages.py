@@ -1,11 +1,11 @@
-"""Where the time of screening a field goes, and how many fields a second the whole command does.
+"""How the time of screening a field is spent, and how many fields per second the command screens.
 
     python benchmarks/stages.py fields/iml
 
-The stages are timed one after another in one process with one thread, on every picture of the
-folder; the whole command, `hemozoin screen` as it is, from files to report, on them and on four
-copies of each, so that what it takes to start can be told. All of it `--repeats` times, by turns.
-A row a stage and turn goes to benchmarks/results/stages.csv.
+The stages are timed one after another, in one process with one thread, on all pictures of the
+folder. The whole command, `hemozoin screen` from files to report, is timed on these pictures and on
+four copies of each, which shows how much of the time is start-up. All of it is repeated
+`--repeats` times. One row per stage and repeat goes to benchmarks/results/stages.csv.
 """
 
 from __future__ import annotations
@@ -22,40 +22,48 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import markdown_tables as md
 import rows
 from hemozoin.model.predictor import Predictor
 from hemozoin.smear.output.overlay import draw_overlay
 from hemozoin.smear.picture import decode_field
 from hemozoin.smear.quality import find_flaws
 from hemozoin.smear.screen import Screener, classify_cells
-from hemozoin.smear.segmentation.foreground import cell_diameter
+from hemozoin.smear.segmentation.cell_size import cell_diameter
 from hemozoin.smear.segmentation.objects import segment
+
+FILE = "stages.csv"
 
 MODEL, COPIES, ENDINGS = "nano", 4, {".jpg", ".png"}
 
 
 def main() -> None:
-    """Time the stages and the command by turns."""
+    """Time the stages and the command, alternately."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("fields", type=Path)
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
     pictures = sorted(p for p in given.fields.iterdir() if p.suffix.lower() in ENDINGS)
     predictor = Predictor.load(MODEL)
-    stages(pictures[:1], predictor)  # to be warm
-    for turn in range(given.repeats):
+    stages(pictures[:1], predictor)  # warm up
+    for repeat in range(given.repeats):
         for stage, seconds in stages(pictures, predictor).items():
-            _write(stage, turn, len(pictures), seconds)
+            _write(stage, repeat, len(pictures), seconds)
         for copies in (1, COPIES):
             seconds = command(pictures, copies)
             _write(
-                f"hemozoin screen, {os.cpu_count()} cores", turn, len(pictures) * copies, seconds
+                f"hemozoin screen, {os.cpu_count()} cores", repeat, len(pictures) * copies, seconds
             )
 
 
-def _write(stage: str, turn: int, fields: int, seconds: float) -> None:
-    row: rows.Row = {"stage": stage, "turn": turn, "fields": fields, "seconds": round(seconds, 3)}
-    rows.append("stages.csv", row | rows.conditions())
+def _write(stage: str, repeat: int, fields: int, seconds: float) -> None:
+    row: rows.Row = {
+        "stage": stage,
+        "repeat": repeat,
+        "fields": fields,
+        "seconds": round(seconds, 3),
+    }
+    rows.append(FILE, row | rows.conditions())
 
 
 def stages(pictures: list[Path], predictor: Predictor) -> dict[str, float]:
@@ -66,9 +74,9 @@ def stages(pictures: list[Path], predictor: Predictor) -> dict[str, float]:
             picture = decode_field(path.read_bytes(), path.name)
         with _timed(spent, "scale"):
             diameter = cell_diameter(picture)
-        with _timed(spent, "bodies"):
+        with _timed(spent, "objects"):
             found = segment(picture, diameter)
-        red = [body for body in found.bodies if body.kind == "red cell"]
+        red = [one for one in found.objects if one.kind == "red cell"]
         with _timed(spent, "network"):
             cells = tuple(classify_cells(picture, red, predictor))
         with _timed(spent, "quality"):
@@ -87,7 +95,7 @@ def _timed(spent: defaultdict[str, float], stage: str) -> Iterator[None]:
 
 
 def command(pictures: list[Path], copies: int) -> float:
-    """Return the seconds that the command takes on so many copies of the pictures."""
+    """Return the seconds that the command takes on `copies` copies of each picture."""
     with tempfile.TemporaryDirectory() as folder:
         slide = Path(folder) / "slide"
         slide.mkdir()
@@ -98,6 +106,21 @@ def command(pictures: list[Path], copies: int) -> float:
         start = time.perf_counter()
         subprocess.run([*line, "--out", f"{folder}/out"], check=True, capture_output=True)
         return time.perf_counter() - start
+
+
+def table() -> str:
+    """Return the results in Markdown: a line per stage, and one per number of pictures."""
+    found = rows.read(FILE)
+    lines = []
+    for (stage, fields), runs in md.groups(found, "stage", "fields").items():
+        each = [1000 * float(run["seconds"]) / int(fields) for run in runs]
+        lines.append((stage, fields, len(each), md.median_and_range(each, 0)))
+    last = found[-1]
+    note = (
+        "Fields of 1280x960 px with about 110 red cells. Stages: one process, one thread. Command:"
+        f" from files to report, with start-up ({last['machine']}, hemozoin {last['hemozoin']})."
+    )
+    return md.table(("stage", "fields", "n", "ms per field: median (min to max)"), lines, note)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What lets timm be imported where torchvision can't be.
+"""A stand-in for torchvision, so that timm can be imported where torchvision can't be.
 
 sys.meta_path.insert(0, NoTorchvision)
 """
@@ -11,11 +11,11 @@ from typing import Any
 
 
 class NoTorchvision(ModuleType):
-    """Stands in for torchvision, which timm imports for its data sets and transforms.
+    """An empty torchvision. timm imports the real one for its data sets and transforms.
 
-    PyPI's torchvision doesn't import beside the CPU build of torch that we are tested with, and
-    MobileNet needs nothing of it. Every name in it is an empty class, but for one that timm looks
-    into and does without where it is missing.
+    PyPI's torchvision can't be imported together with the CPU build of torch that we test with,
+    and MobileNet doesn't need it. Every name in it is an empty class, except for one that timm
+    looks into, and can do without.
     """
 
     __path__: list[str] = []  # noqa: RUF012 - so that Python looks for submodules
@@ -27,8 +27,8 @@ class NoTorchvision(ModuleType):
 
     @classmethod
     def find_spec(cls, name: str, *_: object) -> ModuleSpec | None:
-        ours = f"{name}.".startswith("torchvision.")
-        return ModuleSpec(name, cls) if ours else None  # type: ignore[arg-type]
+        is_torchvision = f"{name}.".startswith("torchvision.")
+        return ModuleSpec(name, cls) if is_torchvision else None  # type: ignore[arg-type]
 
     @classmethod
     def create_module(cls, spec: ModuleSpec) -> ModuleType:

@@ -1,6 +1,6 @@
-"""What the tests share: drawn cells in NLM's layout, an empty cache, the real data if at hand.
+"""Shared by all tests: drawn cells in NLM's layout, an empty cache, the real data if available.
 
-Plain functions are imported (`from conftest import make_cells`), fixtures asked for by name.
+Functions are imported (`from tests.conftest import make_cells`); fixtures are arguments of tests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from tests.support.commands import LEARN, QUICK, succeed
 
-# A busy machine is no reason to fail.
+# A slow machine must not make a test fail.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
@@ -26,7 +26,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test a cache folder of its own, which doesn't exist yet."""
+    """Give every test its own cache folder, which doesn't exist yet."""
     folder = tmp_path_factory.mktemp("home") / "cache"
     monkeypatch.setenv("HEMOZOIN_CACHE", str(folder))
     return folder
@@ -34,7 +34,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def cells_folder(tmp_path: Path) -> Path:
-    """Return a folder of 6 patients' drawn cells, 4 of each class."""
+    """Return a folder of drawn cells: 6 patients, 4 cells of each class."""
     return make_cells(tmp_path / "cells")
 
 
@@ -46,14 +46,14 @@ def cells_zip(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished run, beside its data, `cells.zip`; not to be changed."""
+    """Return the folder of a finished run, next to its data, `cells.zip`; do not change it."""
     folder = tmp_path_factory.mktemp("finished")
     return _run(make_cells(folder / "cells.zip", patients=9), QUICK)
 
 
 @pytest.fixture(scope="session")
 def learned_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the same of a network that has learned to tell 144 cells apart."""
+    """Return the same for a network that has learned to classify 144 cells."""
     folder = tmp_path_factory.mktemp("learned")
     return _run(make_cells(folder / "cells.zip", patients=9, per_class=8), LEARN)
 
@@ -67,19 +67,19 @@ def _run(data: Path, options: tuple[object, ...]) -> Path:
 
 @pytest.fixture(scope="session")
 def real_zip() -> Path:
-    """Return the path of the real cells of 160 patients (mark the test `real`)."""
+    """Return the path of the real cells of 160 patients (for tests marked `real`)."""
     return _shared("cell_images_dev.zip")
 
 
 @pytest.fixture(scope="session")
 def real_corrections() -> Path:
-    """Return the path of Fuhad's list of label corrections (mark the test `real`)."""
+    """Return the path of Fuhad's list of label corrections (for tests marked `real`)."""
     return _shared("fuhad2020_label_corrections.csv")
 
 
 @pytest.fixture(scope="session")
 def real_fields() -> Path:
-    """Return the folder of whole microscope pictures, `iml` and `bccd` (mark the test `real`)."""
+    """Return the folder of whole fields, `iml` and `bccd` (for tests marked `real`)."""
     return _shared("fields")
 
 
@@ -90,10 +90,10 @@ def _shared(name: str) -> Path:
 
 
 def make_cells(path: Path, patients: int = 6, per_class: int = 4, seed: int = 0) -> Path:
-    """Write `per_class` cells of each class for every patient, as NLM's file is laid out.
+    """Write `per_class` cells of each class for every patient, in the layout of NLM's file.
 
-    `path` becomes a zip where it ends in .zip, else a folder; a Thumbs.db lies in both class
-    folders. The patients are C1, C2, ... Returns `path`.
+    `path` becomes a zip if it ends in .zip, else a folder; both class folders have a Thumbs.db.
+    The patients are C1, C2, ... Returns `path`.
     """
     files = dict(_files(patients, per_class, seed))
     if path.suffix == ".zip":
@@ -105,7 +105,7 @@ def make_cells(path: Path, patients: int = 6, per_class: int = 4, seed: int = 0)
 
 
 def make_zip(path: Path, files: dict[str, bytes]) -> Path:
-    """Write a zip of these files, stored, and return its path."""
+    """Write a zip of these files, uncompressed, and return its path."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
@@ -118,14 +118,14 @@ def png(image: Image.Image) -> bytes:
 
 
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:
-    """Return the picture as the bytes of a file in one of Pillow's formats."""
+    """Return the picture as the bytes of a file in a format of Pillow."""
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()
 
 
 def draw_cell(rng: np.random.Generator, infected: bool) -> Image.Image:
-    """Draw a plain cell: a pink disc on black, 30 to 60 px, with a violet dot if infected."""
+    """Draw a simple cell: a pink disc on black, 30 to 60 px, with a violet dot if infected."""
     width, height = (int(side) for side in rng.integers(30, 61, 2))
     image = Image.new("RGB", (width, height))
     pen = ImageDraw.Draw(image)
@@ -142,7 +142,7 @@ def _files(patients: int, per_class: int, seed: int) -> Iterator[tuple[str, byte
     for folder in ("Parasitized", "Uninfected"):
         yield f"cell_images/{folder}/Thumbs.db", b"no picture"
         for patient in range(1, patients + 1):
-            # As in NLM's photos, the infected cells have the higher numbers.
+            # As in NLM's file, the infected cells have the higher numbers.
             first = 1 + per_class * (folder == "Parasitized")
             for cell in range(first, first + per_class):
                 stem = f"C{patient}P{patient}ThinF_IMG_20150918_144104_cell_{cell}"

@@ -1,4 +1,4 @@
-"""What `import hemozoin` gives, and what it must not cost."""
+"""The public names of `import hemozoin`, and that the import needs no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import hemozoin
 
 
-def test_every_public_name_is_there_and_documented() -> None:
+def test_every_public_name_exists_and_is_documented() -> None:
     for name in hemozoin.__all__:
         assert getattr(hemozoin, name).__doc__, name
 
@@ -24,8 +24,21 @@ def test_the_lists_of_public_names_agree() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert typed == set(hemozoin.__all__) == set(hemozoin._HOMES)
+    assert typed == set(hemozoin.__all__) == set(hemozoin._MODULES)
     assert hemozoin.__all__ == sorted(hemozoin.__all__)
+
+
+def test_dir_lists_the_public_names_and_no_other() -> None:
+    listed = dir(hemozoin)
+    assert [name for name in listed if not name.startswith("_")] == hemozoin.__all__
+    assert {"__all__", "__doc__", "__name__", "__version__"} <= set(listed)
+    assert all(name.endswith("__") for name in listed if name.startswith("_"))
+
+
+def test_dir_is_the_same_before_anything_is_used() -> None:
+    code = "import hemozoin; print(*dir(hemozoin))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {name for name in done.stdout.split() if name[0] != "_"} == set(hemozoin.__all__)
 
 
 def test_import_and_help_need_no_torch() -> None:

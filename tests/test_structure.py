@@ -1,8 +1,10 @@
-"""The shape of the package: layers, torch where it belongs, folders that can be overlooked."""
+"""The structure of the package: layers, optional imports, sizes, names, folders of tests."""
 
 from __future__ import annotations
 
 import ast
+import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -13,70 +15,137 @@ import pytest
 import hemozoin
 
 PACKAGE = Path(hemozoin.__file__).parent
-ROOT = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 
 #: Most modules that a folder may have.
-CROWDED = 14
+MOST_MODULES = 14
 
-#: Most lines that a function may have outside of the command line, whose options take lines.
-LONG = 40
+#: Most lines of a function, except in the command line, where the options take many lines.
+MOST_LINES = 40
 
-#: Public names that may stand in several modules: each is the same verb for another thing.
-SAME_VERB = {"main"}
+#: Public names that several modules may define.
+SHARED_NAMES = {"main"}
+
+#: Files and folders that may import an optional package when they are loaded. Other modules import
+#: it within a function.
+OPTIONAL = {
+    "torch": ("mobilenet/network.py", "training/", "paper/sweep/", "export/"),
+    "onnx": ("model/onnx_builder.py", "model/onnx_export.py", "export/"),
+    **dict.fromkeys(("dask", "distributed", "h5py", "pyvips"), ()),
+}
+
+#: Folders of tests that test no folder of the package.
+WITHOUT_COUNTERPART = {"docs", "support"}
+
+#: Wrong imports: the module, the line that is added to it, and what import-linter reports.
+WRONG_IMPORTS = [
+    (
+        "data/labels.py",
+        "from hemozoin.model.bundle import Bundle",
+        "hemozoin.data.labels -> hemozoin.model.bundle",
+    ),
+    (
+        "smear/segmentation/objects.py",
+        "from hemozoin.smear.screen import screen",
+        "hemozoin.smear.segmentation.objects -> hemozoin.smear.screen",
+    ),
+    (
+        "data/source.py",
+        "from hemozoin.data.split import SHARES",
+        "No cycles are allowed in hemozoin.data.",
+    ),
+    ("model/predictor.py", "import torch", "hemozoin.model.predictor -> torch"),
+]
 
 
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def place(path: Path) -> str:
+def path_in_package(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-def functions(path: Path) -> list[ast.FunctionDef]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+# ---- imports -----------------------------------------------------------------------------------
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run import-linter on the package in `folder`/src, by the contracts of pyproject.toml."""
+    """Run import-linter on the package in `folder`/src with the contracts of pyproject.toml."""
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_no_layer_imports_from_above() -> None:
-    found = lint_imports(ROOT)
-    assert found.returncode == 0, found.stdout
+    checked = lint_imports(ROOT)
+    assert checked.returncode == 0, checked.stdout
 
 
-def test_no_folder_is_crowded() -> None:
+@pytest.mark.parametrize(("module", "line", "report"), WRONG_IMPORTS)
+def test_a_wrong_import_is_reported(module: str, line: str, report: str, tmp_path: Path) -> None:
+    copy = tmp_path / "src" / "hemozoin"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "*.onnx"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (copy / module).open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    checked = lint_imports(tmp_path)
+    assert checked.returncode == 1
+    assert " BROKEN\n" in checked.stdout
+    assert report in checked.stdout
+
+
+@pytest.mark.parametrize("path", modules(), ids=path_in_package)
+def test_optional_packages_are_imported_only_where_they_belong(path: Path) -> None:
+    loaded = [node for node in parse(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {alias.name for node in loaded if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in loaded if isinstance(node, ast.ImportFrom)}
+    packages = {name.partition(".")[0] for name in names}
+    for package, allowed in OPTIONAL.items():
+        assert package not in packages or path_in_package(path).startswith(allowed), package
+
+
+# ---- sizes -------------------------------------------------------------------------------------
+
+
+def test_no_folder_has_too_many_modules() -> None:
     counts = Counter(path.parent for path in modules())
-    assert {place(folder): n for folder, n in counts.items() if n > CROWDED} == {}
+    assert {path_in_package(folder): n for folder, n in counts.items() if n > MOST_MODULES} == {}
 
 
-@pytest.mark.parametrize("path", modules(), ids=place)
-def test_no_function_is_long(path: Path) -> None:
-    if place(path).startswith("cli/"):
+@pytest.mark.parametrize("path", modules(), ids=path_in_package)
+def test_no_function_is_too_long(path: Path) -> None:
+    if path_in_package(path).startswith("cli/"):
         return
-    lengths = {f.name: (f.end_lineno or 0) - f.lineno + 1 for f in functions(path)}
-    assert {name: n for name, n in lengths.items() if n > LONG} == {}
+    functions = [node for node in ast.walk(parse(path)) if isinstance(node, ast.FunctionDef)]
+    lengths = {f.name: (f.end_lineno or 0) - f.lineno + 1 for f in functions}
+    assert {name: n for name, n in lengths.items() if n > MOST_LINES} == {}
+
+
+# ---- names and the tree of the tests -----------------------------------------------------------
 
 
 def test_no_public_name_has_two_meanings() -> None:
-    homes: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for path in modules():
         for name in public_names(path):
-            homes.setdefault(name, []).append(place(path))
-    twice = {name: found for name, found in homes.items() if len(found) > 1}
-    assert {name: found for name, found in twice.items() if name not in SAME_VERB} == {}
+            found.setdefault(name, []).append(path_in_package(path))
+    repeated = {name: paths for name, paths in found.items() if len(paths) > 1}
+    assert {name: paths for name, paths in repeated.items() if name not in SHARED_NAMES} == {}
 
 
 def public_names(path: Path) -> set[str]:
-    """Return the names that a module defines for others, verbs of the command line left out."""
-    if place(path).startswith("cli/verbs/"):  # `hemozoin train` calls `train`
+    """Return the names that a module defines for others, without the verbs of the command line."""
+    if path_in_package(path).startswith("cli/verbs/"):  # `hemozoin train` calls `train`
         return set()
     found: set[str] = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in parse(path).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.Assign):
@@ -84,3 +153,9 @@ def public_names(path: Path) -> set[str]:
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found.add(node.target.id)
     return {name for name in found if not name.startswith("_")}
+
+
+def test_every_folder_of_tests_is_a_folder_of_the_package() -> None:
+    folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("*.py")}
+    mirrored = {folder for folder in folders if not {*folder.parts} & WITHOUT_COUNTERPART}
+    assert {str(folder) for folder in mirrored if not (PACKAGE / folder).is_dir()} == set()

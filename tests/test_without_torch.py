@@ -1,4 +1,4 @@
-"""What a user has who installed no extra: everything but training works without torch and onnx."""
+"""Without any extra installed, everything except training works: no torch, no onnx, no dask."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.bundles import some_bundle, some_classifier
 from tests.support.commands import quiet
 from tests.support.smears import make_fields
 
-#: Makes an import of what the extras bring fail, as it does where they are not installed. A None
-#: in sys.modules would be shorter, but scipy takes it for a torch that is loaded.
+#: Code that makes imports of the extras fail, as if they were not installed. A None in sys.modules
+#: would be shorter, but scipy would take it for a loaded torch.
 WITHOUT = """
 import sys
 class Missing:
@@ -43,21 +43,21 @@ def run(code: str, folder: Path) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with cells.zip, smear/ and model/."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = tmp_path_factory.mktemp("folder")
     make_cells(folder / "cells.zip")
     make_fields(folder / "smear", "1.png")
     save_bundle(some_bundle(some_classifier(orientations=4)), folder / "model")
     return folder
 
 
-def test_every_verb_but_training(folder: Path) -> None:
+def test_every_verb_except_training(folder: Path) -> None:
     out = run(
         """
 from hemozoin.cli.main import main
 cells = ["cells.zip", "--model", "model"]
 for command in (
     ["predict", *cells, "--json"],
-    ["evaluate", *cells, "--out", "judged"],
+    ["evaluate", *cells, "--out", "evaluated"],
     ["inspect", "cells.zip"],
     ["screen", "smear", "--model", "model", "--out", "screened"],
     ["explain", "network"],
@@ -70,10 +70,10 @@ for command in (
     first = json.loads(out.splitlines()[0])
     assert first["label"] in ("parasitized", "uninfected")
     assert 0 <= first["p_parasitized"] <= 1
-    assert (folder / "judged" / "metrics.json").exists()
+    assert (folder / "evaluated" / "metrics.json").exists()
 
 
-def test_the_names_of_the_package(folder: Path) -> None:
+def test_the_public_names(folder: Path) -> None:
     run(
         """
 from pathlib import Path
@@ -87,8 +87,8 @@ for name in hemozoin.__all__:
         needs_torch.add(name)
 assert needs_torch == {"MobileNet", "train"}, needs_torch
 assert hemozoin.screen("smear/1.png", "model").cells
-answer = hemozoin.load("model").predict([b"junk", "nowhere.png"])
-assert all(row.error for row in answer)
+rows = hemozoin.load("model").predict([b"junk", "nowhere.png"])
+assert all(row.error for row in rows)
 for row in hemozoin.predict_paths([Path(hemozoin.__file__)], hemozoin.load("model")):
     assert row.error
 """,
@@ -99,7 +99,7 @@ for row in hemozoin.predict_paths([Path(hemozoin.__file__)], hemozoin.load("mode
 @pytest.mark.parametrize(
     "verb", ["train cells.zip --out run", "demo", "crossval cells.zip --out x"]
 )
-def test_training_names_the_line_to_install(verb: str, folder: Path) -> None:
+def test_training_prints_the_line_that_installs_it(verb: str, folder: Path) -> None:
     code = f"from hemozoin.cli.main import main; assert main({verb.split()}) == 2"
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT + code],
@@ -112,8 +112,8 @@ def test_training_names_the_line_to_install(verb: str, folder: Path) -> None:
     assert "pip install 'hemozoin[train]'" in done.stderr
 
 
-def test_only_onnx_missing_is_said_too(folder: Path) -> None:
-    """The extra brings both; an older installation may have torch alone."""
+def test_a_missing_onnx_is_reported_too(folder: Path) -> None:
+    """The extra installs both; an older installation may have torch only."""
     code = (
         "import sys; sys.modules['onnx'] = None; from hemozoin.cli.main import main;"
         "assert main(['train', 'cells.zip', '--out', 'run']) == 2"

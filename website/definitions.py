@@ -1,6 +1,6 @@
-"""Where names of the package are defined, read from the source.
+"""The definitions of the package's names, read from its source.
 
-Nothing is imported for it: that needs no torch, and a default stands there as it was written.
+The source is parsed and not imported: that needs no torch, and shows defaults as they are written.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Function = ast.FunctionDef
 
 @dataclass(frozen=True)
 class Definition:
-    """What a name stands for: a class, a function, or the expression that it was given.
+    """The definition of a name: a class, a function, or the expression assigned to it.
 
-    `module` is where that stands, "paper.cost", and `text` all of that file.
+    `module` is the module that it is in, "mobilenet.cost", and `text` the source of that module.
     """
 
     name: str
@@ -31,21 +31,21 @@ class Definition:
     text: str
 
     def code(self, part: ast.expr) -> str:
-        """Return a part of the definition as it was written, on one line."""
+        """Return the source of a part of the definition, on one line."""
         return " ".join((ast.get_source_segment(self.text, part) or "").split())
 
 
 def public(name: str) -> Definition:
-    """Return the definition of a public name; raises LookupError where there is none."""
-    home, _, other = hemozoin._HOMES[name].partition(":")
-    found = look_up(home, other or name)
+    """Return the definition of a public name; raises LookupError if there is none."""
+    module, _, other = hemozoin._MODULES[name].partition(":")
+    found = look_up(module, other or name)
     if found is None:
-        raise LookupError(f"hemozoin.{name} is not defined in hemozoin.{home}")
+        raise LookupError(f"hemozoin.{name} is not defined in hemozoin.{module}")
     return Definition(name, found.node, found.module, found.text)
 
 
 def look_up(module: str, name: str) -> Definition | None:
-    """Return what a name means in a module, followed to where it comes from; None for others'."""
+    """Return the definition of a name in a module, following imports; None outside the package."""
     text, tree = _read(module)
     for node in _outermost(tree):
         match node:
@@ -61,7 +61,7 @@ def look_up(module: str, name: str) -> Definition | None:
 
 
 def names_in(*parts: ast.AST | None) -> Iterator[str]:
-    """Yield the names that stand in annotations and defaults."""
+    """Yield the names used in annotations and defaults."""
     for part in parts:
         for node in ast.walk(part) if part else ():
             if isinstance(node, ast.Name):
@@ -69,7 +69,7 @@ def names_in(*parts: ast.AST | None) -> Iterator[str]:
 
 
 def methods(node: ast.ClassDef) -> list[Function]:
-    """Return the methods that are for others, without the lines that only type them."""
+    """Return the public methods, without overloads."""
     return [
         part
         for part in node.body
@@ -85,7 +85,7 @@ def decorators(node: Function) -> set[str]:
 
 
 def _outermost(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Yield what stands outside of any class or function, also what is imported for typing."""
+    """Yield the statements at module level, including imports for typing."""
     for node in tree.body:
         yield from node.body if isinstance(node, ast.If) else [node]
 

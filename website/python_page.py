@@ -8,94 +8,118 @@ from itertools import pairwise
 
 import hemozoin
 from definitions import Definition, Function, look_up, methods, names_in, public
-from signatures import described, made, signature
+from signatures import constructor, description, signature
 
 _HEAD = """# Python API
 
-Everything here is a name of `hemozoin` itself: `import hemozoin`, then `hemozoin.load("nano")`.
-Importing it needs no torch; `train` and `MobileNet` do, and say so where it is missing. What you
-can put right raises a `HemozoinError` with one line that says what, where and what to do.
+Every name below is a name of `hemozoin` itself: `import hemozoin`, then `hemozoin.load("nano")`.
+Importing it needs no torch. `train` and `MobileNet` do, and say so if it is not installed. An error
+that you can correct is a `HemozoinError`: one line that says what is wrong, where, and what to do.
 """
+
+#: The public names in the order of the page, the most used first.
+_ORDER = (
+    *("load", "Predictor", "Prediction", "predict_paths"),
+    *("screen", "screen_slides", "ScreenConfig", "Field", "summarize"),
+    *("train", "RunConfig", "Recipe", "CellOptions", "evaluate"),
+    *("MobileNet", "Architecture", "layers", "cost", "HemozoinError"),
+)
 
 
 def python_page() -> str:
-    """Return the page as Markdown: functions first, then classes, then what these speak of."""
-    found = sorted(map(public, hemozoin.__all__), key=lambda it: isinstance(it.node, ast.ClassDef))
-    lines = [_HEAD, *(line for definition in found for line in _section(definition))]
-    return "\n".join([*lines, *_what_comes_back(found), *_short_names(found)])
+    """Return the page as Markdown: the public names, then the classes and aliases they use.
+
+    Raises LookupError if a public name is not in `_ORDER`.
+    """
+    if missing := set(hemozoin.__all__) ^ set(_ORDER):
+        raise LookupError(f"the order of the page and the public names differ: {missing}")
+    found = [public(name) for name in _ORDER]
+    sections = (line for definition in found for line in _section(definition))
+    lines = [_HEAD, *_overview(found), *sections, *_returned_classes(found), *_type_aliases(found)]
+    return "\n".join(lines)
 
 
 # ---- sections ----------------------------------------------------------------------------------
+
+
+def _overview(found: list[Definition]) -> Iterator[str]:
+    """Yield a table of the public names: what each is, and the module it is defined in."""
+    lines = [
+        f"| [`{it.name}`](#{it.name.lower()}) | {_first_line(it.node)} | `hemozoin.{it.module}` |"
+        for it in found
+    ]
+    yield from _table(("name", "description", "module"), lines)
 
 
 def _section(found: Definition) -> Iterator[str]:
     name, node = found.name, found.node
     yield f"## {name}\n"
     if isinstance(node, Function):
-        yield from described(signature(found, f"hemozoin.{name}", node), node)
+        yield from description(signature(found, f"hemozoin.{name}", node), node)
     if isinstance(node, ast.ClassDef):
-        yield from described(made(found, node), node)
+        yield from description(constructor(found, node), node)
         yield from _fields(found, node)
         for method in methods(node):
             yield f"### {name}.{method.name}\n"
-            yield from described(signature(found, f"{name}.{method.name}", method), method)
+            yield from description(signature(found, f"{name}.{method.name}", method), method)
 
 
-def _what_comes_back(found: list[Definition]) -> Iterator[str]:
-    """Yield the classes that public names return or hold, each in short."""
-    yield "## What comes back\n"
-    yield "Classes that the names above return or hold, to be imported from where they stand.\n"
-    for definition in sorted(_held(found), key=lambda it: it.name):
+def _returned_classes(found: list[Definition]) -> Iterator[str]:
+    """Yield the classes that public names return or contain, each in short."""
+    yield "## Returned classes\n"
+    yield "Classes that the names above return or contain. Import them from the module shown.\n"
+    for definition in sorted(_contained(found), key=lambda it: it.name):
         node = definition.node
         assert isinstance(node, ast.ClassDef)
         yield f"### {definition.name}\n"
-        yield from described(made(definition, node), node)
+        yield from description(constructor(definition, node), node)
         yield from _fields(definition, node)
         yield from _methods_in_short(definition, node)
 
 
-def _held(found: list[Definition]) -> list[Definition]:
-    """Return the classes that come back from public names, and those that these are made of."""
+def _contained(found: list[Definition]) -> list[Definition]:
+    """Return the classes that public names return, and those that these are made of."""
     shown = {definition.name: definition for definition in found}
-    queue = [(definition, _given(definition.node)) for definition in found]
+    queue = [(definition, _returned_types(definition.node)) for definition in found]
     while queue:
         definition, parts = queue.pop()
         for name in names_in(*parts):
             other = look_up(definition.module, name)
             if other and isinstance(other.node, ast.ClassDef) and other.name not in shown:
                 shown[other.name] = other
-                queue.append((other, _made_of(other.node)))
+                queue.append((other, _field_types(other.node)))
     return [it for it in shown.values() if it not in found]
 
 
-def _given(node: ast.AST) -> Iterator[ast.AST | None]:
-    """Yield the types that a definition returns or holds."""
+def _returned_types(node: ast.AST) -> Iterator[ast.AST | None]:
+    """Yield the types that a definition returns or contains."""
     if isinstance(node, Function):
         yield node.returns
     if isinstance(node, ast.ClassDef):
-        yield from _made_of(node)
+        yield from _field_types(node)
         yield from (method.returns for method in methods(node))
 
 
-def _made_of(node: ast.ClassDef) -> Iterator[ast.AST]:
-    """Yield the classes that a class builds on, and the types of its fields."""
+def _field_types(node: ast.ClassDef) -> Iterator[ast.AST]:
+    """Yield the base classes of a class, and the types of its fields."""
     yield from node.bases
     yield from (part.annotation for part in node.body if isinstance(part, ast.AnnAssign))
 
 
-def _short_names(found: list[Definition]) -> Iterator[str]:
-    """Yield a table of the short names that stand in signatures and fields."""
+def _type_aliases(found: list[Definition]) -> Iterator[str]:
+    """Yield a table of the type aliases and constants in signatures and fields."""
     meanings = set()  # a name can mean one thing in one module and another in the next
-    for definition in [*found, *_held(found)]:
-        for name in names_in(*_typed(definition.node)):
+    for definition in [*found, *_contained(found)]:
+        for name in names_in(*_shown_types(definition.node)):
             other = look_up(definition.module, name)
             if other and isinstance(other.node, ast.expr):
                 meanings.add((name, other.code(other.node)))
-    yield "## What the short names stand for\n\n| name | |\n|---|---|"
-    yield from (f"| `{name}` | `{meaning}` |" for name, meaning in sorted(meanings))
+    yield "## Type aliases and constants\n"
+    lines = [f"| `{name}` | `{meaning}` |" for name, meaning in sorted(meanings)]
+    yield from _table(("name", "meaning"), lines)
 
 
-def _typed(node: ast.AST) -> Iterator[ast.AST | None]:
+def _shown_types(node: ast.AST) -> Iterator[ast.AST | None]:
     """Yield the annotations and defaults that the page shows of a definition."""
     if isinstance(node, Function):
         yield from (node.args, node.returns)
@@ -118,14 +142,16 @@ def _methods_in_short(found: Definition, node: ast.ClassDef) -> Iterator[str]:
         f"| `{_on_one_line(signature(found, method.name, method))}` | {_first_line(method)} |"
         for method in methods(node)
     ]
-    yield from _table("method", lines)
+    yield from _table(("method", "description"), lines)
 
 
 def _on_one_line(call: str) -> str:
     return " ".join(call.split()).replace("( ", "(").replace(", )", ")")
 
 
-def _first_line(node: Function) -> str:
+def _first_line(node: ast.AST) -> str:
+    """Return the first paragraph of a docstring, on one line."""
+    assert isinstance(node, Function | ast.ClassDef)
     return (ast.get_docstring(node) or "").partition("\n\n")[0].replace("\n", " ")
 
 
@@ -136,34 +162,34 @@ def _fields(found: Definition, node: ast.ClassDef) -> Iterator[str]:
         for field, after in pairwise([*node.body, ast.Pass()])
         if isinstance(field, ast.AnnAssign)
     ]
-    yield from _table("field | type, default", lines)
+    yield from _table(("field", "type, default", "description"), lines)
 
 
-def _table(titles: str, lines: Iterable[str]) -> Iterator[str]:
+def _table(titles: tuple[str, ...], lines: Iterable[str]) -> Iterator[str]:
     if rows := list(lines):
-        yield "\n".join([f"| {titles} | |", "|---" * (titles.count("|") + 2) + "|", *rows, ""])
+        yield "\n".join([f"| {' | '.join(titles)} |", "|---" * len(titles) + "|", *rows, ""])
 
 
 def _field(found: Definition, field: ast.AnnAssign, after: ast.stmt) -> str:
     default = f" = {found.code(field.value)}" if field.value else ""
-    said = _said_below(after) or _said_above(found.text.splitlines(), field.lineno)
+    text = _docstring_below(after) or _comment_above(found.text.splitlines(), field.lineno)
     kind = f"{found.code(field.annotation)}{default}"
-    return f"| `{found.code(field.target)}` | `{kind}` | {said} |"
+    return f"| `{found.code(field.target)}` | `{kind}` | {text} |"
 
 
-def _said_below(after: ast.stmt) -> str:
-    """Return the string that stands under a field, on one line."""
+def _docstring_below(after: ast.stmt) -> str:
+    """Return the string below a field, on one line."""
     match after:
-        case ast.Expr(value=ast.Constant(value=str(said))):
-            return " ".join(said.split())
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return " ".join(text.split())
     return ""
 
 
-def _said_above(source: list[str], line: int) -> str:
-    """Return the comment that begins with `#:` over a line (from 1), on one line."""
-    said: list[str] = []
+def _comment_above(source: list[str], line: int) -> str:
+    """Return the comment that begins with `#:` above a line (from 1), on one line."""
+    parts: list[str] = []
     for above in reversed(source[: line - 1]):
         if not above.strip().startswith("#"):
             break
-        said.insert(0, above.strip().lstrip("#:").strip())
-    return " ".join(said)
+        parts.insert(0, above.strip().lstrip("#:").strip())
+    return " ".join(parts)

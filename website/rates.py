@@ -1,4 +1,4 @@
-"""The rates of false positives that the networks that ship have, as a table."""
+"""A table of the false-positive rates of the networks that ship."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _SHIPPED = ("nano", "best")
 
 
 def rates() -> str:
-    """Return a line for each network, in Markdown."""
+    """Return the table in Markdown: a line for each network."""
     lines = [
         f"| `{name}` | {_rate(load_bundle(find_model(name)).false_positive_rate)} |"
         for name in _SHIPPED
     ]
-    return "\n".join(["| network | its rate of false positives |", "|---|---|", *lines])
+    return "\n".join(["| network | false-positive rate |", "|---|---|", *lines])
 
 
 def _rate(found: FalsePositiveRate | None) -> str:
     if found is None:
-        return "not known: a slide screened with it is **not compensated**"
+        return "not known: the counts are **not compensated**"
     return (
-        f"{found.rate:.2%}, between patients ± {found.sd:.2%}: {found.cells:,} uninfected cells of"
-        f" {found.patients} patients that it had not seen"
+        f"{found.rate:.2%}, standard deviation between patients {found.sd:.2%}; from"
+        f" {found.cells:,} uninfected cells of {found.patients} patients not used for training"
     )

@@ -1,13 +1,13 @@
-"""The pictures of a report in docs/, taken by a browser.
+"""Take the screenshots of reports in docs/ with a browser.
 
     hemozoin train cell_images.zip --out runs/first
     hemozoin demo
-    hemozoin evaluate runs/synthetic_cells.zip --model nano --out runs/made_up
+    hemozoin evaluate runs/synthetic_cells.zip --model nano --out runs/drawn
     hemozoin screen runs/synthetic_smear/*.png --model runs/demo --out runs/screened
-    python website/report_pictures.py runs/first runs/made_up runs/screened
+    python website/report_pictures.py runs/first runs/drawn runs/screened
 
-What shows cells is of synthetic ones, since the data's pictures are not ours to hand on. Needs
-Chromium.
+The screenshots that show cells are of synthetic ones: the pictures of the data sets are not ours
+to publish. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from PIL import Image, ImageChops
 
 DOCS = Path(__file__).parents[1] / "docs"
 
-#: Width in px, and a height that any part of a report has room in.
+#: Width in px, and a height that is enough for every part of a report.
 _WINDOW = (820, 4000)
 
 _QUIET = (
@@ -31,8 +31,8 @@ _QUIET = (
     *("--hide-scrollbars", "--force-device-scale-factor=1.5"),
 )
 
-#: What each picture shows, by the headings of the report; None is what stands above them.
-PICTURES: dict[str, tuple[str | None, ...]] = {
+#: Headings of the parts that each screenshot shows; None is the part above the first heading.
+OF_A_RUN: dict[str, tuple[str | None, ...]] = {
     "report.png": (None, "All figures", "The threshold", "Don't know", "Telling the classes apart"),
     "report_top.png": (None,),
     "report_figures.png": ("All figures",),
@@ -42,7 +42,7 @@ PICTURES: dict[str, tuple[str | None, ...]] = {
     "report_probabilities.png": ("The probabilities",),
     "report_learning.png": ("Learning",),
 }
-OF_MADE_UP: dict[str, tuple[str | None, ...]] = {"report_mistakes.png": ("The worst mistakes",)}
+OF_DRAWN_CELLS: dict[str, tuple[str | None, ...]] = {"report_mistakes.png": ("The worst mistakes",)}
 OF_A_SMEAR: dict[str, tuple[str | None, ...]] = {
     "screen_top.png": (None,),
     "screen_infected.png": ("Called infected",),
@@ -51,13 +51,13 @@ OF_A_SMEAR: dict[str, tuple[str | None, ...]] = {
 
 
 def main() -> None:
-    """Take all pictures anew."""
+    """Take all screenshots."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("made_up", type=Path)
+    parser.add_argument("drawn", type=Path)
     parser.add_argument("screened", type=Path)
     given = parser.parse_args()
-    reports = ((given.run, PICTURES), (given.made_up, OF_MADE_UP), (given.screened, OF_A_SMEAR))
+    reports = ((given.run, OF_A_RUN), (given.drawn, OF_DRAWN_CELLS), (given.screened, OF_A_SMEAR))
     for run, pictures in reports:
         page = (run / "report.html").read_text(encoding="utf-8")
         for name, headings in pictures.items():
@@ -67,18 +67,18 @@ def main() -> None:
 
 
 def only(page: str, headings: tuple[str | None, ...]) -> str:
-    """Return the report with these parts alone; raises LookupError where it lacks one."""
+    """Return the report with only these parts; raises LookupError if it lacks one."""
     before, top, rest = re.split("(<header>.*?</header>)", page, maxsplit=1, flags=re.DOTALL)
     parts: dict[str | None, str] = {None: top}
     for section in re.findall("<section>.*?</section>", rest, re.DOTALL):
         parts[section.partition("<h2>")[2].partition("<")[0].strip()] = section
     if missing := set(headings) - set(parts):
-        raise LookupError(f"the report has no part {missing}")
+        raise LookupError(f"the report has no part with the heading {missing}")
     return f"{before}{''.join(parts[heading] for heading in headings)}</main></body></html>"
 
 
 def take(page: str, picture: Path) -> None:
-    """Write what a browser shows of a page as a PNG, without the empty rest below it."""
+    """Write a screenshot of a page as a PNG, without the empty space below the page."""
     with tempfile.TemporaryDirectory() as folder:
         source, shot = Path(folder, "page.html"), Path(folder, "shot.png")
         source.write_text(page, encoding="utf-8")
@@ -90,7 +90,7 @@ def take(page: str, picture: Path) -> None:
 
 
 def trimmed(shot: Image.Image) -> Image.Image:
-    """Cut off what has the colour of the lower right corner, but for a narrow margin."""
+    """Cut off the space that has the colour of the lower right corner, except a narrow margin."""
     empty = Image.new("RGB", shot.size, shot.getpixel((shot.width - 1, shot.height - 1)))
     box = ImageChops.difference(shot, empty).getbbox() or (0, 0, *shot.size)
     margin = 20

@@ -8,30 +8,30 @@ from collections.abc import Iterator
 import hemozoin
 from definitions import Definition, Function, decorators
 
-#: A signature that is longer gets a line for each argument.
+#: A longer signature is broken into one line per argument.
 _WIDTH = 80
 
 
-def described(call: str, node: Function | ast.ClassDef) -> Iterator[str]:
-    """Yield the signature and the docstring; raises LookupError where there is none."""
+def description(call: str, node: Function | ast.ClassDef) -> Iterator[str]:
+    """Yield the signature and the docstring; raises LookupError if there is no docstring."""
     docstring = ast.get_docstring(node)
     if not docstring:
         raise LookupError(f"{node.name} is public and has no docstring")
     yield f"```python\n{call}\n```\n\n{docstring}\n"
 
 
-def made(found: Definition, node: ast.ClassDef) -> str:
-    """Write how an object is made, or just the class where its fields say that."""
-    home = "hemozoin" if found.name in hemozoin.__all__ else f"hemozoin.{found.module}"
+def constructor(found: Definition, node: ast.ClassDef) -> str:
+    """Return the call of a class's `__init__`; for a dataclass, the class and its bases."""
+    module = "hemozoin" if found.name in hemozoin.__all__ else f"hemozoin.{found.module}"
     for method in node.body:
         if isinstance(method, Function) and method.name == "__init__":
-            return signature(found, f"{home}.{found.name}", method)
+            return signature(found, f"{module}.{found.name}", method)
     bases = ", ".join(map(found.code, node.bases))
-    return f"class {home}.{found.name}{f'({bases})' if bases else ''}"
+    return f"class {module}.{found.name}{f'({bases})' if bases else ''}"
 
 
 def signature(found: Definition, name: str, node: Function) -> str:
-    """Write a call with its arguments, without self, and what comes back."""
+    """Return a call as text: its arguments without self, and the type that it returns."""
     returns = node.returns if node.name != "__init__" else None
     returned = f" -> {found.code(returns)}" if returns else ""
     if {"property", "cached_property"} & decorators(node):
@@ -44,20 +44,20 @@ def signature(found: Definition, name: str, node: Function) -> str:
     return f"{name}(\n{broken}){returned}"
 
 
-def _arguments(found: Definition, taken: ast.arguments) -> Iterator[str]:
-    places = [*taken.posonlyargs, *taken.args]
-    bare = [None] * (len(places) - len(taken.defaults))
-    for place, default in zip(places, [*bare, *taken.defaults], strict=True):
-        if place.arg not in ("self", "cls"):
-            yield _argument(found, place, default)
-    if taken.vararg:
-        yield f"*{_argument(found, taken.vararg, None)}"
-    elif taken.kwonlyargs:
+def _arguments(found: Definition, arguments: ast.arguments) -> Iterator[str]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    required = [None] * (len(positional) - len(arguments.defaults))
+    for argument, default in zip(positional, [*required, *arguments.defaults], strict=True):
+        if argument.arg not in ("self", "cls"):
+            yield _argument(found, argument, default)
+    if arguments.vararg:
+        yield f"*{_argument(found, arguments.vararg, None)}"
+    elif arguments.kwonlyargs:
         yield "*"
-    for place, default in zip(taken.kwonlyargs, taken.kw_defaults, strict=True):
-        yield _argument(found, place, default)
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        yield _argument(found, argument, default)
 
 
-def _argument(found: Definition, place: ast.arg, default: ast.expr | None) -> str:
-    kind = f": {found.code(place.annotation)}" if place.annotation else ""
-    return f"{place.arg}{kind}{f' = {found.code(default)}' if default else ''}"
+def _argument(found: Definition, argument: ast.arg, default: ast.expr | None) -> str:
+    kind = f": {found.code(argument.annotation)}" if argument.annotation else ""
+    return f"{argument.arg}{kind}{f' = {found.code(default)}' if default else ''}"

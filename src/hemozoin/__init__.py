@@ -1,7 +1,7 @@
 """Hemozoin: MobileNet (Howard et al. 2017) for malaria detection. Research use only.
 
-The public names are listed in `__all__`. Each is imported when it is first asked for, so that
-`import hemozoin` is quick and needs no torch.
+`__all__` lists the public names. Each is imported when it is first used, so `import hemozoin` is
+quick and does not need torch.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 
-#: Public name: the module it lives in, and its name there where that is another.
-_HOMES = {
+#: Public name -> its module, and after a colon its name there, if that is a different one.
+_MODULES = {
     "Architecture": "mobilenet.architecture",
     "CellOptions": "data.options",
     "Field": "smear.field",
@@ -82,18 +82,24 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """List the public names, imported yet or not."""
-    return sorted({*globals(), *__all__})
+    """Return the public names, imported yet or not, and Python's own names of a module."""
+    own = (name for name in globals() if name.startswith("__") and name.endswith("__"))
+    return sorted({*own, *__all__})
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its home; raises MissingExtraError where that needs torch."""
-    if name not in _HOMES:
+    """Import a public name from its module.
+
+    Raises MissingExtraError where this needs torch or onnx and they are not installed.
+    """
+    if name not in _MODULES:
         raise AttributeError(f"module 'hemozoin' has no attribute {name!r}")
-    module, _, other = _HOMES[name].partition(":")
+    module, _, name_there = _MODULES[name].partition(":")
     try:
-        return getattr(import_module(f"hemozoin.{module}"), other or name)
+        return getattr(import_module(f"hemozoin.{module}"), name_there or name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("onnx", "torch"):
             raise
-        raise MissingExtraError(f"{name} needs torch: pip install 'hemozoin[train]'") from error
+        raise MissingExtraError(
+            f"hemozoin.{name} needs the training extra (torch, onnx): pip install 'hemozoin[train]'"
+        ) from error

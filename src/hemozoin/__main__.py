@@ -1,4 +1,4 @@
-"""`python -m hemozoin`, as torchrun starts it."""
+"""`python -m hemozoin`: the command line, also for torchrun."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The arrays that pass between the stages, by what they hold, and how to walk through them."""
+"""Types of the arrays that the stages of the pipeline exchange, and iteration in batches."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy.typing as npt
 #: Any array.
 Array = npt.NDArray[Any]
 
-#: An array of truth values; a mask `[H, W]` where it says which pixels of a picture are meant.
+#: An array of truth values, such as a mask `[H, W]` of the pixels of a picture.
 Bools = npt.NDArray[np.bool_]
 
-#: An array of whole numbers, such as rows of a table or labels of pixels.
+#: An array of integers, such as row numbers of a table or labels of pixels.
 Ints = npt.NDArray[np.integer[Any]]
 
-#: An array of floating-point numbers of either precision.
+#: An array of floating-point numbers, of single or double precision.
 Floats = npt.NDArray[np.floating[Any]]
 
-#: Pictures as they are decoded: RGB, 0..255, `[..., H, W, 3]`.
+#: Decoded pictures: RGB, 0..255, `[..., H, W, 3]`.
 Pixels = npt.NDArray[np.uint8]
 
-#: Several arrays by name, as a file holds them.
+#: Several arrays by name, as in a .safetensors file.
 NamedArrays = dict[str, Array]
 
 
 def batches(rows: Pixels, size: int) -> Iterator[Pixels]:
-    """Yield `rows` `[N, ...]` in order, at most `size` at a time, without copying them."""
+    """Yield the rows of an array `[N, ...]` in order, at most `size` at a time, without a copy."""
     return (rows[start : start + size] for start in range(0, len(rows), size))

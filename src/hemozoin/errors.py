@@ -1,37 +1,37 @@
-"""Every error that a user can put right.
+"""Every error that a user can correct.
 
-The command line prints such an error as one line and exits with 2; from Python they are
+The command line prints such an error as one line and exits with code 2; in Python these are
 ordinary exceptions. Each message says what is wrong, where, and what to do about it.
 
     HemozoinError
-    ├── DataError        the cells that came in: a path, a zip, a picture, a label, a patient
-    ├── ModelError       a model folder: a file missing, changed or not ours
-    ├── RunError         a run folder: not empty, not resumable, disk full
-    ├── TrainingError    training itself: a loss that is no longer a number
-    └── MissingExtraError     a part that was not installed; the message has the install line
+    ├── DataError            the input: a path, a zip, a picture, a label, a patient
+    ├── ModelError           a model folder: a file is missing, was changed or is not a model's
+    ├── RunError             a run folder: not empty, not resumable, disk full
+    ├── TrainingError        training itself: the loss is no longer a number
+    └── MissingExtraError    a part is not installed; the message has the line that installs it
 """
 
 from __future__ import annotations
 
 
 class HemozoinError(Exception):
-    """Base of all errors that the user can put right."""
+    """Base class of all errors that the user can correct."""
 
 
 class DataError(HemozoinError):
-    """The cells that came in can't be used as they are."""
+    """The input pictures, or the files that describe them, can't be used."""
 
 
 class ModelError(HemozoinError):
-    """A model folder is incomplete, changed or not one of ours."""
+    """A model folder is incomplete, was changed, or is not a model folder of this package."""
 
 
 class RunError(HemozoinError):
-    """A run folder can't be written to or gone on from."""
+    """A run folder can't be written to or resumed."""
 
 
 class TrainingError(HemozoinError):
-    """Training can't go on."""
+    """Training can't continue."""
 
 
 class MissingExtraError(HemozoinError):

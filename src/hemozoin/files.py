@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files and folders that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
-    """Write `content` so that a crash or a full disk leaves the file as it was before.
+    """Write `content`; after a crash or on a full disk, the file is as it was before.
 
     Raises OSError with the file's name in it.
     """
@@ -20,7 +20,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file that takes the place of `path` when the block has ended well."""
+    """Yield a file that replaces `path` when the block ends without an error."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
@@ -29,20 +29,21 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        error.filename = os.fspath(path)  # a full disk alone doesn't say whose file it was
+        if error.filename is None or str(error.filename) == str(partial):
+            error.filename = os.fspath(path)  # the error of a full disk has no file name
         raise
     finally:
         partial.unlink(missing_ok=True)
 
 
 def is_free(path: Path) -> bool:
-    """Tell whether a folder can be made at `path`, or lies there empty."""
+    """Return whether there is nothing at `path`, or an empty folder."""
     return not path.exists() or (path.is_dir() and not any(path.iterdir()))
 
 
 @contextmanager
 def filled_folder(path: Path) -> Iterator[None]:
-    """Make a folder, or take an empty one, for the files of the block: all of them or none."""
+    """Make a folder, or use an empty one; if the block fails, remove the files it has written."""
     made = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""Progress of the long steps, on standard error: a bar on a terminal, plain lines elsewhere."""
+"""Progress of long steps, on standard error: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-T = TypeVar("T")
+_Item = TypeVar("_Item")
 
-#: Seconds between two lines where there is no terminal.
+#: Seconds between two progress lines where standard error is not a terminal.
 PLAIN_EVERY = 5.0
 
 
-def say(text: str) -> None:
-    """Print one line for the reader (standard error, so that results can be piped)."""
-    if _speaks():
+def print_status(text: str) -> None:
+    """Print one line on standard error, so that the results on standard output can be piped."""
+    if _is_first_process():
         print(text, file=sys.stderr, flush=True)
 
 
 def track(
-    items: Iterable[T], what: str, total: int | None = None, step: int = 1
-) -> Generator[T, None, None]:
-    """Yield from `items` while showing how far it is.
+    items: Iterable[_Item], title: str, total: int | None = None, step: int = 1
+) -> Generator[_Item, None, None]:
+    """Yield from `items` and show the progress under a title.
 
-    `total` counts single things (cells, bytes), None where nobody knows; each item stands for
-    `step` of them.
+    `total` is a number of cells or bytes, None where it is unknown; each item counts as `step`
+    of them.
     """
-    if not _speaks():
+    if not _is_first_process():
         yield from items
         return
-    shown = _bar if sys.stderr.isatty() else _lines
-    yield from shown(items, what, total, step)
+    show = _bar if sys.stderr.isatty() else _lines
+    yield from show(items, title, total, step)
 
 
-def _speaks() -> bool:
-    """Tell whether this process talks: of those that torchrun started, only the first does."""
+def _is_first_process() -> bool:
+    """Return whether this process reports: of those that torchrun started, only the first does."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def _bar(items: Iterable[T], what: str, total: int | None, step: int) -> Iterator[T]:
+def _bar(items: Iterable[_Item], title: str, total: int | None, step: int) -> Iterator[_Item]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -51,20 +51,20 @@ def _bar(items: Iterable[T], what: str, total: int | None, step: int) -> Iterato
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total)
+        task = progress.add_task(title, total=total)
         for item in items:
             yield item
             progress.advance(task, step)
 
 
-def _lines(items: Iterable[T], what: str, total: int | None, step: int) -> Iterator[T]:
-    started = spoken = time.monotonic()
+def _lines(items: Iterable[_Item], title: str, total: int | None, step: int) -> Iterator[_Item]:
+    started = last = time.monotonic()
     for count, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
-        if now - spoken >= PLAIN_EVERY:
-            say(f"{what}: {_so_far(count * step, total, now - started)}")
-            spoken = now
+        if now - last >= PLAIN_EVERY:
+            print_status(f"{title}: {_so_far(count * step, total, now - started)}")
+            last = now
 
 
 def _so_far(done: int, total: int | None, seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Work shared out to all cores, its results in order."""
+"""Run work on all cores, with the results in order."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
-#: So many items a thread takes at a time: handing over single ones costs too much.
+#: Items that a thread takes at a time: handing over single items costs too much.
 _BATCH = 32
 
 
 def in_threads(
-    work: Callable[[Item], Result], items: Iterable[Item], at_a_time: int = _BATCH
-) -> Iterator[Result]:
-    """Yield `work(item)` for each item, in order; a thread takes some `at_a_time`.
+    work: Callable[[_Item], _Result], items: Iterable[_Item], at_a_time: int = _BATCH
+) -> Iterator[_Result]:
+    """Yield `work(item)` for each item, in order; a thread takes `at_a_time` items at once.
 
-    Threads are enough: Pillow lets go of the interpreter while it decodes and resizes.
-    A few batches for each core are held, however many items there are.
+    Threads are enough: Pillow releases Python's lock while it decodes and resizes. At most a few
+    batches per core are in memory, for any number of items.
     """
-    left, cores = iter(items), os.cpu_count() or 1
-    waiting: deque[Future[list[Result]]] = deque()
+    remaining, cores = iter(items), os.cpu_count() or 1
+    waiting: deque[Future[list[_Result]]] = deque()
     with ThreadPoolExecutor(cores) as pool:
-        while batch := list(islice(left, at_a_time)):
-            waiting.append(pool.submit(lambda taken: [work(item) for item in taken], batch))
+        while batch := list(islice(remaining, at_a_time)):
+            waiting.append(pool.submit(lambda batch: [work(item) for item in batch], batch))
             if len(waiting) > 2 * cores:
                 yield from waiting.popleft().result()
         while waiting:

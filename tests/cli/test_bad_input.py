@@ -1,4 +1,4 @@
-"""What the user can do wrong: one line, exit code 2, nothing left behind."""
+"""What the user can do wrong: the result is one line, exit code 2, and no new file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import make_cells, make_zip
 from tests.support.commands import QUICK, hemozoin, refused, succeed, tree
 
-# ---- data ------------------------------------------------------------------------------------
+# ---- data --------------------------------------------------------------------------------------
 
 Verb = Callable[[Path, Path, Path], tuple[object, ...]]
 
@@ -27,20 +27,20 @@ VERBS: dict[str, Verb] = {
     "inspect": lambda data, out, model: ("inspect", data, "--html", out / "page.html"),
 }
 
-#: Those that learn or judge, and so must know all pictures.
-JUDGING = ("train", "crossval", "evaluate")
+#: Verbs that train or test, and so need all pictures.
+NEED_ALL = ("train", "crossval", "evaluate")
 
 
 def missing(path: Path) -> Path:
     return path / "nowhere"
 
 
-def no_zip(path: Path) -> Path:
-    (path / "cells.zip").write_text("no zip at all")
+def not_a_zip(path: Path) -> Path:
+    (path / "cells.zip").write_text("not a zip")
     return path / "cells.zip"
 
 
-def cut_short(path: Path) -> Path:
+def incomplete(path: Path) -> Path:
     whole = make_cells(path / "cells.zip")
     whole.write_bytes(whole.read_bytes()[:-1000])
     return whole
@@ -84,20 +84,20 @@ def one_class(path: Path) -> Path:
     return data
 
 
-def nothing_in_it(path: Path) -> Path:
+def empty_folder(path: Path) -> Path:
     (path / "cells").mkdir()
     return path / "cells"
 
 
-def none_readable(path: Path) -> Path:
+def all_unreadable(path: Path) -> Path:
     data = make_cells(path / "cells")
     for file in data.rglob("*.png"):
-        file.write_bytes(b"\x89PNG no more")
+        file.write_bytes(b"\x89PNG damaged")
     return data
 
 
 def picture_bomb(path: Path) -> Path:
-    """One of 48 pictures claims to have ten gigapixels."""
+    """Return 48 pictures, of which one claims to have ten gigapixels."""
     data = make_cells(path / "cells")
     file = min(data.rglob("*.png"))
     size = struct.pack(">II", 100_000, 100_000)
@@ -113,48 +113,47 @@ def two_patients(path: Path) -> Path:
 
 BAD_DATA = [
     *((verb, missing, "nowhere: No such file or directory; give a zip") for verb in VERBS),
-    *((verb, no_zip, "cells.zip: not a zip") for verb in VERBS),
-    *((verb, cut_short, "cells.zip: not a zip, or cut short") for verb in VERBS),
+    *((verb, not_a_zip, "cells.zip: not a zip") for verb in VERBS),
+    *((verb, incomplete, "cells.zip: not a zip, or incomplete") for verb in VERBS),
     *((verb, encrypted, "is encrypted") for verb in VERBS),
     *((verb, zip_bomb, "larger than 256 MB") for verb in VERBS),
     *((verb, upwards, "points outside") for verb in VERBS),
     *((verb, absolute, "points outside") for verb in VERBS),
     *((verb, one_class, "needs the folders") for verb in VERBS if verb != "predict"),
-    *((verb, nothing_in_it, "cells: ") for verb in VERBS),
-    *((verb, none_readable, "none of the 48") for verb in JUDGING),
-    *((verb, picture_bomb, "1 of 48 pictures can't be read") for verb in JUDGING),
+    *((verb, empty_folder, "cells: ") for verb in VERBS),
+    *((verb, all_unreadable, "none of the 48") for verb in NEED_ALL),
+    *((verb, picture_bomb, "1 of 48 pictures can't be read") for verb in NEED_ALL),
     ("train", two_patients, "2 patients: at least 3"),
     ("crossval", two_patients, "2 patients: at least 3"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("verb", "spoil", "says"), BAD_DATA, ids=lambda value: getattr(value, "__name__", value)
+    ("verb", "damage", "message"), BAD_DATA, ids=lambda value: getattr(value, "__name__", value)
 )
 def test_bad_data(
     verb: str,
-    spoil: Callable[[Path], Path],
-    says: str,
+    damage: Callable[[Path], Path],
+    message: str,
     tmp_path: Path,
     cache: Path,
     finished_run: Path,
 ) -> None:
-    data, out = spoil(tmp_path), tmp_path / "out"
+    data, out = damage(tmp_path), tmp_path / "out"
     before = tree(tmp_path)
     line = refused(*VERBS[verb](data, out, finished_run / "model"))
-    assert says in line
-    left = tree(tmp_path).keys() - before.keys()
-    assert not left
-    # Decoded cells may stay, if they are whole: the next try is the quicker for it.
+    assert message in line
+    assert not tree(tmp_path).keys() - before.keys()
+    # Decoded cells may stay, if they are complete: the next try is quicker.
     assert not list(cache.glob("*.partial"))
 
 
-def test_bad_pictures_are_passed_over_where_that_is_allowed(tmp_path: Path) -> None:
+def test_bad_pictures_are_skipped_if_that_is_allowed(tmp_path: Path) -> None:
     data, out = picture_bomb(tmp_path), tmp_path / "out"
     outcome = hemozoin("train", data, "--out", out, *QUICK, "--allow-unreadable")
     assert outcome.code == 0
     bad = min(data.rglob("*.png"))
-    assert f"passed over: {bad.relative_to(data)}" in outcome.err
+    assert f"skipped: {bad.relative_to(data)}" in outcome.err
     assert bad.stem not in (out / "split.csv").read_text()
     assert "1 pictures could not be read" in (out / "report.html").read_text()
     assert "1 pictures could not be read" in outcome.out
@@ -170,7 +169,7 @@ def test_a_bad_csv(option: str, content: bytes | None, tmp_path: Path, cells_zip
     assert not out.exists()
 
 
-def test_a_split_with_a_patient_on_both_sides(tmp_path: Path, finished_run: Path) -> None:
+def test_a_split_with_a_patient_in_two_parts(tmp_path: Path, finished_run: Path) -> None:
     lines = (finished_run / "split.csv").read_text().splitlines()
     at = next(k for k, line in enumerate(lines) if line.endswith(",test"))
     lines[at] = lines[at].replace(",test", ",train")
@@ -181,7 +180,7 @@ def test_a_split_with_a_patient_on_both_sides(tmp_path: Path, finished_run: Path
     assert not out.exists()
 
 
-# ---- numbers and words -----------------------------------------------------------------------
+# ---- numbers and words -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -222,7 +221,7 @@ def test_nonsense_options(
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
-def test_a_device_that_is_not_there(device: str, tmp_path: Path, cells_zip: Path) -> None:
+def test_a_device_that_does_not_exist(device: str, tmp_path: Path, cells_zip: Path) -> None:
     import torch  # noqa: PLC0415
 
     if getattr(torch, device).is_available():
@@ -231,14 +230,14 @@ def test_a_device_that_is_not_there(device: str, tmp_path: Path, cells_zip: Path
 
 
 @pytest.mark.parametrize("folds", [-1, 0, 1, 100])
-def test_folds_that_make_no_sense(folds: int, tmp_path: Path, cells_zip: Path) -> None:
+def test_impossible_numbers_of_folds(folds: int, tmp_path: Path, cells_zip: Path) -> None:
     out = tmp_path / "out"
     refused("crossval", cells_zip, "--out", out, "--folds", folds)
     assert not out.exists()
 
 
 @pytest.mark.parametrize("prevalence", [0, 1, -3, "nan"])
-def test_a_prevalence_that_is_no_share(
+def test_a_prevalence_outside_0_and_1(
     prevalence: object, tmp_path: Path, cells_zip: Path, finished_run: Path
 ) -> None:
     out, model = tmp_path / "out", finished_run / "model"
@@ -282,7 +281,7 @@ def test_a_prevalence_that_is_no_share(
     ],
     ids=lambda command: " ".join(map(str, command)),
 )
-def test_commands_that_make_no_sense(
+def test_nonsense_commands(
     command: tuple[object, ...],
     tmp_path: Path,
     cells_zip: Path,
@@ -297,25 +296,25 @@ def test_commands_that_make_no_sense(
     assert tree(tmp_path) == before
 
 
-# ---- model folders ---------------------------------------------------------------------------
+# ---- model folders -----------------------------------------------------------------------------
 
 
-def spoiled(name: str) -> Callable[[Path], object]:
-    def spoil(model: Path) -> None:
+def changed(name: str) -> Callable[[Path], object]:
+    def change(model: Path) -> None:
         data = bytearray((model / name).read_bytes())
         data[len(data) // 2] ^= 1
         (model / name).write_bytes(data)
 
-    return spoil
+    return change
 
 
 BAD_MODELS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (lambda model: (model / "config.json").unlink(), "config.json is missing"),
     "no graph": (lambda model: (model / "model.onnx").unlink(), "model.onnx is missing"),
     "no checksums": (lambda model: (model / "SHA256SUMS").unlink(), "SHA256SUMS is missing"),
-    "changed config": (spoiled("config.json"), "config.json: changed since"),
-    "changed graph": (spoiled("model.onnx"), "model.onnx: changed since"),
-    "changed guard": (spoiled("guard.safetensors"), "guard.safetensors: changed since"),
+    "changed config": (changed("config.json"), "config.json: changed since"),
+    "changed graph": (changed("model.onnx"), "model.onnx: changed since"),
+    "changed guard": (changed("guard.safetensors"), "guard.safetensors: changed since"),
     "other weights": (
         lambda model: (model / "model.safetensors").write_bytes(b"\x08\x00ONNX junk" * 99),
         "model.safetensors: changed since",
@@ -328,15 +327,15 @@ BAD_MODELS: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_bad_model_folder(
     verb: str, name: str, tmp_path: Path, cells_zip: Path, finished_run: Path
 ) -> None:
-    spoil, says = BAD_MODELS[name]
+    damage, message = BAD_MODELS[name]
     model, out = tmp_path / "model", tmp_path / "out"
     shutil.copytree(finished_run / "model", model)
-    spoil(model)
-    assert says in refused(*VERBS[verb](cells_zip, out, model))
+    damage(model)
+    assert message in refused(*VERBS[verb](cells_zip, out, model))
     assert not out.exists()
 
 
-def test_a_run_is_as_good_as_its_model_and_data_are_none(
+def test_the_folder_of_a_run_is_accepted_as_a_model_and_other_folders_are_not(
     tmp_path: Path, cells_zip: Path, finished_run: Path
 ) -> None:
     succeed(*VERBS["predict"](cells_zip, tmp_path / "out", finished_run))
@@ -354,7 +353,7 @@ def test_a_run_is_as_good_as_its_model_and_data_are_none(
         '{"data": "x", "cells": null, "recipe": {}, "split": null}',
     ],
 )
-def test_a_config_that_is_no_runs(content: str, tmp_path: Path) -> None:
+def test_a_config_that_is_not_of_a_run(content: str, tmp_path: Path) -> None:
     config, out = tmp_path / "config.json", tmp_path / "out"
     config.write_text(content)
     assert "config.json" in refused("train", "--config", config, "--out", out)
@@ -377,7 +376,7 @@ def test_a_config_that_is_no_runs(content: str, tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_a_config_with_a_recipe_that_is_none(
+def test_a_config_with_an_invalid_recipe(
     recipe: dict[str, object], tmp_path: Path, finished_run: Path
 ) -> None:
     config, out = tmp_path / "config.json", tmp_path / "out"
@@ -387,7 +386,7 @@ def test_a_config_with_a_recipe_that_is_none(
     assert not out.exists()
 
 
-def test_a_config_with_another_rule_for_corrections(tmp_path: Path, finished_run: Path) -> None:
+def test_a_config_with_an_invalid_choice(tmp_path: Path, finished_run: Path) -> None:
     config, out = tmp_path / "config.json", tmp_path / "out"
     values = json.loads((finished_run / "config.json").read_text())
     for wrong in ({"on_correction": "ignore"}, {"aim": {"kind": "speed", "at_least": 0.5}}):
@@ -396,12 +395,12 @@ def test_a_config_with_another_rule_for_corrections(tmp_path: Path, finished_run
         assert not out.exists()
 
 
-# ---- output folders --------------------------------------------------------------------------
+# ---- output folders ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", JUDGING)
+@pytest.mark.parametrize("verb", NEED_ALL)
 @pytest.mark.parametrize("what", ["a folder with a file", "a file", "below a file"])
-def test_out_is_not_free(
+def test_out_exists_already(
     verb: str, what: str, tmp_path: Path, cells_zip: Path, finished_run: Path
 ) -> None:
     out = tmp_path / "out"
@@ -416,7 +415,7 @@ def test_out_is_not_free(
     assert tree(tmp_path) == before
 
 
-def test_overwrite_spares_what_is_no_run(tmp_path: Path, cells_zip: Path) -> None:
+def test_overwrite_does_not_remove_what_is_not_a_run(tmp_path: Path, cells_zip: Path) -> None:
     out = tmp_path / "out"
     (out / "model").mkdir(parents=True)
     for name in ("config.json", "report.html", "model/config.json"):
@@ -443,18 +442,18 @@ def test_overwrite_removes_a_run_and_no_other_file(tmp_path: Path, finished_run:
     assert json.loads((out / "config.json").read_text())["recipe"]["seed"] == 1
 
 
-def test_bad_data_cost_nothing_of_the_run_to_be_overwritten(
+def test_bad_data_leave_the_run_that_was_to_be_overwritten(
     tmp_path: Path, finished_run: Path
 ) -> None:
     out = tmp_path / "out"
     shutil.copytree(finished_run, out)
     before = tree(out)
-    refused("train", no_zip(tmp_path), "--out", out, *QUICK, "--overwrite")
+    refused("train", not_a_zip(tmp_path), "--out", out, *QUICK, "--overwrite")
     refused("train", two_patients(tmp_path), "--out", out, *QUICK, "--overwrite")
     assert tree(out) == before
 
 
-def test_an_empty_folder_is_free(tmp_path: Path, cells_zip: Path, finished_run: Path) -> None:
+def test_out_may_be_an_empty_folder(tmp_path: Path, cells_zip: Path, finished_run: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     succeed(*VERBS["evaluate"](cells_zip, out, finished_run / "model"))
@@ -465,7 +464,7 @@ def test_an_empty_folder_is_free(tmp_path: Path, cells_zip: Path, finished_run: 
     }
 
 
-def test_names_of_the_class_folders_in_the_message(tmp_path: Path) -> None:
+def test_the_message_names_the_class_folders(tmp_path: Path) -> None:
     data = make_zip(tmp_path / "cells.zip", {"a/1.png": b"", "b/2.png": b""})
     line = refused("inspect", data, "--parasitized", "a", "--uninfected", "c")
     assert "a and c" in line

@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, a line now and then elsewhere, always on standard error."""
+"""Progress: a bar on a terminal, otherwise a line every few seconds; on standard error."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from contextlib import suppress
 
 import pytest
 
-from hemozoin.progress import PLAIN_EVERY, say, track
+from hemozoin.progress import PLAIN_EVERY, print_status, track
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A clock that stands still; add to its only entry."""
+    """A clock that is advanced by adding to its only entry."""
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
@@ -40,20 +40,22 @@ def test_lines_every_five_seconds_with_time_left(
     ]
 
 
-def test_a_quick_step_says_nothing(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_quick_step_prints_nothing(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert list(track(slowly(1000, PLAIN_EVERY / 1001, clock), "Decoding", 1000))
     assert capsys.readouterr() == ("", "")
 
 
-def test_never_more_than_a_line_in_five_seconds(
+def test_at_most_one_line_in_five_seconds(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     list(track(slowly(100_000, 0.001, clock), "Decoding", 100_000))
     assert len(capsys.readouterr().err.splitlines()) <= 100 / PLAIN_EVERY
 
 
-def test_steps_of_several_things(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    """As when 2,500 bytes come in chunks of 1,000: never more than all of them."""
+def test_steps_of_several_items(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    """As for 2,500 bytes in chunks of 1,000: the count never exceeds the total."""
     list(track(slowly(3, 6.0, clock), "Fetching", 2500, step=1000))
     assert capsys.readouterr().err.splitlines() == [
         "Fetching: 1,000 of 2,500, 9 s left",
@@ -62,21 +64,21 @@ def test_steps_of_several_things(clock: list[float], capsys: pytest.CaptureFixtu
     ]
 
 
-def test_nobody_knows_how_many(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_total(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     list(track(slowly(2000, 5.0, clock), "Predicting"))
     assert capsys.readouterr().err.splitlines()[-1] == "Predicting: 2,000"
 
 
-def test_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_items(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(track([], "Decoding", 0)) == []
     assert capsys.readouterr() == ("", "")
 
 
-def test_items_are_taken_one_at_a_time(clock: list[float]) -> None:
-    taken: list[int] = []
-    tracked = track((taken.append(k) or k for k in range(9)), "Decoding", 9)  # type: ignore[func-returns-value]
+def test_items_are_consumed_one_at_a_time(clock: list[float]) -> None:
+    consumed: list[int] = []
+    tracked = track((consumed.append(k) or k for k in range(9)), "Decoding", 9)  # type: ignore[func-returns-value]
     assert next(tracked) == 0
-    assert taken == [0]
+    assert consumed == [0]
 
 
 @pytest.mark.parametrize("terminal", [False, True])
@@ -88,7 +90,7 @@ def test_other_processes_of_a_run_are_silent(
 ) -> None:
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    say("hello")
+    print_status("hello")
     assert list(track(slowly(10, 9.0, clock), "Decoding", 10)) == list(range(10))
     assert capsys.readouterr() == ("", "")
 
@@ -98,16 +100,16 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Decoding" in shown
     assert "━" in shown
     assert "3/3" in shown
-    assert "0:00:00" in shown  # left
-    assert shown.rstrip().endswith("\x1b[2K")  # and gone when it is done
+    assert "0:00:00" in shown  # remaining
+    assert shown.rstrip().endswith("\x1b[2K")  # removed at the end
 
 
-def test_a_bar_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bar_without_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = on_a_terminal(monkeypatch, lambda: list(track(range(3), "Predicting")))
     assert "3/?" in shown
 
 
-def test_ctrl_c_gives_the_cursor_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_restores_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         with suppress(KeyboardInterrupt):
             for _ in track(range(3), "Decoding", 3):
@@ -117,16 +119,16 @@ def test_ctrl_c_gives_the_cursor_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> str:
-    """Return what `act` writes to standard error where that is a terminal."""
-    ours, theirs = pytest.importorskip("pty").openpty()
+    """Return what `act` writes to standard error if that is a terminal."""
+    reading_end, writing_end = pytest.importorskip("pty").openpty()
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
-    with io.TextIOWrapper(io.FileIO(theirs, "w"), "utf-8", write_through=True) as terminal:
+    with io.TextIOWrapper(io.FileIO(writing_end, "w"), "utf-8", write_through=True) as terminal:
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stderr", terminal)
             act()
         shown = b""
-        while select.select([ours], [], [], 0.2)[0]:  # what was written may come in pieces
-            shown += os.read(ours, 100_000)
-    os.close(ours)
+        while select.select([reading_end], [], [], 0.2)[0]:  # the output may arrive in pieces
+            shown += os.read(reading_end, 100_000)
+    os.close(reading_end)
     return shown.decode()

@@ -1,4 +1,4 @@
-"""The verb `screen` as it is typed, stopped and mistyped."""
+"""The verb `screen`: its options, its messages, and runs that are stopped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def content(out: Path) -> dict[str, bytes]:
     return {name.removeprefix(str(out)): data for name, data in tree(out).items()}
 
 
-def test_what_is_printed(slide: Path, tmp_path: Path) -> None:
+def test_the_printed_text(slide: Path, tmp_path: Path) -> None:
     said = succeed("screen", slide, "--out", tmp_path / "out")
     assert said.startswith("left: ")
     assert said.endswith(f"Report: {tmp_path / 'out' / 'report.html'}\n")
@@ -57,7 +57,7 @@ def test_json(slide: Path, tmp_path: Path) -> None:
 
 
 def test_the_patients_red_cells(slide: Path, tmp_path: Path) -> None:
-    """They change what is counted from, not what was found: pictures aren't screened again."""
+    """They change the count, not what was found: pictures are not screened again."""
     for option, value, red_cells in (
         ("--rbc-per-ul", 4_000_000, 4e6),
         ("--hematocrit", 27, 3e6),
@@ -66,7 +66,7 @@ def test_the_patients_red_cells(slide: Path, tmp_path: Path) -> None:
         assert json.loads(said)[0]["red_cells_per_ul"] == pytest.approx(red_cells)
 
 
-def test_a_diameter_of_ones_own(slide: Path, tmp_path: Path) -> None:
+def test_a_given_diameter(slide: Path, tmp_path: Path) -> None:
     succeed("screen", slide, "--out", tmp_path / "out", "--diameter", 50)
     assert json.loads((tmp_path / "out" / MARK).read_text())["diameter"] == 50
     for row in rows(tmp_path / "out" / "fields.csv"):
@@ -87,7 +87,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("options", "says"), REFUSED)
-def test_options_that_cannot_be(
+def test_impossible_options(
     options: tuple[object, ...], says: str, slide: Path, tmp_path: Path
 ) -> None:
     before = tree(tmp_path)
@@ -95,7 +95,7 @@ def test_options_that_cannot_be(
     assert tree(tmp_path) == before
 
 
-def test_paths_that_cannot_be(slide: Path, tmp_path: Path) -> None:
+def test_impossible_paths(slide: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     before = tree(tmp_path)
     out = ("--out", tmp_path / "out")
@@ -130,7 +130,7 @@ def test_a_field_given_as_a_cell(tmp_path: Path) -> None:
     outcome = hemozoin("predict", tmp_path / "large")
     assert outcome.code == 0
     assert ",review," in outcome.out
-    assert "middle: 1; fields are for hemozoin screen" in outcome.err
+    assert "middle: 1; use hemozoin screen for whole fields" in outcome.err
 
 
 def test_cells_get_no_hint(cells_folder: Path) -> None:
@@ -140,7 +140,7 @@ def test_cells_get_no_hint(cells_folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("how", "count"), [(signal.SIGKILL, 8), (signal.SIGINT, 5)])
 def test_stopped_midway(how: signal.Signals, count: int, tmp_path: Path) -> None:
-    """Processes do the work of eight pictures, threads that of five."""
+    """Eight pictures are screened in processes, five in threads."""
     fields = make_fields(tmp_path / "left", *(f"{k}.png" for k in range(count)))
     put(fields / "9.txt", b"no picture")
     command = ("screen", fields, "--coco", "--out")
@@ -153,7 +153,7 @@ def test_stopped_midway(how: signal.Signals, count: int, tmp_path: Path) -> None
         _, said = process.communicate()
     assert process.returncode == (130 if how == signal.SIGINT else -how)
     if how == signal.SIGINT:
-        assert said.splitlines()[-1] == ("hemozoin: stopped; the same command goes on where it was")
+        assert said.splitlines()[-1] == ("hemozoin: stopped; run the same command again to resume")
         assert "Traceback" not in said
     done = {path: path.stat().st_mtime_ns for path in out.glob(".fields/*.png.json")}
     assert 2 <= len(done) < count
@@ -168,19 +168,21 @@ def test_the_disk_is_full(slide: Path, tmp_path: Path, monkeypatch: pytest.Monke
     count, fsync = iter(range(99)), os.fsync
 
     def full(file: int) -> None:
-        if next(count) >= 3:
+        if next(count) >= 4:
             raise OSError(errno.ENOSPC, "No space left on device")
         fsync(file)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         line = refused("screen", slide, "--out", tmp_path / "out")
-    assert "2.png.jpg: disk full; make room; the same command goes on where it was" in line
-    assert [path.name for path in (tmp_path / "out").glob(".fields/*")] == ["1.png.json"]
+    assert "2.png.jpg: disk full; free some space; run the same command again to resume" in line
+    assert {path.name for path in (tmp_path / "out").glob(".fields/*")} == {
+        *("1.png.zip", "1.png.json")
+    }
     succeed("screen", slide, "--out", tmp_path / "out")
 
 
-def test_fields_that_are_bad_are_no_reason_to_fail(tmp_path: Path) -> None:
+def test_bad_fields_do_not_stop_a_run(tmp_path: Path) -> None:
     slide = make_fields(tmp_path / "left", "1.png")
     put(slide / "2.png", b"no picture")
     make_plain(slide, "3.png")

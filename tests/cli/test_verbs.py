@@ -1,4 +1,4 @@
-"""The command line itself: help, streams, signals, torch only where it is needed."""
+"""The command line itself: help, streams, signals, and torch only where it is needed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from hemozoin.cli.main import app
 from hemozoin.data import source
 from tests.support.commands import QUICK, hemozoin, quiet, refused, start, succeed
 
-#: What is said of a cell.
-VERDICT = ("label", "decision", "p_parasitized", "reason")
+#: The columns that describe the prediction for a cell.
+PREDICTION = ("label", "decision", "p_parasitized", "reason")
 
 VERBS = (
     *("train", "crossval", "sweep", "demo"),
@@ -25,7 +25,7 @@ VERBS = (
 )
 
 
-def test_without_arguments_there_is_help() -> None:
+def test_without_arguments_it_prints_the_help() -> None:
     shown = succeed()
     assert shown == succeed("--help")
     assert all(verb in shown for verb in VERBS)
@@ -46,7 +46,7 @@ def test_help_and_inspect_do_not_load_torch(cells_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ["train", "crossval", "demo"])
-def test_without_torch_the_line_to_install_it(
+def test_without_torch_the_message_has_the_line_that_installs_it(
     verb: str, tmp_path: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
@@ -63,13 +63,13 @@ def test_every_option_is_explained() -> None:
             assert len(line.strip("│ *").split("  ")) > 1, line
 
 
-def test_an_error_is_one_line_whatever_is_in_the_name(tmp_path: Path) -> None:
+def test_an_error_is_one_line_for_any_name(tmp_path: Path) -> None:
     line = refused("inspect", tmp_path / "two\nlines\r\tand more")
     assert "two lines and more" in line
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(finished_run: Path) -> None:
-    paths = [finished_run.parent / "cells.zip"] * 10  # more rows than a pipe holds
+def test_it_ends_quietly_if_the_reader_closes_the_pipe(finished_run: Path) -> None:
+    paths = [finished_run.parent / "cells.zip"] * 10  # more rows than fit in a pipe
     with start("predict", *paths, "--model", finished_run / "model") as process:
         assert process.stdout
         assert process.stderr
@@ -90,7 +90,7 @@ def test_standard_output_is_full(verb: str, finished_run: Path) -> None:
         assert process.stderr
         lines = process.stderr.read().splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith("hemozoin: disk full; make room")
+    assert lines[0].startswith("hemozoin: disk full; free some space")
     assert process.returncode == 2
 
 
@@ -103,7 +103,7 @@ def test_standard_output_is_closed(cells_zip: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_terminal_that_has_no_greek(finished_run: Path) -> None:
+def test_a_terminal_without_unicode(finished_run: Path) -> None:
     data, model = finished_run.parent / "cells.zip", finished_run / "model"
     ascii_only = quiet() | {"PYTHONIOENCODING": "ascii"}
     with start("evaluate", data, "--model", model, env=ascii_only) as process:
@@ -114,23 +114,26 @@ def test_a_terminal_that_has_no_greek(finished_run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "says"),
+    ("error", "message"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "x.csv"), "x.csv: disk full; make room"),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk full; make room"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x.csv"),
+            "x.csv: disk full; free some space",
+        ),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk full; free some space"),
         (PermissionError(errno.EACCES, "Permission denied", "x.csv"), "x.csv: Permission denied"),
         (MemoryError(), "out of memory"),
     ],
     ids=["full", "quota", "permission", "memory"],
 )
-def test_what_the_system_refuses(
-    error: Exception, says: str, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
+def test_errors_of_the_operating_system(
+    error: Exception, message: str, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: source.ZipSource) -> None:
         raise error
 
     monkeypatch.setattr(source.ZipSource, "entries", fail)
-    assert says in refused("inspect", cells_zip)
+    assert message in refused("inspect", cells_zip)
 
 
 def test_a_bug_is_not_hidden(cells_zip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,17 +152,17 @@ def test_ctrl_c_is_130_and_one_line(cells_zip: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(source.ZipSource, "entries", interrupt)
     outcome = hemozoin("inspect", cells_zip)
     assert outcome.code == 130
-    assert outcome.err == "hemozoin: stopped; a run goes on with hemozoin train --resume RUN\n"
+    assert outcome.err == "hemozoin: stopped; resume a run with hemozoin train --resume RUN\n"
 
 
 def test_json_is_json(finished_run: Path) -> None:
     data, model = finished_run.parent / "cells.zip", finished_run / "model"
-    seen = json.loads(succeed("inspect", data, "--json"))
-    assert seen["cells"] == 72
-    predictions = json.loads(succeed("evaluate", data, "--model", model, "--json"))
-    assert predictions["labels_as_given"]["cells"] == 72
+    inspection = json.loads(succeed("inspect", data, "--json"))
+    assert inspection["cells"] == 72
+    evaluation = json.loads(succeed("evaluate", data, "--model", model, "--json"))
+    assert evaluation["labels_as_given"]["cells"] == 72
     rows = succeed("predict", data, "--model", model, "--json").splitlines()
-    assert [*json.loads(rows[0])] == ["cell", *VERDICT, "file", "error"]
+    assert [*json.loads(rows[0])] == ["cell", *PREDICTION, "file", "error"]
     assert len(rows) == 72
 
 
@@ -169,14 +172,14 @@ def test_inspect_writes_its_page(tmp_path: Path, cells_zip: Path) -> None:
     assert page.read_text().startswith("<!doctype html>")
 
 
-def test_demo_keeps_what_is_not_its_own(tmp_path: Path, cells_zip: Path) -> None:
+def test_demo_does_not_remove_other_files(tmp_path: Path, cells_zip: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("mine")
     assert "nothing is removed" in refused("demo", "--out", tmp_path / "out", "--data", cells_zip)
     assert os.listdir(tmp_path / "out") == ["thesis.tex"]  # noqa: PTH208
 
 
-def test_download_says_what_it_would_not_write_over(tmp_path: Path) -> None:
+def test_download_does_not_overwrite_another_file(tmp_path: Path) -> None:
     (tmp_path / "cell_images.zip").write_text("something else")
     assert "cell_images.zip" in refused("download", tmp_path / "cell_images.zip")
 
@@ -188,8 +191,8 @@ def test_python_dash_m_is_the_same_command() -> None:
     assert app.name == ("hemozoin",)
 
 
-def test_options_have_one_spelling(tmp_path: Path, cells_zip: Path) -> None:
-    """--recipe is an old name for --preset."""
+def test_an_old_option_name_still_works(tmp_path: Path, cells_zip: Path) -> None:
+    """--recipe is the old name of --preset."""
     options = ("--recipe", "paper", *QUICK)
     succeed("train", cells_zip, "--out", tmp_path / "out", *options)
     config = json.loads((tmp_path / "out" / "config.json").read_text())

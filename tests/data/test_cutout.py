@@ -1,4 +1,4 @@
-"""A cell with glass around it, found and cut out as the network knows it."""
+"""A cell with background around it is found and cut out."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hemozoin.data.picture import decode
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import open_source
 
-GLASS, CELL, DEEP = (215, 225, 210), (190, 140, 170), (150, 40, 110)
+BACKGROUND, CELL, DARK = (215, 225, 210), (190, 140, 170), (150, 40, 110)
 
 Box = tuple[float, float, float, float]
 
 
 def field(size: tuple[int, int], *cells: Box, stain: tuple[int, ...] = CELL) -> Image.Image:
-    image = Image.new("RGB", size, GLASS)
+    image = Image.new("RGB", size, BACKGROUND)
     for box in cells:
         ImageDraw.Draw(image).ellipse(box, fill=stain)
     return image.filter(ImageFilter.GaussianBlur(1))
@@ -37,7 +37,7 @@ def overlap(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
     return float((found & true).sum() / (found | true).sum())
 
 
-@pytest.mark.parametrize("stain", [CELL, DEEP, (205, 205, 205)])
+@pytest.mark.parametrize("stain", [CELL, DARK, (205, 205, 205)])
 @pytest.mark.parametrize(
     ("size", "box"),
     [
@@ -48,7 +48,7 @@ def overlap(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
         ((90, 90), (20, 22, 60, 61)),  # loosely cut
     ],
 )
-def test_a_cell_alone_on_glass(size: tuple[int, int], box: Box, stain: tuple[int, ...]) -> None:
+def test_a_single_cell_is_found(size: tuple[int, int], box: Box, stain: tuple[int, ...]) -> None:
     found = find_cell(field(size, box, stain=stain))
     assert found.shape == size[::-1]
     assert overlap(found, ellipse(size, box)) > 0.85
@@ -60,16 +60,16 @@ def test_touching_neighbours_are_cut_off() -> None:
     assert overlap(find_cell(crowded), ellipse(size, middle)) > 0.88
 
 
-def test_the_cell_in_the_middle_is_taken_though_another_is_larger() -> None:
+def test_the_cell_in_the_middle_is_found_next_to_a_larger_one() -> None:
     size, middle = (120, 120), (38, 38, 82, 82)
     found = find_cell(field(size, middle, (86, -60, 220, 90)))
     assert overlap(found, ellipse(size, middle)) > 0.8
 
 
-def test_pallor_and_chromatin_belong_to_the_cell() -> None:
+def test_pallor_and_chromatin_are_part_of_the_cell() -> None:
     size, box = (80, 80), (6, 6, 73, 73)
     image = field(size, box)
-    ImageDraw.Draw(image).ellipse((30, 30, 50, 50), fill=GLASS)
+    ImageDraw.Draw(image).ellipse((30, 30, 50, 50), fill=BACKGROUND)
     ImageDraw.Draw(image).ellipse((55, 40, 62, 47), fill=(90, 30, 120))
     assert overlap(find_cell(image), ellipse(size, box)) > 0.9
 
@@ -89,31 +89,31 @@ def test_a_whole_field_has_no_cell_in_the_middle(size: tuple[int, int], diameter
     assert not find_cell(field(size, *cells)).any()
 
 
-def test_a_large_picture_of_one_cell_is_one() -> None:
+def test_a_cell_is_found_in_a_large_picture() -> None:
     size, box = (900, 800), (80, 60, 820, 760)
     assert overlap(find_cell(field(size, box)), ellipse(size, box)) > 0.9
 
 
-def test_glass_crop_and_its_cut_out_cell_look_the_same() -> None:
+def test_a_crop_and_its_cut_out_cell_are_prepared_alike() -> None:
     size, box = (80, 80), (6, 6, 73, 73)
     image = field(size, box)
     ImageDraw.Draw(image).ellipse((45, 30, 53, 38), fill=(90, 30, 120))
     black = Image.fromarray(np.asarray(image) * ellipse(size, box)[..., None])
-    on_glass, on_black = (prepare(i, Preprocessing()).astype(int) for i in (image, black))
-    both = on_glass.any(axis=2) & on_black.any(axis=2)
+    on_background, on_black = (prepare(i, Preprocessing()).astype(int) for i in (image, black))
+    both = on_background.any(axis=2) & on_black.any(axis=2)
     assert both.sum() > 0.9 * on_black.any(axis=2).sum()
-    assert np.abs(on_glass - on_black)[both].mean() < 6
+    assert np.abs(on_background - on_black)[both].mean() < 6
 
 
-def test_where_the_field_ends_is_not_taken_for_a_cut_out_cell() -> None:
+def test_black_beyond_the_field_is_not_a_cut_out_cell() -> None:
     beyond = np.ones((60, 60), bool)
-    beyond[:, :8] = False  # a box that reaches over the edge of its field
+    beyond[:, :8] = False  # a box that extends beyond the edge of its field
     assert not is_cut_out(beyond)
     assert is_cut_out(ellipse((60, 60), (0, 0, 59, 59)))
 
 
 @pytest.mark.real
-def test_most_whole_fields_have_none_either(real_fields: Path) -> None:
+def test_most_real_fields_have_no_cell_in_the_middle(real_fields: Path) -> None:
     pictures = [*real_fields.glob("*/*.JPG"), *real_fields.glob("*/*.jpg")]
     assert len(pictures) > 50
     found = [find_cell(Image.open(path).convert("RGB")).any() for path in pictures]
@@ -121,7 +121,7 @@ def test_most_whole_fields_have_none_either(real_fields: Path) -> None:
 
 
 @pytest.mark.real
-def test_nlm_cells_count_as_cut_out(real_zip: Path) -> None:
+def test_nlm_cells_are_cut_out(real_zip: Path) -> None:
     source = open_source(real_zip)
     names = [entry.name for entry in source.walk() if entry.name.endswith(".webp")][::100]
     assert len(names) > 200
@@ -130,7 +130,7 @@ def test_nlm_cells_count_as_cut_out(real_zip: Path) -> None:
 
 
 @pytest.mark.real
-def test_marked_cells_of_fields_do_not(real_fields: Path) -> None:
+def test_marked_cells_of_fields_are_not_cut_out(real_fields: Path) -> None:
     marked = json.loads((real_fields / "iml" / "annotations.json").read_text())
     found = []
     for one in marked[::6]:
@@ -140,6 +140,6 @@ def test_marked_cells_of_fields_do_not(real_fields: Path) -> None:
             assert not is_cut_out(np.asarray(crop).max(axis=2) > 8)
             found.append(find_cell(crop).mean())
     assert len(found) > 300
-    # A cell fills its box but for the corners and a narrow margin.
+    # A cell fills its box except for the corners and a narrow margin.
     assert 0.45 < np.median(found) < 0.85
     assert np.mean(np.array(found) < 0.35) < 0.03

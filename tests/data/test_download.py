@@ -21,25 +21,25 @@ CONTENT = np.random.default_rng(0).bytes(1_500_000)
 
 @dataclass
 class Site:
-    """A server of one file, and how it misbehaves."""
+    """A server of one file, and the errors that it makes."""
 
     url: str = ""
     content: bytes = CONTENT
     cut: int | None = None
-    """Bytes after which it breaks off each connection."""
+    """Bytes after which it ends each connection."""
     ranges: bool = True
     status: int = 200
-    asked: list[str | None] = field(default_factory=list)
+    requested: list[str | None] = field(default_factory=list)
     """The Range of each request."""
 
     @property
-    def official(self) -> PublishedFile:
+    def published(self) -> PublishedFile:
         return PublishedFile(self.url, len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        wanted = handler.headers["Range"]
-        self.asked.append(wanted)
-        found = re.fullmatch(r"bytes=(\d+)-", wanted or "")
+    def respond(self, handler: BaseHTTPRequestHandler) -> None:
+        byte_range = handler.headers["Range"]
+        self.requested.append(byte_range)
+        found = re.fullmatch(r"bytes=(\d+)-", byte_range or "")
         part = self.content[int(found[1]) :] if found and self.ranges else self.content
         handler.send_response(206 if found and self.ranges else self.status)
         handler.send_header("Content-Length", str(len(part)))
@@ -54,7 +54,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            site.answer(self)
+            site.respond(self)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -84,23 +84,23 @@ def files(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
-def test_brings_the_file_and_leaves_nothing_else(site: Site, out: Path) -> None:
-    assert download(out, site.official) == out
+def test_downloads_the_file_and_leaves_nothing_else(site: Site, out: Path) -> None:
+    assert download(out, site.published) == out
     assert out.read_bytes() == CONTENT
     assert files(out.parent) == ["cells.zip"]
-    assert site.asked == [None]
+    assert site.requested == [None]
 
 
 def test_a_folder_gets_the_file_under_its_own_name(site: Site, tmp_path: Path) -> None:
-    assert download(tmp_path, site.official) == tmp_path / "cell_images.zip"
+    assert download(tmp_path, site.published) == tmp_path / "cell_images.zip"
     assert (tmp_path / "cell_images.zip").read_bytes() == CONTENT
 
 
-def test_a_cut_connection_is_gone_on_from_where_it_broke(site: Site, out: Path) -> None:
+def test_a_broken_connection_is_resumed(site: Site, out: Path) -> None:
     site.cut = 700_000
-    download(out, site.official)
+    download(out, site.published)
     assert out.read_bytes() == CONTENT
-    assert site.asked == [None, "bytes=700000-", "bytes=1400000-"]
+    assert site.requested == [None, "bytes=700000-", "bytes=1400000-"]
 
 
 def test_a_connection_that_is_reset(site: Site, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,60 +112,62 @@ def test_a_connection_that_is_reset(site: Site, out: Path, monkeypatch: pytest.M
         return read(response, size)
 
     monkeypatch.setattr(HTTPResponse, "read", reset_at_third)
-    download(out, site.official)
+    download(out, site.published)
     assert out.read_bytes() == CONTENT
-    assert site.asked == [None, "bytes=524288-"]
+    assert site.requested == [None, "bytes=524288-"]
 
 
-def test_the_next_call_asks_only_for_the_rest(site: Site, out: Path) -> None:
+def test_the_next_call_requests_only_the_rest(site: Site, out: Path) -> None:
     partial = partial_of(out, CONTENT[:600_001])
     site.cut = 0
-    with pytest.raises(DataError, match="broke off"):
-        download(out, site.official)
+    with pytest.raises(DataError, match="interrupted"):
+        download(out, site.published)
     assert partial.read_bytes() == CONTENT[:600_001]
 
     site.cut = None
-    download(out, site.official)
+    download(out, site.published)
     assert out.read_bytes() == CONTENT
-    assert site.asked == ["bytes=600001-"] * 2
+    assert site.requested == ["bytes=600001-"] * 2
 
 
 def test_a_server_without_ranges_starts_over(site: Site, out: Path) -> None:
     partial_of(out, b"x" * 1000)
     site.ranges = False
-    download(out, site.official)
+    download(out, site.published)
     assert out.read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize(("length", "asked"), [(0, []), (1, [None])])
-def test_a_whole_or_overlong_part(site: Site, out: Path, length: int, asked: list[None]) -> None:
+@pytest.mark.parametrize(("length", "requested"), [(0, []), (1, [None])])
+def test_a_complete_or_too_long_partial_file(
+    site: Site, out: Path, length: int, requested: list[None]
+) -> None:
     partial_of(out, CONTENT + b"x" * length)
-    download(out, site.official)
+    download(out, site.published)
     assert out.read_bytes() == CONTENT
-    assert site.asked == asked
+    assert site.requested == requested
 
 
 def test_wrong_content_is_refused_and_removed(site: Site, out: Path) -> None:
     site.content = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
     with pytest.raises(DataError, match="SHA-256") as caught:
-        download(out, site.official)
+        download(out, site.published)
     assert "\n" not in str(caught.value)
     assert files(out.parent) == []
 
 
-def test_a_login_page_does_not_cost_what_has_arrived(site: Site, out: Path) -> None:
+def test_a_login_page_does_not_remove_the_partial_file(site: Site, out: Path) -> None:
     partial = partial_of(out, CONTENT[:1000])
     site.content, site.ranges = b"<html>Welcome to our wifi", False
     with pytest.raises(DataError, match="login page"):
-        download(out, site.official)
+        download(out, site.published)
     assert partial.read_bytes() == CONTENT[:1000]
 
 
-def test_what_is_there_is_not_fetched_again(site: Site, out: Path) -> None:
-    download(out, site.official)
-    site.asked.clear()
-    assert download(out, site.official) == out
-    assert site.asked == []
+def test_a_file_that_is_there_is_not_downloaded_again(site: Site, out: Path) -> None:
+    download(out, site.published)
+    site.requested.clear()
+    assert download(out, site.published) == out
+    assert site.requested == []
 
 
 @pytest.mark.parametrize("content", [b"my thesis", bytes(len(CONTENT))])
@@ -173,50 +175,50 @@ def test_another_file_is_never_overwritten(site: Site, out: Path, content: bytes
     out.parent.mkdir()
     out.write_bytes(content)
     with pytest.raises(DataError, match="move it away"):
-        download(out, site.official)
+        download(out, site.published)
     assert out.read_bytes() == content
-    assert site.asked == []
+    assert site.requested == []
 
 
 @pytest.mark.parametrize("failure", ["no server", "not found"])
-def test_no_network_says_where_to_get_it_by_hand(site: Site, out: Path, failure: str) -> None:
-    official = site.official
+def test_without_a_network_the_message_has_the_url(site: Site, out: Path, failure: str) -> None:
+    published = site.published
     if failure == "no server":
-        official = replace(official, url="http://127.0.0.1:1/cell_images.zip")
+        published = replace(published, url="http://127.0.0.1:1/cell_images.zip")
     site.status = 404
     with pytest.raises(DataError) as caught:
-        download(out, official)
+        download(out, published)
     line = str(caught.value)
-    assert official.url in line
+    assert published.url in line
     assert str(out) in line
     assert "\n" not in line
     assert files(out.parent) == []
 
 
-def test_a_full_disk_keeps_what_has_arrived(site: Site, out: Path) -> None:
+def test_a_full_disk_keeps_the_partial_file(site: Site, out: Path) -> None:
     resource = pytest.importorskip("resource")
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, limit[1]))
     try:
         with pytest.raises(RunError, match="is kept"):
-            download(out, site.official)
+            download(out, site.published)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     arrived = out.with_name("cells.zip.partial").stat().st_size
     assert 0 < arrived <= 900_000
 
-    download(out, site.official)
+    download(out, site.published)
     assert out.read_bytes() == CONTENT
-    assert site.asked == [None, f"bytes={arrived}-"]
+    assert site.requested == [None, f"bytes={arrived}-"]
 
 
 def test_a_folder_that_cannot_be_made(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(RunError, match="file"):
-        download(tmp_path / "file" / "cells.zip", site.official)
+        download(tmp_path / "file" / "cells.zip", site.published)
 
 
-def test_the_official_file_is_the_one_that_was_published() -> None:
+def test_the_published_file_is_that_of_nlm() -> None:
     assert CELL_IMAGES.name == "cell_images.zip"
     assert CELL_IMAGES.size == 353_452_851
     assert CELL_IMAGES.sha256.startswith("0a949556b241")

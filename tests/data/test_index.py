@@ -18,7 +18,7 @@ def index(path: Path, *names: str) -> pl.DataFrame:
 
 
 def zip_of(tmp_path: Path, *names: str) -> Path:
-    """A zip of files whose content is their own name, and so of different sizes."""
+    """Return a zip of files whose content is their own name, so that their sizes differ."""
     return make_zip(tmp_path / "cells.zip", {name: name.encode() for name in names})
 
 
@@ -56,7 +56,7 @@ def test_class_folders_by_the_users_own_names(tmp_path: Path) -> None:
     assert labels(index(path, "malaria", "Healthy")) == {"a": PARASITIZED, "b": UNINFECTED}
 
 
-def test_a_file_called_like_a_class_is_in_no_class(tmp_path: Path) -> None:
+def test_a_file_named_like_a_class_is_in_no_class(tmp_path: Path) -> None:
     path = zip_of(
         tmp_path, "Parasitized/a.png", "Uninfected/b.png", "x/Parasitized", "Uninfected.png"
     )
@@ -64,7 +64,7 @@ def test_a_file_called_like_a_class_is_in_no_class(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("root", ["cell_images", "."])
-def test_kaggles_copy_inside_of_itself_is_passed_over(tmp_path: Path, root: str) -> None:
+def test_kaggles_copy_inside_the_data_is_skipped(tmp_path: Path, root: str) -> None:
     data = make_cells(tmp_path / "data") / root
     alone = index(data)
     shutil.copytree(tmp_path / "data/cell_images", tmp_path / "copy")
@@ -78,8 +78,8 @@ def test_a_nested_file_of_another_size_is_no_copy(tmp_path: Path) -> None:
     assert len(index(make_zip(tmp_path / "cells.zip", files))) == 3
 
 
-def test_cells_with_one_name_stay_apart(tmp_path: Path) -> None:
-    """Of the same size too: an uncompressed BMP has the size of its pixels."""
+def test_cells_with_the_same_name_are_kept(tmp_path: Path) -> None:
+    """Even if they have the same size, as uncompressed BMPs of equally large cells do."""
     names = [
         "train/Parasitized/1.bmp",
         "trainee/Parasitized/1.bmp",
@@ -102,17 +102,17 @@ def test_cells_with_one_name_stay_apart(tmp_path: Path) -> None:
         (["x/Uninfected/a.png", "x/Uninfected/b.png"], "has x/Uninfected"),
         (["sick/a.png", "well/b.png", "well/c.png"], "has well, sick"),
         (["a.png"], r"has \."),
-        ([], "has nothing"),
+        ([], "has no files"),
         (["Parasitized/Thumbs.db", "Uninfected/a.png"], "has Uninfected"),
     ],
 )
-def test_not_just_the_two_classes(tmp_path: Path, names: list[str], has: str) -> None:
+def test_data_without_the_two_classes(tmp_path: Path, names: list[str], has: str) -> None:
     path = zip_of(tmp_path, *names)
     with pytest.raises(DataError, match=has) as caught:
         index(path)
     text = str(caught.value)
     assert text.startswith(f"{path}: needs the folders Parasitized and Uninfected")
-    assert text.endswith("name yours with --parasitized and --uninfected")
+    assert text.endswith("name the folders with --parasitized and --uninfected")
 
 
 # ---- patients ----------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def test_the_patient_in_nlms_names(name: str, patient: str | None) -> None:
 
 @pytest.fixture
 def anonymous(tmp_path: Path) -> pl.DataFrame:
-    """Cells a, b (parasitized) and c, d (uninfected), whose names tell no patient."""
+    """Cells a, b (parasitized) and c, d (uninfected), whose names contain no patient."""
     names = ["Parasitized/a.png", "Parasitized/b.png", "Uninfected/c.png", "Uninfected/d.png"]
     return index(zip_of(tmp_path, *names))
 
@@ -170,14 +170,14 @@ def test_patients_from_two_columns_in_any_order(
     assert patients(anonymous, tmp_path / "p.csv", text) == ["1", "2", "1", "3"]
 
 
-def test_patients_from_a_column_of_the_users_choice(
+def test_patients_from_a_column_that_the_user_names(
     anonymous: pl.DataFrame, tmp_path: Path
 ) -> None:
     text = "person,cell,patient\nA,a,1\nA,b,2\nB,c,3\nB,d,4\n"
     assert patients(anonymous, tmp_path / "p.csv", text, "person") == ["A", "A", "B", "B"]
 
 
-def test_cells_that_are_not_named_keep_their_patient(
+def test_cells_that_the_file_does_not_name_keep_their_patient(
     anonymous: pl.DataFrame, tmp_path: Path
 ) -> None:
     cells = anonymous.with_columns(patient=pl.Series(["x", "y", None, "z"]))
@@ -200,7 +200,7 @@ C9P9ThinF,['C9P9ThinF_IMG_1_cell_1.png', 'C9P9ThinF_IMG_1_cell_2.png', 'C9P9Thin
 
 @pytest.mark.parametrize("quoted", [False, True])
 def test_nlms_own_list_of_patients(tmp_path: Path, quoted: bool) -> None:
-    """As it lies on NLM's server: no header, a Python list spread over the fields."""
+    """As it is on NLM's server: no header, a Python list distributed over the columns."""
     cells = index(make_cells(tmp_path / "cells.zip", patients=3, per_class=2))
     lost = cells.with_columns(patient=pl.lit(None, pl.String))
     text = NLM_LIST.replace("[", '"[').replace("]", ']"') if quoted else NLM_LIST
@@ -212,7 +212,7 @@ def test_nlms_own_list_of_patients(tmp_path: Path, quoted: bool) -> None:
 
 
 def test_one_patient_does_not_get_two_names(tmp_path: Path) -> None:
-    """A list for one class only must not part a patient: C1P1ThinF here, C1 there."""
+    """A list for one class must not give a patient a second name: C1P1ThinF as well as C1."""
     cells = index(make_cells(tmp_path / "cells.zip", patients=3, per_class=2))
     assert patients(cells, tmp_path / "p.csv", NLM_LIST) == cells["patient"].to_list()
 
@@ -226,11 +226,11 @@ def test_one_patient_does_not_get_two_names(tmp_path: Path) -> None:
         ("cell\na\nb\n", "no column 'patient'; it has cell"),
         ("cell,person,age\na,1,30\nb,2,40\n", "no column 'patient'; it has cell, person, age"),
         ("a,1\nb,2\na,3\n", "a has two patients, 1 and 3"),
-        ("cell,patient\na,\nb,\n", "none of these cells a patient"),
+        ("cell,patient\na,\nb,\n", "no patient for any of these cells"),
         ("cell,patient\n\0\xff", "not a readable CSV|no column names"),
     ],
 )
-def test_a_csv_that_does_not_tell(
+def test_a_csv_without_the_patients(
     anonymous: pl.DataFrame, tmp_path: Path, text: str, why: str
 ) -> None:
     with pytest.raises(DataError, match=why) as caught:
@@ -250,7 +250,7 @@ def test_a_csv_that_cannot_be_read(
             with_patients(anonymous, path)
 
 
-def test_names_that_fit_several_cells_fit_none(tmp_path: Path) -> None:
+def test_a_name_of_several_cells_matches_none(tmp_path: Path) -> None:
     cells = index(zip_of(tmp_path, "Parasitized/1.png", "Uninfected/1.png", "Uninfected/2.png"))
     assert match_cells(cells, ["1", "1.png", "Uninfected/1.png", "2", "2.tif", "3", ""]) == [
         None,

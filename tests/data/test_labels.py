@@ -16,7 +16,7 @@ P, U = PARASITIZED, UNINFECTED
 
 @pytest.fixture
 def cells() -> pl.DataFrame:
-    """Five cells in an order of their own: c, a (parasitized), e, b, d (uninfected)."""
+    """Return five cells, not sorted: c, a (parasitized), e, b, d (uninfected)."""
     labels = {"c": P, "a": P, "e": U, "b": U, "d": U}
     files = [f"{label}/{cell}.png" for cell, label in labels.items()]
     return pl.DataFrame({"cell": [*labels], "file": files, "label": [*labels.values()]})
@@ -38,7 +38,7 @@ a,{P},{U}
 """
 
 
-def test_named_cells_get_the_corrected_label_others_keep_their_own(
+def test_cells_in_the_list_get_the_corrected_label_and_others_keep_theirs(
     cells: pl.DataFrame, tmp_path: Path
 ) -> None:
     seen = corrected(cells, tmp_path / "list.csv", LIST)
@@ -47,7 +47,7 @@ def test_named_cells_get_the_corrected_label_others_keep_their_own(
     assert seen.drop("corrected").equals(cells)
 
 
-def test_labels_to_learn_from(cells: pl.DataFrame, tmp_path: Path) -> None:
+def test_labels_for_training(cells: pl.DataFrame, tmp_path: Path) -> None:
     seen = corrected(cells, tmp_path / "list.csv", LIST)
     relabelled = training_labels(seen, "relabel")
     assert dict(relabelled.select("cell", "label").iter_rows()) == {"c": P, "a": U, "e": P, "d": U}
@@ -71,15 +71,13 @@ def test_labels_to_learn_from(cells: pl.DataFrame, tmp_path: Path) -> None:
         (f"cell,corrected_label\na,{U}\na.png,\n", "a is given two labels"),
     ],
 )
-def test_a_list_that_cannot_be_followed(
-    cells: pl.DataFrame, tmp_path: Path, text: str, why: str
-) -> None:
+def test_an_invalid_list(cells: pl.DataFrame, tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(DataError, match=why) as caught:
         corrected(cells, tmp_path / "list.csv", text)
     assert str(caught.value).startswith(str(tmp_path / "list.csv"))
 
 
-def test_a_list_that_is_missing(cells: pl.DataFrame, tmp_path: Path) -> None:
+def test_a_missing_list(cells: pl.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.csv: .*No such file"):
         with_corrections(cells, tmp_path / "none.csv")
 

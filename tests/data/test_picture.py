@@ -45,7 +45,7 @@ def test_grey_of_8_and_1_bits() -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
 @pytest.mark.parametrize("brightest", [255, 40, 0])
-def test_16_bits_are_scaled_by_their_type_not_by_the_picture(form: str, brightest: int) -> None:
+def test_16_bits_are_scaled_by_the_range_of_the_type(form: str, brightest: int) -> None:
     grey = GREY.clip(max=brightest)
     image = Image.fromarray(grey.astype(np.uint16) * 257)
     assert image.mode == "I;16"
@@ -71,9 +71,9 @@ def test_32_bits_are_scaled_by_the_smallest_range_that_holds_them(top: int) -> N
         assert (pixels(encoded(whole, "TIFF")) == as_rgb(grey)).all()
 
 
-def test_values_that_are_no_numbers() -> None:
+def test_values_that_are_not_numbers() -> None:
     image = Image.fromarray(np.full((3, 3), np.nan, np.float32))
-    with pytest.raises(DataError, match="no numbers"):
+    with pytest.raises(DataError, match="not numbers"):
         decode(encoded(image, "TIFF"))
 
 
@@ -94,7 +94,7 @@ def test_colours_of_16_bits() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_transparency_is_laid_on_black(mode: str) -> None:
+def test_transparent_pixels_become_black(mode: str) -> None:
     image = Image.new("RGBA", (4, 4), (200, 200, 200, 255))
     image.putpixel((0, 0), (200, 200, 200, 0))
     seen = pixels(png(image.convert(mode)))
@@ -106,7 +106,7 @@ def test_half_transparent_is_half_as_bright() -> None:
     assert (pixels(png(Image.new("RGBA", (1, 1), (200, 100, 50, 128)))) == [100, 50, 25]).all()
 
 
-def test_one_colour_called_transparent() -> None:
+def test_one_colour_marked_as_transparent() -> None:
     seen = pixels(encoded(Image.fromarray(RGB), "PNG", transparency=tuple(map(int, RGB[0, 0]))))
     assert (seen[0, 0] == 0).all()
     assert (seen[1:] == RGB[1:]).all()
@@ -129,7 +129,7 @@ def test_exif_rotation_is_applied(form: str) -> None:
     image = Image.new("RGB", (24, 8))
     image.paste((255, 255, 255), (0, 0, 8, 8))
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held so that the top is on the right
+    exif[0x0112] = 6  # the top of the scene is on the right of the stored picture
     seen = pixels(encoded(image, form, exif=exif))
     assert seen.shape == (24, 8, 3)
     assert seen[:6].min() > 200
@@ -144,13 +144,13 @@ def test_16_bit_pictures_are_rotated_too() -> None:
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
-def test_damaged_exif_does_not_spoil_the_picture(form: str) -> None:
+def test_a_picture_with_damaged_exif_is_decoded(form: str) -> None:
     data = encoded(Image.fromarray(RGB), form, exif=b"Exif\0\0MM\0*\0\0", lossless=True)
     assert (pixels(data) == RGB).all()
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "TIFF", "PNG"])
-def test_of_an_animation_the_first_frame_is_taken(form: str) -> None:
+def test_the_first_frame_of_an_animation_is_used(form: str) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     data = encoded(frames[0], form, save_all=True, append_images=frames[1:], lossless=True)
     assert (pixels(data) == [255, 0, 0]).all()
@@ -161,11 +161,11 @@ def test_thin_and_tiny_pictures(size: tuple[int, int]) -> None:
     assert pixels(png(Image.new("RGB", size, "white"))).shape == (size[1], size[0], 3)
 
 
-# ---- what is no picture ------------------------------------------------------------------------
+# ---- files that are not pictures ---------------------------------------------------------------
 
 
 def claiming(width: int, height: int) -> bytes:
-    """A PNG of some 100 bytes that claims to be so large."""
+    """Return a PNG of some 100 bytes that claims this size."""
     return rgb_png(width, height, 8, bytes(1000))
 
 
@@ -175,24 +175,24 @@ def refuse(data: bytes, why: str) -> None:
     text = str(caught.value)
     assert text.startswith("a/1.png: ")
     assert "\n" not in text
-    assert "0x" not in text  # an address in memory tells nobody anything
+    assert "0x" not in text  # an address in memory is useless to the user
 
 
-def test_empty_and_foreign_files() -> None:
+def test_empty_files_and_other_files() -> None:
     refuse(b"", "empty file")
     for data in (b"no picture", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"<svg/>", bytes(1000)):
         refuse(data, "not a readable picture")
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
-def test_a_picture_cut_short(form: str) -> None:
+def test_an_incomplete_picture(form: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     data = encoded(Image.fromarray(noise), form)
     for size in (len(data) // 2, len(data) // 10, 20):
         refuse(data[:size], "not a readable picture")
 
 
-def test_noise_in_a_file_is_an_error_of_ours_or_a_picture() -> None:
+def test_random_changes_of_a_file_give_a_picture_or_a_data_error() -> None:
     rng = random.Random(0)
     for form in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM"):
         whole = encoded(Image.fromarray(RGB), form)
@@ -224,7 +224,7 @@ def test_a_bomb_in_a_text_chunk() -> None:
     refuse(data, "[Tt]ext|too large|large")
 
 
-def test_the_bytes_may_be_thrown_away_after_decoding() -> None:
+def test_the_picture_does_not_depend_on_the_bytes_after_decoding() -> None:
     image = decode(png(Image.fromarray(RGB)))
     assert image.copy().tobytes() == RGB.tobytes()
     assert (np.asarray(Image.open(io.BytesIO(png(image)))) == RGB).all()

@@ -28,7 +28,7 @@ def noise(width: int, height: int, low: int = 0) -> Pixels:
 
 @given(width=sides, height=sides, colour=channels, size=st.sampled_from([1, 32, 64, 96, 224]))
 @example(width=132, height=132, colour=(220, 170, 180), size=64)
-def test_a_cell_of_one_colour_keeps_it_to_the_rim(
+def test_a_cell_of_one_colour_keeps_it_up_to_the_rim(
     width: int, height: int, colour: tuple[int, int, int], size: int
 ) -> None:
     cell = prepare(disc(width, height, colour), Preprocessing(size))
@@ -36,7 +36,7 @@ def test_a_cell_of_one_colour_keeps_it_to_the_rim(
     assert cell.dtype == np.uint8
     assert cell.flags.c_contiguous
     inside = cell.any(axis=2)
-    # 4 levels at most, where averaging in the black would give up to half of the colour.
+    # At most 4 levels; averaging with black would change it by up to half of the colour.
     assert abs(cell[inside].astype(int) - colour).max(initial=0) <= 4
     if min(width, height, size) > 31:
         assert 0.7 < inside.mean() < 0.87  # a disc fills pi / 4 of its square
@@ -50,7 +50,7 @@ def test_the_rim_is_neither_darker_nor_brighter_on_average() -> None:
 
 
 def on_black(pixels: Pixels) -> Image.Image:
-    """The picture inside the ellipse that fills it, the rest black."""
+    """Return the picture with black outside the ellipse that fills it."""
     shape = disc(pixels.shape[1], pixels.shape[0], (255, 255, 255))
     return Image.fromarray(pixels & np.asarray(shape))
 
@@ -63,19 +63,19 @@ def test_pixels_well_inside_are_plain_bilinear_resampling() -> None:
     assert not cell[:6, :6].any()
 
 
-def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
+def test_a_cell_of_the_right_size_is_unchanged() -> None:
     cell = on_black(noise(64, 64, low=9))
     assert (prepare(cell, Preprocessing()) == np.asarray(cell)).all()
 
 
-def test_black_margins_are_cut_off() -> None:
+def test_black_margins_are_cropped() -> None:
     cell = on_black(noise(80, 90, low=9))
     loose = Image.new("RGB", (200, 150))
     loose.paste(cell, (70, 20))
     assert (prepare(loose, Preprocessing()) == prepare(cell, Preprocessing())).all()
 
 
-def test_what_is_not_brighter_than_the_background_is_black() -> None:
+def test_pixels_not_brighter_than_the_background_are_black() -> None:
     pixels = noise(64, 64, low=10)
     pixels[10:20, :32] = (8, 3, 8)
     pixels[10:20, 32:] = (0, 9, 0)
@@ -85,7 +85,7 @@ def test_what_is_not_brighter_than_the_background_is_black() -> None:
     assert not prepare(on_black(pixels), Preprocessing(background=9))[10:20].any()
 
 
-def test_the_picture_is_stretched_to_the_square() -> None:
+def test_the_cell_is_stretched_to_a_square() -> None:
     wide = Image.new("RGB", (200, 50), (200, 150, 150))
     wide.paste((100, 50, 150), (0, 0, 100, 50))
     cell = prepare(on_black(np.asarray(wide)), Preprocessing(32))
@@ -95,7 +95,7 @@ def test_the_picture_is_stretched_to_the_square() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3000, 3000)])
 @pytest.mark.parametrize("colour", ["black", "white"])
-def test_a_picture_all_of_one_colour_has_no_cell(size: tuple[int, int], colour: str) -> None:
+def test_a_picture_of_one_colour_has_no_cell(size: tuple[int, int], colour: str) -> None:
     assert not prepare(Image.new("RGB", size, colour), Preprocessing()).any()
 
 
@@ -107,20 +107,20 @@ def test_the_file_format_makes_no_difference(form: str) -> None:
     assert (prepare(stored, Preprocessing()) == prepare(image, Preprocessing())).all()
 
 
-def test_the_picture_is_not_changed() -> None:
+def test_the_input_picture_is_not_changed() -> None:
     image = Image.fromarray(noise(80, 80))
     before = image.tobytes()
     prepare(image, Preprocessing())
     assert (image.tobytes(), image.mode) == (before, "RGB")
 
 
-# ---- as data -----------------------------------------------------------------------------------
+# ---- the description ---------------------------------------------------------------------------
 
 
-def test_to_and_from_plain_data() -> None:
-    how = Preprocessing(size=96, background=12)
-    assert Preprocessing.from_dict(how.to_dict()) == how
-    assert how.to_dict() == {
+def test_it_is_read_from_its_own_description() -> None:
+    preprocessing = Preprocessing(size=96, background=12)
+    assert Preprocessing.from_dict(preprocessing.to_dict()) == preprocessing
+    assert preprocessing.to_dict() == {
         "color": "RGB",
         "outline": "brighter than background; on glass, the cell in the middle",
         "crop": "to the cell's edges",
@@ -144,13 +144,13 @@ def test_to_and_from_plain_data() -> None:
         ({"mean": 0.5}, "another version"),
     ],
 )
-def test_data_that_this_version_cannot_follow(change: dict[str, object], why: str) -> None:
+def test_a_description_of_other_steps(change: dict[str, object], why: str) -> None:
     with pytest.raises(ModelError, match=why):
         Preprocessing.from_dict(Preprocessing().to_dict() | change)
 
 
 @pytest.mark.parametrize("key", ["size", "background", "color", "resample"])
-def test_data_with_a_part_missing(key: str) -> None:
+def test_a_description_with_a_missing_entry(key: str) -> None:
     data = Preprocessing().to_dict()
     del data[key]
     with pytest.raises(ModelError, match=r"missing|another version"):

@@ -49,7 +49,7 @@ def test_folder_and_zip_hold_the_same_files_without_junk(tmp_path: Path) -> None
         assert [entry.size for entry in entries] == [len(FILES[n]) for n in sorted(FILES)]
 
 
-def test_the_stamp_tells_of_new_content_of_the_same_size(tmp_path: Path) -> None:
+def test_the_stamp_changes_with_new_content_of_the_same_size(tmp_path: Path) -> None:
     folder, archive = both(tmp_path, FILES)
     before = [open_source(path).entries()[0].stamp for path in (folder, archive)]
     was = (folder / "a/1.png").stat()
@@ -80,7 +80,7 @@ def test_backslashes_and_folder_entries_of_a_zip_made_on_windows(tmp_path: Path)
     assert open_source(path).read("cells/a/1.png") == b"one"
 
 
-def test_of_two_zip_entries_with_one_name_the_later_counts(tmp_path: Path) -> None:
+def test_of_two_zip_entries_with_one_name_the_later_is_read(tmp_path: Path) -> None:
     path = tmp_path / "twice.zip"
     with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("a.png", b"old")
@@ -106,17 +106,17 @@ def test_a_missing_path_and_a_path_that_is_neither_file_nor_folder(tmp_path: Pat
     refuse(tmp_path / "pipe", "neither a zip nor a folder")
 
 
-def test_what_is_no_zip_and_what_is_cut_short(tmp_path: Path, cells_zip: Path) -> None:
+def test_a_file_that_is_not_a_zip_or_is_incomplete(tmp_path: Path, cells_zip: Path) -> None:
     whole = cells_zip.read_bytes()
     for size in (0, 3, 100, len(whole) // 2, len(whole) - 1):
         (tmp_path / "short.zip").write_bytes(whole[:size])
-        refuse(tmp_path / "short.zip", "not a zip, or cut short")
+        refuse(tmp_path / "short.zip", "not a zip, or incomplete")
     (tmp_path / "text.zip").write_text("cells" * 500)
     refuse(tmp_path / "text.zip", "not a zip")
 
 
 @given(at=st.integers(0, 2**16), value=st.integers(0, 255), cut=st.integers(0, 300))
-def test_a_damaged_zip_gives_whole_files_or_one_of_our_errors(
+def test_a_damaged_zip_gives_complete_files_or_a_data_error(
     tmp_path_factory: pytest.TempPathFactory, at: int, value: int, cut: int
 ) -> None:
     path = make_zip(tmp_path_factory.mktemp("zip") / "files.zip", FILES)
@@ -165,13 +165,13 @@ def test_an_encrypted_zip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_packing_methods_whose_output_has_no_bound(tmp_path: Path, method: int) -> None:
-    with zipfile.ZipFile(tmp_path / "odd.zip", "w", method) as archive:
+def test_compression_methods_that_cannot_be_unpacked_in_part(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "other.zip", "w", method) as archive:
         archive.writestr("a.png", bytes(10**6))
-    refuse(tmp_path / "odd.zip", "method")
+    refuse(tmp_path / "other.zip", "method")
 
 
-def test_a_file_declared_larger_than_the_bound(
+def test_a_file_declared_larger_than_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "MAX_FILE_BYTES", 2**20)
@@ -183,8 +183,8 @@ def test_a_file_declared_larger_than_the_bound(
     assert names(make_zip(large, {"a.png": bytes(2**20)})) == ["a.png"]
 
 
-def test_an_entry_that_expands_beyond_what_it_declares(tmp_path: Path) -> None:
-    """300 MB behind a declared 1,000 bytes must not be unpacked before it is refused."""
+def test_an_entry_larger_than_it_declares(tmp_path: Path) -> None:
+    """An entry of 300 MB that declares 1,000 bytes must be refused before it is unpacked."""
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as a:
         a.writestr("a.png", bytes(300 * 2**20))
     opened = open_source(patched(tmp_path / "bomb.zip", size=1000))
@@ -196,23 +196,23 @@ def test_an_entry_that_expands_beyond_what_it_declares(tmp_path: Path) -> None:
     assert peak < 5 * 2**20
 
 
-def test_content_that_does_not_fit_its_checksum_or_length(tmp_path: Path) -> None:
+def test_content_with_a_wrong_checksum_or_length(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "bad.zip", {"a.png": b"content"})
     path.write_bytes(path.read_bytes().replace(b"content", b"c0ntent"))
     with pytest.raises(DataError, match=r"a.png: damaged in the zip \(Bad CRC-32"):
         open_source(path).read("a.png")
-    cut_short = patched(make_zip(tmp_path / "bad.zip", {"a.png": b"content"}), size=9)
-    with pytest.raises(DataError, match=r"a.png: damaged in the zip \(cut short\)"):
-        open_source(cut_short).read("a.png")
+    incomplete = patched(make_zip(tmp_path / "bad.zip", {"a.png": b"content"}), size=9)
+    with pytest.raises(DataError, match=r"a.png: damaged in the zip \(incomplete\)"):
+        open_source(incomplete).read("a.png")
 
 
-def test_reading_a_name_that_is_not_there(tmp_path: Path) -> None:
+def test_reading_a_missing_name(tmp_path: Path) -> None:
     for path in both(tmp_path, FILES):
         with pytest.raises(DataError, match=r"none.png"):
             open_source(path).read("none.png")
 
 
-# ---- odd folders -------------------------------------------------------------------------------
+# ---- unusual folders ---------------------------------------------------------------------------
 
 
 def test_links_to_folders_are_followed_but_never_in_a_circle(tmp_path: Path) -> None:
@@ -246,11 +246,11 @@ def test_a_name_that_is_not_utf8_is_listed_and_refused_when_read(tmp_path: Path)
     opened = open_source(tmp_path)
     (entry,) = opened.entries()
     assert entry.name == "z?.png"
-    with pytest.raises(DataError, match=r"z\?.png: no file, or its name is not UTF-8"):
+    with pytest.raises(DataError, match=r"z\?.png: no such file, or its name is not UTF-8"):
         opened.read(entry.name)
 
 
-def test_a_folder_that_may_not_be_listed_is_an_error_not_a_gap(
+def test_a_folder_that_may_not_be_listed_is_an_error(
     cells_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scan = os.scandir

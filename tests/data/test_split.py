@@ -26,7 +26,7 @@ Counts = dict[str, tuple[int, int]]
 
 
 def table(patients: Counts) -> pl.DataFrame:
-    """A table of cells: so many parasitized and uninfected ones for each patient."""
+    """Return a table of cells from the numbers of parasitized and uninfected ones per patient."""
     rows = [
         (f"{patient}_{label[0]}{number}", label, patient)
         for patient, counts in patients.items()
@@ -38,7 +38,7 @@ def table(patients: Counts) -> pl.DataFrame:
 
 
 def like_nlm(seed: int = 0, patients: int = 160) -> pl.DataFrame:
-    """Few patients hold most of the parasitized cells, one in four none; others are even."""
+    """Return cells as in NLM's data: few patients have most of the parasitized cells."""
     rng = np.random.default_rng(seed)
     sick = np.round(rng.pareto(1.1, patients) * 20 * (rng.random(patients) > 0.25)).astype(int)
     well = rng.integers(20, 150, patients)
@@ -49,7 +49,7 @@ def parts(split: pl.DataFrame) -> dict[str, str]:
     return dict(split.select("cell", "split").iter_rows())
 
 
-def assert_patients_apart(split: pl.DataFrame) -> None:
+def assert_each_patient_in_one_part(split: pl.DataFrame) -> None:
     assert (
         split.group_by("patient").agg(pl.col("split").n_unique())["split"].to_list()
         == [1] * split["patient"].n_unique()
@@ -60,19 +60,19 @@ def classes_in(split: pl.DataFrame) -> dict[str, int]:
     return dict(split.group_by("split").agg(pl.col("label").n_unique()).iter_rows())
 
 
-some = st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(any)
-tables = st.lists(some, min_size=3, max_size=12).map(
+cell_counts = st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(any)
+tables = st.lists(cell_counts, min_size=3, max_size=12).map(
     lambda counts: {f"p{number}": count for number, count in enumerate(counts)}
 )
 
 
-#: No patient has both classes, and dealing out by size alone leaves validation without one.
-APART = {"a": (9, 0), "b": (8, 0), "c": (7, 0), "d": (0, 1), "e": (0, 1), "f": (0, 1)}
+#: No patient has both classes; assigned by size alone, validation would lack a class.
+ONE_CLASS_EACH = {"a": (9, 0), "b": (8, 0), "c": (7, 0), "d": (0, 1), "e": (0, 1), "f": (0, 1)}
 
 
-@example(patients=APART, seed=2)
+@example(patients=ONE_CLASS_EACH, seed=2)
 @given(patients=tables, seed=st.integers(0, 99))
-def test_patients_stay_apart_and_each_part_gets_both_classes_if_any_split_can(
+def test_each_part_has_its_own_patients_and_both_classes_if_that_is_possible(
     patients: Counts, seed: int
 ) -> None:
     cells = table(patients)
@@ -87,7 +87,7 @@ def test_patients_stay_apart_and_each_part_gets_both_classes_if_any_split_can(
         assert not possible
     else:
         assert possible
-        assert_patients_apart(split)
+        assert_each_patient_in_one_part(split)
         assert classes_in(split) == dict.fromkeys(SHARES, 2)
         assert split.drop("split").equals(cells)
 
@@ -98,12 +98,12 @@ def test_folds_partition_the_patients(patients: Counts, seed: int, folds: int) -
     try:
         splits = split_in_folds(cells, folds, seed)
     except DataError:
-        # Of two folds one may hold a single patient with both classes, too few for the rest.
+        # With two folds, one may have a single patient with both classes, too few for its split.
         assert folds == 2 or sum(all(count) for count in patients.values()) < folds
         return
     assert len(splits) == folds
     for split in splits:
-        assert_patients_apart(split)
+        assert_each_patient_in_one_part(split)
         assert classes_in(split) == dict.fromkeys(SHARES, 2)
     tested = [set(split.filter(pl.col("split") == "test")["cell"]) for split in splits]
     assert sum(map(len, tested)) == len(cells)
@@ -145,12 +145,12 @@ def test_each_part_gets_its_share_of_both_classes(seed: int) -> None:
             assert abs(share - SHARES[part]) < 0.02
 
 
-def test_prolific_patients_are_tested_on_too() -> None:
+def test_patients_with_many_cells_are_tested_too() -> None:
     cells = like_nlm()
-    prolific = cells.group_by("patient").len().sort("len")["patient"][-16:].implode()
+    largest = cells.group_by("patient").len().sort("len")["patient"][-16:].implode()
     tested = set[str]()
     for seed in range(20):
-        split = split_by_patient(cells, seed).filter(pl.col("patient").is_in(prolific))
+        split = split_by_patient(cells, seed).filter(pl.col("patient").is_in(largest))
         share = (split["split"] == "test").mean()
         assert isinstance(share, float)
         assert share < 0.4
@@ -170,7 +170,7 @@ def test_three_patients_are_enough_and_two_are_not() -> None:
         split_in_folds(table(three), 1, 0)
 
 
-def test_without_any_patients_each_cell_is_dealt_out_by_itself() -> None:
+def test_without_any_patients_each_cell_is_assigned_by_itself() -> None:
     cells = table({"a": (100, 200)}).with_columns(patient=pl.lit(None, pl.String))
     assert not has_patients(cells)
     split = split_by_patient(cells, 0)
@@ -178,7 +178,7 @@ def test_without_any_patients_each_cell_is_dealt_out_by_itself() -> None:
         assert shares(split, label) == pytest.approx(SHARES, abs=0.01)
 
 
-def test_a_patient_for_some_cells_only_is_refused() -> None:
+def test_patients_for_only_some_cells_are_refused() -> None:
     cells = table({"a": (2, 2), "b": (2, 2), "c": (2, 2)})
     assert has_patients(cells)
     gaps = cells.with_columns(patient=pl.when(pl.col("cell") != "b_u1").then("patient"))
@@ -186,10 +186,10 @@ def test_a_patient_for_some_cells_only_is_refused() -> None:
         split_by_patient(gaps, 0)
 
 
-# ---- as a file ---------------------------------------------------------------------------------
+# ---- the file ----------------------------------------------------------------------------------
 
 
-def test_a_written_split_is_read_back_whatever_the_order(tmp_path: Path) -> None:
+def test_a_written_split_is_read_in_any_order_of_the_cells(tmp_path: Path) -> None:
     split = split_by_patient(like_nlm(), 0)
     write_split(split, tmp_path / "split.csv")
     assert (tmp_path / "split.csv").read_text().startswith("cell,patient,label,split\n")
@@ -221,13 +221,13 @@ GOOD = (
         (GOOD.replace("validation", "val"), "unknown part 'val'; use train, validation, test"),
         (GOOD + "d_p0,\n", "unknown part ''"),
         (GOOD.replace("_", "-"), "names none of these cells"),
-        (GOOD.replace("b_u0,validation", "b_u0,train"), "patient b stands in more than one part"),
-        (GOOD + "a_p0,test\n", "a_p0 stands in more than one part"),
+        (GOOD.replace("b_u0,validation", "b_u0,train"), "patient b is in more than one part"),
+        (GOOD + "a_p0,test\n", "a_p0 is in more than one part"),
         (GOOD.replace("c_u0,test\n", ""), "the test part would lack a class"),
         (GOOD.replace("test", "train"), "the test part would lack a class"),
     ],
 )
-def test_a_file_that_is_no_clean_split(tmp_path: Path, text: str, why: str) -> None:
+def test_an_invalid_split(tmp_path: Path, text: str, why: str) -> None:
     (tmp_path / "split.csv").write_text(GOOD)
     assert read_split(CELLS, tmp_path / "split.csv")["split"].to_list() == [
         part for part in SHARES for _ in range(2)
@@ -238,7 +238,7 @@ def test_a_file_that_is_no_clean_split(tmp_path: Path, text: str, why: str) -> N
     assert "split.csv" in str(caught.value) or "part would lack" in why
 
 
-def test_a_split_that_cannot_be_written_leaves_the_old_one(
+def test_the_old_split_stays_if_the_new_one_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "split.csv"
@@ -259,9 +259,9 @@ def test_shares_of_the_real_cells(real_zip: Path) -> None:
     cells = index_cells(open_source(real_zip))
     for seed in range(10):
         split = split_by_patient(cells, seed)
-        assert_patients_apart(split)
+        assert_each_patient_in_one_part(split)
         for label in (PARASITIZED, UNINFECTED):
             assert shares(split, label) == pytest.approx(SHARES, abs=0.01)
     for split in split_in_folds(cells, 5, 0):
-        assert_patients_apart(split)
+        assert_each_patient_in_one_part(split)
         assert shares(split, PARASITIZED)["test"] == pytest.approx(0.2, abs=0.01)

@@ -29,12 +29,12 @@ from tests.conftest import make_cells, make_zip, png
 
 SMALL = Preprocessing(16)
 
-#: More pictures than are decoded ahead of those that are asked for.
+#: More pictures than are decoded in advance.
 AHEAD = 32 * (2 * (os.cpu_count() or 1) + 3)
 
 
 def flat_cell(*colour: int) -> bytes:
-    """A PNG of a square of one colour on black."""
+    """Return a PNG of a square of one colour on black."""
     image = Image.new("RGB", (9, 9))
     image.paste(colour, (1, 1, 8, 8))
     return png(image)
@@ -61,23 +61,23 @@ class Drawn:
 
 
 class Uneven(Drawn):
-    """The same, but some take longer to read than others."""
+    """The same, but some pictures take longer to read than others."""
 
     def read(self, name: str) -> bytes:
         time.sleep(random.Random(name).random() / 300)
         return super().read(name)
 
 
-def opened(path: Path, how: Preprocessing = SMALL, allow: bool = False) -> Store:
+def opened(path: Path, preprocessing: Preprocessing = SMALL, allow: bool = False) -> Store:
     source = open_source(path)
-    return open_store(source, index_cells(source), how, allow)
+    return open_store(source, index_cells(source), preprocessing, allow)
 
 
-def decoded(path: Path, how: Preprocessing = SMALL) -> Pixels:
-    """The same pixels without any store."""
+def decoded(path: Path, preprocessing: Preprocessing = SMALL) -> Pixels:
+    """Return the same pixels without a store."""
     source = open_source(path)
     files = index_cells(source)["file"]
-    return np.stack([prepare(decode(source.read(file)), how) for file in files])
+    return np.stack([prepare(decode(source.read(file)), preprocessing) for file in files])
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_writing_to_the_pixels_does_not_reach_the_store(cells_zip: Path) -> None
     assert (opened(cells_zip).pixels == decoded(cells_zip)).all()
 
 
-def test_other_rows_in_another_order(cells_zip: Path) -> None:
+def test_some_rows_in_another_order(cells_zip: Path) -> None:
     source = open_source(cells_zip)
     cells = index_cells(source)
     opened(cells_zip)
@@ -128,10 +128,12 @@ def test_other_rows_in_another_order(cells_zip: Path) -> None:
     assert (open_store(source, some, SMALL).pixels == decoded(cells_zip)[rows]).all()
 
 
-@pytest.mark.parametrize("how", [Preprocessing(17), Preprocessing(16, background=200)])
-def test_another_preprocessing_is_another_store(cells_zip: Path, how: Preprocessing) -> None:
+@pytest.mark.parametrize("preprocessing", [Preprocessing(17), Preprocessing(16, background=200)])
+def test_another_preprocessing_is_another_store(
+    cells_zip: Path, preprocessing: Preprocessing
+) -> None:
     opened(cells_zip)
-    assert (opened(cells_zip, how).pixels == decoded(cells_zip, how)).all()
+    assert (opened(cells_zip, preprocessing).pixels == decoded(cells_zip, preprocessing)).all()
 
 
 def test_a_changed_an_added_and_a_removed_file_are_noticed(cells_folder: Path) -> None:
@@ -207,7 +209,7 @@ def test_a_damaged_store_is_rebuilt(cells_zip: Path, cache: Path, damage: object
 
 
 def with_bad(tmp_path: Path, cells: int, bad: list[int]) -> Path:
-    """A zip of so many cells, half of each class; those at the rows `bad` are no pictures."""
+    """Return a zip of cells, half of each class, of which the rows `bad` are not pictures."""
     names = [f"Parasitized/{n:04}.png" for n in range(cells // 2)]
     names += [f"Uninfected/{n:04}.png" for n in range(cells // 2, cells)]
     pictures = {name: b"x" if n in bad else flat_cell(n, 99, 99) for n, name in enumerate(names)}
@@ -215,22 +217,24 @@ def with_bad(tmp_path: Path, cells: int, bad: list[int]) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("cells", "bad", "passed"),
+    ("cells", "bad", "allowed"),
     [(100, 1, True), (100, 2, False), (98, 1, False), (200, 2, True), (198, 2, False)],
 )
-def test_one_per_cent_may_be_unreadable(
+def test_one_percent_may_be_unreadable(
     tmp_path: Path,
     cache: Path,
     capsys: pytest.CaptureFixture[str],
     cells: int,
     bad: int,
-    passed: bool,
+    allowed: bool,
 ) -> None:
     path = with_bad(tmp_path, cells, rows := [3, cells - 1][:bad])
-    if not passed:
+    if not allowed:
         with pytest.raises(DataError, match=f"{bad} of {cells} .*0003.png: .*--allow-unreadable"):
             opened(path)
-        assert files_in(cache) == []  # so that a file server that comes back is asked again
+        assert (
+            files_in(cache) == []
+        )  # the next call reads the pictures again, in case a file server was down
         return
     for _ in range(2):  # built, then from the cache
         seen = opened(path)
@@ -238,10 +242,12 @@ def test_one_per_cent_may_be_unreadable(
         assert seen.cells["cell"].to_list() == [f"{n:04}" for n in kept]
         assert (seen.pixels[:, 8, 8, 0] == kept).all()
         assert len(seen.unreadable) == bad
-        assert "passed over: Parasitized/0003.png: not a readable" in capsys.readouterr().err
+        assert "skipped: Parasitized/0003.png: not a readable" in capsys.readouterr().err
 
 
-def test_more_if_allowed_but_not_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_more_may_be_unreadable_if_allowed_but_not_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = with_bad(tmp_path, 40, bad := list(range(1, 40, 2)))
     seen = opened(path, allow=True)
     assert (seen.pixels[:, 8, 8, 0] == range(0, 40, 2)).all()
@@ -254,11 +260,11 @@ def test_more_if_allowed_but_not_all(tmp_path: Path, capsys: pytest.CaptureFixtu
         opened(with_bad(tmp_path, 10, list(range(10))), allow=True)
 
 
-# ---- interrupted, full, at once ----------------------------------------------------------------
+# ---- interruptions, a full disk, two processes -------------------------------------------------
 
 
 def in_a_process(path: Path, before: str = "") -> subprocess.Popen[str]:
-    """Open the store in another process; `before` can change its world."""
+    """Open the store in another process, after the code `before`."""
     code = f"""
         import hashlib, os, resource, signal, sys
         from pathlib import Path
@@ -270,11 +276,11 @@ def in_a_process(path: Path, before: str = "") -> subprocess.Popen[str]:
         source = open_source(Path({str(path)!r}))
         prepare, seen = store.prepare, []
         def after(number, do):
-            def preparing(image, how):
+            def preparing(image, preprocessing):
                 seen.append(1)
                 if len(seen) == number:
                     do()
-                return prepare(image, how)
+                return prepare(image, preprocessing)
             store.prepare = preparing
         {before}
         try:
@@ -288,7 +294,7 @@ def in_a_process(path: Path, before: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
 
 
-def test_a_run_that_is_killed_leaves_no_store_and_no_rubbish_for_long(
+def test_a_killed_process_leaves_an_unfinished_store_that_is_removed_later(
     tmp_path: Path, cache: Path
 ) -> None:
     path = make_cells(tmp_path / "cells.zip", patients=60)
@@ -296,23 +302,23 @@ def test_a_run_that_is_killed_leaves_no_store_and_no_rubbish_for_long(
         assert killed.wait() == -signal.SIGKILL
     assert files_in(cache) == [".partial"]
     assert (opened(path).pixels == decoded(path)).all()
-    (left,) = cache.glob("*.partial")
-    os.utime(left, (time.time() - 2 * 24 * 3600,) * 2)
+    (partial,) = cache.glob("*.partial")
+    os.utime(partial, (time.time() - 2 * 24 * 3600,) * 2)
     opened(path, Preprocessing(17))
-    assert not left.exists()
+    assert not partial.exists()
 
 
-def test_an_interrupted_run_leaves_nothing(cells_zip: Path, cache: Path) -> None:
+def test_an_interrupted_process_leaves_nothing(cells_zip: Path, cache: Path) -> None:
     with in_a_process(cells_zip, "after(20, lambda: os.kill(os.getpid(), signal.SIGINT))") as run:
         assert run.wait() != 0
     assert files_in(cache) == []
 
 
-def test_two_processes_may_build_at_once(cells_zip: Path, cache: Path) -> None:
+def test_two_processes_can_build_a_store_at_once(cells_zip: Path, cache: Path) -> None:
     runs = [in_a_process(cells_zip) for _ in range(2)]
-    answers = [run.communicate() for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], answers
-    assert answers[0][0] == answers[1][0] != ""
+    outputs = [run.communicate() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], outputs
+    assert outputs[0][0] == outputs[1][0] != ""
     assert files_in(cache) == [".json", ".npy"]
 
 
@@ -322,7 +328,9 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(cells_zip: Path, cache: Path
     with in_a_process(cells_zip, limit) as run:
         _, error = run.communicate()
     assert run.returncode == 1
-    assert error.startswith(f"{cache}: can't keep decoded cells there (File too large); make room")
+    assert error.startswith(
+        f"{cache}: can't write decoded cells there (File too large); free some space"
+    )
     assert error.count("\n") == 1
     assert files_in(cache) == []
 
@@ -349,7 +357,7 @@ def test_memory_does_not_grow_with_the_number_of_cells() -> None:
 # ---- decode_all --------------------------------------------------------------------------------
 
 
-def test_decoding_keeps_the_order_with_errors_in_their_places() -> None:
+def test_decoding_keeps_the_order_of_pictures_and_errors() -> None:
     names = [f"{n}.bad" if n % 7 == 0 else f"{n}.png" for n in range(500)]
     seen = list(decode_all(((Uneven(), name) for name in names), SMALL))
     assert len(seen) == 500
@@ -363,35 +371,35 @@ def test_decoding_keeps_the_order_with_errors_in_their_places() -> None:
     assert list(decode_all([], SMALL)) == []
 
 
-def test_decoding_holds_only_some_pictures() -> None:
-    asked = 0
+def test_decoding_keeps_only_some_pictures_in_memory() -> None:
+    requested = 0
 
     def endless() -> Iterator[tuple[Drawn, str]]:
-        nonlocal asked
+        nonlocal requested
         while True:
-            asked += 1
-            yield Drawn(), f"{asked}.png"
+            requested += 1
+            yield Drawn(), f"{requested}.png"
 
     cells = decode_all(endless(), SMALL)
     for _ in range(1000):
         next(cells)
     cells.close()  # type: ignore[attr-defined]
-    assert asked - 1000 < AHEAD
+    assert requested - 1000 < AHEAD
 
 
 @pytest.mark.parametrize("at", [0, 300])
-def test_a_bug_in_a_worker_comes_out_and_nothing_hangs(at: int) -> None:
-    asked = []
+def test_an_exception_in_a_worker_is_raised_and_nothing_hangs(at: int) -> None:
+    requested = []
 
     def names() -> Iterator[tuple[Drawn, str]]:
         for n in range(10_000):
-            asked.append(n)
+            requested.append(n)
             yield Uneven(), f"{n}.bug" if n == at else f"{n}.png"
 
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError):
         list(decode_all(names(), SMALL))
-    assert len(asked) < at + AHEAD
+    assert len(requested) < at + AHEAD
     assert threading.active_count() == before
 
 
@@ -399,12 +407,15 @@ def test_a_bug_in_a_worker_comes_out_and_nothing_hangs(at: int) -> None:
 
 
 @pytest.mark.real
-def test_the_second_run_on_the_real_cells_starts_at_once(
+def test_the_second_run_on_the_real_cells_starts_quickly(
     real_zip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def drawn(pictures: object, how: Preprocessing) -> Iterator[Pixels]:
+    def drawn(pictures: object, preprocessing: Preprocessing) -> Iterator[Pixels]:
         assert isinstance(pictures, Iterator)
-        return (np.full((how.size, how.size, 3), n % 256, np.uint8) for n, _ in enumerate(pictures))
+        return (
+            np.full((preprocessing.size, preprocessing.size, 3), n % 256, np.uint8)
+            for n, _ in enumerate(pictures)
+        )
 
     with monkeypatch.context() as context:
         context.setattr(store, "decode_all", drawn)

@@ -8,7 +8,7 @@ import pytest
 
 from hemozoin.decision.conformal import ReviewBand, fit_review_band, selective_metrics
 from hemozoin.errors import DataError
-from hemozoin.metrics.classification import LabelledPredictions
+from hemozoin.metrics.predictions import LabelledPredictions
 
 
 def simulated(
@@ -28,7 +28,7 @@ def without_patients(predictions: LabelledPredictions) -> LabelledPredictions:
 
 @pytest.mark.parametrize("patients", [16, 60])
 @pytest.mark.parametrize("spread", [0.0, 1.0])
-def test_the_stated_error_rate_holds_on_patients_never_seen(patients: int, spread: float) -> None:
+def test_the_error_rate_holds_for_new_patients(patients: int, spread: float) -> None:
     rng = np.random.default_rng(0)
     errors = []
     for _ in range(40):
@@ -37,31 +37,34 @@ def test_the_stated_error_rate_holds_on_patients_never_seen(patients: int, sprea
         errors.append((decided.missed, decided.false_alarms))
     mean = np.mean(errors, axis=0)
     assert (mean <= 0.033).all()
-    # A band that reviews everything would hold any rate.
+    # A band that sends every cell to review would hold any rate.
     assert (mean >= 0.012).all()
 
 
-def test_cells_alone_would_promise_too_much() -> None:
-    # Few patients, many cells: what the cells say of each other says nothing of the next patient.
+def test_without_patients_the_error_rate_is_exceeded() -> None:
+    # Few patients with many cells: the cells alone say little about the next patient.
     rng = np.random.default_rng(1)
     missed: dict[str, list[float]] = {"patients": [], "cells": []}
     for _ in range(40):
-        seen, new = simulated(rng, 12, 300, 1.5), simulated(rng, 200, 10, 1.5)
-        for name, fitted in (("patients", seen), ("cells", without_patients(seen))):
+        calibration, new = simulated(rng, 12, 300, 1.5), simulated(rng, 200, 10, 1.5)
+        for name, fitted in (
+            ("patients", calibration),
+            ("cells", without_patients(calibration)),
+        ):
             missed[name].append(selective_metrics(new, fit_review_band(fitted, 0.5, 0.03)).missed)
     patients, cells = (float(np.mean(rates)) for rates in missed.values())
-    # Between 12 patients as unlike as these the worst of the next is not seen yet.
+    # 12 patients who differ this much do not yet include the worst kind.
     assert patients < 0.045 < cells
 
 
-def test_one_patient_of_many_cells_weighs_no_more_than_another() -> None:
+def test_every_patient_has_the_same_weight() -> None:
     p = np.concatenate([np.linspace(0.1, 0.9, 5000), np.tile(np.linspace(0.6, 0.9, 20), 40)])
     patient = np.repeat(np.arange(41), [5000] + [20] * 40).astype(str)
     truth = np.ones(len(p), dtype=bool)
-    healthy = LabelledPredictions(~truth, 1 - p, patient)
+    uninfected = LabelledPredictions(~truth, 1 - p, patient)
     both = LabelledPredictions(
-        np.concatenate([truth, healthy.truth]),
-        np.concatenate([p, healthy.p]),
+        np.concatenate([truth, uninfected.truth]),
+        np.concatenate([p, uninfected.p]),
         np.concatenate([patient, patient]),
     )
     band = fit_review_band(both, 0.5, 0.05)
@@ -70,7 +73,7 @@ def test_one_patient_of_many_cells_weighs_no_more_than_another() -> None:
     assert fit_review_band(without_patients(both), 0.5, 0.05).low < 0.2
 
 
-def test_exactly_the_rank_that_split_conformal_allows() -> None:
+def test_the_limit_has_the_rank_of_split_conformal_prediction() -> None:
     # 99 cells at .01 .. .99 and a rate of .05: (4 missed + 1 new) / 100.
     p = np.arange(1, 100) / 100
     predictions = LabelledPredictions(np.repeat([True, False], 99), np.concatenate([p, 1 - p]))
@@ -78,7 +81,7 @@ def test_exactly_the_rank_that_split_conformal_allows() -> None:
     assert (band.low, band.high) == pytest.approx((0.05, 0.95))
 
 
-def test_a_good_network_has_nothing_to_review_and_never_contradicts_its_label() -> None:
+def test_a_good_network_reviews_nothing_and_decisions_match_labels() -> None:
     rng = np.random.default_rng(0)
     truth = rng.random(4000) < 0.5
     predictions = LabelledPredictions(
@@ -98,7 +101,7 @@ def test_a_lower_rate_reviews_more() -> None:
     assert bands[0].high > bands[1].high > bands[2].high
 
 
-def test_too_few_cells_for_the_rate_decide_nothing() -> None:
+def test_too_few_cells_for_the_rate_give_review_only() -> None:
     predictions = LabelledPredictions(
         np.array([True, True, False, False]), np.array([0.9, 0.8, 0.1, 0.2])
     )
@@ -120,7 +123,7 @@ def test_one_class_is_refused(truth: bool) -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, math.nan])
-def test_what_is_no_error_rate_is_refused(rate: float) -> None:
+def test_an_invalid_error_rate_is_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="error rate"):
         fit_review_band(simulated(np.random.default_rng(0), 3, 10, 0), 0.5, rate)
     with pytest.raises(ValueError, match="error rate"):
@@ -128,12 +131,12 @@ def test_what_is_no_error_rate_is_refused(rate: float) -> None:
 
 
 @pytest.mark.parametrize("limits", [(0.8, 0.2), (-0.1, 0.5), (0.5, 1.1), (math.nan, 0.5)])
-def test_what_is_no_band_is_refused(limits: tuple[float, float]) -> None:
+def test_an_invalid_band_is_refused(limits: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="low"):
         ReviewBand(*limits, 0.05)
 
 
-def test_decisions_at_the_edges() -> None:
+def test_decisions_at_the_limits() -> None:
     band = ReviewBand(0.25, 0.75, 0.05)
     p: npt.NDArray[np.float64] = np.array([0, 0.249, 0.25, 0.5, 0.75, 0.751, 1, math.nan])
     expected = ["uninfected"] * 2 + ["review"] * 3 + ["parasitized"] * 2 + ["review"]
@@ -142,7 +145,7 @@ def test_decisions_at_the_edges() -> None:
     assert band.decide_all(np.array([])).tolist() == []
 
 
-def test_a_band_comes_back_from_json() -> None:
+def test_a_review_band_converts_to_a_dict_and_back() -> None:
     band = ReviewBand(0.2, 0.8, 0.03)
     assert ReviewBand.from_dict(band.to_dict()) == band
     for damaged in ({}, {"low": 0.2, "high": 0.8}, {**band.to_dict(), "low": "x"}):
@@ -150,7 +153,7 @@ def test_a_band_comes_back_from_json() -> None:
             ReviewBand.from_dict(damaged)
 
 
-def test_measure_decided() -> None:
+def test_selective_metrics() -> None:
     truth = np.array([True, True, True, True, False, False, False, False, False, False])
     p = np.array([0.9, 0.8, 0.5, 0.1, 0.9, 0.5, 0.1, 0.1, 0.2, 0.0])
     decided = selective_metrics(LabelledPredictions(truth, p), ReviewBand(0.3, 0.7, 0.03))

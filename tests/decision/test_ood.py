@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from hemozoin.arrays import Pixels
 from hemozoin.data.preprocess import Preprocessing, prepare
-from hemozoin.decision.ood import OutOfDistributionDetector, fit_ood_detector, cell_measures
+from hemozoin.decision.ood import OutOfDistributionDetector, cell_measures, fit_ood_detector
 from hemozoin.errors import ModelError
 from hemozoin.synthetic.cell import draw_cell, draw_patient
 
@@ -37,7 +37,7 @@ def prepared(picture: object) -> Pixels:
     return prepare(image.convert("RGB"), Preprocessing(SIZE))[None]
 
 
-def caught(ood_detector: OutOfDistributionDetector, picture: object) -> bool:
+def is_detected(ood_detector: OutOfDistributionDetector, picture: object) -> bool:
     return bool(ood_detector.is_out_of_distribution(prepared(picture))[0])
 
 
@@ -47,7 +47,7 @@ def test_cells_of_other_patients_pass(ood_detector: OutOfDistributionDetector) -
 
 RNG = np.random.default_rng(0)
 RAMP = np.linspace(0, 255, 100)
-WORDS = "\n".join(["thin blood film"] * 12)
+TEXT = "\n".join(["thin blood film"] * 12)
 OUT_OF_DISTRIBUTION = {
     "noise": RNG.integers(0, 256, (80, 90, 3), dtype=np.uint8),
     "grey noise": RNG.integers(0, 256, (80, 90), dtype=np.uint8),
@@ -62,16 +62,18 @@ OUT_OF_DISTRIBUTION = {
 
 
 @pytest.mark.parametrize("kind", OUT_OF_DISTRIBUTION)
-def test_what_is_no_cell_is_strange(ood_detector: OutOfDistributionDetector, kind: str) -> None:
-    assert caught(ood_detector, OUT_OF_DISTRIBUTION[kind])
+def test_pictures_without_a_cell_are_detected(
+    ood_detector: OutOfDistributionDetector, kind: str
+) -> None:
+    assert is_detected(ood_detector, OUT_OF_DISTRIBUTION[kind])
 
 
-@pytest.mark.parametrize("paper", ["white", "black"])
-def test_text_is_strange(ood_detector: OutOfDistributionDetector, paper: str) -> None:
-    picture = Image.new("RGB", (90, 90), paper)
-    ink = "black" if paper == "white" else "white"
-    ImageDraw.Draw(picture).multiline_text((1, 1), WORDS, fill=ink)
-    assert caught(ood_detector, picture)
+@pytest.mark.parametrize("background", ["white", "black"])
+def test_text_is_detected(ood_detector: OutOfDistributionDetector, background: str) -> None:
+    picture = Image.new("RGB", (90, 90), background)
+    colour = "black" if background == "white" else "white"
+    ImageDraw.Draw(picture).multiline_text((1, 1), TEXT, fill=colour)
+    assert is_detected(ood_detector, picture)
 
 
 def test_a_disc_of_the_right_colour_is_too_flat(
@@ -79,17 +81,19 @@ def test_a_disc_of_the_right_colour_is_too_flat(
 ) -> None:
     disc = Image.new("RGB", (90, 90))
     ImageDraw.Draw(disc).ellipse((0, 0, 89, 89), fill=tuple(cells[0, 32, 32].tolist()))
-    assert caught(ood_detector, disc)
+    assert is_detected(ood_detector, disc)
 
 
-def test_several_cells_are_strange(ood_detector: OutOfDistributionDetector, cells: Pixels) -> None:
-    assert caught(ood_detector, np.hstack([cells[0], np.zeros((SIZE, 2, 3), np.uint8), cells[13]]))
-    assert caught(
+def test_several_cells_are_detected(ood_detector: OutOfDistributionDetector, cells: Pixels) -> None:
+    assert is_detected(
+        ood_detector, np.hstack([cells[0], np.zeros((SIZE, 2, 3), np.uint8), cells[13]])
+    )
+    assert is_detected(
         ood_detector, np.vstack([np.hstack([cells[k], cells[k + 30]]) for k in (0, 60, 90)])
     )
 
 
-def test_what_was_done_to_a_cell_is_seen(
+def test_manipulated_cells_are_detected(
     ood_detector: OutOfDistributionDetector, cells: Pixels
 ) -> None:
     some = cells[::20]
@@ -106,19 +110,19 @@ def test_what_was_done_to_a_cell_is_seen(
     assert all(share >= 0.9 for share in shares.values()), shares
 
 
-def test_turning_a_cell_changes_nothing(cells: Pixels) -> None:
-    turned = np.rot90(cells[:20], axes=(1, 2))
-    assert cell_measures(turned) == pytest.approx(cell_measures(cells[:20]), abs=1e-3)
+def test_measures_do_not_depend_on_the_rotation(cells: Pixels) -> None:
+    rotated = np.rot90(cells[:20], axes=(1, 2))
+    assert cell_measures(rotated) == pytest.approx(cell_measures(cells[:20]), abs=1e-3)
 
 
-def test_it_holds_at_another_size(cells: Pixels) -> None:
+def test_it_works_at_another_size(cells: Pixels) -> None:
     small = cells[:, ::2, ::2]
     ood_detector = fit_ood_detector(small)
     assert ood_detector.is_out_of_distribution(small).mean() <= 0.02
     assert ood_detector.is_out_of_distribution(np.zeros((2, 32, 32, 3), np.uint8)).all()
 
 
-def test_each_cell_is_judged_by_itself(
+def test_a_cell_does_not_depend_on_its_batch(
     ood_detector: OutOfDistributionDetector, cells: Pixels
 ) -> None:
     mixed = np.concatenate([cells[:3], prepared(OUT_OF_DISTRIBUTION["noise"])])
@@ -129,14 +133,14 @@ def test_each_cell_is_judged_by_itself(
 
 
 def test_all_measures_are_finite(cells: Pixels) -> None:
-    odd = [np.zeros((1, SIZE, SIZE, 3), np.uint8), np.full((1, SIZE, SIZE, 3), 255, np.uint8)]
-    speck = odd[0].copy()
+    uniform = [np.zeros((1, SIZE, SIZE, 3), np.uint8), np.full((1, SIZE, SIZE, 3), 255, np.uint8)]
+    speck = uniform[0].copy()
     speck[0, 5, 5] = 9
-    for pixels in (*odd, speck, cells[:5]):
+    for pixels in (*uniform, speck, cells[:5]):
         assert np.isfinite(cell_measures(pixels)).all()
 
 
-def test_it_comes_back_from_its_arrays(
+def test_it_converts_to_arrays_and_back(
     ood_detector: OutOfDistributionDetector, cells: Pixels
 ) -> None:
     arrays = ood_detector.to_arrays()

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 from hemozoin.arrays import Bools, Floats
-from hemozoin.decision.temperature import HIGHEST, LOWEST, calibrate, fit_temperature
-from hemozoin.metrics.classification import LabelledPredictions, compute_metrics
+from hemozoin.decision.temperature import (
+    MAX_TEMPERATURE,
+    MIN_TEMPERATURE,
+    calibrate,
+    fit_temperature,
+)
+from hemozoin.metrics.classification import compute_metrics
+from hemozoin.metrics.predictions import LabelledPredictions
 
 
 def confident(temperature: float, n: int = 20_000) -> tuple[Bools, Floats]:
@@ -25,7 +31,7 @@ def test_the_temperature_is_recovered(temperature: float) -> None:
     assert fit_temperature(truth, logit) == pytest.approx(temperature, rel=0.05)
 
 
-def test_it_has_the_least_loss_and_calibrates() -> None:
+def test_it_minimizes_the_loss_and_calibrates() -> None:
     truth, logit = confident(3.0)
     best = fit_temperature(truth, logit)
     around = [loss(truth, calibrate(logit, best * factor)) for factor in (0.9, 1.0, 1.1)]
@@ -37,10 +43,10 @@ def test_it_has_the_least_loss_and_calibrates() -> None:
     assert after["roc_auc"] == pytest.approx(before["roc_auc"])
 
 
-def test_cells_that_are_all_told_apart_do_not_freeze_it() -> None:
+def test_perfectly_separated_classes_keep_it_above_its_minimum() -> None:
     logit = np.linspace(-4, 4, 200)
     temperature = fit_temperature(logit > 0, logit)
-    assert LOWEST < temperature < 1
+    assert MIN_TEMPERATURE < temperature < 1
     assert (
         compute_metrics(LabelledPredictions(logit > 0, calibrate(logit, temperature)), 0.5)[
             "accuracy"
@@ -49,18 +55,18 @@ def test_cells_that_are_all_told_apart_do_not_freeze_it() -> None:
     )
 
 
-def test_neither_class_is_taken_for_more_certain() -> None:
+def test_both_classes_are_treated_alike() -> None:
     logit = np.linspace(-4, 2, 300)
     mirrored = fit_temperature(logit < 0, -logit)
     assert fit_temperature(logit > 0, logit) == pytest.approx(mirrored)
 
 
-def test_swapped_classes_are_noticed() -> None:
+def test_swapped_classes_give_the_maximum() -> None:
     truth, logit = confident(1.0)
-    assert fit_temperature(~truth, logit) == pytest.approx(HIGHEST)
+    assert fit_temperature(~truth, logit) == pytest.approx(MAX_TEMPERATURE)
 
 
-def test_a_patient_of_many_cells_weighs_no_more_than_another() -> None:
+def test_every_patient_has_the_same_weight() -> None:
     truth, logit = confident(3.0, n=4000)
     other_truth, other_logit = confident(0.5, n=400)
     truth, logit = np.append(truth, other_truth), np.append(logit, other_logit)

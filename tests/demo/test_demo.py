@@ -1,4 +1,4 @@
-"""The demo's end: a drawn smear is screened, and what is found is printed beside what is true."""
+"""The end of the demo: a drawn smear is screened; found and true counts are printed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 
 from hemozoin.arrays import Pixels
 from hemozoin.demo import demo
-from hemozoin.demo import smear as trial
+from hemozoin.demo import smear as demo_smear
 from hemozoin.demo.smear import (
     Count,
+    balanced_accuracy,
     choose_network,
-    drawn_in,
-    found_in,
+    count_drawn,
+    count_found,
     screen_synthetic_smear,
-    tell_apart,
 )
 from hemozoin.errors import DataError
 from hemozoin.model.prediction import Prediction
@@ -39,13 +39,13 @@ COUNTS = r"(\d+) red cells, (\d+) infected, parasitaemia (\d+\.\d)%"
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Choose the network by the cells of one field."""
-    monkeypatch.setattr(trial, "_REHEARSED", 1)
+def one_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare the networks on the cells of one field."""
+    monkeypatch.setattr(demo_smear, "_TEST_FIELDS", 1)
 
 
-@pytest.mark.usefixtures("short")
-def test_lines_say_what_was_found_and_what_is_true(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("one_field")
+def test_lines_show_found_and_true_counts(tmp_path: Path) -> None:
     folder = tmp_path / "slide"
     lines = screen_synthetic_smear(PRETRAINED / "nano", folder).splitlines()
     assert len(lines) == 3
@@ -59,15 +59,15 @@ def test_lines_say_what_was_found_and_what_is_true(tmp_path: Path) -> None:
     assert int(found[1]) == sum(len(field.cells) for field in fields)
     assert int(found[2]) == sum(field.infected for field in fields)
     assert int(found[4]) == sum(field.review for field in fields)
-    assert (int(true[1]), int(true[2])) == _counted_by_hand(folder)
+    assert (int(true[1]), int(true[2])) == _count_by_hand(folder)
     for match in (found, true):
         assert float(match[3]) == pytest.approx(100 * int(match[2]) / int(match[1]), abs=0.05)
     assert int(found[1]) == pytest.approx(int(true[1]), rel=0.1)
     assert int(true[2]) == 12
-    assert 6 <= int(found[2]) <= 36, "of the right size; no figure of a real smear"
+    assert 6 <= int(found[2]) <= 36, "of the right size; says nothing about real smears"
 
 
-def _counted_by_hand(folder: Path) -> tuple[int, int]:
+def _count_by_hand(folder: Path) -> tuple[int, int]:
     truth = json.loads((folder / "truth.json").read_text())
     reds = [
         thing
@@ -80,35 +80,35 @@ def _counted_by_hand(folder: Path) -> tuple[int, int]:
     return len(reds), sum(thing["infected"] for thing in reds)
 
 
-@pytest.mark.usefixtures("short")
-def test_the_network_that_tells_drawn_cells_apart_better_is_taken(
+@pytest.mark.usefixtures("one_field")
+def test_the_network_that_classifies_drawn_cells_better_is_chosen(
     finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that has learned nothing yet stands back for the one that ships, and the reverse."""
+    """An untrained network is replaced by the one that ships, and the reverse."""
     unlearned, learned = finished_run / "model", PRETRAINED / "nano"
-    network, why = choose_network(unlearned)
-    assert re.match(r"nano, not the network just trained \(balanced accuracy on", why)
+    network, reason = choose_network(unlearned)
+    assert re.match(r"nano, not the network just trained \(balanced accuracy on", reason)
     assert network.bundle.preprocessing.size == 64
-    monkeypatch.setattr(trial, "_SHIPPED", str(unlearned))
-    network, why = choose_network(learned)
-    assert re.match(r"the network just trained \(balanced accuracy on drawn cells 0\.[89]", why)
+    monkeypatch.setattr(demo_smear, "_PRETRAINED", str(unlearned))
+    network, reason = choose_network(learned)
+    assert re.match(r"the network just trained \(balanced accuracy on drawn cells 0\.[89]", reason)
     assert network.bundle.preprocessing.size == 64
 
 
-def test_cells_are_told_apart_by_their_true_boxes() -> None:
-    """A smear whose infected and clean cells are swapped has all that was right wrong."""
+def test_balanced_accuracy_uses_the_true_boxes() -> None:
+    """With the true labels swapped, every right decision becomes wrong."""
     rng = np.random.default_rng(5)
     smear = draw_smear(rng, draw_patient(rng), infected=20)
     network = Predictor.load("nano")
-    swapped = tuple(replace(cell, infected=not cell.infected) for cell in smear.placed)
-    right = tell_apart(network, [smear])
+    swapped = tuple(replace(cell, infected=not cell.infected) for cell in smear.objects)
+    right = balanced_accuracy(network, [smear])
     assert right > 0.85
-    assert tell_apart(network, [Smear(smear.pixels, swapped)]) == pytest.approx(1 - right)
+    assert balanced_accuracy(network, [Smear(smear.pixels, swapped)]) == pytest.approx(1 - right)
 
 
 @pytest.mark.parametrize("p", [0.0, 1.0])
-def test_who_says_always_the_same_tells_nothing_apart(p: float) -> None:
-    class Same:
+def test_a_constant_prediction_has_a_balanced_accuracy_of_one_half(p: float) -> None:
+    class Constant:
         bundle = Predictor.load("nano").bundle
 
         def predict(self, crops: list[Pixels], review: bool) -> list[Prediction]:
@@ -116,10 +116,10 @@ def test_who_says_always_the_same_tells_nothing_apart(p: float) -> None:
 
     rng = np.random.default_rng(5)
     smear = draw_smear(rng, draw_patient(rng), cells=12, infected=6)
-    assert tell_apart(Same(), [smear]) == 0.5  # type: ignore[arg-type]
+    assert balanced_accuracy(Constant(), [smear]) == 0.5  # type: ignore[arg-type]
 
 
-def test_only_whole_red_cells_are_true() -> None:
+def test_only_whole_red_cells_count_as_true() -> None:
     field = Field("a.png", width=100, height=80)
     placed = (
         DrawnObject("red cell", 0, 0, 20, 20, False),
@@ -130,11 +130,11 @@ def test_only_whole_red_cells_are_true() -> None:
         DrawnObject("white cell", 30, 30, 40, 40, False),
         DrawnObject("platelet", 30, 30, 5, 5, False),
     )
-    assert drawn_in([field], {"a.png": placed}) == Count(2, 1)
-    assert drawn_in([], {}) == Count(0, 0)
+    assert count_drawn([field], {"a.png": placed}) == Count(2, 1)
+    assert count_drawn([], {}) == Count(0, 0)
 
 
-def test_found_counts_red_cells_and_decisions() -> None:
+def test_count_found_uses_red_cells_and_decisions() -> None:
     def cell(decision: str) -> Cell:
         return Cell("red cell", 0, 0, 5, 5, ((0, 0),), 1, 0.9, decision, None)
 
@@ -144,27 +144,27 @@ def test_found_counts_red_cells_and_decisions() -> None:
         Field("b", cells=(cell("uninfected"), cell("parasitized"))),
         Field("c"),
     ]
-    assert found_in(fields) == Count(4, 2)
+    assert count_found(fields) == Count(4, 2)
 
 
-def test_share_of_nothing_is_not_known() -> None:
+def test_the_parasitaemia_without_cells_is_not_known() -> None:
     assert str(Count(0, 0)) == "0 red cells, 0 infected, parasitaemia not known"
     assert str(Count(300, 12)) == "300 red cells, 12 infected, parasitaemia 4.0%"
 
 
-@pytest.mark.usefixtures("short")
-def test_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("one_field")
+def test_a_folder_that_cannot_be_made_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "slide").write_text("in the way")
     with pytest.raises(DataError, match=r"slide: can't be written \("):
         screen_synthetic_smear(PRETRAINED / "nano", tmp_path / "slide")
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("one_field")
 def test_demo_ends_with_the_smear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a network that has learned nothing, on few plain cells; done twice."""
+    """With an untrained network, on few simple cells; run twice."""
     monkeypatch.setattr(demo, "write_synthetic", lambda path, *_: make_cells(path))
     monkeypatch.setattr(demo, "DEMO", Recipe(size=32, epochs=1, batch=16))
-    monkeypatch.setattr(trial, "write_smear", partial(write_smear, fields=1))
+    monkeypatch.setattr(demo_smear, "write_smear", partial(write_smear, fields=1))
     out = tmp_path / "runs" / "demo"
     for _ in range(2):
         lines = succeed("demo", "--out", out).splitlines()
@@ -180,10 +180,10 @@ def test_demo_ends_with_the_smear(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-def test_demo_learns_to_tell_drawn_cells_apart(tmp_path: Path) -> None:
-    """As it is, but for the number of threads; its figures must not sink unnoticed."""
+def test_the_demo_learns_to_classify_drawn_cells(tmp_path: Path) -> None:
+    """The real demo except for the number of threads; its metrics must stay high."""
     shown = succeed("demo", "--out", tmp_path / "demo")
-    figures = RunFolder(tmp_path / "demo").figures()
-    assert figures["accuracy"] >= 0.97
-    assert figures["roc_auc"] >= 0.99
+    metrics = RunFolder(tmp_path / "demo").test_metrics()
+    assert metrics["accuracy"] >= 0.97
+    assert metrics["roc_auc"] >= 0.99
     assert "screened with" in shown

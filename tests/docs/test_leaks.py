@@ -1,4 +1,4 @@
-"""What the page of traps counts: labels guessed from names alone."""
+"""The counts on the page of traps: labels guessed from file names alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.conftest import make_cells
 
 
 def cells(**labels: str) -> pl.DataFrame:
-    """Return cells of as many patients, a letter a cell: p is parasitized, u uninfected."""
+    """Return cells of these patients, a letter per cell: p is parasitized, u uninfected."""
     rows = [
         (f"{patient}P1ThinF_IMG_2015091{n % 2}_144104_cell_{n}", patient, label)
         for patient, letters in labels.items()
@@ -22,14 +22,14 @@ def cells(**labels: str) -> pl.DataFrame:
     ]
     table = pl.DataFrame(rows, schema=["cell", "patient", "label"], orient="row")
     names = {"p": "parasitized", "u": "uninfected"}
-    return leaks.named(table.with_columns(pl.col("label").replace(names)))
+    return leaks.parse_names(table.with_columns(pl.col("label").replace(names)))
 
 
-def test_the_commoner_label_is_guessed() -> None:
+def test_the_majority_label_is_guessed() -> None:
     found = cells(C1="pppu", C2="uuuu")
-    assert leaks.guessed(found, pl.lit(0))["right"] == 5 / 8
-    assert leaks.guessed(found, pl.col("patient"))["right"] == 7 / 8
-    assert leaks.guessed(found, pl.col("day"))["groups"] == 2
+    assert leaks.guess(found, pl.lit(0))["accuracy"] == 5 / 8
+    assert leaks.guess(found, pl.col("patient"))["accuracy"] == 7 / 8
+    assert leaks.guess(found, pl.col("day"))["groups"] == 2
 
 
 @pytest.mark.parametrize(
@@ -41,20 +41,21 @@ def test_the_order_within_a_photo(letters: str, expected: tuple[int, int]) -> No
     assert tuple(leaks.order(found).values()) == expected
 
 
-def test_names_are_read_as_nlm_writes_them(tmp_path: Path) -> None:
-    found = leaks.named(index_cells(open_source(make_cells(tmp_path / "cells.zip"))))
+def test_names_are_parsed_as_nlm_writes_them(tmp_path: Path) -> None:
+    found = leaks.parse_names(index_cells(open_source(make_cells(tmp_path / "cells.zip"))))
     assert len(found) == 48
     assert set(found["day"]) == {"20150918"}
     assert leaks.order(found) == {"mixed_photos": 6, "in_order": 6}
 
 
-def test_doubted_labels_lie_unevenly() -> None:
+def test_corrected_labels_are_counted_by_patient() -> None:
     found = cells(C1="pppp", C2="pppu", C3="uuuu").with_columns(corrected=pl.col("label"))
-    doubt = (pl.col("patient") == "C3") & (pl.col("number") > 0)
+    wrong = (pl.col("patient") == "C3") & (pl.col("number") > 0)
     other = pl.when(pl.col("number") > 2).then(None).otherwise(pl.lit("parasitized"))
-    row = leaks.spread(
-        found.with_columns(corrected=pl.when(doubt).then(other).otherwise("corrected"))
+    row = leaks.distribution(
+        found.with_columns(corrected=pl.when(wrong).then(other).otherwise("corrected"))
     )
-    assert (row["patients"], row["without_parasitized"]) == (3, 1)
-    assert (row["doubted"], row["most_doubted"], row["of_cells"]) == (3, 3, 4)
-    assert row["hold_half_of_the_doubted"] == row["hold_half_of_the_parasitized"] == 1
+    assert (row["patients"], row["patients_without_parasitized"]) == (3, 1)
+    assert (row["corrected"], row["most_corrected_of_a_patient"]) == (3, 3)
+    assert row["cells_of_that_patient"] == 4
+    assert row["patients_with_half_of_corrected"] == row["patients_with_half_of_parasitized"] == 1

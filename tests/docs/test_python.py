@@ -1,4 +1,4 @@
-"""The documentation's Python runs as it stands there, on drawn pictures."""
+"""The Python programs in the documentation run as they are printed, on drawn pictures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def programs() -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a cell, cells and a field, by the names that the pages use."""
+    """Return a folder with a cell, cells and a field, with the names that the pages use."""
     where = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(0)
     (where / "cells").mkdir()

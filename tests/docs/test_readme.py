@@ -1,4 +1,4 @@
-"""What README and docs say can be done, can be done; what they say was measured, was measured."""
+"""The commands in README and docs exist; the numbers in their tables are the measured ones."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def commands() -> list[str]:
     return sorted({line for line in lines if line})
 
 
-def test_there_are_commands_to_hold_against_the_code() -> None:
+def test_there_are_commands_to_check() -> None:
     assert len(commands()) > 15
 
 
 @pytest.mark.parametrize("line", commands())
-def test_every_command_of_readme_and_docs_is_understood(line: str) -> None:
+def test_every_command_of_readme_and_docs_parses(line: str) -> None:
     match shlex.split(line):
         case ["hemozoin", *arguments]:
-            require_understood(arguments)
+            require_parses(arguments)
         case ["torchrun", *_]:
-            require_understood(shlex.split(line.partition("-m hemozoin ")[2]))
+            require_parses(shlex.split(line.partition("-m hemozoin ")[2]))
         case ["make", *targets]:
             for target in targets:
                 assert "=" in target or f"\n{target}:" in MAKEFILE
@@ -58,10 +58,10 @@ def test_every_command_of_readme_and_docs_is_understood(line: str) -> None:
             assert what.startswith(".[")
             assert set(what[2:-1].split(",")) <= set(EXTRAS)
         case _:
-            pytest.fail("a command that no test knows: say it in another way, or test it here")
+            pytest.fail("no test covers this command: write another one, or test it here")
 
 
-def require_understood(arguments: list[str]) -> None:
+def require_parses(arguments: list[str]) -> None:
     function, bound, *_ = app.parse_args(arguments, exit_on_error=False, print_error=False)
     assert callable(function)
     without = ["--help"], ["download"], ["explain"], ["explain", "tables"], ["explain", "separable"]
@@ -75,12 +75,12 @@ def test_the_readme_names_every_make_target() -> None:
 
 
 @pytest.mark.parametrize(("path", "name"), readme.PLACES, ids=lambda value: str(value)[-12:])
-def test_measured_figures_are_those_of_the_results(path: Path, name: str) -> None:
+def test_tables_show_the_measured_results(path: Path, name: str) -> None:
     assert path.read_text(encoding="utf-8") == readme.updated(path, name)
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.splitlines()[0])
-def test_python_in_readme_and_docs_names_what_there_is(block: str) -> None:
+def test_names_in_python_of_readme_and_docs_exist(block: str) -> None:
     for node in ast.walk(ast.parse(block)):
         match node:
             case ast.Attribute(value=ast.Name(id="hemozoin"), attr=name):

@@ -1,4 +1,4 @@
-"""The documentation builds strictly, leads nowhere wrong, asks no other machine for anything."""
+"""The documentation builds strictly, has no broken link, and loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ import hooks
 
 ROOT = Path(__file__).parents[2]
 
-#: What a browser fetches by itself when it shows a page, by tag.
+#: The attribute whose address a browser loads when it shows a page, by tag.
 FETCHED = {
     **dict.fromkeys(("script", "img", "iframe", "source", "audio", "video", "embed"), "src"),
     **{"link": "href", "object": "data", "image": "href", "use": "href"},
@@ -34,7 +34,7 @@ FETCHED = {
 
 @dataclass
 class Html(HTMLParser):
-    """What matters of a page here."""
+    """The parts of a page that the tests look at."""
 
     links: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
@@ -79,12 +79,12 @@ def pages(site: Path) -> dict[Path, Html]:
     return {page: read(page) for page in sorted(site.rglob("*.html"))}
 
 
-def test_every_link_within_the_site_leads_somewhere(pages: dict[Path, Html]) -> None:
+def test_every_link_within_the_site_has_a_target(pages: dict[Path, Html]) -> None:
     checked = 0
     for page, html in pages.items():
         for link in [*html.links, *html.fetched]:
             parts = urlsplit(link)
-            if parts.scheme or page.name == "404.html":  # the 404 page is served from anywhere
+            if parts.scheme or page.name == "404.html":  # the 404 page is shown at any address
                 continue
             target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
             assert target.is_file(), f"{page.name}: {link}"
@@ -94,7 +94,7 @@ def test_every_link_within_the_site_leads_somewhere(pages: dict[Path, Html]) -> 
     assert checked > 300
 
 
-def test_no_page_asks_another_machine(site: Path, pages: dict[Path, Html]) -> None:
+def test_no_page_loads_from_another_host(site: Path, pages: dict[Path, Html]) -> None:
     for page, html in pages.items():
         for address in html.fetched:
             assert urlsplit(address).scheme in ("", "data"), f"{page.name}: {address}"
@@ -106,8 +106,8 @@ def test_no_page_asks_another_machine(site: Path, pages: dict[Path, Html]) -> No
 
 
 def test_every_page_is_in_the_navigation(site: Path, pages: dict[Path, Html]) -> None:
-    home = site / "index.html"
-    reached = {(site / link.partition("#")[0]).resolve() for link in pages[home].links}
+    front = site / "index.html"
+    reached = {(site / link.partition("#")[0]).resolve() for link in pages[front].links}
     assert set(pages) - reached == {site / "404.html"}
 
 
@@ -127,21 +127,21 @@ def test_a_section_for_each_public_name(site: Path) -> None:
         assert signature.replace(" ", "") in text.replace(" ", "")
 
 
-def test_short_names_are_explained(site: Path) -> None:
-    text = plain(site / "python.html").partition("What the short names stand for")[2]
+def test_type_aliases_are_explained(site: Path) -> None:
+    text = plain(site / "python.html").partition("Type aliases and constants")[2]
     for line in ('Precision Literal["fp32", "int8"]', "PREVALENCE 0.01", "Picture str | Path |"):
         assert line in text
 
 
-def test_classes_that_come_back_are_shown(site: Path) -> None:
-    text = plain(site / "python.html").partition("What comes back")[2]
+def test_returned_classes_are_shown(site: Path) -> None:
+    text = plain(site / "python.html").partition("Returned classes")[2]
     for line in (
         "class hemozoin.smear.field.Cell(SmearObject)",
         "hemozoin.mobilenet.cost.Cost",
         "mult_adds",
     ):
         assert line in text
-    assert "class hemozoin.model.bundle.Bundle" not in text  # taken, not given
+    assert "class hemozoin.model.bundle.Bundle" not in text  # a parameter, not returned
 
 
 def test_the_paper_is_shown_with_its_numbers(site: Path) -> None:
@@ -157,15 +157,15 @@ def test_cards_of_all_networks_that_ship(site: Path) -> None:
 
 
 def test_the_page_on_screening_says_which_networks_compensate(site: Path) -> None:
-    text = plain(site / "screen.html").partition("its rate of false positives")[2]
+    text = plain(site / "screen.html").partition("false-positive rate ")[2]
     for name in ("nano", "best"):
         known = hemozoin.load(name).bundle.false_positive_rate is not None
-        said = text.partition(name)[2][:90]
-        assert ("between patients" in said) == known
-        assert ("not compensated" in said) != known
+        text_of_network = text.partition(name)[2][:90]
+        assert ("between patients" in text_of_network) == known
+        assert ("not compensated" in text_of_network) != known
 
 
-def test_no_mark_of_the_makers_is_left(pages: dict[Path, Html]) -> None:
+def test_no_placeholder_is_left(pages: dict[Path, Html]) -> None:
     for page in pages:
         assert not re.search(r"<!-- (?:chapter|output|rates)", page.read_text(encoding="utf-8"))
 
@@ -182,18 +182,18 @@ def test_a_misspelt_page_of_the_navigation_stops_the_build(tmp_path: Path) -> No
 
 def test_a_command_that_fails_stops_the_build() -> None:
     text = "```sh\nhemozoin explain network --size 224\nhemozoin explain network --size 5\n```\n"
-    with pytest.raises(PluginError, match="--size 5: ended with 2"):
+    with pytest.raises(PluginError, match="--size 5: exit code 2"):
         hooks.with_output(f"{text}<!-- output -->\n")
     assert hooks.with_output(text) == text
 
 
-def test_what_a_command_prints_stands_below_it() -> None:
+def test_the_output_of_a_command_is_shown_below_it() -> None:
     shown = hooks.with_output("```sh\nhemozoin explain separable gauss\n```\n<!-- output -->\n")
     assert shown.startswith("```sh\nhemozoin explain separable gauss\n```\n\n```text\n")
     assert "yes, spatially separable" in shown
 
 
-def test_search_knows_every_page(site: Path, pages: dict[Path, Html]) -> None:
+def test_search_finds_every_page(site: Path, pages: dict[Path, Html]) -> None:
     script = (site / "pages.js").read_text(encoding="utf-8")
     found = json.loads(script.removeprefix("const PAGES = ").removesuffix(";\n"))
     assert {site / page["url"] for page in found} == set(pages) - {site / "404.html"}
@@ -202,6 +202,6 @@ def test_search_knows_every_page(site: Path, pages: dict[Path, Html]) -> None:
 
 
 def plain(page: Path) -> str:
-    """Return the words of a page."""
+    """Return the text of a page."""
     text = re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
     return " ".join(text.replace("&quot;", '"').replace("&gt;", ">").split())

@@ -1,4 +1,4 @@
-"""Judging a network on cells: the figures of the run come out again."""
+"""`hemozoin evaluate` reproduces the metrics of the run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.commands import hemozoin, refused, succeed
 FILES = {"predictions.csv", "metrics.json", "report.html"}
 
 
-def test_the_figures_of_the_run_again(tmp_path: Path, learned_run: Path) -> None:
+def test_the_metrics_of_the_run_are_reproduced(tmp_path: Path, learned_run: Path) -> None:
     data, out = learned_run.parent / "cells.zip", tmp_path / "deep" / "out"
     split = ("--split", learned_run / "split.csv")
     shown = succeed("evaluate", data, "--model", learned_run / "model", *split, "--out", out)
@@ -46,11 +46,12 @@ def test_prevalence_moves_predictive_values_only(finished_run: Path) -> None:
     )
     assert (rare["prevalence"], common["prevalence"]) == (0.001, 0.5)
     given = "labels_as_given"
-    for predictions in (rare, common):
-        figures, share = predictions[given], predictions["prevalence"]
-        found = figures["sensitivity"]["value"] * share
-        alarms = (1 - figures["specificity"]["value"]) * (1 - share)
-        assert figures["ppv"]["value"] == pytest.approx(found / (found + alarms))
+    for found in (rare, common):
+        metrics, share = found[given], found["prevalence"]
+        true_positives = metrics["sensitivity"]["value"] * share
+        false_positives = (1 - metrics["specificity"]["value"]) * (1 - share)
+        expected = true_positives / (true_positives + false_positives)
+        assert metrics["ppv"]["value"] == pytest.approx(expected)
     assert rare[given]["roc_auc"] == common[given]["roc_auc"]
 
 
@@ -58,28 +59,21 @@ def test_corrections_give_three_sets_of_labels(tmp_path: Path, learned_run: Path
     data, model = learned_run.parent / "cells.zip", learned_run / "model"
     wrong = pl.read_csv(learned_run / "split.csv").filter(pl.col("label") == "uninfected")[:5]
     wrong.select("cell", corrected_label=pl.lit("parasitized")).write_csv(tmp_path / "fix.csv")
-    predictions = json.loads(
+    found = json.loads(
         succeed("evaluate", data, "--model", model, "--json", "--labels", tmp_path / "fix.csv")
     )
-    cells = {
-        name: predictions[name]["cells"]
-        for name in predictions
-        if "label" in name or "agree" in name
-    }
+    cells = {name: found[name]["cells"] for name in found if "label" in name or "agree" in name}
     assert cells == {"labels_as_given": 144, "corrected_labels": 144, "where_both_agree": 139}
-    assert (
-        predictions["corrected_labels"]["parasitized"]
-        == predictions["labels_as_given"]["parasitized"] + 5
-    )
+    given, corrected = found["labels_as_given"], found["corrected_labels"]
+    assert corrected["parasitized"] == given["parasitized"] + 5
 
 
-def test_the_report_is_about_cells_never_written_outside(tmp_path: Path, learned_run: Path) -> None:
-    """Without --out nothing is written, and the data and the model stay as they are."""
-    folder = tmp_path / "home"
+def test_nothing_is_written_without_out(tmp_path: Path, learned_run: Path) -> None:
+    folder = tmp_path / "copy"
     shutil.copytree(learned_run.parent, folder)
-    before = sorted(path for path in folder.rglob("*"))
+    before = sorted(folder.rglob("*"))
     succeed("evaluate", folder / "cells.zip", "--model", folder / "run" / "model")
-    assert sorted(path for path in folder.rglob("*")) == before
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_a_split_without_test_cells(tmp_path: Path, learned_run: Path) -> None:
@@ -97,7 +91,7 @@ def test_bad_pictures_are_listed(tmp_path: Path, learned_run: Path, cells_folder
     outcome = hemozoin(*command, "--allow-unreadable")
     assert outcome.code == 0
     assert bad.name in outcome.err
-    assert "47 test cells" in outcome.out
+    assert "tested on 47 cells" in outcome.out
 
 
 def test_from_python(learned_run: Path) -> None:

@@ -17,7 +17,7 @@ def test_spread() -> None:
     rows = {row["figure"]: row for row in spread_over_folds(FOLDS).iter_rows(named=True)}
     expected = {"mean": 0.94, "sd": 0.04, "min": 0.90, "max": 0.98}
     assert {name: rows["accuracy"][name] for name in expected} == pytest.approx(expected)
-    # A fold without a figure is left out of it, not counted as 0 nor as NaN.
+    # A fold in which the metric is NaN is left out; it doesn't count as 0.
     assert (rows["roc_auc"]["mean"], rows["roc_auc"]["min"]) == pytest.approx((0.97, 0.96))
 
 

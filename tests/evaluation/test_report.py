@@ -14,7 +14,8 @@ from hemozoin.decision.conformal import ReviewBand, selective_metrics
 from hemozoin.decision.threshold import OperatingPoint, Threshold
 from hemozoin.evaluation.evaluation import Evaluation, evaluate_predictions
 from hemozoin.evaluation.report import Mistake, Report, count_splits, summary, write_report
-from hemozoin.metrics.classification import LabelledPredictions, compute_metrics
+from hemozoin.metrics.classification import compute_metrics
+from hemozoin.metrics.predictions import LabelledPredictions
 
 HOSTILE = "C1</code><script>alert(1)</script>&\"'"
 RESULTS = pl.DataFrame(
@@ -24,7 +25,7 @@ VOID = {"meta", "img", "br"}
 
 
 class Page(HTMLParser):
-    """Collects what the tests ask about and fails on tags that don't nest."""
+    """Counts tags and collects links and ids; fails if the tags are not nested."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -55,7 +56,7 @@ class Page(HTMLParser):
 
 
 def some_cells(patients: int = 24, seed: int = 0) -> tuple[pl.DataFrame, np.ndarray]:
-    """Return cells of patients of whom the last one has only uninfected cells."""
+    """Return cells and their p; the last patient has only uninfected cells."""
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(patients), 25)
     truth = (rng.random(len(patient)) < 0.5) & (patient < patients - 1)
@@ -73,10 +74,12 @@ THRESHOLD = Threshold(
 
 @pytest.fixture(scope="module")
 def full() -> Report:
-    """Return a report with every section, and hostile text wherever text comes in."""
+    """Return a report with every section, and HTML in every text."""
     cells, p = some_cells()
-    doubt = pl.when(pl.int_range(pl.len()) < 20).then(pl.lit("uninfected")).otherwise("label")
-    evaluation = evaluate_predictions(cells.with_columns(corrected=doubt), p, THRESHOLD, band=BAND)
+    corrected = pl.when(pl.int_range(pl.len()) < 20).then(pl.lit("uninfected")).otherwise("label")
+    evaluation = evaluate_predictions(
+        cells.with_columns(corrected=corrected), p, THRESHOLD, review_band=BAND
+    )
     picture = np.full((40, 30, 3), 200, np.uint8)
     mistakes = (
         Mistake(HOSTILE, picture, "parasitized", 0.01, "uninfected"),
@@ -104,7 +107,7 @@ def page(full: Report, tmp_path_factory: pytest.TempPathFactory) -> str:
     return render(full, tmp_path_factory.mktemp("report"))
 
 
-def test_the_page_is_whole_and_needs_nothing_beside_it(page: str) -> None:
+def test_the_page_is_complete_and_loads_nothing(page: str) -> None:
     found = Page(page)
     assert page.startswith("<!doctype html>")
     assert len(found.links) > 2
@@ -114,24 +117,24 @@ def test_the_page_is_whole_and_needs_nothing_beside_it(page: str) -> None:
     assert (found.tags["svg"], found.tags["img"]) == (6, 2)
     assert 'name="viewport"' in page
     assert len(page) < 3_000_000
-    # Every colour of a drawing became a variable, or dark mode would hide it.
+    # Every colour of a plot became a variable; dark mode would hide a fixed one.
     assert not re.search(r"(?:fill|stroke): #", page)
 
 
-def test_hostile_names_are_only_text(page: str) -> None:
+def test_names_are_escaped(page: str) -> None:
     assert Page(page).tags["script"] == 0
     assert page.count("&lt;script&gt;alert(1)") == 5  # title twice, warning, mistake, command
 
 
-def test_the_page_says_what_was_found(full: Report, page: str) -> None:
-    figures = full.evaluation.intervals.metrics
+def test_the_page_has_the_metrics(full: Report, page: str) -> None:
+    metrics = full.evaluation.intervals.metrics
     for name in ("accuracy", "sensitivity", "ppv", "mcc", "brier"):
-        estimate = figures[name]
+        estimate = metrics[name]
         shown = f'{estimate.value:.3f}<span class="interval">{estimate.low:.3f}–{estimate.high:.3f}'
         assert shown in page
     for sentence in (
         "Research use only. Not a medical device.",
-        "Judged on 600 test cells of 24 patients.",
+        "Tested on 600 cells of 24 patients.",
         "1,000 resamples of 24 patients",
         "sensitivity at least 0.9",
         "corrected labels",
@@ -139,7 +142,7 @@ def test_the_page_says_what_was_found(full: Report, page: str) -> None:
         "<b>p 0.987</b>",
         "C2_cell_7",
         "corrected: uninfected",
-        "In 1 of these 2",
+        "For 1 of these 2 cells",
     ):
         assert sentence in page
     assert "0.913" in page
@@ -151,8 +154,8 @@ def test_the_page_says_what_was_found(full: Report, page: str) -> None:
     assert not re.search(r"\bnan\b", page, re.IGNORECASE)
 
 
-def test_the_page_says_what_is_left_to_a_person(full: Report, page: str) -> None:
-    row = re.search(r"<tr><td>Left to a person.*?</tr>", page, re.DOTALL)
+def test_the_page_has_the_cells_for_review(full: Report, page: str) -> None:
+    row = re.search(r"<tr><td>For review.*?</tr>", page, re.DOTALL)
     assert row
     shares = [
         selective_metrics(labels.predictions, BAND).review for labels in full.evaluation.label_sets
@@ -160,7 +163,7 @@ def test_the_page_says_what_is_left_to_a_person(full: Report, page: str) -> None
     assert 0.05 < shares[0] < 0.5
     assert re.findall(r"<td>([\d.]+)</td>", row[0]) == [f"{share:.3f}" for share in shares]
     assert "from <b>0.300</b> to\n<b>0.800</b>" in page
-    assert f"Left to a person: p 0.300–0.800, {shares[0]:.1%} of the cells" in summary(full)
+    assert f"For review: p 0.300–0.800, {shares[0]:.1%} of the cells" in summary(full)
     read = json.loads(json.dumps(full.evaluation.to_dict(), allow_nan=False))
     assert read["band"] == BAND.to_dict()
     assert read["corrected_labels"]["decided"]["review"] == shares[1]
@@ -170,12 +173,18 @@ def test_evaluation_alone_has_no_curves_and_no_gallery(tmp_path: Path) -> None:
     cells, p = some_cells()
     page = render(Report("t", evaluate_predictions(cells, p, THRESHOLD)), tmp_path)
     assert Page(page).tags["svg"] == 4
-    absent = ("Learning", "The worst mistakes", "Data and set-up", "corrected labels", "Don't know")
+    absent = (
+        "Learning",
+        "Most confident mistakes",
+        "Data and set-up",
+        "corrected labels",
+        "Cells for review",
+    )
     for heading in absent:
         assert heading not in page
 
 
-def test_without_patients_the_reader_is_warned(tmp_path: Path) -> None:
+def test_warning_without_patients(tmp_path: Path) -> None:
     cells, p = some_cells()
     report = Report(
         "t", evaluate_predictions(cells.with_columns(patient=pl.lit(None, pl.String)), p, THRESHOLD)
@@ -189,13 +198,13 @@ def test_without_patients_the_reader_is_warned(tmp_path: Path) -> None:
     assert "Only 5 patients" in summary(few)
 
 
-def test_an_aim_that_was_missed_is_told(tmp_path: Path) -> None:
+def test_the_report_says_that_no_threshold_reaches_the_operating_point(tmp_path: Path) -> None:
     cells, p = some_cells()
     missed = Threshold(
         0.4, OperatingPoint("sensitivity", 0.99), met=False, sensitivity=0.5, specificity=0.6
     )
     report = Report("t", evaluate_predictions(cells, p, missed))
-    assert "No threshold reached the aim" in render(report, tmp_path)
+    assert "No threshold reached the operating point" in render(report, tmp_path)
     assert "not reached on validation" in summary(report)
 
 
@@ -206,7 +215,9 @@ def test_one_class_alone_makes_a_page(tmp_path: Path) -> None:
         Report("t", evaluate_predictions(cells.filter(healthy), p[healthy], THRESHOLD)), tmp_path
     )
     assert re.search(r'ROC AUC</dt><dd>-<span class="interval">-', page)
-    banded = evaluate_predictions(cells.filter(healthy), p[healthy], THRESHOLD, band=BAND).to_dict()
+    banded = evaluate_predictions(
+        cells.filter(healthy), p[healthy], THRESHOLD, review_band=BAND
+    ).to_dict()
     assert banded["labels_as_given"]["decided"]["missed"] is None
 
 
@@ -219,16 +230,16 @@ def test_summary(full: Report) -> None:
 
 
 @pytest.fixture(scope="module")
-def doubted() -> tuple[Evaluation, np.ndarray]:
-    """Return a judgement where cell 0 can't be told and cell 1 is relabelled."""
+def relabelled() -> tuple[Evaluation, np.ndarray]:
+    """Return an evaluation in which cell 0 is uncertain and cell 1 is relabelled."""
     cells, p = some_cells()
     cells = cells.with_columns(label=pl.Series(["parasitized", "uninfected", *cells["label"][2:]]))
     corrected = [None, "parasitized", *cells["label"][2:]]
     return evaluate_predictions(cells.with_columns(corrected=pl.Series(corrected)), p, THRESHOLD), p
 
 
-def test_label_sets(doubted: tuple[Evaluation, np.ndarray]) -> None:
-    evaluation, p = doubted
+def test_label_sets(relabelled: tuple[Evaluation, np.ndarray]) -> None:
+    evaluation, p = relabelled
     given, corrected, agreed = (labels.predictions for labels in evaluation.label_sets)
     assert (len(given), len(corrected), len(agreed)) == (600, 599, 598)
     assert not given.truth[1]
@@ -238,8 +249,8 @@ def test_label_sets(doubted: tuple[Evaluation, np.ndarray]) -> None:
     assert np.array_equal(agreed.truth, given.truth[2:])
 
 
-def test_worst_mistakes(doubted: tuple[Evaluation, np.ndarray]) -> None:
-    evaluation, p = doubted
+def test_worst_mistakes(relabelled: tuple[Evaluation, np.ndarray]) -> None:
+    evaluation, p = relabelled
     truth = evaluation.predictions.truth
     rows = evaluation.worst_mistakes(5)
     missed, alarms = rows[truth[rows]], rows[~truth[rows]]
@@ -248,8 +259,8 @@ def test_worst_mistakes(doubted: tuple[Evaluation, np.ndarray]) -> None:
     assert p[alarms].tolist() == sorted(p[~truth & (p >= 0.4)], reverse=True)[:5]
 
 
-def test_confusion_and_dict(doubted: tuple[Evaluation, np.ndarray]) -> None:
-    evaluation, _ = doubted
+def test_confusion_and_dict(relabelled: tuple[Evaluation, np.ndarray]) -> None:
+    evaluation, _ = relabelled
     tp, fn, fp, tn = evaluation.confusion_counts()
     assert (tp + fn, tp + fn + fp + tn) == (evaluation.predictions.truth.sum(), 600)
     read = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))

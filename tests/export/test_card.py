@@ -1,4 +1,4 @@
-"""The model card: its figures are the bundle's, its front matter is YAML, its code runs."""
+"""The model card: it has the bundle's metrics, valid YAML front matter and code that runs."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def test_the_card_of_a_run(learned_run: Path) -> None:
     assert f"| Brier score | {given['brier']['value']:.4f} | 0.0100 to 0.0900 |" in card
     assert f"{given['cells']} cells of {given['patients']} patients" in card
     assert f"from p = {bundle.threshold.value:.4f} up" in card
-    assert f"from p = {bundle.band.low:.4f} to {bundle.band.high:.4f}" in card
+    assert f"from p = {bundle.review_band.low:.4f} to {bundle.review_band.high:.4f}" in card
     assert f"| 5 | `{hashlib.sha256(b'graph').hexdigest()}` |" in card
     assert "Not a medical device" in card
-    assert str(learned_run.parent) not in card  # where it lay is nobody's business
+    assert str(learned_run.parent) not in card  # the folders are private
     matter = front_matter(card)
     assert (matter["license"], matter["library_name"]) == ("mit", "hemozoin")
     assert matter["pipeline_tag"] == "image-classification"
@@ -77,14 +77,14 @@ def test_folds_notes_and_parity(bundle: Bundle) -> None:
     assert "U.S. National Library of Medicine" not in card
 
 
-def test_nothing_measured_nothing_claimed(bundle: Bundle) -> None:
+def test_without_measurements_the_card_claims_nothing(bundle: Bundle) -> None:
     card = model_card(bundle, {})
     assert "Not measured." in card
     assert "model-index" not in front_matter(card)
     assert "metrics" not in front_matter(card)
 
 
-def test_a_strange_name_stays_a_name(learned_run: Path) -> None:
+def test_an_unusual_file_name_is_quoted(learned_run: Path) -> None:
     bundle = load_bundle(learned_run / "model")
     run = {**bundle.about["run"], "data": '/home/me/cell_images "b": #1.zip'}
     card = model_card(replace(bundle, about={**bundle.about, "run": run}), {})
@@ -117,8 +117,8 @@ def test_its_code_runs(learned_run: Path, tmp_path: Path) -> None:
         assert float(found[1] or found[2]) == pytest.approx(expected, abs=1e-4)
 
 
-def test_no_row_is_torn(bundle: Bundle) -> None:
-    """Every line of a table has as many columns as its heading."""
+def test_tables_are_complete(bundle: Bundle) -> None:
+    """Every row of a table has as many columns as its heading."""
     tables = re.findall(r"(?:^\|.*\n)+", model_card(bundle, {"config.json": b"{}"}), re.MULTILINE)
     assert len(tables) >= 2
     for table in tables:

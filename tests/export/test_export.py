@@ -1,4 +1,4 @@
-"""hemozoin export: a whole folder that verifies itself, or nothing and one line that says why."""
+"""hemozoin export: writes a complete folder with checksums, or nothing and one line of error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.commands import refused, succeed, tree
 
 @pytest.fixture(scope="module")
 def sure_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that tells drawn cells apart for sure: rounding amounts to little then."""
+    """A run whose network is sure of drawn cells, so that rounding changes little."""
     folder = tmp_path_factory.mktemp("sure")
     data = make_cells(folder / "cells.zip", patients=9, per_class=20)
     with pytest.MonkeyPatch.context() as patch:
@@ -51,17 +51,17 @@ def exported(sure_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def drawn(sure_run: Path) -> Pixels:
-    """Return the cells of the run, as its network sees them."""
+    """Return the pixels of the run's cells."""
     how = load_bundle(sure_run / "model").preprocessing
     return decode_cells(sure_run.parent / "cells.zip", CellOptions(), how).pixels
 
 
-def test_the_folder_is_whole_and_verifies_itself(exported: Path, sure_run: Path) -> None:
+def test_the_folder_is_complete_and_its_checksums_match(exported: Path, sure_run: Path) -> None:
     assert {file.name for file in exported.iterdir()} == set(FILES)
     subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=exported, check=True, capture_output=True)
     before, after = load_bundle(sure_run / "model"), load_bundle(exported)
     assert after.about.keys() - before.about.keys() == {"parity"}
-    assert (after.threshold, after.band) == (before.threshold, before.band)
+    assert (after.threshold, after.review_band) == (before.threshold, before.review_band)
     assert (exported / WEIGHTS).read_bytes() == (sure_run / "model" / WEIGHTS).read_bytes()
 
 
@@ -75,16 +75,16 @@ def test_a_changed_file_is_refused_by_name(exported: Path, tmp_path: Path, name:
         load_bundle(copy)
 
 
-def test_int8_is_small_and_answers_alike(exported: Path, drawn: Pixels) -> None:
+def test_int8_is_small_and_agrees_with_fp32(exported: Path, drawn: Pixels) -> None:
     bundle = load_bundle(exported)
     assert len(bundle.graphs[INT8_GRAPH]) < 300_000
     p, p_int8 = (Predictor(bundle, way)(drawn) for way in ("fp32", "int8"))
-    assert p.std() > 0.3  # a network that has learned, or nothing would be compared
+    assert p.std() > 0.3  # the network has learned, so that the comparison means something
     assert np.abs(p - p_int8).mean() < 0.02
     assert ((p > 0.5) == (p_int8 > 0.5)).mean() > 0.98
 
 
-def test_both_graphs_say_the_same_of_themselves(exported: Path) -> None:
+def test_both_graphs_have_the_same_metadata(exported: Path) -> None:
     graphs = load_bundle(exported).graphs
     fp32, int8 = (onnx.load_from_string(graphs[name]) for name in (GRAPH, INT8_GRAPH))
     assert [p.SerializeToString() for p in fp32.metadata_props] == [
@@ -94,14 +94,14 @@ def test_both_graphs_say_the_same_of_themselves(exported: Path) -> None:
         assert list(getattr(fp32.graph, side)) == list(getattr(int8.graph, side))
 
 
-def test_predict_takes_the_exported_folder(exported: Path, sure_run: Path) -> None:
+def test_predict_accepts_the_exported_folder(exported: Path, sure_run: Path) -> None:
     cells = sure_run.parent / "cells.zip"
     table = succeed("predict", cells, "--model", exported, "--precision", "int8")
     assert table.count("\n") == 1 + 360
 
 
-def test_it_is_checked_on_other_cells(sure_run: Path, tmp_path: Path) -> None:
-    """And a model folder of the run will do; a corrected label counts."""
+def test_the_check_can_use_other_cells(sure_run: Path, tmp_path: Path) -> None:
+    """A model folder of the run is accepted too; corrected labels are used."""
     other = make_cells(tmp_path / "other.zip", patients=2, per_class=3, seed=7)
     printed = succeed("export", sure_run / "model", "--out", tmp_path / "out", "--check", other)
     assert printed.startswith("12 cells of 2 patients")
@@ -112,7 +112,7 @@ def test_it_is_checked_on_other_cells(sure_run: Path, tmp_path: Path) -> None:
     assert succeed("export", sure_run, "--out", tmp_path / "again", *options).startswith("11 cells")
 
 
-def test_a_graph_that_is_off_is_not_written(
+def test_a_wrong_graph_is_not_written(
     sure_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def tampered(bundle: Bundle) -> Bundle:
@@ -127,7 +127,7 @@ def test_a_graph_that_is_off_is_not_written(
     assert tree(tmp_path) == {}
 
 
-def test_int8_that_is_off_is_not_written(
+def test_a_wrong_int8_graph_is_not_written(
     sure_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def blind(bundle: Bundle, pixels: Pixels) -> bytes:
@@ -141,7 +141,7 @@ def test_int8_that_is_off_is_not_written(
     assert tree(tmp_path) == {}
 
 
-def test_what_a_user_can_get_wrong(sure_run: Path, tmp_path: Path) -> None:
+def test_errors_of_the_user(sure_run: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     assert "not an empty folder" in refused("export", sure_run, "--out", tmp_path / "full")
@@ -151,7 +151,7 @@ def test_what_a_user_can_get_wrong(sure_run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_cells_that_are_gone(sure_run: Path, exported: Path, tmp_path: Path) -> None:
+def test_missing_cells(sure_run: Path, exported: Path, tmp_path: Path) -> None:
     run = shutil.copytree(sure_run, tmp_path / "run")
     data = sure_run.parent / "cells.zip"
     data.rename(tmp_path / "elsewhere.zip")
@@ -159,11 +159,11 @@ def test_cells_that_are_gone(sure_run: Path, exported: Path, tmp_path: Path) -> 
         line = refused("export", run, "--out", tmp_path / "out")
     finally:
         (tmp_path / "elsewhere.zip").rename(data)
-    assert f"{data}: not there" in line
-    assert "cells.zip: not there" in refused("export", exported, "--out", tmp_path / "out")
+    assert f"{data}: not found" in line
+    assert "cells.zip: not found" in refused("export", exported, "--out", tmp_path / "out")
 
 
-def test_nothing_is_left_behind_by_a_full_disk(
+def test_a_full_disk_leaves_no_file(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> str:
@@ -178,7 +178,7 @@ def test_nothing_is_left_behind_by_a_full_disk(
 @pytest.mark.real
 @pytest.mark.slow
 def test_the_limits_hold_on_real_cells(real_zip: Path, tmp_path: Path) -> None:
-    """A network of two epochs: on patients never seen, ONNX and int8 are what torch is."""
+    """After two epochs: ONNX and int8 agree with torch on the test patients."""
     run, out = tmp_path / "run", tmp_path / "out"
     succeed("train", real_zip, "--out", run, "--epochs", 2)
     succeed("export", run, "--out", out)

@@ -1,4 +1,4 @@
-"""Eight bits: turned kernels are exact, and no channel is too small or too large for them."""
+"""int8: rotated kernels are exact; channels of very small or large range are no problem."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def convolved(x: Array, convolution: Convolution) -> Array:
 @pytest.mark.parametrize("size", [8, 9])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("kind", ["cell", "depthwise", "mixing"])
-def test_turned_kernels_do_what_a_turned_cell_gets(
+def test_rotated_kernels_give_the_output_of_a_rotated_cell(
     kind: str, stride: int, size: int, pads: tuple[int, ...]
 ) -> None:
     if (stride == 1 or size % 2) and pads == (0, 0, 1, 1):
@@ -49,19 +49,19 @@ def test_turned_kernels_do_what_a_turned_cell_gets(
     weight, bias = (rng.normal(size=s).astype(np.float32) for s in (shape, shape[:1]))
     one = Convolution("x", weight, bias, stride, pads, groups, "y")
     x = rng.normal(size=(2, channels, size, size)).astype(np.float32)
-    # What each turn's own channels hold before they are turned: the cell itself, or maps of it.
-    of_turn = [x if kind == "cell" else x + turn for turn in range(4)]
-    stacked = x if kind == "cell" else np.concatenate(of_turn, axis=1)
-    together = np.split(
+    # The channels of each rotation before they are rotated: the cell itself, or maps of it.
+    of_rotation = [x if kind == "cell" else x + k for k in range(4)]
+    stacked = x if kind == "cell" else np.concatenate(of_rotation, axis=1)
+    by_rotation = np.split(
         convolved(stacked, for_all_rotations(one, 4, size, kind == "cell")), 4, axis=1
     )
-    for turn, (seen, done) in enumerate(zip(of_turn, together, strict=True)):
-        expected = convolved(np.rot90(seen, turn, (2, 3)).copy(), one)
-        assert np.allclose(np.rot90(done, turn, (2, 3)), expected, atol=1e-5), turn
+    for k, (seen, done) in enumerate(zip(of_rotation, by_rotation, strict=True)):
+        expected = convolved(np.rot90(seen, k, (2, 3)).copy(), one)
+        assert np.allclose(np.rot90(done, k, (2, 3)), expected, atol=1e-5), k
 
 
-def both(bundle: Bundle) -> tuple[NetworkOutput, NetworkOutput]:
-    """Return the answers in 32 and in 8 bits."""
+def both_outputs(bundle: Bundle) -> tuple[NetworkOutput, NetworkOutput]:
+    """Return the outputs in 32 and in 8 bits."""
     pixels = some_cells(32, bundle.preprocessing.size)
     graphs = {**bundle.graphs, INT8_GRAPH: quantize(bundle, pixels)}
     whole = replace(bundle, graphs=graphs)
@@ -72,7 +72,7 @@ def agreement(a: Array, b: Array) -> float:
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
-# Each value of every choice once; odd sizes are padded otherwise.
+# Each value of every option at least once; odd sizes are padded in another way.
 KINDS: list[tuple[Body, int, float, Padding, Activation, InputTransform, int]] = [
     ("separable", 64, 0.25, "symmetric", "relu", "density", 4),
     ("separable", 65, 0.1, "same", "relu6", "density", 3),
@@ -83,12 +83,16 @@ KINDS: list[tuple[Body, int, float, Padding, Activation, InputTransform, int]] =
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: " ".join(map(str, kind)))
-def test_any_network_answers_alike_in_8_bits(
+def test_any_network_agrees_in_8_bits(
     kind: tuple[Body, int, float, Padding, Activation, InputTransform, int],
 ) -> None:
-    body, size, alpha, padding, activation, view, turns = kind
+    body, size, alpha, padding, activation, input_transform, rotations = kind
     architecture = Architecture(alpha, 2, activation, padding, 1e-3, body)
-    fp32, int8 = both(some_bundle(some_classifier(architecture, view, turns), view, size))
+    fp32, int8 = both_outputs(
+        some_bundle(
+            some_classifier(architecture, input_transform, rotations), input_transform, size
+        )
+    )
     assert fp32.features.shape == int8.features.shape
     assert fp32.map.shape == int8.map.shape
     assert agreement(fp32.features, int8.features) > 0.99
@@ -114,7 +118,7 @@ def test_the_convolutions_are_in_8_bits() -> None:
 
 
 def test_channels_of_very_different_ranges() -> None:
-    """A thousandfold range before a layer that divides it again: the same network, as good."""
+    """A thousandfold range before a layer that divides by it again: the error must not grow."""
     bundle = some_bundle(some_classifier(SMALL))
     weights = dict(bundle.weights)
     factor = np.logspace(0, 3, 16, dtype=np.float32)
@@ -123,30 +127,32 @@ def test_channels_of_very_different_ranges() -> None:
         weights[f"{norm}.{part}"] = weights[f"{norm}.{part}"] * factor
     weights[behind] = weights[behind] / factor[:, None, None, None]
     uneven = with_graph(replace(bundle, weights=weights))
-    even = both(bundle)
-    assert np.allclose(even[0].features, both(uneven)[0].features, atol=1e-3)
-    error = [np.abs(fp32.features - int8.features).mean() for fp32, int8 in (even, both(uneven))]
+    even = both_outputs(bundle)
+    assert np.allclose(even[0].features, both_outputs(uneven)[0].features, atol=1e-3)
+    error = [
+        np.abs(fp32.features - int8.features).mean() for fp32, int8 in (even, both_outputs(uneven))
+    ]
     assert error[1] < 1.5 * error[0]
 
 
 def test_a_channel_with_hardly_any_weight() -> None:
-    """Its bias alone speaks, and would not fit into 32 bits at the scale of such weights."""
+    """Its bias would not fit into 32 bits at the scale of such small weights."""
     bundle = some_bundle(some_classifier())
     weights = {name: array.copy() for name, array in bundle.weights.items()}
     weights["network.body.pointwise2.conv.weight"][:4] *= 1e-12
     weights["network.body.pointwise2.norm.bias"][:4] = (3, -3, 0, 1)
-    fp32, int8 = both(with_graph(replace(bundle, weights=weights)))
+    fp32, int8 = both_outputs(with_graph(replace(bundle, weights=weights)))
     assert agreement(fp32.features, int8.features) > 0.99
 
 
 def test_the_same_cells_give_the_same_file() -> None:
     bundle, pixels = some_bundle(some_classifier()), some_cells(16, 32)
     assert quantize(bundle, pixels) == quantize(bundle, pixels)
-    assert bundle.graphs[GRAPH] == with_graph(bundle).graphs[GRAPH]  # and leave the bundle alone
+    assert bundle.graphs[GRAPH] == with_graph(bundle).graphs[GRAPH]  # and the bundle is unchanged
 
 
-def test_answers_are_right_on_average() -> None:
-    """Rounding leaves a bias, which the head makes up for: the mean log odds are those of fp32."""
-    fp32, int8 = both(some_bundle(some_classifier(), size=64))
-    odds, odds_int8 = (answers.map.mean(axis=(1, 2)) for answers in (fp32, int8))
+def test_outputs_are_right_on_average() -> None:
+    """Rounding leaves an offset, which the head corrects: the mean log odds are those of fp32."""
+    fp32, int8 = both_outputs(some_bundle(some_classifier(), size=64))
+    odds, odds_int8 = (output.map.mean(axis=(1, 2)) for output in (fp32, int8))
     assert abs(odds.mean() - odds_int8.mean()) < 0.02 * odds.std()

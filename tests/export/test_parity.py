@@ -1,4 +1,4 @@
-"""The check: its figures are right, and whatever is off is named."""
+"""The comparison of backends: its metrics are right, and every failure is named."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hemozoin.model.bundle import INT8_GRAPH
 from hemozoin.model.predictor import Predictor
 from tests.support.bundles import some_bundle, some_cells, some_classifier
 
-FINE = Parity(
+PASSING = Parity(
     cells=1200,
     patients=7,
     torch=BackendResult(0.99, 0.96, 0, 0),
@@ -25,14 +25,14 @@ FINE = Parity(
 )
 
 
-def test_at_the_limits_all_is_well() -> None:
-    assert FINE.failures() == []
-    FINE.require()
-    assert replace(FINE, int8=None).failures() == []
+def test_values_at_their_limits_pass() -> None:
+    assert PASSING.failures() == []
+    PASSING.require()
+    assert replace(PASSING, int8=None).failures() == []
 
 
-def test_of_few_cells_one_may_change() -> None:
-    of_16 = replace(FINE, cells=16, torch=BackendResult(1, 1, 0, 0))
+def test_one_of_few_cells_may_change() -> None:
+    of_16 = replace(PASSING, cells=16, torch=BackendResult(1, 1, 0, 0))
     assert replace(of_16, int8=BackendResult(1, 15 / 16, 0.3, 1)).failures() == []
     (line,) = replace(of_16, int8=BackendResult(1, 14 / 16, 0.3, 2)).failures()
     assert line == "int8: accuracy drop 0.125 (limit 0.062)"
@@ -51,28 +51,28 @@ def test_of_few_cells_one_may_change() -> None:
         ({"onnx": BackendResult(0.99, 0.96, math.nan, 0)}, "ONNX: largest difference nan"),
     ],
 )
-def test_what_is_off_is_named(changed: dict[str, BackendResult], line: str) -> None:
+def test_failures_are_named(changed: dict[str, BackendResult], line: str) -> None:
     with pytest.raises(ModelError, match=line):
-        replace(FINE, **changed).require()  # type: ignore[arg-type]
+        replace(PASSING, **changed).require()  # type: ignore[arg-type]
 
 
-def test_the_table_shows_every_way() -> None:
-    heading, torch, onnx, int8 = FINE.text().splitlines()
+def test_the_table_shows_every_backend() -> None:
+    heading, torch, onnx, int8 = PASSING.text().splitlines()
     assert heading.startswith("1,200 cells of 7 patients")
     assert torch.split() == ["torch", "0.9900", "0.9600", "0", "0"]
     assert onnx.split() == ["ONNX", "0.9900", "0.9600", "0.0001", "0"]
     assert int8.split() == ["int8", "0.9891", "0.9581", "0.3", "9"]
-    assert len(replace(FINE, int8=None).text().splitlines()) == 3
-    assert FINE.to_dict()["int8"]["changed"] == 9
+    assert len(replace(PASSING, int8=None).text().splitlines()) == 3
+    assert PASSING.to_dict()["int8"]["changed"] == 9
 
 
-def test_the_figures_are_those_of_the_graphs() -> None:
+def test_the_metrics_are_those_of_the_graphs() -> None:
     bundle, pixels = some_bundle(some_classifier()), some_cells(40, 32)
     bundle = replace(bundle, graphs={**bundle.graphs, INT8_GRAPH: quantize(bundle, pixels[:9])})
-    fp32, int8 = (Predictor(bundle, way)(pixels) for way in ("fp32", "int8"))
-    cut = float(np.median(fp32))
-    bundle = replace(bundle, threshold=replace(bundle.threshold, value=cut))
-    infected = fp32 >= cut
+    fp32, int8 = (Predictor(bundle, precision)(pixels) for precision in ("fp32", "int8"))
+    threshold = float(np.median(fp32))
+    bundle = replace(bundle, threshold=replace(bundle.threshold, value=threshold))
+    infected = fp32 >= threshold
     labels = np.where(infected, "parasitized", "uninfected")
     cells = pl.DataFrame({"label": labels, "patient": ["a", "b"] * 20})
     parity = compare_backends(bundle, cells, pixels)
@@ -82,7 +82,7 @@ def test_the_figures_are_those_of_the_graphs() -> None:
     assert parity.int8 is not None
     assert parity.int8.difference == pytest.approx(np.abs(fp32 - int8).max(), abs=1e-5)
     assert parity.int8.difference > 0
-    assert parity.int8.changed == ((int8 >= cut) != infected).sum() > 0
+    assert parity.int8.changed == ((int8 >= threshold) != infected).sum() > 0
     assert parity.int8.accuracy == 1 - parity.int8.changed / 40
     unknown = cells.with_columns(patient=pl.lit(None, pl.String))
     assert compare_backends(bundle, unknown, pixels).patients is None

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from hemozoin.metrics import bootstrap as intervals
+from hemozoin.metrics import bootstrap as bootstrap_module
 from hemozoin.metrics.bootstrap import bootstrap
-from hemozoin.metrics.classification import LabelledPredictions, compute_metrics
+from hemozoin.metrics.classification import compute_metrics
+from hemozoin.metrics.predictions import LabelledPredictions
 
 
 def clustered(
@@ -21,12 +22,12 @@ def clustered(
     return LabelledPredictions(truth, 1 / (1 + np.exp(-logit)), patient.astype(str))
 
 
-def width(predictions: LabelledPredictions, figure: str) -> float:
-    estimate = bootstrap(predictions, 0.5).metrics[figure]
+def width(predictions: LabelledPredictions, metric: str) -> float:
+    estimate = bootstrap(predictions, 0.5).metrics[metric]
     return estimate.high - estimate.low
 
 
-def test_the_value_is_the_figure_and_lies_inside() -> None:
+def test_the_value_is_the_metric_and_is_inside_the_interval() -> None:
     predictions = clustered(0)
     found, expected = bootstrap(predictions, 0.4, 0.05), compute_metrics(predictions, 0.4, 0.05)
     assert {name: e.value for name, e in found.metrics.items()} == expected
@@ -49,16 +50,16 @@ def test_patients_are_resampled_not_cells() -> None:
     alike, different = clustered(1, between=0.0), clustered(1, between=2.0)
     by_cell = LabelledPredictions(different.truth, different.p)
     assert width(different, "accuracy") > 1.5 * width(by_cell, "accuracy")
-    # Where patients don't differ it makes no difference who is drawn.
+    # Where patients don't differ, drawing patients or cells makes no difference.
     cells_alike = LabelledPredictions(alike.truth, alike.p)
     assert width(alike, "accuracy") == pytest.approx(width(cells_alike, "accuracy"), rel=0.4)
     assert (bootstrap(by_cell, 0.5).unit, bootstrap(by_cell, 0.5).units) == ("cells", 600)
 
 
 def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 80 studies with 30 patients most cover the truth (too few of them, as is known for a
-    bootstrap of few patients); resampling cells is far off."""
-    monkeypatch.setattr(intervals, "RESAMPLES", 200)
+    """Most of 80 studies with 30 patients cover the truth (fewer than 95 %, as is known for a
+    bootstrap of few patients); resampling cells covers it far less often."""
+    monkeypatch.setattr(bootstrap_module, "RESAMPLES", 200)
     truth = compute_metrics(clustered(0, patients=20_000), 0.5)["sensitivity"]
     studies = [clustered(seed, cells=10) for seed in range(1, 81)]
 
@@ -79,7 +80,7 @@ def test_intervals_do_not_depend_on_the_order_of_cells() -> None:
     shuffled = LabelledPredictions(
         predictions.truth[mixed], predictions.p[mixed], predictions.patient[mixed]
     )
-    before, after = (bootstrap(j, 0.5).metrics["brier"] for j in (predictions, shuffled))
+    before, after = (bootstrap(some, 0.5).metrics["brier"] for some in (predictions, shuffled))
     assert (before.low, before.high) == pytest.approx((after.low, after.high))
 
 
@@ -91,7 +92,7 @@ def test_one_patient_gives_no_interval() -> None:
     assert not np.isnan(found.roc.y).any()
 
 
-def test_no_interval_from_the_lucky_resamples_only() -> None:
+def test_a_metric_undefined_in_many_resamples_has_no_interval() -> None:
     """With all parasitized cells in one patient of two, a quarter of the resamples have none."""
     truth = np.repeat([True, False], 10)
     predictions = LabelledPredictions(truth, np.linspace(1, 0, 20), np.repeat(["a", "b"], 10))
@@ -101,22 +102,22 @@ def test_no_interval_from_the_lucky_resamples_only() -> None:
     assert found["accuracy"].low == 1.0
 
 
-def test_one_class_alone_is_measured_without_warnings() -> None:
+def test_one_class_alone_gives_no_warnings() -> None:
     predictions = clustered(0)
-    found = bootstrap(predictions.only(~predictions.truth), 0.5)
+    found = bootstrap(predictions.subset(~predictions.truth), 0.5)
     assert np.isnan(found.metrics["roc_auc"].value)
     assert found.metrics["specificity"].low < found.metrics["specificity"].high
     assert np.isnan(found.pr.y).all()
 
 
-def test_curves_are_those_of_scikit_learn() -> None:
+def test_curves_equal_those_of_scikit_learn() -> None:
     predictions = clustered(3)
     found = bootstrap(predictions, 0.5)
     fpr, tpr, _ = sk.roc_curve(predictions.truth, predictions.p)
     assert np.allclose(found.roc.y, np.interp(found.roc.x, fpr, tpr), atol=0.01)
     precision, recall, _ = sk.precision_recall_curve(predictions.truth, predictions.p)
     for x, y in zip(found.pr.x, found.pr.y, strict=True):
-        # scikit-learn goes by falling recall: the last point that still has x.
+        # The recalls of scikit-learn fall: take the last point that still reaches x.
         assert y == pytest.approx(precision[np.flatnonzero(recall >= x)[-1]])
     for band in (found.roc, found.pr):
         assert np.mean((band.low <= band.y) & (band.y <= band.high)) > 0.95

@@ -7,14 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from hemozoin.metrics.classification import (
-    LabelledPredictions,
-    compute_metrics,
-    metrics_by_patient,
-    weighted_metrics,
-)
+from hemozoin.metrics.classification import compute_metrics, metrics_by_patient, weighted_metrics
+from hemozoin.metrics.predictions import LabelledPredictions
 
-#: Two parasitized cells found, one missed, one false alarm, four left alone.
+#: Two true positives, one false negative, one false positive, four true negatives.
 SMALL = LabelledPredictions(
     truth=np.array([1, 1, 1, 0, 0, 0, 0, 0], bool),
     p=np.array([0.9, 0.8, 0.2, 0.7, 0.3, 0.1, 0.1, 0.1]),
@@ -22,17 +18,17 @@ SMALL = LabelledPredictions(
 )
 
 
-def test_figures_by_hand() -> None:
+def test_metrics_by_hand() -> None:
     found = compute_metrics(SMALL, threshold=0.5, prevalence=0.1)
     assert found["accuracy"] == pytest.approx(6 / 8)
     assert found["sensitivity"] == pytest.approx(2 / 3)
     assert found["specificity"] == pytest.approx(4 / 5)
-    # Of 1,000 cells 100 are parasitized: 66.7 found, 33.3 missed, 180 alarms, 720 left alone.
+    # Of 1,000 cells 100 are parasitized: 66.7 TP, 33.3 FN, 180 FP, 720 TN.
     assert found["ppv"] == pytest.approx(66.6667 / 246.6667, rel=1e-4)
     assert found["npv"] == pytest.approx(720 / 753.3333, rel=1e-4)
     assert found["f1"] == pytest.approx(4 / 6)
     assert found["mcc"] == pytest.approx((2 * 4 - 1 * 1) / np.sqrt(3 * 3 * 5 * 5))
-    # 0.9 and 0.8 beat all five uninfected cells, 0.2 beats three.
+    # 0.9 and 0.8 exceed the p of all five uninfected cells, 0.2 that of three.
     assert found["roc_auc"] == pytest.approx(13 / 15)
     # Precision is 1, 1 and 3/5 where the recall rises.
     assert found["average_precision"] == pytest.approx((1 + 1 + 3 / 5) / 3)
@@ -68,33 +64,33 @@ def test_scikit_learn_agrees(cells: list[tuple[bool, int, int]], threshold: floa
     )
     found = {name: row[0] for name, row in rows.items()}
     called = p >= threshold
-    of_calls, of_p = (
+    of_labels, of_p = (
         {"y_true": truth, "y_pred": called, "sample_weight": weight},
         {"y_true": truth, "sample_weight": weight},
     )
     expected = {
-        "accuracy": sk.accuracy_score(**of_calls),
-        "sensitivity": sk.recall_score(**of_calls),
-        "specificity": sk.recall_score(**of_calls, pos_label=False),
-        "f1": sk.f1_score(**of_calls),
+        "accuracy": sk.accuracy_score(**of_labels),
+        "sensitivity": sk.recall_score(**of_labels),
+        "specificity": sk.recall_score(**of_labels, pos_label=False),
+        "f1": sk.f1_score(**of_labels),
         "roc_auc": sk.roc_auc_score(y_score=p, **of_p),
         "average_precision": sk.average_precision_score(y_score=p, **of_p),
         "brier": sk.brier_score_loss(y_proba=p, **of_p),
     }
     if not np.isnan(found["mcc"]):
-        expected["mcc"] = sk.matthews_corrcoef(**of_calls)
+        expected["mcc"] = sk.matthews_corrcoef(**of_labels)
     assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
 @given(st.lists(st.integers(0, 4), min_size=8, max_size=8).filter(any))
-def test_a_weight_counts_like_copies_of_the_cell(weight: list[int]) -> None:
+def test_a_weight_equals_copies_of_the_cell(weight: list[int]) -> None:
     weighted = weighted_metrics(SMALL, 0.5, 0.01, np.array([weight], float))
     copies = np.repeat(np.arange(8), weight)
     copied = compute_metrics(LabelledPredictions(SMALL.truth[copies], SMALL.p[copies]), 0.5, 0.01)
     assert {k: v[0] for k, v in weighted.items()} == pytest.approx(copied, nan_ok=True)
 
 
-def test_what_is_not_defined_is_nan_and_not_zero() -> None:
+def test_an_undefined_metric_is_nan_and_not_zero() -> None:
     uninfected = LabelledPredictions(np.array([False, False]), np.array([0.1, 0.9]))
     found = compute_metrics(uninfected, 0.5)
     undefined = {name for name, value in found.items() if np.isnan(value)}
@@ -107,7 +103,7 @@ def test_what_is_not_defined_is_nan_and_not_zero() -> None:
     assert never["sensitivity"] == 0.0
 
 
-def test_swapped_classes_are_noticed() -> None:
+def test_swapped_classes_mirror_the_metrics() -> None:
     right, flipped = (
         compute_metrics(SMALL, 0.5),
         compute_metrics(LabelledPredictions(~SMALL.truth, SMALL.p), 0.5),
@@ -118,14 +114,14 @@ def test_swapped_classes_are_noticed() -> None:
     assert other_order["mcc"] == pytest.approx(-right["mcc"])
 
 
-def test_truth_goes_by_name() -> None:
+def test_truth_and_patients_come_from_columns() -> None:
     cells = pl.DataFrame({"label": ["uninfected", "parasitized"], "patient": ["C1", "C2"]})
     predictions = LabelledPredictions.from_cells(cells, np.array([0.25, 0.75]))
     assert predictions.truth.tolist() == [False, True]
     assert predictions.patient is not None
     assert predictions.patient.tolist() == ["C1", "C2"]
-    nobody = cells.with_columns(patient=pl.lit(None, pl.String))
-    assert LabelledPredictions.from_cells(nobody, np.array([0.25, 0.75])).patient is None
+    unknown = cells.with_columns(patient=pl.lit(None, pl.String))
+    assert LabelledPredictions.from_cells(unknown, np.array([0.25, 0.75])).patient is None
 
 
 @pytest.mark.parametrize(
@@ -139,7 +135,7 @@ def test_truth_goes_by_name() -> None:
         (np.array([[True, False]]), np.array([[0.1, 0.2]]), None),
     ],
 )
-def test_wrong_arrays_are_refused(
+def test_invalid_arrays_are_refused(
     truth: np.ndarray, p: np.ndarray, patient: np.ndarray | None
 ) -> None:
     with pytest.raises(ValueError, match=r"shapes|truth|p has"):

@@ -16,16 +16,16 @@ from hemozoin.mobilenet.architecture import TABLE_1, Architecture, layers
 
 def test_at_224_px_the_layers_are_table_1_line_by_line() -> None:
     made = layers(Architecture(), 224)
-    assert [layer.kind for layer in made] == [row.kind for row in TABLE_1]
-    for layer, row in zip(made, TABLE_1, strict=True):
-        assert (layer.size_in, layer.size_in, layer.channels_in) == row.input, layer.name
+    assert [layer.kind for layer in made] == [spec.kind for spec in TABLE_1]
+    for layer, spec in zip(made, TABLE_1, strict=True):
+        assert (layer.size_in, layer.size_in, layer.channels_in) == spec.input_shape, layer.name
         filters = {
             "depthwise": (layer.kernel, layer.kernel, layer.channels_in),
             "pool": (layer.kernel, layer.kernel),
             "linear": (layer.channels_in, layer.channels_out),
         }
         full = (layer.kernel, layer.kernel, layer.channels_in, layer.channels_out)
-        assert filters.get(layer.kind, full) == row.filter, layer.name
+        assert filters.get(layer.kind, full) == spec.filter_shape, layer.name
 
 
 def test_five_layers_halve_the_map_and_the_last_depthwise_does_not() -> None:
@@ -53,7 +53,9 @@ def test_shallow_body_leaves_out_five_pairs() -> None:
     size=st.integers(32, 1024),
     body=st.sampled_from(["separable", "full", "shallow"]),
 )
-def test_each_layer_takes_what_the_one_before_gives(alpha: float, size: int, body: Any) -> None:
+def test_the_input_of_each_layer_is_the_output_of_the_one_before(
+    alpha: float, size: int, body: Any
+) -> None:
     made = layers(Architecture(alpha=alpha, classes=2, body=body), size)
     assert (made[0].size_in, made[0].channels_in) == (size, 3)
     for before, after in pairwise(made):
@@ -66,7 +68,7 @@ def test_each_layer_takes_what_the_one_before_gives(alpha: float, size: int, bod
 @pytest.mark.parametrize(
     ("alpha", "width"), [(1, 32), (0.25, 8), (0.35, 11), (1.99, 63), (0.01, 1)]
 )
-def test_width_is_rounded_down_but_never_to_nothing(alpha: float, width: int) -> None:
+def test_width_is_rounded_down_but_at_least_1(alpha: float, width: int) -> None:
     assert Architecture(alpha=alpha).width(32) == width
     assert layers(Architecture(alpha=alpha), 32)[0].channels_out == width
 
@@ -87,7 +89,7 @@ def test_survives_json() -> None:
         *(("body", value) for value in ("deep", None)),
     ],
 )
-def test_refuses_what_no_mobilenet_can_be(field: str, value: object) -> None:
+def test_refuses_values_that_are_not_allowed(field: str, value: object) -> None:
     values = Architecture().to_dict() | {field: value}
     with pytest.raises(HemozoinError, match=rf"^{field} is .*; give ") as caught:
         Architecture.from_dict(values)

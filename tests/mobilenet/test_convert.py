@@ -1,6 +1,6 @@
-"""Files laid out as Keras and timm lay them out: every name, axis and shape, and bad files.
+"""Files as Keras and timm write them: every name, axis and shape, and bad files.
 
-Whether the libraries agree with this is seen in test_paper_foreign_libraries.py.
+test_libraries.py checks the same against the libraries themselves.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.support.third_party import (
 
 
 def require_fits(architecture: Architecture, weights: Arrays) -> None:
-    """See that torch takes the weights, with no name missing or left over."""
+    """Load the weights into torch's network; it fails where a name is missing or left over."""
     import torch  # noqa: PLC0415
 
     network = MobileNet(architecture)
@@ -41,38 +41,38 @@ def require_fits(architecture: Architecture, weights: Arrays) -> None:
 
 @needs_h5py
 @pytest.mark.parametrize("write", [older_h5, whole_h5, newer_h5])
-def test_keras_arrays_find_their_places(write: Any, tmp_path: Path) -> None:
-    theirs = keras_arrays()
-    (tmp_path / "k.h5").write_bytes(h5_bytes(write, theirs))
+def test_keras_arrays_are_renamed_and_transposed(write: Any, tmp_path: Path) -> None:
+    arrays = keras_arrays()
+    (tmp_path / "k.h5").write_bytes(h5_bytes(write, arrays))
     architecture, weights = read_third_party(tmp_path / "k.h5")
     assert architecture == Architecture(0.25, 3, "relu6", "same", 1e-3)
     require_fits(architecture, weights)
 
-    kernel = theirs["conv_pw_12/kernel"]  # [1, 1, in, out], 128 to 256
+    kernel = arrays["conv_pw_12/kernel"]  # [1, 1, in, out], 128 to 256
     assert np.array_equal(weights["body.pointwise12.conv.weight"][:, :, 0, 0], kernel[0, 0].T)
-    kernel = theirs["conv_dw_2/kernel"]  # [height, width, C, 1]
+    kernel = arrays["conv_dw_2/kernel"]  # [height, width, C, 1]
     assert weights["body.depthwise2.conv.weight"][5, 0, 2, 1] == kernel[2, 1, 5, 0]
-    kernel = theirs["conv1/kernel"]
+    kernel = arrays["conv1/kernel"]
     assert weights["body.conv1.conv.weight"][4, 1, 2, 0] == kernel[2, 0, 1, 4]
-    assert np.array_equal(weights["head.weight"], theirs["conv_preds/kernel"][0, 0].T)
-    assert np.array_equal(weights["head.bias"], theirs["conv_preds/bias"])
-    for ours, name in {
+    assert np.array_equal(weights["head.weight"], arrays["conv_preds/kernel"][0, 0].T)
+    assert np.array_equal(weights["head.bias"], arrays["conv_preds/bias"])
+    for name, keras_name in {
         "weight": "gamma",
         "bias": "beta",
         "running_mean": "moving_mean",
         "running_var": "moving_variance",
     }.items():
         assert np.array_equal(
-            weights[f"body.depthwise13.norm.{ours}"], theirs[f"conv_dw_13_bn/{name}"]
+            weights[f"body.depthwise13.norm.{name}"], arrays[f"conv_dw_13_bn/{keras_name}"]
         )
 
 
-def test_timm_arrays_find_their_places(tmp_path: Path) -> None:
-    theirs = timm_arrays()
-    architecture, weights = read_third_party(saved(tmp_path / "t.safetensors", theirs))
+def test_timm_arrays_are_renamed(tmp_path: Path) -> None:
+    arrays = timm_arrays()
+    architecture, weights = read_third_party(saved(tmp_path / "t.safetensors", arrays))
     assert architecture == Architecture(1.0, 3, "relu6", "symmetric", 1e-5)
     require_fits(architecture, weights)
-    for ours, name in {
+    for name, timm_name in {
         "body.conv1.norm.running_var": "bn1.running_var",
         "body.depthwise1.conv.weight": "blocks.0.0.conv_dw.weight",
         "body.pointwise3.conv.weight": "blocks.1.1.conv_pw.weight",
@@ -80,7 +80,7 @@ def test_timm_arrays_find_their_places(tmp_path: Path) -> None:
         "body.pointwise13.norm.running_mean": "blocks.4.1.bn2.running_mean",
         "head.weight": "classifier.weight",
     }.items():
-        assert np.array_equal(weights[ours], theirs[name])
+        assert np.array_equal(weights[name], arrays[timm_name])
 
 
 @needs_h5py
@@ -112,7 +112,7 @@ FILES = ("k.h5", "k.weights.h5", "k.keras", "t.safetensors")
 
 @needs_h5py
 @pytest.mark.parametrize("name", FILES)
-def test_a_name_too_few_or_too_many(name: str, tmp_path: Path) -> None:
+def test_a_missing_and_an_unknown_name(name: str, tmp_path: Path) -> None:
     arrays = arrays_for(name)
     gone = list(arrays)[5]
     less = {key: array for key, array in arrays.items() if key.split("/")[0] != gone.split("/")[0]}
@@ -137,7 +137,7 @@ def test_a_shape_that_does_not_fit(name: str, tmp_path: Path) -> None:
 
 @needs_h5py
 @pytest.mark.parametrize("name", ["conv_pw_13_bn/gamma", "conv_preds/bias"])
-def test_what_says_how_wide_it_is_is_empty(name: str, tmp_path: Path) -> None:
+def test_an_empty_array_that_gives_alpha_or_classes(name: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"k\.h5: not a MobileNet of Keras: .*conv_p"):
         read_third_party(
             saved(tmp_path / "k.h5", {**keras_arrays(), name: np.zeros(0, np.float32)})
@@ -145,18 +145,20 @@ def test_what_says_how_wide_it_is_is_empty(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_weights_that_are_no_numbers(value: float, tmp_path: Path) -> None:
+def test_weights_that_are_not_finite(value: float, tmp_path: Path) -> None:
     arrays = timm_arrays(0.25)
     arrays["bn1.bias"][3] = value
-    with pytest.raises(ModelError, match=r"bn1\.bias has values that are no finite numbers"):
+    with pytest.raises(
+        ModelError, match=r"bn1\.bias has values that are not finite floating-point numbers"
+    ):
         read_third_party(saved(tmp_path / "t.safetensors", arrays))
 
 
 def test_weights_that_are_whole_numbers(tmp_path: Path) -> None:
-    """Quantised, say: they mean nothing without their scale."""
+    """Quantised weights, for example, mean nothing without their scale."""
     arrays = timm_arrays(0.25)
     arrays["bn1.bias"] = np.ones(8, np.int8)
-    with pytest.raises(ModelError, match=r"bn1\.bias has values"):
+    with pytest.raises(ModelError, match=r"bn1\.bias has values that are not finite floating"):
         read_third_party(saved(tmp_path / "t.safetensors", arrays))
 
 
@@ -173,9 +175,9 @@ def test_truncated(name: str, keep: float, tmp_path: Path) -> None:
 
 @needs_h5py
 @pytest.mark.parametrize("name", FILES)
-def test_something_else_under_that_ending(name: str, tmp_path: Path) -> None:
+def test_another_format_under_that_ending(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(2000))
-    with pytest.raises(ModelError, match=rf"{name}: damaged, or not what its ending says"):
+    with pytest.raises(ModelError, match=rf"{name}: damaged, or not the format of its ending"):
         read_third_party(tmp_path / name)
 
 
@@ -188,7 +190,7 @@ def test_another_network(name: str, tmp_path: Path) -> None:
 
 
 @needs_h5py
-def test_a_zip_without_weights_in_it(tmp_path: Path) -> None:
+def test_a_zip_without_weights(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "k.keras", "w") as archive:
         archive.writestr("cat.png", b"")
     with pytest.raises(ModelError, match=r"k\.keras: damaged.*model\.weights\.h5"):

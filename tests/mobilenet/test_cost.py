@@ -30,7 +30,7 @@ def test_tables_6_and_7(alpha: float, size: int, mult_adds: float, parameters: f
     assert round(counted.parameters / 1e6, 1) == parameters
 
 
-def test_the_count_everybody_gets_to_the_last_digit() -> None:
+def test_the_well_known_counts_to_the_last_digit() -> None:
     assert (of().mult_adds, of().parameters, of().weights) == (568_740_352, 4_231_976, 4_209_088)
 
 
@@ -61,7 +61,7 @@ def test_table_2_shares_by_kind() -> None:
 
 
 @pytest.mark.parametrize("body", ["separable", "full", "shallow"])
-def test_shares_make_a_whole(body: str) -> None:
+def test_shares_add_up_to_1(body: str) -> None:
     shares = of(97, alpha=0.3, body=body).shares()
     assert sum(share.mult_adds for share in shares) == pytest.approx(1)
     assert sum(share.weights for share in shares) == pytest.approx(1)

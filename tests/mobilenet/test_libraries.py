@@ -1,7 +1,7 @@
-"""The weights of Keras and timm give the same answers in our network as in theirs.
+"""With third-party weights our network returns the same logits as Keras' and timm's own.
 
-Optional: `pip install -e '.[libraries]'` brings both (see CONTRIBUTING.md). The weights are
-random, also those of the batch norms, whose fresh ones would hide a mix-up.
+Optional: `pip install -e '.[libraries]'` installs both (see CONTRIBUTING.md). All weights are
+random, those of the batch norms too: their initial values are all 0 or 1, and would hide a swap.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hemozoin.mobilenet.convert import read_third_party
 from hemozoin.mobilenet.network import MobileNet
 from without_torchvision import NoTorchvision
 
-WHY = "needs {}: pip install -e '.[libraries]'"
+REASON = "needs {}: pip install -e '.[libraries]'"
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
@@ -37,7 +37,7 @@ def pixels(size: int) -> Floats:
 
 
 def random_array(name: str, shape: tuple[int, ...]) -> Floats:
-    """Return weights that keep the signal alive through 27 layers, and no two alike."""
+    """Return weights that let a signal pass 27 layers and differ between names."""
     rng = np.random.default_rng([len(name), *name.encode()])
     if "var" in name:
         return rng.uniform(0.3, 2, shape).astype(np.float32)
@@ -47,22 +47,23 @@ def random_array(name: str, shape: tuple[int, ...]) -> Floats:
     return rng.normal(0, np.sqrt(2 / fan_in), shape).astype(np.float32)
 
 
-def ours(path: Path, seen: Floats) -> tuple[Architecture, Floats]:
-    """Return what our network with the weights of a file says, and its architecture."""
+def our_logits(path: Path, inputs: Floats) -> tuple[Architecture, Floats]:
+    """Return the architecture that a file describes, and our network's logits with its weights."""
     architecture, weights = read_third_party(path)
     network = MobileNet(architecture).eval()
     missing = network.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
     assert not missing.missing_keys
     with torch.inference_mode():
-        return architecture, network(torch.from_numpy(seen)).numpy()
+        return architecture, network(torch.from_numpy(inputs)).numpy()
 
 
-def require_same(found: Floats, theirs: Floats) -> None:
-    """Logits and probabilities within 1e-4, of logits that do differ between pictures."""
-    assert theirs.std(axis=0).max() > 0.01
-    print(f"largest difference {np.abs(found - theirs).max():.2e}, in {np.abs(theirs).max():.2f}")
-    assert np.abs(found - theirs).max() <= 1e-4
-    assert np.abs(softmax(found) - softmax(theirs)).max() <= 1e-4
+def require_same(logits: Floats, expected: Floats) -> None:
+    """Logits and probabilities agree within 1e-4, and the logits differ between pictures."""
+    assert expected.std(axis=0).max() > 0.01
+    difference = np.abs(logits - expected).max()
+    print(f"largest difference {difference:.2e}, in {np.abs(expected).max():.2f}")
+    assert difference <= 1e-4
+    assert np.abs(softmax(logits) - softmax(expected)).max() <= 1e-4
 
 
 def softmax(logits: Floats) -> Floats:
@@ -75,10 +76,10 @@ def softmax(logits: Floats) -> Floats:
 
 @pytest.fixture(scope="module")
 def keras() -> Any:
-    """Return Keras, on torch: that is there, and the files are the same as with TensorFlow."""
+    """Return Keras with torch as its backend; its files are the same as with TensorFlow."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
-    pytest.importorskip("h5py", reason=WHY.format("h5py"))
-    return pytest.importorskip("keras", reason=WHY.format("keras"))
+    pytest.importorskip("h5py", reason=REASON.format("h5py"))
+    return pytest.importorskip("keras", reason=REASON.format("keras"))
 
 
 def keras_model(keras: Any, alpha: float, size: int, **options: Any) -> Any:
@@ -94,14 +95,14 @@ def keras_model(keras: Any, alpha: float, size: int, **options: Any) -> Any:
 def test_keras_gives_the_same_logits(keras: Any, alpha: float, tmp_path: Path) -> None:
     model = keras_model(keras, alpha, 64, classes=5)
     model.save_weights(tmp_path / "k.weights.h5")
-    seen = pixels(64)
-    theirs = np.asarray(model.predict(seen.transpose(0, 2, 3, 1), verbose=0))
-    architecture, found = ours(tmp_path / "k.weights.h5", seen)
+    inputs = pixels(64)
+    expected = np.asarray(model.predict(inputs.transpose(0, 2, 3, 1), verbose=0))
+    architecture, logits = our_logits(tmp_path / "k.weights.h5", inputs)
     assert architecture == Architecture(alpha, 5, "relu6", "same", 1e-3)
-    require_same(found, theirs)
+    require_same(logits, expected)
 
 
-def test_all_formats_of_keras_are_one(keras: Any, tmp_path: Path) -> None:
+def test_all_formats_of_keras_give_the_same_weights(keras: Any, tmp_path: Path) -> None:
     model = keras_model(keras, 0.25, 32, classes=3)
     model.save_weights(tmp_path / "k.weights.h5")
     model.save(tmp_path / "k.keras")
@@ -115,7 +116,7 @@ def test_all_formats_of_keras_are_one(keras: Any, tmp_path: Path) -> None:
         assert all(np.array_equal(weights[name], one[1][name]) for name in weights)
 
 
-def test_a_trained_keras_has_its_optimizer_passed_over(keras: Any, tmp_path: Path) -> None:
+def test_the_optimizer_in_a_file_of_keras_is_ignored(keras: Any, tmp_path: Path) -> None:
     model = keras_model(keras, 0.25, 32, classes=3)
     model.compile("adam", "mse")
     model.train_on_batch(np.zeros((4, 32, 32, 3)), np.zeros((4, 3)))
@@ -131,13 +132,13 @@ def test_keras_without_its_classifier(keras: Any, tmp_path: Path) -> None:
     assert not {"head.weight", "head.bias"} & set(weights)
 
 
-def test_keras_prepares_pixels_as_our_rgb_view_does(keras: Any) -> None:
+def test_keras_scales_pixels_as_our_rgb_transform_does(keras: Any) -> None:
     from hemozoin.training.classifier import PlainRgb  # noqa: PLC0415
 
     cells = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
-    theirs = keras.applications.mobilenet.preprocess_input(cells.astype(np.float32))
-    seen = PlainRgb()(torch.from_numpy(cells)).permute(0, 2, 3, 1).numpy()
-    assert np.abs(seen - theirs).max() < 1e-6
+    expected = keras.applications.mobilenet.preprocess_input(cells.astype(np.float32))
+    scaled = PlainRgb()(torch.from_numpy(cells)).permute(0, 2, 3, 1).numpy()
+    assert np.abs(scaled - expected).max() < 1e-6
 
 
 # ---- timm ----------------------------------------------------------------------------------------
@@ -146,7 +147,7 @@ def test_keras_prepares_pixels_as_our_rgb_view_does(keras: Any) -> None:
 @pytest.fixture(scope="module")
 def timm() -> Iterator[Any]:
     if importlib.util.find_spec("timm") is None:
-        pytest.skip(WHY.format("timm"))
+        pytest.skip(REASON.format("timm"))
     before = set(sys.modules)
     sys.meta_path.insert(0, NoTorchvision)
     yield importlib.import_module("timm")
@@ -157,7 +158,7 @@ def timm() -> Iterator[Any]:
 
 
 def timm_model(timm: Any, name: str, path: Path, **options: Any) -> Any:
-    """Make a network with random weights, and write them to `path`."""
+    """Return a network with random weights, and write them to `path`."""
     model = timm.create_model(name, pretrained=False, **options).eval()
     state = {
         key: tensor
@@ -176,12 +177,12 @@ def test_timm_gives_the_same_logits(
     timm: Any, name: str, alpha: float, size: int, tmp_path: Path
 ) -> None:
     model = timm_model(timm, name, tmp_path / "t.safetensors", num_classes=5)
-    seen = pixels(size)
+    inputs = pixels(size)
     with torch.inference_mode():
-        theirs = model(torch.from_numpy(seen)).numpy()
-    architecture, found = ours(tmp_path / "t.safetensors", seen)
+        expected = model(torch.from_numpy(inputs)).numpy()
+    architecture, logits = our_logits(tmp_path / "t.safetensors", inputs)
     assert architecture == Architecture(alpha, 5, "relu6", "symmetric", 1e-5)
-    require_same(found, theirs)
+    require_same(logits, expected)
 
 
 def test_timm_without_its_classifier(timm: Any, tmp_path: Path) -> None:
@@ -189,7 +190,7 @@ def test_timm_without_its_classifier(timm: Any, tmp_path: Path) -> None:
     assert "head.bias" not in read_third_party(tmp_path / "t.safetensors")[1]
 
 
-def test_timms_network_with_a_layer_more_is_refused(timm: Any, tmp_path: Path) -> None:
+def test_timms_network_with_one_more_layer_is_refused(timm: Any, tmp_path: Path) -> None:
     from hemozoin.errors import ModelError  # noqa: PLC0415
 
     timm_model(timm, "mobilenetv1_100h", tmp_path / "t.safetensors", num_classes=5)
@@ -197,6 +198,6 @@ def test_timms_network_with_a_layer_more_is_refused(timm: Any, tmp_path: Path) -
         read_third_party(tmp_path / "t.safetensors")
 
 
-def test_timm_is_fed_what_our_rgb_view_gives(timm: Any, tmp_path: Path) -> None:
+def test_timm_expects_the_output_of_our_rgb_transform(timm: Any, tmp_path: Path) -> None:
     model = timm_model(timm, "mobilenetv1_100", tmp_path / "t.safetensors")
     assert model.default_cfg["mean"] == model.default_cfg["std"] == (0.5, 0.5, 0.5)

@@ -18,7 +18,7 @@ PADDINGS = ["symmetric", "same"]
 
 
 def weightless(**architecture: Any) -> MobileNet:
-    """A network that knows its shapes but computes nothing."""
+    """Return a network on torch's meta device: it has shapes but computes nothing."""
     with torch.device("meta"):
         return MobileNet(Architecture(**architecture))
 
@@ -89,10 +89,10 @@ def test_depthwise_filters_see_one_channel_and_pointwise_ones_see_all() -> None:
     assert ((mix(changed) - mix(x)).abs().amax((0, 2, 3)) > 1e-6).all()
 
 
-def test_each_step_is_convolution_norm_and_relu() -> None:
+def test_each_unit_is_convolution_norm_and_relu() -> None:
     network = small(activation="relu6", bn_epsilon=1e-3)
-    for name, step in network.body.named_children():
-        conv, norm, relu = step.children()
+    for name, unit in network.body.named_children():
+        conv, norm, relu = unit.children()
         assert isinstance(conv, nn.Conv2d), name
         assert conv.bias is None, name
         assert isinstance(norm, nn.BatchNorm2d), name
@@ -102,7 +102,7 @@ def test_each_step_is_convolution_norm_and_relu() -> None:
 
 
 def tf_same(x: Tensor) -> Tensor:
-    """TensorFlow's rule for "SAME" with a 3 × 3 window and stride 2, written out."""
+    """Pad by TensorFlow's rule for "SAME" with a 3 × 3 window and stride 2, written out."""
     for axis in (2, 3):
         size = x.shape[axis]
         total = max((math.ceil(size / 2) - 1) * 2 + 3 - size, 0)
@@ -157,7 +157,7 @@ def test_same_seed_same_weights() -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_channels_last_gives_the_same_answer() -> None:
+def test_channels_last_gives_the_same_logits() -> None:
     network, x = small(padding="same"), torch.rand(2, 3, 64, 64)
     expected = network(x)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

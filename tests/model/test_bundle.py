@@ -1,4 +1,4 @@
-"""The model folder: all of it comes back, and no file in it can change unnoticed."""
+"""The model folder: it loads as it was saved, and no file in it can change unnoticed."""
 
 from __future__ import annotations
 
@@ -32,15 +32,22 @@ def folder(bundle: Bundle, tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def resealed(folder: Path, config: object) -> None:
-    """Write another config.json, with checksums that fit it."""
+def write_config(folder: Path, config: object) -> None:
+    """Replace config.json, and write matching checksums."""
     files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != SUMS}
     write_folder(folder, files | {CONFIG: json.dumps(config).encode()})
 
 
-def test_everything_comes_back(bundle: Bundle, folder: Path) -> None:
+def test_a_bundle_loads_as_it_was_saved(bundle: Bundle, folder: Path) -> None:
     loaded = load_bundle(folder)
-    plain = ("architecture", "view", "orientations", "preprocessing", "threshold", "band")
+    plain = (
+        "architecture",
+        "input_transform",
+        "orientations",
+        "preprocessing",
+        "threshold",
+        "review_band",
+    )
     for name in (*plain, "graphs", "about", "temperature"):
         assert getattr(loaded, name) == getattr(bundle, name), name
     for found, given in (
@@ -54,7 +61,7 @@ def test_everything_comes_back(bundle: Bundle, folder: Path) -> None:
     assert {file.name for file in folder.iterdir()} == FILES
 
 
-def test_config_says_what_a_program_must_know(bundle: Bundle, folder: Path) -> None:
+def test_config_has_what_a_program_needs(bundle: Bundle, folder: Path) -> None:
     config = json.loads((folder / CONFIG).read_text())
     assert config["format"] == "hemozoin-model/2"
     assert config["classes"] == ["uninfected", "parasitized"]
@@ -64,7 +71,7 @@ def test_config_says_what_a_program_must_know(bundle: Bundle, folder: Path) -> N
     assert config["preprocessing"] == bundle.preprocessing.to_dict()
 
 
-def test_the_usual_tool_verifies_the_folder(folder: Path) -> None:
+def test_sha256sum_verifies_the_folder(folder: Path) -> None:
     check = ["sha256sum", "--check", "--strict", SUMS]
     done = subprocess.run(check, cwd=folder, capture_output=True, text=True, check=True)
     assert {line.removesuffix(": OK") for line in done.stdout.splitlines()} == FILES - {SUMS}
@@ -89,22 +96,20 @@ def test_a_changed_file_is_refused_by_name(name: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     "line", ["", "junk", f"{'0' * 64}  ../config.json", f"{'0' * 64}  a/b", f"{'G' * 64}  b"]
 )
-def test_checksums_of_something_else(line: str, folder: Path) -> None:
+def test_invalid_checksums_are_refused(line: str, folder: Path) -> None:
     (folder / SUMS).write_text(line + "\n")
     with pytest.raises(ModelError, match=SUMS):
         load_bundle(folder)
 
 
-def test_a_file_that_is_not_listed_is_not_there(folder: Path) -> None:
+def test_an_unlisted_file_counts_as_missing(folder: Path) -> None:
     lines = (folder / SUMS).read_text().splitlines(keepends=True)
     (folder / SUMS).write_text("".join(line for line in lines if GRAPH not in line))
     with pytest.raises(ModelError, match=f"doesn't list {GRAPH}"):
         load_bundle(folder)
 
 
-def test_int8_and_card_are_part_of_it_and_go_with_the_next_save(
-    bundle: Bundle, folder: Path
-) -> None:
+def test_int8_and_card_are_saved_and_removed_by_the_next_save(bundle: Bundle, folder: Path) -> None:
     both = replace(bundle, graphs={**bundle.graphs, INT8_GRAPH: b"small"})
     save_bundle(both, folder, card="# A network\n")
     assert load_bundle(folder).graphs == both.graphs
@@ -116,10 +121,10 @@ def test_int8_and_card_are_part_of_it_and_go_with_the_next_save(
     assert {file.name for file in folder.iterdir()} == FILES
 
 
-def test_a_folder_that_was_cut_short_is_none(
+def test_an_incomplete_folder_is_refused(
     bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even where an older one lay: its checksums go first."""
+    """Also where it replaces an older folder: the checksums are deleted first."""
 
     def full(path: Path, content: bytes) -> None:
         if path.name == GRAPH:
@@ -142,7 +147,10 @@ BAD_CONFIGS: dict[str, tuple[Callable[[dict[str, object]], object], str]] = {
         lambda config: config | {"classes": ["parasitized", "uninfected"]},
         "needs the classes",
     ),
-    "other view": (lambda config: config | {"view": "x-ray"}, "unknown view"),
+    "other input transform": (
+        lambda config: config | {"view": "x-ray"},
+        "unknown input transform",
+    ),
     "no threshold": (lambda config: config | {"threshold": None}, "damaged"),
     "no band": (lambda config: config | {"band": {}}, "damaged"),
     "upside down": (
@@ -155,10 +163,10 @@ BAD_CONFIGS: dict[str, tuple[Callable[[dict[str, object]], object], str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_CONFIGS)
-def test_a_config_of_something_else(name: str, folder: Path) -> None:
-    change, says = BAD_CONFIGS[name]
-    resealed(folder, change(json.loads((folder / CONFIG).read_text())))
-    with pytest.raises(HemozoinError, match=says):
+def test_an_invalid_config_is_refused(name: str, folder: Path) -> None:
+    change, message = BAD_CONFIGS[name]
+    write_config(folder, change(json.loads((folder / CONFIG).read_text())))
+    with pytest.raises(HemozoinError, match=message):
         load_bundle(folder)
 
 
@@ -169,7 +177,7 @@ def test_a_pickle_is_never_read(folder: Path) -> None:
         load_bundle(folder)
 
 
-def test_a_guard_of_something_else(folder: Path) -> None:
+def test_an_invalid_detector_is_refused(folder: Path) -> None:
     files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != SUMS}
     other = safetensors.numpy.save({"a": np.zeros(1)})
     write_folder(folder, files | {"guard.safetensors": other})

@@ -1,4 +1,4 @@
-"""The ONNX graph: the answers of torch, whatever the architecture, and metadata that say it all."""
+"""The ONNX graph: the same output as torch for every architecture, and complete metadata."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hemozoin.model.transform import InputTransform
 from hemozoin.training.classifier import Classifier
 from tests.support.bundles import SMALL, some_bundle, some_cells, some_classifier
 
-# Each value of every choice meets each orientation at least once; odd sizes are padded otherwise.
+# Each value of every choice occurs at least once; odd sizes have another padding.
 KINDS: list[tuple[Body, int, float, Padding, Activation, InputTransform, int]] = [
     ("separable", 32, 0.25, "same", "relu6", "rgb", 1),
     ("separable", 33, 0.1, "same", "relu", "density", 2),
@@ -47,39 +47,43 @@ def in_torch(classifier: Classifier, pixels: Pixels) -> tuple[npt.NDArray[np.flo
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: " ".join(map(str, kind)))
-def test_the_same_answers_as_torch(
+def test_the_same_output_as_torch(
     kind: tuple[Body, int, float, Padding, Activation, InputTransform, int],
 ) -> None:
-    body, size, alpha, padding, activation, view, orientations = kind
+    body, size, alpha, padding, activation, input_transform, orientations = kind
     architecture = Architecture(alpha, 2, activation, padding, 1e-3, body)
-    classifier = some_classifier(architecture, view, orientations)
+    classifier = some_classifier(architecture, input_transform, orientations)
     pixels = some_cells(5, size)
     pixels[4] = 0  # no cell at all
-    answers = Predictor(some_bundle(classifier, view, size)).output(pixels)
+    output = Predictor(some_bundle(classifier, input_transform, size)).output(pixels)
     p, features, odds = in_torch(classifier, pixels)
-    assert odds.std() > 1e-3  # or the comparison would prove little
-    assert np.abs(answers.p_parasitized - p).max() < 1e-5
-    assert np.abs(answers.features - features).max() < 1e-5 * max(1, features.max())
-    assert np.abs(answers.map.mean(axis=(1, 2)) - odds).max() < 1e-5 * max(1, np.abs(odds).max())
-    assert answers.map.shape == (5, -(-size // 32), -(-size // 32))
+    assert odds.std() > 1e-3  # otherwise the comparison would prove little
+    assert np.abs(output.p_parasitized - p).max() < 1e-5
+    assert np.abs(output.features - features).max() < 1e-5 * max(1, features.max())
+    assert np.abs(output.map.mean(axis=(1, 2)) - odds).max() < 1e-5 * max(1, np.abs(odds).max())
+    assert output.map.shape == (5, -(-size // 32), -(-size // 32))
 
 
-def test_the_map_lies_as_the_picture_does() -> None:
-    """Turned back before it is averaged: what lights up at the top lies at the top."""
+def test_the_map_has_the_orientation_of_the_picture() -> None:
+    """Each map is rotated back before the mean: a bright corner stays in its corner."""
     classifier = some_classifier(SMALL, "rgb", orientations=4)
     predictor = Predictor(some_bundle(classifier, "rgb", 128))
     pixels = np.full((1, 128, 128, 3), 120, np.uint8)
     pixels[:, :40, :40] = (20, 250, 90)
-    lit = predictor.output(pixels).map[0]
-    for turn in range(4):
-        turned = predictor.output(np.rot90(pixels, turn, (1, 2))).map[0]
-        assert np.allclose(turned, np.rot90(lit, turn), atol=1e-4)
+    expected = predictor.output(pixels).map[0]
+    for k in range(4):
+        rotated = predictor.output(np.rot90(pixels, k, (1, 2))).map[0]
+        assert np.allclose(rotated, np.rot90(expected, k), atol=1e-4)
     with torch.inference_mode():
-        seen = classifier.view(torch.from_numpy(pixels))
-        once = classifier.network.head(classifier.network.features(seen).permute(0, 2, 3, 1))
-    lone = replace(some_bundle(classifier, "rgb", 128), orientations=1)
-    places = Predictor(replace(lone, graphs={GRAPH: onnx_model(lone)})).output(pixels).map[0]
-    assert np.allclose(places, (once[..., 1] - once[..., 0])[0].numpy(), atol=1e-4)
+        transformed = classifier.input_transform(torch.from_numpy(pixels))
+        logits = classifier.network.head(
+            classifier.network.features(transformed).permute(0, 2, 3, 1)
+        )
+    unrotated = replace(some_bundle(classifier, "rgb", 128), orientations=1)
+    log_odds = (
+        Predictor(replace(unrotated, graphs={GRAPH: onnx_model(unrotated)})).output(pixels).map[0]
+    )
+    assert np.allclose(log_odds, (logits[..., 1] - logits[..., 0])[0].numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 130])
@@ -92,7 +96,7 @@ def test_any_number_of_cells(count: int) -> None:
     assert np.allclose(together[:5], alone, atol=1e-6)
 
 
-def test_the_file_is_valid_small_and_has_its_weights_once() -> None:
+def test_the_file_is_valid_and_has_its_weights_once() -> None:
     bundle = some_bundle(some_classifier(orientations=4))
     model = onnx.load_from_string(bundle.graphs[GRAPH])
     onnx.checker.check_model(model, full_check=True)
@@ -104,7 +108,7 @@ def test_the_file_is_valid_small_and_has_its_weights_once() -> None:
     assert len(bundle.graphs[GRAPH]) < floats * 4
 
 
-def test_the_metadata_say_what_a_program_must_know() -> None:
+def test_the_metadata_have_what_a_program_needs() -> None:
     bundle = some_bundle(some_classifier(), size=40)
     model = onnx.load_from_string(bundle.graphs[GRAPH])
     metadata = {entry.key: entry.value for entry in model.metadata_props}
@@ -115,13 +119,13 @@ def test_the_metadata_say_what_a_program_must_know() -> None:
     assert metadata["hemozoin"]
 
 
-def test_the_same_bytes_every_time() -> None:
+def test_the_file_is_deterministic() -> None:
     bundle = some_bundle(some_classifier(orientations=2))
     assert onnx_model(bundle) == bundle.graphs[GRAPH]
 
 
 @pytest.mark.real
-def test_the_same_answers_on_real_cells(real_zip: Path) -> None:
+def test_the_same_output_on_real_cells(real_zip: Path) -> None:
     source = open_source(real_zip)
     names = [entry.name for entry in source.entries()][::200]
     cells = decode_all(((source, name) for name in names), Preprocessing(64))

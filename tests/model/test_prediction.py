@@ -1,4 +1,4 @@
-"""Predictions: a row for every picture, in order, as a stream, with the numbers of the run."""
+"""Predictions: one row per picture, in order, as a stream, equal to those of the run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hemozoin.decision.conformal import ReviewBand
 from hemozoin.errors import DataError
 from hemozoin.model import pictures, predictor
 from hemozoin.model.bundle import load_bundle, save_bundle
-from hemozoin.model.prediction import CLOSE, OUT_OF_DISTRIBUTION
+from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, TOO_CLOSE
 from hemozoin.model.predictor import Predictor, predict_paths
 from tests.conftest import draw_cell, make_cells, make_zip, png
 from tests.support.commands import hemozoin, refused, succeed, tree
@@ -43,10 +43,10 @@ def a_cell() -> bytes:
 
 
 def test_the_same_p_as_in_the_run_itself(learned_run: Path, tmp_path: Path) -> None:
-    """One preprocessing: what was judged is what predicts, from a zip as from a folder."""
+    """Training and prediction use the same preprocessing, from a zip and from a folder."""
     tested = pl.read_csv(learned_run / "predictions.csv")
     expected = tested["p_parasitized"].to_list()
-    assert max(expected) - min(expected) > 0.5  # or the comparison would prove little
+    assert max(expected) - min(expected) > 0.5  # otherwise the comparison would prove little
     packed = learned_run.parent / "cells.zip"
     with zipfile.ZipFile(packed) as archive:
         archive.extractall(tmp_path / "cells")
@@ -57,8 +57,7 @@ def test_the_same_p_as_in_the_run_itself(learned_run: Path, tmp_path: Path) -> N
         assert [p_of[cell] for cell in tested["cell"]] == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_label_is_decided_by_the_threshold(learned_run: Path, tmp_path: Path) -> None:
-    """By the model's own, not by 0.5."""
+def test_the_label_depends_on_the_threshold_of_the_model(learned_run: Path, tmp_path: Path) -> None:
     model, bundle = tmp_path / "model", load_bundle(learned_run / "model")
     tested = pl.read_csv(learned_run / "predictions.csv")["p_parasitized"]
     threshold = float(tested.quantile(0.9) or 0)
@@ -71,10 +70,14 @@ def test_the_label_is_decided_by_the_threshold(learned_run: Path, tmp_path: Path
         assert row["label"] == ("parasitized" if above else "uninfected")
 
 
-def test_close_calls_are_for_review_unless_there_is_none(learned_run: Path, tmp_path: Path) -> None:
-    """By the model's own band; whatever is not like its cells is left out here."""
+def test_cells_in_the_review_band_are_for_review_unless_switched_off(
+    learned_run: Path, tmp_path: Path
+) -> None:
+    """By the review band of the model; out-of-distribution cells are left out here."""
     data, model = learned_run.parent / "cells.zip", tmp_path / "model"
-    save_bundle(replace(load_bundle(learned_run / "model"), band=ReviewBand(0.2, 0.8, 0.05)), model)
+    save_bundle(
+        replace(load_bundle(learned_run / "model"), review_band=ReviewBand(0.2, 0.8, 0.05)), model
+    )
     reviewed = rows(succeed("predict", data, "--model", model))
     forced = rows(succeed("predict", data, "--model", model, "--no-review"))
     assert {row["decision"] for row in reviewed} == {"parasitized", "uninfected", "review"}
@@ -83,7 +86,7 @@ def test_close_calls_are_for_review_unless_there_is_none(learned_run: Path, tmp_
         if row["reason"] != OUT_OF_DISTRIBUTION:
             close = 0.2 <= float(row["p_parasitized"]) <= 0.8
             assert row["decision"] == ("review" if close else row["label"])
-            assert row["reason"] == (CLOSE if close else "")
+            assert row["reason"] == (TOO_CLOSE if close else "")
 
 
 def test_pictures_folders_and_zips_in_the_order_given(tmp_path: Path, model: Path) -> None:
@@ -100,7 +103,7 @@ def test_pictures_folders_and_zips_in_the_order_given(tmp_path: Path, model: Pat
     assert len({row["p_parasitized"] for row in found}) == 1
 
 
-def test_bad_files_are_rows_and_the_run_goes_on(tmp_path: Path, model: Path) -> None:
+def test_bad_files_are_rows_and_the_run_continues(tmp_path: Path, model: Path) -> None:
     whole = a_cell()
     huge = png(Image.new("1", (20_000, 20_000)))
     files = {
@@ -128,7 +131,7 @@ def test_more_bad_files_than_a_batch_holds(tmp_path: Path, model: Path) -> None:
     assert [row["cell"] for row in found if row["label"]] == ["999"]
 
 
-HOSTILE = [
+UNUSUAL = [
     'comma, "quote"',
     "new\nline",
     "carriage\rreturn",
@@ -145,20 +148,20 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("ending", ["csv", "json", "jsonl", "parquet"])
-def test_hostile_names_come_back_as_they_were(ending: str, tmp_path: Path, model: Path) -> None:
+def test_unusual_file_names_are_preserved(ending: str, tmp_path: Path, model: Path) -> None:
     folder, out = tmp_path / "cells", tmp_path / f"out.{ending}"
     folder.mkdir()
-    for name in HOSTILE:
+    for name in UNUSUAL:
         (folder / f"{name}.png").write_bytes(a_cell())
     (folder / "bad.png").write_bytes(b"bad")
     assert succeed("predict", folder, "--model", model, "--out", out) == ""
     table = read(out)
     assert table.columns == COLUMNS
-    assert sorted(table["cell"]) == sorted([*HOSTILE, "bad"])
-    assert sorted(table["file"]) == sorted(f"{folder}/{name}.png" for name in [*HOSTILE, "bad"])
+    assert sorted(table["cell"]) == sorted([*UNUSUAL, "bad"])
+    assert sorted(table["file"]) == sorted(f"{folder}/{name}.png" for name in [*UNUSUAL, "bad"])
     bad = table.filter(pl.col("cell") == "bad").to_dicts()[0]
     assert bad["label"] is bad["p_parasitized"] is None
-    assert table["error"].null_count() == len(HOSTILE)
+    assert table["error"].null_count() == len(UNUSUAL)
     assert table.drop_nulls("label")["p_parasitized"].is_between(0, 1).all()
     assert {path.name for path in tmp_path.iterdir()} == {"cells", out.name}
 
@@ -180,7 +183,7 @@ def read(out: Path) -> pl.DataFrame:
     return pl.DataFrame(found, infer_schema_length=None)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="names of bytes are POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="file names are bytes only on POSIX")
 def test_a_name_that_is_not_utf8(tmp_path: Path, model: Path) -> None:
     file = os.fsencode(tmp_path) + b"/\xff.png"
     with open(file, "wb") as opened:  # noqa: PTH123
@@ -201,7 +204,7 @@ def test_nothing_to_predict(tmp_path: Path, model: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", ["missing.png", "bad.zip"])
-def test_a_bad_path_is_said_before_anything_is_predicted(
+def test_a_bad_path_is_reported_before_the_first_prediction(
     bad: str, tmp_path: Path, model: Path
 ) -> None:
     good = tmp_path / "1.png"
@@ -215,7 +218,7 @@ def test_a_bad_path_is_said_before_anything_is_predicted(
 
 
 @pytest.mark.parametrize("name", ["cells", "cells.xlsx", "folder.csv"])
-def test_an_out_that_no_table_can_be(name: str, tmp_path: Path, model: Path) -> None:
+def test_an_invalid_out_is_refused(name: str, tmp_path: Path, model: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     data = make_cells(tmp_path / "cells.zip")
     before = tree(tmp_path)
@@ -224,7 +227,7 @@ def test_an_out_that_no_table_can_be(name: str, tmp_path: Path, model: Path) -> 
     assert tree(tmp_path) == before
 
 
-def test_a_table_that_breaks_off_leaves_the_old_one(
+def test_an_interrupted_run_keeps_the_old_table(
     tmp_path: Path, cells_zip: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out.csv"
@@ -241,12 +244,12 @@ def test_a_table_that_breaks_off_leaves_the_old_one(
 
 
 class Endless:
-    """A source without an end that counts what is taken from it."""
+    """An endless source that counts the entries taken from it."""
 
     path = Path("endless")
 
     def __init__(self) -> None:
-        self.walked = self.held = 0
+        self.walked = 0
 
     def walk(self) -> Iterator[Entry]:
         while True:
@@ -260,7 +263,7 @@ class Endless:
         raise DataError(f"{name}: bad")
 
 
-def test_a_million_files_are_not_held(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+def test_a_million_files_are_not_in_memory(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
     source = Endless()
     monkeypatch.setattr(pictures, "open_source", lambda path: source)
     predictions = predict_paths([Path("endless")], Predictor.load(model))
@@ -269,6 +272,6 @@ def test_a_million_files_are_not_held(monkeypatch: pytest.MonkeyPatch, model: Pa
         assert source.walked - number < 1000
 
 
-def test_from_python_a_missing_path_is_an_exception(model: Path) -> None:
+def test_a_missing_path_raises(model: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
         predict_paths([Path("nowhere")], Predictor.load(model))

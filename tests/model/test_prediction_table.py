@@ -1,4 +1,4 @@
-"""Tables of predictions: written as they come, and whole or not there."""
+"""Tables of predictions: written row by row, and complete or absent."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ BAD = Prediction("c", None, None, None, None, "x/c.png", "c.png: no picture")
 
 
 def many(count: int) -> Iterator[Prediction]:
-    said = ("uninfected", "uninfected", 0.25, None)
-    return (Prediction(f"cell {k}", *said, f"cells/cell {k}.png") for k in range(count))
+    values = ("uninfected", "uninfected", 0.25, None)
+    return (Prediction(f"cell {k}", *values, f"cells/cell {k}.png") for k in range(count))
 
 
 def test_csv() -> None:
@@ -57,7 +57,7 @@ def test_json() -> None:
     assert bad["p_parasitized"] is None
 
 
-def test_json_lines_are_there_as_they_come() -> None:
+def test_json_lines_are_written_one_by_one() -> None:
     file = io.StringIO()
 
     def watched() -> Iterator[Prediction]:
@@ -67,29 +67,29 @@ def test_json_lines_are_there_as_they_come() -> None:
     write_json_lines(watched(), file)
 
 
-@pytest.mark.parametrize("ending", WRITERS)
-def test_memory_does_not_grow_with_the_rows(ending: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_memory_does_not_grow_with_the_rows(suffix: str, tmp_path: Path) -> None:
     peaks = []
     for count in (1_000, 6_000):
         tracemalloc.start()
-        write_table(many(count), tmp_path / f"out{ending}")
+        write_table(many(count), tmp_path / f"out{suffix}")
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 200_000
 
 
-@pytest.mark.parametrize("ending", WRITERS)
-def test_a_disk_that_fills_up_leaves_nothing(ending: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_a_full_disk_leaves_no_file(suffix: str, tmp_path: Path) -> None:
     def broken() -> Iterator[Prediction]:
         yield GOOD
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        write_table(broken(), tmp_path / f"out{ending}")
+        write_table(broken(), tmp_path / f"out{suffix}")
     assert not list(tmp_path.iterdir())
 
 
-def test_parquet_has_types_even_where_every_row_is_bad(tmp_path: Path) -> None:
+def test_parquet_has_types_even_if_every_row_is_bad(tmp_path: Path) -> None:
     write_table([BAD, BAD], tmp_path / "out.parquet")
     table = pl.read_parquet(tmp_path / "out.parquet")
     assert table.schema["p_parasitized"] == pl.Float64
@@ -97,7 +97,7 @@ def test_parquet_has_types_even_where_every_row_is_bad(tmp_path: Path) -> None:
     assert table["error"].to_list() == [BAD.error] * 2
 
 
-def test_a_disk_that_fills_up_while_parquet_is_made(
+def test_a_full_disk_during_the_conversion_to_parquet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -109,6 +109,6 @@ def test_a_disk_that_fills_up_while_parquet_is_made(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_ending_may_be_in_capitals(tmp_path: Path) -> None:
+def test_the_suffix_may_be_in_capitals(tmp_path: Path) -> None:
     write_table([GOOD], tmp_path / "OUT.CSV")
     assert (tmp_path / "OUT.CSV").read_text().startswith("cell,label")

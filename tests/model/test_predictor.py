@@ -1,4 +1,4 @@
-"""Predictions from Python: any kind of picture, in order, and a row for every bad one."""
+"""Predictions from Python: any kind of picture, in order, with an error for every bad one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from hemozoin.errors import ModelError
 from hemozoin.model.bundle import GRAPH, INT8_GRAPH, Bundle, save_bundle
 from hemozoin.model.onnx_export import with_graph
 from hemozoin.model.pictures import Picture
-from hemozoin.model.prediction import CLOSE, OUT_OF_DISTRIBUTION, Prediction
+from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, TOO_CLOSE, Prediction
 from hemozoin.model.predictor import Predictor
 from tests.conftest import draw_cell, encoded, png
 from tests.support.bundles import some_bundle, some_cells, some_classifier
@@ -47,7 +47,9 @@ def a_cell(seed: int = 1) -> Image.Image:
 # ---- kinds of pictures --------------------------------------------------------------------------
 
 
-def test_every_kind_of_picture_gives_the_same(predictor: Predictor, tmp_path: Path) -> None:
+def test_every_kind_of_picture_gives_the_same_prediction(
+    predictor: Predictor, tmp_path: Path
+) -> None:
     file = tmp_path / "a cell.png"
     file.write_bytes(png(a_cell()))
     kinds: list[Picture] = [file, str(file), a_cell(), np.asarray(a_cell()), Image.open(file)]
@@ -62,7 +64,7 @@ def test_every_kind_of_picture_gives_the_same(predictor: Predictor, tmp_path: Pa
         assert alone.p_parasitized == pytest.approx(expected.p_parasitized, abs=1e-6)
 
 
-def test_a_stack_of_arrays_is_many_pictures(predictor: Predictor) -> None:
+def test_a_batch_array_is_many_pictures(predictor: Predictor) -> None:
     found = predictor.predict(iter(some_cells(3, 40)))
     assert cast(object, predictor.predict(some_cells(3, 40))) == found
     assert [prediction.cell for prediction in found] == ["0", "1", "2"]
@@ -70,20 +72,20 @@ def test_a_stack_of_arrays_is_many_pictures(predictor: Predictor) -> None:
     assert predictor.predict([]) == []
 
 
-def test_pictures_of_the_caller_stay_as_they_are(predictor: Predictor) -> None:
+def test_the_pictures_of_the_caller_are_not_changed(predictor: Predictor) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # on its side
-    turned = Image.open(io.BytesIO(encoded(a_cell(), "JPEG", exif=exif)))
+    exif[0x0112] = 6  # rotated by 90°
+    rotated = Image.open(io.BytesIO(encoded(a_cell(), "JPEG", exif=exif)))
     grey, array = a_cell().convert("L"), np.asarray(a_cell()).copy()
-    for prediction in predictor.predict([turned, grey, array]):
+    for prediction in predictor.predict([rotated, grey, array]):
         assert prediction.error is None
-    assert turned.size == a_cell().size
-    assert turned.getexif()[0x0112] == 6
+    assert rotated.size == a_cell().size
+    assert rotated.getexif()[0x0112] == 6
     assert grey.mode == "L"
     assert (array == np.asarray(a_cell())).all()
 
 
-def test_a_stream_is_lazy_in_order_and_holds_little(predictor: Predictor) -> None:
+def test_a_stream_is_lazy_in_order_and_uses_little_memory(predictor: Predictor) -> None:
     cells, taken = [np.asarray(a_cell(seed)) for seed in range(7)], 0
 
     def endless() -> Iterator[Pixels]:
@@ -107,9 +109,9 @@ def test_a_stream_is_lazy_in_order_and_holds_little(predictor: Predictor) -> Non
 # ---- bad pictures -------------------------------------------------------------------------------
 
 
-def animation(form: str) -> bytes:
+def animation(image_format: str) -> bytes:
     frames = [a_cell(1).resize((40, 40)), a_cell(2).resize((40, 40))]
-    return encoded(frames[0], form, save_all=True, append_images=frames[1:])
+    return encoded(frames[0], image_format, save_all=True, append_images=frames[1:])
 
 
 BAD = {
@@ -122,18 +124,18 @@ BAD = {
     "truncated.png": (png(a_cell())[:-60], "not a readable picture"),
     "truncated.jpg": (encoded(a_cell(), "JPEG")[:400], "not a readable picture"),
     "empty.png": (b"", "empty file"),
-    "text.png": (b"hello", "no known format"),
+    "text.png": (b"hello", "unknown format"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_picture_is_a_row_with_its_error(
+def test_a_bad_file_gets_a_prediction_with_its_error(
     name: str, predictor: Predictor, tmp_path: Path
 ) -> None:
-    content, says = BAD[name]
+    content, message = BAD[name]
     (tmp_path / name).write_bytes(content)
     bad, good = predictor.predict([tmp_path / name, a_cell()])
-    assert says in (bad.error or "")
+    assert message in (bad.error or "")
     assert name in (bad.error or "")
     assert [bad.label, bad.decision, bad.p_parasitized, bad.reason] == [None] * 4
     assert good.label
@@ -141,10 +143,10 @@ def test_a_bad_picture_is_a_row_with_its_error(
 
 
 @pytest.mark.parametrize(
-    ("picture", "says"),
+    ("picture", "message"),
     [
         ("nowhere.png", "nowhere.png"),
-        (Path("/"), "no file"),
+        (Path("/"), "no such file"),
         (np.zeros((40, 40, 3)), "float64"),
         (np.zeros((40, 40), np.uint8), r"\[40, 40\]"),
         (np.zeros((40, 40, 4), np.uint8), r"\[40, 40, 4\]"),
@@ -156,42 +158,43 @@ def test_a_bad_picture_is_a_row_with_its_error(
         (b"bytes", "a bytes"),
         (None, "a NoneType"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",  # an object's name is its address
+    # The default name of an object would be its address.
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_picture_is_a_row_with_its_error(
-    picture: object, says: str, predictor: Predictor
+def test_a_bad_argument_gets_a_prediction_with_its_error(
+    picture: object, message: str, predictor: Predictor
 ) -> None:
     good, bad, last = predictor.predict([a_cell(), picture, a_cell()])  # type: ignore[list-item]
     assert bad.p_parasitized is None
-    assert re.search(says, bad.error or "")
+    assert re.search(message, bad.error or "")
     assert good.error is last.error is None
 
 
 # ---- decisions ----------------------------------------------------------------------------------
 
 
-class Opinion:
-    """A guard that finds all cells strange, or none."""
+class ConstantDetector:
+    """A detector that finds all cells out of distribution, or none."""
 
-    def __init__(self, strange: bool) -> None:
-        self.strange = strange
+    def __init__(self, detected: bool) -> None:
+        self.detected = detected
 
     def is_out_of_distribution(self, pixels: Pixels) -> npt.NDArray[np.bool_]:
-        return np.full(len(pixels), self.strange)
+        return np.full(len(pixels), self.detected)
 
 
 def test_label_decision_and_reason(bundle: Bundle) -> None:
-    """The label by the threshold, the decision by the band, strange before close."""
+    """The threshold gives the label, the detector and then the review band the decision."""
     cell = some_cells(1, 32)[0]
     p = Predictor(bundle).predict(cell).p_parasitized
     assert p is not None
 
-    def said(threshold: float, low: float, high: float, strange: bool = False) -> list[object]:
+    def outcome(threshold: float, low: float, high: float, detected: bool = False) -> list[object]:
         changed = replace(
             bundle,
             threshold=replace(bundle.threshold, value=threshold),
-            band=ReviewBand(low, high, 0.05),
-            ood_detector=cast(OutOfDistributionDetector, Opinion(strange)),
+            review_band=ReviewBand(low, high, 0.05),
+            ood_detector=cast(OutOfDistributionDetector, ConstantDetector(detected)),
         )
         found = [Predictor(changed).predict(cell, review) for review in (True, False)]
         assert {x.p_parasitized for x in found} == {p}
@@ -200,27 +203,27 @@ def test_label_decision_and_reason(bundle: Bundle) -> None:
         return [found[0].label, found[0].decision, found[0].reason]
 
     less, more = p - 2e-6, p + 2e-6
-    assert said(p, 0, less) == ["parasitized", "parasitized", None]
-    assert said(p, more, 1) == ["parasitized", "uninfected", None]
-    assert said(p, less, more) == ["parasitized", "review", CLOSE]
-    assert said(more, less, more) == ["uninfected", "review", CLOSE]
-    assert said(p, 0, less, strange=True) == ["parasitized", "review", OUT_OF_DISTRIBUTION]
-    assert said(more, less, more, strange=True) == ["uninfected", "review", OUT_OF_DISTRIBUTION]
+    assert outcome(p, 0, less) == ["parasitized", "parasitized", None]
+    assert outcome(p, more, 1) == ["parasitized", "uninfected", None]
+    assert outcome(p, less, more) == ["parasitized", "review", TOO_CLOSE]
+    assert outcome(more, less, more) == ["uninfected", "review", TOO_CLOSE]
+    assert outcome(p, 0, less, detected=True) == ["parasitized", "review", OUT_OF_DISTRIBUTION]
+    assert outcome(more, less, more, detected=True) == ["uninfected", "review", OUT_OF_DISTRIBUTION]
 
 
 # ---- graphs -------------------------------------------------------------------------------------
 
 
-def foreign(metadata: dict[str, str]) -> bytes:
-    """Return an ONNX file that hands its pixels on."""
+def other_onnx(metadata: dict[str, str]) -> bytes:
+    """Return an ONNX file whose output is its input."""
     shape = ("N", 32, 32, 3)
     ends = [helper.make_tensor_value_info(n, TensorProto.UINT8, shape) for n in ("pixels", "same")]
     node = helper.make_node("Identity", ["pixels"], ["same"])
-    graph = helper.make_graph([node], "foreign", ends[:1], ends[1:])
+    graph = helper.make_graph([node], "other", ends[:1], ends[1:])
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     helper.set_model_props(made, metadata)
-    written: bytes = made.SerializeToString()
-    return written
+    content: bytes = made.SerializeToString()
+    return content
 
 
 def metadata_of(bundle: Bundle) -> dict[str, str]:
@@ -228,30 +231,28 @@ def metadata_of(bundle: Bundle) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
-def test_a_graph_from_elsewhere_is_refused_for_what_it_lacks(
-    bundle: Bundle, tmp_path: Path
-) -> None:
-    for metadata, says in (
+def test_an_onnx_file_of_another_program_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    for metadata, message in (
         ({}, "lack format, classes, preprocessing, threshold"),
         ({"format": "x", "classes": "[]", "preprocessing": "{}"}, "lack threshold"),
         (metadata_of(bundle) | {"classes": '["parasitized", "uninfected"]'}, "needs the classes"),
     ):
         file = tmp_path / "other.onnx"
-        file.write_bytes(foreign(metadata))
-        with pytest.raises(ModelError, match=rf"other\.onnx: .*{says}"):
+        file.write_bytes(other_onnx(metadata))
+        with pytest.raises(ModelError, match=rf"other\.onnx: .*{message}"):
             Predictor.load(file)
-        with pytest.raises(ModelError, match=says):
+        with pytest.raises(ModelError, match=message):
             Predictor(replace(bundle, graphs={GRAPH: file.read_bytes()}))
 
 
-def test_a_graph_for_other_pixels(bundle: Bundle) -> None:
+def test_an_onnx_file_with_another_preprocessing_is_refused(bundle: Bundle) -> None:
     other = some_bundle(some_classifier(), size=40)
-    with pytest.raises(ModelError, match="other pixels"):
+    with pytest.raises(ModelError, match="preprocessing differs"):
         Predictor(replace(bundle, graphs=other.graphs))
 
 
 @pytest.mark.parametrize("content", [b"", b"junk" * 99, b"\x80\x04cos\nsystem\n(S'true'\ntR."])
-def test_a_file_that_is_no_graph(content: bytes, bundle: Bundle, tmp_path: Path) -> None:
+def test_an_invalid_onnx_file_is_refused(content: bytes, bundle: Bundle, tmp_path: Path) -> None:
     file = tmp_path / "a.onnx"
     file.write_bytes(content)
     with pytest.raises(ModelError, match=r"a\.onnx: not"):
@@ -260,18 +261,18 @@ def test_a_file_that_is_no_graph(content: bytes, bundle: Bundle, tmp_path: Path)
         Predictor(replace(bundle, graphs={GRAPH: content}))
 
 
-def test_a_graph_of_ours_alone_is_not_enough(bundle: Bundle, tmp_path: Path) -> None:
+def test_an_onnx_file_without_its_model_folder_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     save_bundle(bundle, tmp_path / "model")
     with pytest.raises(ModelError, match="give the model folder"):
         Predictor.load(tmp_path / "model" / GRAPH)
 
 
-def test_int8_where_there_is_none_names_the_verb(bundle: Bundle) -> None:
+def test_missing_int8_names_the_command_that_makes_it(bundle: Bundle) -> None:
     with pytest.raises(ModelError, match="hemozoin export"):
         Predictor(bundle, "int8")
 
 
-def test_the_graph_that_answers_is_the_one_asked_for(bundle: Bundle) -> None:
+def test_the_precision_selects_the_onnx_file(bundle: Bundle) -> None:
     weights = bundle.weights | {"network.head.bias": np.array([0, 9], np.float32)}
     other = with_graph(replace(bundle, weights=weights)).graphs[GRAPH]
     both = replace(bundle, graphs={**bundle.graphs, INT8_GRAPH: other})

@@ -1,4 +1,4 @@
-"""The networks that ship: whole, small, described, and as good as their cards say."""
+"""The pretrained networks: complete, small, described, and as good as their cards say."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ import hemozoin
 import microscope
 from hemozoin.data.dataset import decode_cells
 from hemozoin.data.options import CellOptions
-from hemozoin.metrics.classification import LabelledPredictions, compute_metrics
+from hemozoin.metrics.classification import compute_metrics
+from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.model.bundle import load_bundle
 from hemozoin.model.predictor import Predictor
-from hemozoin.model.registry import named, names
+from hemozoin.model.registry import pretrained_folder, pretrained_names
 from hemozoin.synthetic.cell import draw_cell, draw_patient
 from tests.support.commands import refused, succeed
 
@@ -26,12 +27,12 @@ MEGABYTES = {"nano": 1, "best": 4}
 
 
 def test_there_are_two() -> None:
-    assert names() == ["best", "nano"]
+    assert pretrained_names() == ["best", "nano"]
 
 
 @pytest.mark.parametrize("name", MEGABYTES)
-def test_it_is_whole_and_small(name: str) -> None:
-    bundle = load_bundle(named(name))
+def test_it_is_complete_and_small(name: str) -> None:
+    bundle = load_bundle(pretrained_folder(name))
     for graph in bundle.graphs.values():
         assert len(graph) <= MEGABYTES[name] * 1_000_000
     assert len(bundle.graphs["model_int8.onnx"]) < 0.4 * len(bundle.graphs["model.onnx"])
@@ -40,17 +41,17 @@ def test_it_is_whole_and_small(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MEGABYTES)
-def test_its_card_has_its_figures_and_no_place_on_the_machine_that_made_it(name: str) -> None:
-    card = (named(name) / "README.md").read_text(encoding="utf-8")
-    figures = load_bundle(named(name)).about["figures"]["labels_as_given"]
-    for figure in ("accuracy", "roc_auc"):
-        assert f"{figures[figure]['value']:.4f}" in card
+def test_its_card_has_its_metrics_and_no_absolute_path(name: str) -> None:
+    card = (pretrained_folder(name) / "README.md").read_text(encoding="utf-8")
+    metrics = load_bundle(pretrained_folder(name)).about["figures"]["labels_as_given"]
+    for metric in ("accuracy", "roc_auc"):
+        assert f"{metrics[metric]['value']:.4f}" in card
     for file in ("README.md", "config.json"):
-        text = (named(name) / file).read_text(encoding="utf-8")
+        text = (pretrained_folder(name) / file).read_text(encoding="utf-8")
         assert not re.search(r'["`](/|[A-Z]:)[^"`]*/', text)
 
 
-def test_predict_needs_no_model_named(tmp_path: Path) -> None:
+def test_predict_has_a_default_model(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     Image.fromarray(draw_cell(rng, draw_patient(rng), infected=True)).save(tmp_path / "cell.png")
     (row,) = pl.read_csv(succeed("predict", tmp_path / "cell.png").encode()).to_dicts()
@@ -58,12 +59,12 @@ def test_predict_needs_no_model_named(tmp_path: Path) -> None:
     assert row["decision"] in {"parasitized", "uninfected", "review"}
 
 
-def test_an_unknown_name_gets_the_list_of_names(tmp_path: Path) -> None:
-    said = refused("predict", tmp_path, "--model", "mega")
-    assert "best, nano" in said
+def test_an_unknown_name_lists_the_names(tmp_path: Path) -> None:
+    line = refused("predict", tmp_path, "--model", "mega")
+    assert "best, nano" in line
 
 
-def test_what_is_no_cell_is_for_review() -> None:
+def test_a_picture_without_a_cell_is_for_review() -> None:
     network = hemozoin.load("nano")
     noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)
     for picture in (noise, np.full((90, 90, 3), 200, np.uint8), np.zeros((90, 90, 3), np.uint8)):
@@ -74,22 +75,20 @@ def test_what_is_no_cell_is_for_review() -> None:
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", MEGABYTES)
-def test_it_knows_the_cells_it_was_trained_on(name: str, real_zip: Path) -> None:
+def test_it_fits_its_training_cells(name: str, real_zip: Path) -> None:
     predictor = Predictor.load(name)
     store = decode_cells(real_zip, CellOptions(), predictor.bundle.preprocessing)
     some = slice(None, None, 10)
     p = predictor(store.pixels[some]).astype(np.float64)
     predictions = LabelledPredictions.from_cells(store.cells[some], p)
-    figures = compute_metrics(predictions, predictor.bundle.threshold.value)
-    # More than of unseen patients (.96), and less than of labels learned by heart.
-    assert 0.95 < figures["accuracy"] < 0.995
+    metrics = compute_metrics(predictions, predictor.bundle.threshold.value)
+    # Higher than for unseen patients (.96), and lower than for memorized labels.
+    assert 0.95 < metrics["accuracy"] < 0.995
 
 
 @pytest.mark.real
 @pytest.mark.parametrize(("name", "sensitivity"), [("nano", 0.9), ("best", 0.85)])
-def test_it_carries_over_to_another_microscope(
-    name: str, sensitivity: float, real_fields: Path
-) -> None:
+def test_it_works_with_another_microscope(name: str, sensitivity: float, real_fields: Path) -> None:
     found = microscope.measure(name, list(microscope.marked_cells(real_fields / "iml")))
     assert float(str(found["roc_auc"])) >= 0.98
     assert float(str(found["sensitivity"])) >= sensitivity

@@ -1,4 +1,4 @@
-"""Why: the map has the log odds for its mean, and points at the parasite."""
+"""Class-activation maps: their mean is the log odds, and their maximum is on the parasite."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from PIL import Image
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.data.preprocess import prepare
 from hemozoin.errors import RunError
-from hemozoin.model import saliency_card as overlay_module
+from hemozoin.model import saliency_card
 from hemozoin.model.prediction import DetailedPrediction, Prediction
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.saliency import activation_maps
-from hemozoin.model.saliency_card import LIMIT, overlay, paint, write_explanations
+from hemozoin.model.saliency_card import (
+    LIMIT,
+    draw_saliency_card,
+    overlay_map,
+    write_saliency_cards,
+)
 from tests.conftest import draw_cell, make_zip, png
 from tests.support.commands import refused, succeed, tree
 
 VIOLET, ORANGE = [84, 39, 136], [230, 97, 1]
-SAID = Prediction("C1P1_cell_1", "parasitized", "parasitized", 0.973, None, "C1P1_cell_1.png")
+PREDICTION = Prediction("C1P1_cell_1", "parasitized", "parasitized", 0.973, None, "C1P1_cell_1.png")
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +35,15 @@ def predictor(learned_run: Path) -> Predictor:
     return Predictor.load(learned_run / "model")
 
 
-def cells(count: int, infected: bool, how: Predictor) -> Pixels:
+def cells(count: int, infected: bool, predictor: Predictor) -> Pixels:
     rng = np.random.default_rng(5)
     drawn = [draw_cell(rng, infected) for _ in range(count)]
-    return np.stack([prepare(cell, how.bundle.preprocessing) for cell in drawn])
+    return np.stack([prepare(cell, predictor.bundle.preprocessing) for cell in drawn])
 
 
 @pytest.fixture(scope="module")
 def infected(predictor: Predictor) -> Pixels:
-    return cells(24, infected=True, how=predictor)
+    return cells(24, infected=True, predictor=predictor)
 
 
 @pytest.fixture(scope="module")
@@ -51,50 +56,54 @@ def test_the_mean_of_a_map_is_the_log_odds(
 ) -> None:
     assert maps.shape == infected.shape[:3]
     assert maps.dtype == np.float32
-    answers = predictor.output(infected)
-    coarse = answers.map.mean(axis=(1, 2))
-    assert np.ptp(coarse) > 0.5  # or the comparison would prove little
+    output = predictor.output(infected)
+    coarse = output.map.mean(axis=(1, 2))
+    assert np.ptp(coarse) > 0.5  # otherwise the comparison would prove little
     assert maps.mean(axis=(1, 2), dtype=np.float64) == pytest.approx(coarse, abs=1e-4)
-    p, calm = answers.p_parasitized.astype(np.float64), predictor.bundle.weights["temperature"]
-    assert np.log(p / (1 - p)) * calm == pytest.approx(coarse, abs=1e-3)
+    p, temperature = (
+        output.p_parasitized.astype(np.float64),
+        predictor.bundle.weights["temperature"],
+    )
+    assert np.log(p / (1 - p)) * temperature == pytest.approx(coarse, abs=1e-3)
 
 
-def test_a_map_points_at_the_parasite(infected: Pixels, maps: Floats) -> None:
-    """Chance is the parasite's share of the cell, about 1 in 25."""
+def test_the_maximum_of_a_map_is_on_the_parasite(infected: Pixels, maps: Floats) -> None:
+    """By chance it would be in about 1 of 25 cells, the share of the parasite in the area."""
     parasite = infected.max(axis=3) * (infected[..., 1] < 110) > 0
     inside = infected.max(axis=3) > 0
     assert (parasite.sum(axis=(1, 2)) / inside.sum(axis=(1, 2))).mean() < 0.08
     highest = np.where(inside, maps, -np.inf).reshape(len(maps), -1).argmax(axis=1)
     hits = parasite.reshape(len(maps), -1)[np.arange(len(maps)), highest]
     assert hits.mean() > 0.7
-    on, off = (maps[place].mean() for place in (parasite, inside & ~parasite))
+    on, off = (maps[mask].mean() for mask in (parasite, inside & ~parasite))
     assert on > 10 > abs(off)
 
 
-def test_a_map_is_a_cells_own(predictor: Predictor, infected: Pixels, maps: Floats) -> None:
-    """Not of the batch it came in, and the same every time."""
+def test_a_map_does_not_depend_on_the_batch(
+    predictor: Predictor, infected: Pixels, maps: Floats
+) -> None:
     alone = activation_maps(predictor, infected[3:4])
     assert alone[0] == pytest.approx(maps[3], abs=1e-2)
     assert np.array_equal(alone, activation_maps(predictor, infected[3:4]))
 
 
-def test_no_cells_and_no_cell_in_the_picture(predictor: Predictor, infected: Pixels) -> None:
+def test_no_cells_and_a_black_picture(predictor: Predictor, infected: Pixels) -> None:
     assert activation_maps(predictor, infected[:0]).shape == (0, *infected.shape[1:3])
     blank = np.zeros_like(infected[:1])
     (log_odds,) = activation_maps(predictor, blank)
-    said = predictor.output(blank).map.mean()
-    assert log_odds == pytest.approx(np.full_like(log_odds, said), abs=1e-4)
+    expected = predictor.output(blank).map.mean()
+    assert log_odds == pytest.approx(np.full_like(log_odds, expected), abs=1e-4)
 
 
-# ---- as a picture -------------------------------------------------------------------------------
+# ---- saliency cards -----------------------------------------------------------------------------
 
 
 def test_colours() -> None:
-    """Grey at 0, the ends beyond ±LIMIT, linear between, black outside the cell."""
+    """Grey at 0, full colour from ±LIMIT, linear between, black outside the cell."""
     cell = np.full((1, 6, 3), 160, np.uint8)
     cell[0, 5] = 0
     values = np.array([[0, LIMIT, 9 * LIMIT, -LIMIT, LIMIT / 2, LIMIT]], np.float32)
-    neutral, *ends, half, outside = paint(cell, values)[0].astype(int).tolist()
+    neutral, *ends, half, outside = overlay_map(cell, values)[0].astype(int).tolist()
     assert neutral == [184, 184, 184]
     assert ends == [VIOLET, VIOLET, ORANGE]
     assert half == pytest.approx((np.array(neutral) + VIOLET) / 2, abs=1)
@@ -104,7 +113,7 @@ def test_colours() -> None:
 def test_a_card_has_the_cell_and_its_map_side_by_side() -> None:
     cell = np.full((64, 64, 3), (200, 150, 160), np.uint8)
     log_odds = np.full((64, 64), -2.0 * LIMIT, np.float32)
-    card = overlay(cell, log_odds, SAID)
+    card = draw_saliency_card(cell, log_odds, PREDICTION)
     assert card.size == (700, 496)
     shown = np.asarray(card)
     assert shown[180, 180].tolist() == [200, 150, 160]
@@ -119,18 +128,20 @@ def test_a_card_has_the_cell_and_its_map_side_by_side() -> None:
 def test_a_long_name_stays_on_the_card() -> None:
     cell, log_odds = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.float32)
     name = "x" * 30_000 + "\nend"
-    long = overlay(cell, log_odds, Prediction(name, "uninfected", "review", 0.4, "odd", None))
+    long = draw_saliency_card(
+        cell, log_odds, Prediction(name, "uninfected", "review", 0.4, "reason", None)
+    )
     shown = np.asarray(long)
     assert long.size == (700, 496)
     assert (shown[365:390, 20:670] < 100).any()
     assert (shown[360:, 682:] == 255).all()
 
 
-# ---- a folder of them ---------------------------------------------------------------------------
+# ---- a folder of cards --------------------------------------------------------------------------
 
 
-def test_a_file_for_each_row_and_the_table_as_before(tmp_path: Path, learned_run: Path) -> None:
-    """Equal names in two folders, names of other systems, and a picture that isn't one."""
+def test_a_card_for_each_row_and_the_same_table(tmp_path: Path, learned_run: Path) -> None:
+    """Equal names in two folders, names invalid on other systems, and a bad picture."""
     cell = png(draw_cell(np.random.default_rng(1), infected=True))
     names = ["a/cell.png", "b/cell.png", "c/b\u00e4d.png", "d/a:*?\n.png", f"e/{'x' * 240}.png"]
     pictures = dict.fromkeys(names, cell) | {"c/b\u00e4d.png": b"no picture"}
@@ -161,21 +172,21 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path, learned_run: Path
     assert tree(tmp_path) == before
 
 
-def test_findings_are_taken_one_at_a_time(
+def test_predictions_are_taken_one_at_a_time(
     tmp_path: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlay_module, "_png", lambda card: b"")
-    finding, taken = DetailedPrediction(SAID, np.zeros((32, 32, 3), np.uint8)), count()
-    findings = (finding for _ in taken)
-    for row, _ in enumerate(islice(write_explanations(findings, predictor, tmp_path), 20), 1):
+    monkeypatch.setattr(saliency_card, "to_png", lambda card: b"")
+    prediction, taken = DetailedPrediction(PREDICTION, np.zeros((32, 32, 3), np.uint8)), count()
+    predictions = (prediction for _ in taken)
+    for row, _ in enumerate(islice(write_saliency_cards(predictions, predictor, tmp_path), 20), 1):
         assert len(list(tmp_path.iterdir())) == row
     assert next(taken) == 20
     with pytest.raises(RunError):
-        write_explanations(findings, predictor, tmp_path)
+        write_saliency_cards(predictions, predictor, tmp_path)
 
 
 def test_the_gallery_of_a_report_has_the_maps(finished_run: Path) -> None:
-    """A network that learned nothing makes mistakes enough."""
+    """An untrained network makes enough mistakes."""
     page = (finished_run / "report.html").read_text(encoding="utf-8")
     mistakes = re.findall(r"<li>\s*(?:<img[^>]*>\s*){2}<b>p", page)
     assert mistakes

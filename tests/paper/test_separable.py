@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from hemozoin.errors import HemozoinError
 from hemozoin.paper import separable
-from hemozoin.paper.separable import Shapes, run_both, separate
+from hemozoin.paper.separable import Shapes, compare_outputs, separate
 
 EXAMPLE = [[5, 10, 15], [10, 20, 30], [15, 30, 45]]
 LAPLACE = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
 
 whole = st.integers(-9, 9)
 vector = st.lists(whole, min_size=1, max_size=6).filter(any)
-#: Every combination that a kernel of at most 4 × 4 fits on.
+#: Shapes on which every kernel of at most 4 × 4 fits.
 shapes = st.builds(
     Shapes,
     height=st.integers(4, 9),
@@ -36,7 +36,7 @@ shapes = st.builds(
 # ---- spatial ---------------------------------------------------------------------------------
 
 
-def test_the_example_comes_apart_into_small_whole_numbers() -> None:
+def test_the_example_has_small_whole_factors() -> None:
     found = separate(EXAMPLE)
     assert found.column.tolist() == [[5], [10], [15]]
     assert found.row.tolist() == [[1, 2, 3]]
@@ -47,7 +47,7 @@ def test_the_example_comes_apart_into_small_whole_numbers() -> None:
         [sum(x * x for r in EXAMPLE for x in r) ** 0.5, 0, 0]
     )
     assert found.singular_values[1:].tolist() == [0, 0]
-    assert (found.multiplications, found.multiplications_in_turn) == (9, 6)
+    assert (found.multiplications, found.factor_multiplications) == (9, 6)
 
 
 @given(column=vector, row=vector)
@@ -64,7 +64,7 @@ def test_every_outer_product_is_found_in_lowest_terms(column: list[int], row: li
     row=st.lists(st.integers(1, 9), min_size=2, max_size=5),
     size=st.sampled_from([1, 1e6]),
 )
-def test_a_kernel_that_almost_is_an_outer_product_is_none(
+def test_a_kernel_that_is_almost_an_outer_product_is_not_separable(
     column: list[int], row: list[int], size: float
 ) -> None:
     kernel = size * np.outer(column, row).astype(float)
@@ -75,7 +75,7 @@ def test_a_kernel_that_almost_is_an_outer_product_is_none(
     assert 0 < found.error < 1
 
 
-def test_decimals_and_shares_keep_a_whole_row() -> None:
+def test_decimals_and_fractions_have_a_whole_row() -> None:
     assert separate([[0.1, 0.2], [0.3, 0.6]]).row.tolist() == [[1, 2]]
     gauss = separate(np.outer([1, 2, 1], [1, 2, 1]) / 16)
     assert gauss.row.tolist() == [[1, 2, 1]]
@@ -89,7 +89,7 @@ def test_an_outer_product_of_roots_is_separable_up_to_rounding() -> None:
     assert np.abs(found.product - np.outer(bell, bell)).max() < 1e-15
 
 
-def test_laplace_loses_what_its_eigenvalues_say() -> None:
+def test_the_error_of_laplace_follows_from_its_eigenvalues() -> None:
     found = separate(LAPLACE)
     # Symmetric; on (0,1,0) and (1,0,1)/√2 it is [[-4, √2], [√2, 0]], so λ = -2 ± √6.
     assert found.singular_values == pytest.approx([6**0.5 + 2, 6**0.5 - 2, 0])
@@ -106,13 +106,13 @@ def test_no_other_outer_product_is_closer(seed: int) -> None:
     assume(kernel.any())
     found = separate(kernel)
     row = rng.normal(size=3)
-    for _ in range(50):  # least squares, turn by turn, from a random start
+    for _ in range(50):  # alternating least squares from a random start
         column = kernel @ row / (row @ row)
         assume(column.any())
         row = kernel.T @ column / (column @ column)
         assume(row.any())
-    rest = np.linalg.norm(kernel - np.outer(column, row))
-    assert np.linalg.norm(kernel - found.product) <= rest + 1e-9
+    error = np.linalg.norm(kernel - np.outer(column, row))
+    assert np.linalg.norm(kernel - found.product) <= error + 1e-9
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-9, 1e9])
@@ -132,7 +132,7 @@ def test_column_then_row_is_the_kernel_on_a_picture(
 
 
 def correlate(picture: Any, kernel: Any) -> Any:
-    """Slide a kernel over a picture of one channel, written out."""
+    """Filter a picture of one channel with a kernel, written out."""
     h, w = kernel.shape
     rows, columns = picture.shape[0] - h + 1, picture.shape[1] - w + 1
     return np.array(
@@ -158,7 +158,7 @@ def correlate(picture: Any, kernel: Any) -> Any:
         None,
     ],
 )
-def test_refuses_what_is_no_kernel(kernel: Any) -> None:
+def test_refuses_bad_kernels(kernel: Any) -> None:
     with pytest.raises(HemozoinError, match=r"^kernel: .*give ") as caught:
         separate(kernel)
     assert "\n" not in str(caught.value)
@@ -167,30 +167,30 @@ def test_refuses_what_is_no_kernel(kernel: Any) -> None:
 # ---- depthwise -------------------------------------------------------------------------------
 
 
-def test_the_example_comes_out_exactly() -> None:
+def test_the_counts_of_the_example() -> None:
     example = Shapes(height=12, width=12, channels=3, filters=256, kernel=(5, 5))
     assert example.output == (8, 8, 256)
     assert example.full == 1_228_800
     assert (example.depthwise, example.pointwise, example.pair) == (4_800, 49_152, 53_952)
     assert example.ratio == Fraction(1, 256) + Fraction(1, 25)
     assert (example.full_weights, example.pair_weights) == (19_200, 843)
-    assert run_both(example)[0] == 0
+    assert compare_outputs(example)[0] == 0
 
 
 @given(shapes)
 @settings(max_examples=40, deadline=None)
-def test_the_counts_are_what_is_multiplied_when_it_is_written_out(s: Shapes) -> None:
+def test_the_counts_are_those_of_written_out_loops(s: Shapes) -> None:
     padded = (s.height + 2 * s.padding, s.width + 2 * s.padding)
-    places = [
+    positions = [
         (y, x)
         for y in range(0, padded[0] - s.kernel[0] + 1, s.stride)
         for x in range(0, padded[1] - s.kernel[1] + 1, s.stride)
     ]
     filtered = sum(
-        1 for _ in every(places, range(s.kernel[0]), range(s.kernel[1]), range(s.channels))
+        1 for _ in every(positions, range(s.kernel[0]), range(s.kernel[1]), range(s.channels))
     )
-    mixed = sum(1 for _ in every(places, range(s.channels), range(s.filters)))
-    assert s.output[0] * s.output[1] == len(places)
+    mixed = sum(1 for _ in every(positions, range(s.channels), range(s.filters)))
+    assert s.output[0] * s.output[1] == len(positions)
     assert (s.depthwise, s.pointwise, s.pair) == (filtered, mixed, filtered + mixed)
     assert s.full == filtered * s.filters
     assert float(s.ratio) == pytest.approx(1 / s.filters + 1 / (s.kernel[0] * s.kernel[1]))
@@ -210,18 +210,19 @@ def test_the_steps_are_torchs_convolutions(s: Shapes, seed: int) -> None:
     close(separable.convolve(picture, kernels, s.stride), full)
     depthwise = torch.from_numpy(filters).permute(2, 0, 1)[:, None]
     filtered = F.conv2d(x, depthwise, stride=s.stride, groups=s.channels)
-    close(separable.filter_channels(picture, filters, s.stride), filtered)
+    close(separable.convolve_depthwise(picture, filters, s.stride), filtered)
     mixed = F.conv2d(x, torch.from_numpy(weights).T[:, :, None, None])
-    close(separable.mix_channels(picture, weights), mixed)
+    close(separable.convolve_pointwise(picture, weights), mixed)
 
-    # The pair is torch's full convolution by the product's kernels.
-    merged = torch.from_numpy(separable.product(filters, weights)).permute(3, 2, 0, 1)
-    in_turn = separable.mix_channels(separable.filter_channels(picture, filters, s.stride), weights)
-    close(in_turn, F.conv2d(x, merged, stride=s.stride))
+    # The pair is torch's full convolution with the combined kernels.
+    combined = torch.from_numpy(separable.combine_kernels(filters, weights)).permute(3, 2, 0, 1)
+    first = separable.convolve_depthwise(picture, filters, s.stride)
+    pair = separable.convolve_pointwise(first, weights)
+    close(pair, F.conv2d(x, combined, stride=s.stride))
 
 
-def close(ours: Any, torchs: torch.Tensor) -> None:
-    np.testing.assert_allclose(ours, torchs[0].permute(1, 2, 0), atol=1e-12)
+def close(output: Any, expected: torch.Tensor) -> None:
+    np.testing.assert_allclose(output, expected[0].permute(1, 2, 0), atol=1e-12)
 
 
 @given(shapes)
@@ -237,12 +238,12 @@ def test_output_is_torchs(s: Shapes) -> None:
 
 def test_the_comparison_would_notice_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     s = Shapes(6, 5, 3, 4, (3, 2), stride=2, padding=1)
-    difference, largest = run_both(s)
+    difference, largest = compare_outputs(s)
     assert difference == 0
     assert largest > 50
-    right = separable.product
-    monkeypatch.setattr(separable, "product", lambda f, w: right(f, w[::-1]))
-    assert run_both(s)[0] > 0
+    combine = separable.combine_kernels
+    monkeypatch.setattr(separable, "combine_kernels", lambda f, w: combine(f, w[::-1]))
+    assert compare_outputs(s)[0] > 0
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4))

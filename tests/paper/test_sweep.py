@@ -1,4 +1,4 @@
-"""The paper's experiments on cells: rows that can be had again, counts that are the paper's."""
+"""The paper's experiments on cells: rows that are reproducible, counts as in the paper."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hemozoin.paper.sweep.grid import TABLES, Grid, SweepNetwork, read_numbers, 
 from hemozoin.paper.sweep.plots import COSTS, draw
 from hemozoin.paper.sweep.rows import COLUMNS, SweepRow, read_rows, write_rows
 from hemozoin.paper.sweep.sweep import Sweep
-from hemozoin.paper.sweep.tables import doubling, markdown
+from hemozoin.paper.sweep.tables import markdown, points_per_doubling
 from hemozoin.paper.tables import paper_tables
 from hemozoin.training.runs import start as starting
 from hemozoin.training.runs.config import RunConfig
@@ -31,7 +31,7 @@ from hemozoin.training.runs.folder import RunFolder
 from tests.conftest import make_cells
 from tests.support.commands import hemozoin, refused, start, succeed, tree
 
-#: Two networks, the smallest, seen once.
+#: The two smallest networks, one epoch each.
 OPTIONS = ("--epochs", 1, "--size", 32, "--alphas", 0.25, "--sizes", 32)
 TWO = (*OPTIONS, "--tables", 4)
 
@@ -42,7 +42,7 @@ def cells_and_command(folder: Path, *options: object) -> tuple[object, ...]:
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished sweep: `cells.zip`, `out`, and what was `shown.txt`."""
+    """The folder of a finished sweep: `cells.zip`, `out`, and its output `shown.txt`."""
     folder = tmp_path_factory.mktemp("sweep")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEMOZOIN_CACHE", str(folder / "cache"))
@@ -54,7 +54,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def mine(swept: Path, tmp_path: Path) -> Path:
-    """A copy of its `out`, to be changed."""
+    """A copy of its `out` that a test may change."""
     return shutil.copytree(swept / "out", tmp_path / "mine")
 
 
@@ -84,7 +84,7 @@ def test_the_columns(swept: Path) -> None:
     )
 
 
-def test_seed_by_seed_every_network_once(swept: Path) -> None:
+def test_every_network_once_for_each_seed(swept: Path) -> None:
     rows = read_rows(swept / "out" / "sweep.csv")
     names = ("Conv 0.25 MobileNet-32", "0.25 MobileNet-32")
     assert [row.key for row in rows] == [(name, seed) for seed in (0, 1) for name in names]
@@ -106,15 +106,15 @@ def test_counts_are_those_of_the_network_that_was_trained(swept: Path) -> None:
 
 
 def counted_by_hooks(network: MobileNet, size: int) -> int:
-    """Count mult-adds from what really goes through the layers."""
+    """Count mult-adds from the outputs of the layers in a forward pass."""
     total = 0
 
     def count(layer: torch.nn.Module, _: object, out: torch.Tensor) -> None:
         nonlocal total
         weight = layer.weight
         assert isinstance(weight, torch.Tensor)
-        places = out.shape[2] * out.shape[3] if out.ndim == 4 else 1
-        total += weight.numel() * places
+        positions = out.shape[2] * out.shape[3] if out.ndim == 4 else 1
+        total += weight.numel() * positions
 
     for layer in network.modules():
         if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
@@ -132,22 +132,22 @@ def test_networks_of_a_seed_are_tested_on_the_same_patients(swept: Path) -> None
     assert splits["0.25-MobileNet-32-seed0"] != splits["0.25-MobileNet-32-seed1"]
 
 
-def test_a_rows_figures_are_those_of_its_predictions(swept: Path) -> None:
+def test_the_metrics_of_a_row_are_those_of_its_predictions(swept: Path) -> None:
     for row in read_rows(swept / "out" / "sweep.csv"):
         run = swept / "out" / "runs" / f"{row.network.replace(' ', '-')}-seed{row.seed}"
         cells = pl.read_csv(run / "predictions.csv")
         p, truth = cells["p_parasitized"], cells["label"] == "parasitized"
-        # What is written is rounded: which of two that differ by less is larger isn't known.
+        # The file has rounded numbers; if two differ by less, the larger one is not known.
         gaps = [a - b for a in p.filter(truth) for b in p.filter(~truth)]
         least = sum(gap > 2e-6 for gap in gaps) / len(gaps)
         most = sum(gap > -2e-6 for gap in gaps) / len(gaps)
         assert least - 1e-6 <= row.auc <= most + 1e-6
-        assert row.auc == pytest.approx(RunFolder(run).figures()["roc_auc"], abs=1e-9)
+        assert row.auc == pytest.approx(RunFolder(run).test_metrics()["roc_auc"], abs=1e-9)
         assert row.cells == len(cells)
         assert row.patients == cells["patient"].n_unique()
 
 
-def test_csv_there_and_back(tmp_path: Path) -> None:
+def test_csv_is_written_and_read(tmp_path: Path) -> None:
     rows = [
         some_row(SweepNetwork(0.5, 64), accuracy_low=1 / 3),
         some_row(SweepNetwork(1.0, 33, "full"), 7),
@@ -158,7 +158,7 @@ def test_csv_there_and_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [lambda s: s[:-40], lambda s: s.replace("alpha", "a"), str.upper])
-def test_another_csv_is_not_taken_for_one(spoil: object, mine: Path, swept: Path) -> None:
+def test_another_csv_is_refused(spoil: object, mine: Path, swept: Path) -> None:
     file = mine / "sweep.csv"
     file.write_text(spoil(file.read_text()))  # type: ignore[operator]
     before = tree(mine)
@@ -168,10 +168,10 @@ def test_another_csv_is_not_taken_for_one(spoil: object, mine: Path, swept: Path
     assert tree(mine) == before
 
 
-# ---- again ---------------------------------------------------------------------------------------
+# ---- the same command again ----------------------------------------------------------------------
 
 
-def test_given_again_it_only_shows_the_result(swept: Path) -> None:
+def test_a_finished_sweep_only_shows_its_result(swept: Path) -> None:
     before = tree(swept / "out")
     outcome = hemozoin(*cells_and_command(swept, *TWO, "--seeds", 2))
     assert (outcome.code, outcome.err) == (0, "")
@@ -180,8 +180,8 @@ def test_given_again_it_only_shows_the_result(swept: Path) -> None:
     assert outcome.out.rstrip("\n") == (swept / "out" / "tables.md").read_text().rstrip("\n")
 
 
-def test_a_row_done_again_is_the_same(swept: Path, mine: Path) -> None:
-    """Its row and its run are gone, as for someone who doubts it."""
+def test_a_repeated_run_gives_the_same_row(swept: Path, mine: Path) -> None:
+    """Its row and its run folder were deleted, as a person would do to check it."""
     rows = read_rows(mine / "sweep.csv")
     write_rows(mine / "sweep.csv", [rows[0], *rows[2:]])
     shutil.rmtree(mine / "runs" / "0.25-MobileNet-32-seed0")
@@ -196,7 +196,7 @@ def test_a_row_done_again_is_the_same(swept: Path, mine: Path) -> None:
 def test_a_run_without_its_row_is_not_trained_again(
     swept: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed after the run's last file and before the row."""
+    """The sweep was killed after the run's last file and before its row."""
     rows = read_rows(mine / "sweep.csv")
     write_rows(mine / "sweep.csv", rows[:-1])
     monkeypatch.delattr(starting, "new")
@@ -233,7 +233,7 @@ def test_ctrl_c_keeps_the_rows(
 
 
 @pytest.mark.slow
-def test_killed_midway_it_loses_the_run_it_was_at(swept: Path, tmp_path: Path) -> None:
+def test_a_killed_sweep_loses_only_the_current_run(swept: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     command = ("sweep", swept / "cells.zip", "--out", mine, *TWO, "--seeds", 2)
     with start(*command) as process:
@@ -271,7 +271,7 @@ def test_other_options_are_another_sweep(other: tuple[object, ...], swept: Path)
 
 
 def test_other_cells_are_another_sweep(swept: Path, mine: Path, tmp_path: Path) -> None:
-    """The same names and sizes, but for one picture's content, are other cells too."""
+    """Cells with the same names and sizes are other cells if one picture has other content."""
     data = shutil.copy(swept / "cells.zip", tmp_path / "cells.zip")
     assert "other cells or options" in refused("sweep", data, "--out", mine, *TWO)
     before = tree(mine)
@@ -281,14 +281,14 @@ def test_other_cells_are_another_sweep(swept: Path, mine: Path, tmp_path: Path) 
     assert set(tree(mine)) == set(before)
 
 
-def test_a_folder_in_the_way(swept: Path, tmp_path: Path) -> None:
+def test_a_folder_with_other_files(swept: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     line = refused("sweep", swept / "cells.zip", "--out", tmp_path, *TWO)
     assert "not an empty folder" in line
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-# ---- what is refused -----------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_no_cells(tmp_path: Path) -> None:
     assert "nowhere: No such file" in refused("sweep", tmp_path / "nowhere", "--out", tmp_path)
 
 
-def test_too_few_patients_leave_the_plan_alone(tmp_path: Path) -> None:
+def test_too_few_patients_leave_only_the_plan(tmp_path: Path) -> None:
     data = make_cells(tmp_path / "cells.zip", patients=2)
     outcome = hemozoin("sweep", data, "--out", tmp_path / "out", *TWO)
     assert outcome.code == 2
@@ -338,7 +338,7 @@ def test_under_torchrun_it_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_without_torch_the_line_to_install_it(
+def test_without_torch_it_says_how_to_install_it(
     tmp_path: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
@@ -382,15 +382,15 @@ def test_numbers_with_commas() -> None:
             read_numbers(wrong, "tables", int)
 
 
-def test_the_middle_must_be_possible_whatever_the_tables() -> None:
+def test_all_networks_of_the_grid_are_checked_whatever_the_tables() -> None:
     with pytest.raises(HemozoinError, match="input size is 8"):
         Sweep(RunConfig(Path()), Grid(sizes=(8,)), tables=(4,))
 
 
-# ---- tables and drawings -------------------------------------------------------------------------
+# ---- tables and plots ----------------------------------------------------------------------------
 
 
-def test_a_doubling_is_the_slope() -> None:
+def test_points_per_doubling_are_the_slope() -> None:
     small, large = SweepNetwork(0.25, 64), SweepNetwork(1.0, 64)
     times = large.cost().mult_adds / small.cost().mult_adds
     rows = [
@@ -400,10 +400,10 @@ def test_a_doubling_is_the_slope() -> None:
         some_row(small, 1, accuracy=0.90),
         some_row(small, 2, accuracy=0.10),  # alone in its seed: no slope
     ]
-    assert doubling(rows) == pytest.approx([2 / math.log2(times), 0])
+    assert points_per_doubling(rows) == pytest.approx([2 / math.log2(times), 0])
 
 
-def test_tables_have_mean_spread_and_what_is_apart() -> None:
+def test_tables_have_mean_standard_deviation_and_difference() -> None:
     large, small = SweepNetwork(1.0, 64), SweepNetwork(0.25, 64)
     rows = [
         some_row(small, 0, accuracy=0.93, tables="6 7"),
@@ -420,12 +420,12 @@ def test_tables_have_mean_spread_and_what_is_apart() -> None:
     assert "1.0 MobileNet-224 70.6 % at 569 million" in text
 
 
-def test_times_are_medians_and_nothing_is_minus_zero() -> None:
+def test_times_are_medians_and_zero_has_no_minus() -> None:
     large, small = SweepNetwork(1.0, 64), SweepNetwork(0.25, 64)
-    times = ((10.0, 0.51), (30.0, 0.52), (500.0, 9.0))  # one beside other work
+    times = ((10.0, 0.51), (30.0, 0.52), (500.0, 9.0))  # one while the machine was busy
     rows = [
-        some_row(network, seed, training_seconds=seconds, latency_ms=answer, accuracy=accuracy)
-        for seed, (seconds, answer) in enumerate(times)
+        some_row(network, seed, training_seconds=seconds, latency_ms=latency, accuracy=accuracy)
+        for seed, (seconds, latency) in enumerate(times)
         for network, accuracy in ((large, 0.95), (small, 0.95 - 1e-6))
     ]
     line = markdown(rows).splitlines()[5]
@@ -433,14 +433,14 @@ def test_times_are_medians_and_nothing_is_minus_zero() -> None:
     assert line.endswith("| 30 (10 to 500) | 0.52 (0.51 to 9.00) |")
 
 
-def test_one_seed_has_no_spread() -> None:
+def test_one_seed_has_no_standard_deviation() -> None:
     text = markdown([some_row(SweepNetwork(1.0, 64)), some_row(SweepNetwork(0.5, 64))])
     assert "| 1.0 MobileNet-64 | 1 | 95.00 |  | 0.9900 |" in text
     assert "±" not in text
 
 
 @pytest.mark.parametrize("cost", COSTS)
-def test_drawings_are_whole_and_the_same_every_time(cost: str, swept: Path) -> None:
+def test_plots_are_valid_and_the_same_every_time(cost: str, swept: Path) -> None:
     rows = [*read_rows(swept / "out" / "sweep.csv"), some_row(SweepNetwork(1.0, 64))]
     drawn = draw(rows, cost)  # type: ignore[arg-type]
     assert drawn == draw(rows, cost)  # type: ignore[arg-type]
@@ -451,20 +451,20 @@ def test_drawings_are_whole_and_the_same_every_time(cost: str, swept: Path) -> N
 
 
 @pytest.mark.parametrize("cost", COSTS)
-def test_drawings_of_the_docs_are_of_the_results(cost: str) -> None:
-    """By their words and lines; the very bytes depend on matplotlib's version."""
+def test_plots_in_the_docs_show_the_results(cost: str) -> None:
+    """Texts are compared, since the exact bytes depend on matplotlib's version."""
     root = Path(__file__).parents[2]
     rows = read_rows(root / "benchmarks" / "results" / "sweep.csv")
     kept = (root / "docs" / f"sweep_{cost}.svg").read_text(encoding="utf-8")
     old, new = (ElementTree.fromstring(text) for text in (kept, draw(rows, cost)))  # type: ignore[arg-type]
     assert " ".join(old.itertext()).split() == " ".join(new.itertext()).split()
     assert len({row.seed for row in rows}) >= 3
-    for row in rows:  # counts in the results are those of today's code
+    for row in rows:  # the counts in the results are those of the current code
         counted = SweepNetwork(row.alpha, row.size, row.body).cost()  # type: ignore[arg-type]
         assert (row.mult_adds, row.parameters) == (counted.mult_adds, counted.parameters)
 
 
-def test_rows_of_a_future_version(tmp_path: Path) -> None:
+def test_rows_of_another_version(tmp_path: Path) -> None:
     (tmp_path / "sweep.csv").write_text("tables,network\n4,x\n")
     with pytest.raises(RunError, match="other columns"):
         read_rows(tmp_path / "sweep.csv")

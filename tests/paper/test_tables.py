@@ -1,4 +1,4 @@
-"""Every count of the paper's tables against the real network, or torch's own counter."""
+"""Every count of the paper's tables, compared with the torch network or torch's own counter."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def network(**architecture: Any) -> MobileNet:
 
 
 def run(net: nn.Module, size: int) -> Iterator[tuple[nn.Module, torch.Tensor, torch.Tensor]]:
-    """Run a network and yield each layer that has weights, with what goes in and comes out."""
-    seen: list[Any] = []
+    """Run a network and yield each layer that has weights, with its input and output."""
+    calls: list[Any] = []
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_hook(lambda m, x, y: seen.append((m, x[0], y)))
+            module.register_forward_hook(lambda m, x, y: calls.append((m, x[0], y)))
     net(torch.empty(1, 3, size, size, device="meta"))
-    yield from seen
+    yield from calls
 
 
 def entries(table: Table) -> dict[tuple[str, str], TableEntry]:
@@ -61,7 +61,7 @@ def entries(table: Table) -> dict[tuple[str, str], TableEntry]:
     }
 
 
-def test_exactly_these_figures_differ_and_each_says_why(tables: dict[int, Table]) -> None:
+def test_exactly_these_numbers_differ_and_each_has_a_reason(tables: dict[int, Table]) -> None:
     differing = {
         (number, *key): (entry.printed, entry.counted)
         for number, table in tables.items()
@@ -79,7 +79,7 @@ def test_exactly_these_figures_differ_and_each_says_why(tables: dict[int, Table]
     assert "4866.27" in tables[4].rows[0].note
 
 
-def test_table_1_is_what_the_network_does(tables: dict[int, Table]) -> None:
+def test_table_1_is_the_network(tables: dict[int, Table]) -> None:
     lines = [row.entries for row in tables[1].rows]
     made: Counter[tuple[str, str, str]] = Counter()
     for module, x, _ in run(network(), 224):
@@ -95,7 +95,7 @@ def test_table_1_is_what_the_network_does(tables: dict[int, Table]) -> None:
     assert sum(made.values()) + 1 == 28  # section 3.2: "MobileNet has 28 layers"
 
 
-def test_table_2_is_where_torch_counts(tables: dict[int, Table]) -> None:
+def test_table_2_is_what_torch_counts(tables: dict[int, Table]) -> None:
     work: Counter[str] = Counter()
     weights: Counter[str] = Counter()
     for module, _, y in run(network(), 224):
@@ -146,10 +146,10 @@ def test_whole_networks_are_what_torch_counts(tables: dict[int, Table], number: 
         accuracy, mult_adds, parameters = row.entries
         assert mult_adds.counted == counter.get_total_flops() / 2 / 1e6
         assert parameters.counted == sum(p.numel() for p in net.parameters()) / 1e6
-        assert accuracy.counted is None  # the paper's; nothing of ours stands beside it
+        assert accuracy.counted is None  # the paper's own: it can't be counted
 
 
-def test_the_figures_that_the_tables_are_known_for(tables: dict[int, Table]) -> None:
+def test_the_well_known_numbers_of_the_tables(tables: dict[int, Table]) -> None:
     def printed(number: int) -> list[tuple[str, ...]]:
         return [tuple(entry.printed for entry in row.entries) for row in tables[number].rows]
 

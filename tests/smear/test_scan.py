@@ -1,9 +1,8 @@
-"""A scan is read in tiles, whole and in any order, and is screened as fields."""
+"""A scan is read in tiles, completely and in any order, and the tiles are screened as fields."""
 
 from __future__ import annotations
 
 import csv
-import io
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +25,7 @@ WIDTH, HEIGHT = 700, 530
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take pictures for scans that are small enough for tests."""
+    """Open pictures as scans that are small enough for tests."""
     monkeypatch.setattr(scan, "_LARGEST_FIELD", 320 * 240)
     monkeypatch.setattr(scan, "_SMALLEST_FILE", 100)
     monkeypatch.setattr(scan, "_TILE", (320, 240))
@@ -44,21 +43,17 @@ def saved(picture: Image.Image, path: Path) -> Scan:
     return found
 
 
-def tile(found: Scan, name: str) -> npt.NDArray[np.uint8]:
-    return np.asarray(Image.open(io.BytesIO(found.read(name))))
-
-
-def place(name: str) -> tuple[int, int]:
+def position(name: str) -> tuple[int, int]:
     y, x = name.rsplit("@y", 1)[1].split("x")
     return int(y), int(x)
 
 
-def together(found: Scan, names: list[str]) -> npt.NDArray[np.uint8]:
-    """Lay tiles where their names say."""
+def stitched(found: Scan, names: list[str]) -> npt.NDArray[np.uint8]:
+    """Return the picture made of tiles, each at the position in its name."""
     sheet = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     seen = np.zeros((HEIGHT, WIDTH), int)
     for name in names:
-        (y, x), piece = place(name), tile(found, name)
+        (y, x), piece = position(name), found.read(name)
         sheet[y : y + piece.shape[0], x : x + piece.shape[1]] = piece
         seen[y : y + piece.shape[0], x : x + piece.shape[1]] += 1
     assert (seen == 1).all()
@@ -66,31 +61,31 @@ def together(found: Scan, names: list[str]) -> npt.NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])
-def test_tiles_are_the_picture_and_no_pixel_is_in_two(
+def test_tiles_cover_the_picture_without_overlap(
     tmp_path: Path, pixels: npt.NDArray[np.uint8], ending: str
 ) -> None:
     found = saved(Image.fromarray(pixels), tmp_path / f"scan.{ending}")
     names = [entry.name for entry in found.walk()]
     assert len(names) == 9
     assert names == sorted(names)
-    assert {(entry.size, entry.stamp) for entry in found.entries()} == {
+    assert {(entry.size, entry.stamp) for entry in found.walk()} == {
         ((tmp_path / f"scan.{ending}").stat().st_size, 7)
     }
-    assert (together(found, names) == pixels).all()
-    assert (together(found, names[::-1]) == pixels).all()
+    assert (stitched(found, names) == pixels).all()
+    assert (stitched(found, names[::-1]) == pixels).all()
 
 
-def test_threads_may_share_a_scan(tmp_path: Path, pixels: npt.NDArray[np.uint8]) -> None:
+def test_threads_can_share_a_scan(tmp_path: Path, pixels: npt.NDArray[np.uint8]) -> None:
     found = saved(Image.fromarray(pixels), tmp_path / "scan.png")
     names = [entry.name for entry in found.walk()] * 4
     with ThreadPoolExecutor(4) as pool:
-        pieces = list(pool.map(lambda name: tile(found, name), names))
+        pieces = list(pool.map(found.read, names))
     for name, piece in zip(names, pieces, strict=True):
-        y, x = place(name)
+        y, x = position(name)
         assert (piece == pixels[y : y + piece.shape[0], x : x + piece.shape[1]]).all()
 
 
-def test_few_rows_are_held(tmp_path: Path, pixels: npt.NDArray[np.uint8]) -> None:
+def test_few_rows_are_in_memory(tmp_path: Path, pixels: npt.NDArray[np.uint8]) -> None:
     found = saved(Image.fromarray(np.concatenate([pixels] * 6)), tmp_path / "scan.png")
     most = 0
     for entry in found.walk():
@@ -99,33 +94,33 @@ def test_few_rows_are_held(tmp_path: Path, pixels: npt.NDArray[np.uint8]) -> Non
     assert most <= 2 * 240 * WIDTH * 3
 
 
-def test_grey_of_16_bits_and_transparency_become_rgb(
+def test_16_bit_grey_and_transparency_become_rgb(
     tmp_path: Path, pixels: npt.NDArray[np.uint8]
 ) -> None:
     grey = pixels[..., 0].astype(np.uint16) * 257
     deep = saved(Image.fromarray(grey), tmp_path / "grey.tif")
     names = [entry.name for entry in deep.walk()]
-    assert (together(deep, names) == pixels[..., :1]).all()
+    assert (stitched(deep, names) == pixels[..., :1]).all()
     alpha = np.where(pixels[..., :1] > 99, 255, 0).astype(np.uint8)
     clear = saved(Image.fromarray(np.concatenate([pixels, alpha], axis=2)), tmp_path / "a.png")
     names = [entry.name for entry in clear.walk()]
-    assert (together(clear, names) == np.where(alpha > 0, pixels, 0)).all()
+    assert (stitched(clear, names) == np.where(alpha > 0, pixels, 0)).all()
 
 
-def test_a_scan_cut_short_is_told_where_it_ends(
+def test_a_tile_of_a_truncated_scan_is_refused(
     tmp_path: Path, pixels: npt.NDArray[np.uint8]
 ) -> None:
     whole = saved(Image.fromarray(pixels), tmp_path / "scan.png")
     data = (tmp_path / "scan.png").read_bytes()
     (tmp_path / "scan.png").write_bytes(data[: len(data) // 2])
     first, *_, last = [entry.name for entry in whole.walk()]
-    assert (tile(whole, first) == pixels[: tile(whole, first).shape[0], :233]).all()
+    assert (whole.read(first) == pixels[: whole.read(first).shape[0], :233]).all()
     with pytest.raises(DataError, match=r"scan\.png@.*damaged") as refused:
         whole.read(last)
     assert "\n" not in str(refused.value)
 
 
-def test_what_is_no_scan_is_left_to_others(
+def test_small_pictures_and_unreadable_files_are_not_scans(
     tmp_path: Path, pixels: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "field.png"
@@ -139,7 +134,7 @@ def test_what_is_no_scan_is_left_to_others(
     assert open_scan(path, Entry("field.png", 10**9, 0)) is None
 
 
-def test_a_slide_has_the_tiles_of_its_scan_in_order_of_reading(
+def test_a_slide_has_the_tiles_of_its_scan_in_reading_order(
     tmp_path: Path, pixels: npt.NDArray[np.uint8]
 ) -> None:
     folder = make_fields(tmp_path / "slide", "a.png", "z.png")
@@ -154,7 +149,7 @@ def test_a_slide_has_the_tiles_of_its_scan_in_order_of_reading(
     assert [photo.field for photo in alone.photos] == names[1:-1]
 
 
-def test_a_scan_gives_what_its_tiles_give_as_pictures(tmp_path: Path) -> None:
+def test_a_scan_gives_the_same_counts_as_its_tiles_as_pictures(tmp_path: Path) -> None:
     make_fields(tmp_path / "fields", "1.png", "2.png", "3.png", "4.png")
     fields = [np.asarray(Image.open(tmp_path / "fields" / f"{n}.png")) for n in (1, 2, 3, 4)]
     sheet = np.concatenate([np.concatenate(fields[:2], 1), np.concatenate(fields[2:], 1)])

@@ -1,4 +1,4 @@
-"""One field from picture to answers, its flaws, and what is refused."""
+"""One field from picture to decisions, its flaws, and pictures that are refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def flaws(field: Field) -> set[str]:
     return {flaw.what for flaw in field.flaws}
 
 
-def test_cells_are_numbered_and_answered(network: Predictor, picture: Image.Image) -> None:
+def test_cells_are_numbered_and_classified(network: Predictor, picture: Image.Image) -> None:
     field = screen(picture, network)
     assert [cell.cell for cell in field.cells] == list(range(1, len(field.cells) + 1))
     assert all(0 <= cell.p_parasitized <= 1 for cell in field.cells)
@@ -46,14 +46,14 @@ def test_cells_are_numbered_and_answered(network: Predictor, picture: Image.Imag
     assert field.infected >= 3
 
 
-def test_path_picture_and_array_are_the_same(
+def test_path_picture_and_array_give_the_same_cells(
     network: Predictor, picture: Image.Image, tmp_path: Path
 ) -> None:
     path = tmp_path / "field.png"
     path.write_bytes(png(picture))
-    known = screen(picture, network).cells
-    assert screen(path, network).cells == known
-    assert screen(np.asarray(picture), network).cells == known
+    expected = screen(picture, network).cells
+    assert screen(path, network).cells == expected
+    assert screen(np.asarray(picture), network).cells == expected
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_path_picture_and_array_are_the_same(
         (lambda p: p.point(lambda level: level * 0.2), "too dark"),
     ],
 )
-def test_a_spoilt_field_is_told(
+def test_a_bad_field_has_a_flaw(
     network: Predictor, picture: Image.Image, change: object, flaw: str
 ) -> None:
     assert callable(change)
@@ -72,7 +72,7 @@ def test_a_spoilt_field_is_told(
     assert not field.usable
 
 
-def test_bare_glass_is_empty(network: Predictor) -> None:
+def test_a_field_without_objects_is_empty(network: Predictor) -> None:
     field = screen(Image.new("RGB", (640, 480), (230, 235, 230)), network)
     assert flaws(field) == {"empty or not a smear"}
     assert field.cells == ()
@@ -90,7 +90,7 @@ def test_a_small_picture_is_refused(network: Predictor) -> None:
         screen(Image.new("RGB", (150, 150), "white"), network)
 
 
-def test_pages_are_refused() -> None:
+def test_several_pages_are_refused() -> None:
     page = Image.new("RGB", (400, 300), "white")
     scan = encoded(page, "TIFF", save_all=True, append_images=[page])
     with pytest.raises(DataError, match=r"scan\.tif: has 2 pages"):
@@ -98,7 +98,7 @@ def test_pages_are_refused() -> None:
 
 
 @pytest.mark.parametrize("form", ["TIFF", "JPEG", "BMP"])
-def test_the_ending_does_not_matter(form: str, picture: Image.Image) -> None:
+def test_the_file_extension_does_not_matter(form: str, picture: Image.Image) -> None:
     assert decode_field(encoded(picture, form), "field.png").size == picture.size
 
 
@@ -107,7 +107,7 @@ def test_sixteen_bits_are_read(picture: Image.Image) -> None:
     assert decode_field(png(grey), "grey.png").mode == "RGB"
 
 
-def test_what_is_no_picture_is_refused(network: Predictor, tmp_path: Path) -> None:
+def test_unreadable_files_are_refused(network: Predictor, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("no picture")
     with pytest.raises(DataError, match=r"notes\.txt"):
@@ -116,22 +116,22 @@ def test_what_is_no_picture_is_refused(network: Predictor, tmp_path: Path) -> No
         screen(tmp_path / "missing.png", network)
 
 
-def test_a_cell_goes_to_the_network_cut_out_along_its_outline(picture: Image.Image) -> None:
-    bodies = [body for body in segment(picture).bodies if body.kind == "red cell"]
-    assert bodies
-    for body in bodies:
-        pixels = np.asarray(cut_out(picture, body))
-        assert pixels.shape == (body.height, body.width, 3)
+def test_a_cell_is_cut_out_along_its_outline(picture: Image.Image) -> None:
+    cells = [one for one in segment(picture).objects if one.kind == "red cell"]
+    assert cells
+    for cell in cells:
+        pixels = np.asarray(cut_out(picture, cell))
+        assert pixels.shape == (cell.height, cell.width, 3)
         assert is_cut_out(pixels.max(axis=2) > 8)
         inside = pixels.any(axis=2)
-        field = np.asarray(picture)[body.y : body.y + body.height, body.x : body.x + body.width]
+        field = np.asarray(picture)[cell.y : cell.y + cell.height, cell.x : cell.x + cell.width]
         assert (pixels[inside] == field[inside]).all()
         assert 0.5 < inside.mean() < 0.95
 
 
-@pytest.mark.parametrize("glass", [1.25, 1.6])
-def test_a_cell_with_glass_around_it_is_for_predict(network: Predictor, glass: float) -> None:
-    side = round(260 * glass)
+@pytest.mark.parametrize("zoom", [1.25, 1.6])
+def test_a_cell_with_background_around_it_is_for_predict(network: Predictor, zoom: float) -> None:
+    side = round(260 * zoom)
     sheet = Image.new("RGB", (side, side), (215, 230, 220))
     start = (side - 260) / 2
     ImageDraw.Draw(sheet).ellipse((start, start, start + 260, start + 260), (200, 120, 160))
@@ -139,7 +139,7 @@ def test_a_cell_with_glass_around_it_is_for_predict(network: Predictor, glass: f
         screen(sheet.filter(ImageFilter.GaussianBlur(2)), network)
 
 
-def test_a_diameter_that_is_not_of_this_picture_is_refused(
+def test_a_diameter_that_does_not_fit_the_picture_is_refused(
     network: Predictor, picture: Image.Image
 ) -> None:
     with pytest.raises(DataError, match=r"red cells of 900 px in 1280x960 pixels: single cells"):
@@ -149,7 +149,7 @@ def test_a_diameter_that_is_not_of_this_picture_is_refused(
         screen(large, network, diameter=10)
 
 
-def test_cells_too_coarse_to_be_read_are_told(network: Predictor, picture: Image.Image) -> None:
+def test_too_coarse_cells_are_a_flaw(network: Predictor, picture: Image.Image) -> None:
     small = picture.resize((picture.width // 5, picture.height // 5), Image.Resampling.BOX)
     large = Image.new("RGB", (512, 384))
     for x in (0, 256):
@@ -162,8 +162,10 @@ def test_cells_too_coarse_to_be_read_are_told(network: Predictor, picture: Image
 
 
 @pytest.mark.parametrize("side", [9_000, 14_000])
-def test_a_scan_says_how_it_is_read(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_message_for_a_scan_says_how_to_read_it(
+    side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 90_000_000)
     scan = encoded(Image.new("L", (side, side)), "PNG")
-    with pytest.raises(DataError, match=r"more than 64 million pixels; .* hemozoin\[scans\]"):
+    with pytest.raises(DataError, match=r"more than 64 million pixels; with hemozoin\[scans\]"):
         decode_field(scan, "scan.png")

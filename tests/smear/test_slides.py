@@ -1,4 +1,4 @@
-"""Which pictures are fields of which slide."""
+"""Pictures are assigned to slides by their paths."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_a_folder_is_a_slide_and_so_is_every_folder_in_it(tmp_path: Path) -> Non
     }
 
 
-def test_the_order_is_that_of_names_and_of_folders_given(tmp_path: Path) -> None:
+def test_slides_are_in_the_given_order_then_sorted_by_name(tmp_path: Path) -> None:
     put(tmp_path, *(f"z/{k}.png" for k in (3, 1, 2)), "a/1.png", "a/z/1.png", "a/z.png")
     assert list(found(tmp_path / "z", tmp_path / "a")) == ["z", "a", "a/z"]
     assert found(tmp_path / "z") == {"z": ["1.png", "2.png", "3.png"]}
     assert found(tmp_path / "a") == {"a": ["1.png", "z.png"], "z": ["1.png"]}
 
 
-def test_pictures_are_one_slide_named_by_their_folder(tmp_path: Path) -> None:
+def test_pictures_are_one_slide_named_after_their_folder(tmp_path: Path) -> None:
     root = put(tmp_path / "patient 7", "b.png", "a.png", "c.png")
     assert found(root / "b.png", root / "a.png") == {"patient 7": ["a.png", "b.png"]}
 
@@ -59,7 +59,7 @@ def test_pictures_and_folders_together(tmp_path: Path) -> None:
     }
 
 
-def test_nothing_is_counted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_picture_is_counted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = put(tmp_path / "a", "1.png", "b/1.png", "b/2.png")
     monkeypatch.chdir(root)
     once = {"a": ["1.png"], "b": ["1.png", "2.png"]}
@@ -70,45 +70,45 @@ def test_nothing_is_counted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert found(root / "1.png", root / "1.png") == {"a": ["1.png"]}
 
 
-def test_a_folder_that_links_to_itself(tmp_path: Path) -> None:
+def test_a_link_to_a_folder_above_is_not_followed(tmp_path: Path) -> None:
     root = put(tmp_path / "a", "1.png")
     (root / "again").symlink_to(root)
     assert found(root) == {"a": ["1.png"]}
 
 
-def test_two_pictures_of_one_name(tmp_path: Path) -> None:
+def test_two_pictures_with_the_same_name_are_refused(tmp_path: Path) -> None:
     put(tmp_path, "a/1.png", "b/1.png")
     with pytest.raises(DataError, match=r"1\.png: 2 pictures of a slide have this name"):
         find_slides([tmp_path / "a" / "1.png", tmp_path / "b" / "1.png"])
 
 
-def test_two_slides_of_one_name(tmp_path: Path) -> None:
+def test_two_slides_with_the_same_name_are_refused(tmp_path: Path) -> None:
     put(tmp_path, "x/a/1.png", "y/a/1.png")
     with pytest.raises(DataError, match="a: 2 slides have this name"):
         find_slides([tmp_path / "x" / "a", tmp_path / "y" / "a"])
     assert list(found(tmp_path / "x", tmp_path / "y")) == ["x/a", "y/a"]
 
 
-def test_junk_is_left_out_and_what_is_no_picture_is_not(tmp_path: Path) -> None:
+def test_junk_is_left_out_and_other_files_are_kept(tmp_path: Path) -> None:
     junk = (".hidden.png", "Thumbs.db", "desktop.ini", ".git/1.png", "__MACOSX/1.png")
     root = put(tmp_path / "a", "1.png", "notes.txt", *junk)
     assert found(root) == {"a": ["1.png", "notes.txt"]}
 
 
 @pytest.mark.parametrize("names", [(), ("Thumbs.db", ".hidden.png")])
-def test_a_folder_without_pictures(names: Iterable[str], tmp_path: Path) -> None:
+def test_a_folder_without_pictures_is_refused(names: Iterable[str], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     put(tmp_path / "empty", *names)
     with pytest.raises(DataError, match="empty: has no pictures"):
         find_slides([tmp_path / "empty"])
 
 
-def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
         find_slides([tmp_path / "nowhere"])
 
 
-def test_what_was_written_by_us_is_not_screened(tmp_path: Path) -> None:
+def test_files_written_by_screen_are_not_screened(tmp_path: Path) -> None:
     root = put(tmp_path / "a", "1.png", f"out/{MARK}", "out/overlays/1.png.jpg", "out/x/y/1.jpg")
     put(root, "outer/1.png")
     assert found(root) == {"a": ["1.png"], "outer": ["1.png"]}

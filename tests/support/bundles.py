@@ -1,4 +1,4 @@
-"""Small networks with fresh weights, as classifiers of torch and as bundles."""
+"""Small networks with random weights, as torch classifiers and as bundles."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ def some_cells(count: int, size: int, seed: int = 0) -> Pixels:
 
 
 def some_classifier(
-    architecture: Architecture = SMALL, view: InputTransform = "density", orientations: int = 1
+    architecture: Architecture = SMALL,
+    input_transform: InputTransform = "density",
+    orientations: int = 1,
 ) -> Classifier:
-    """Return a network whose batch norms do something and whose answers differ."""
+    """Return a network with effective batch norms and outputs that differ between cells."""
     torch.manual_seed(0)
-    made = Classifier(architecture, view, orientations).eval()
+    made = Classifier(architecture, input_transform, orientations).eval()
     for module in made.modules():
         if isinstance(module, nn.BatchNorm2d):
             assert module.running_mean is not None
@@ -49,17 +51,19 @@ def some_classifier(
     return made
 
 
-def some_bundle(classifier: Classifier, view: InputTransform = "density", size: int = 32) -> Bundle:
-    """Return the classifier's bundle, with a band and a guard of cells like `some_cells`."""
+def some_bundle(
+    classifier: Classifier, input_transform: InputTransform = "density", size: int = 32
+) -> Bundle:
+    """Return the classifier's bundle, with an out-of-distribution detector for `some_cells`."""
     pixels = some_cells(60, size, seed=1)
     ood_detector = fit_ood_detector(pixels)
     bundle = Bundle(
         architecture=classifier.network.architecture,
-        view=view,
+        input_transform=input_transform,
         orientations=classifier.orientations,
         preprocessing=Preprocessing(size),
         threshold=Threshold(0.4, OperatingPoint(), True, 0.9, 0.8),
-        band=ReviewBand(0.3, 0.6, 0.03),
+        review_band=ReviewBand(0.3, 0.6, 0.03),
         ood_detector=ood_detector,
         weights={name: tensor.numpy() for name, tensor in classifier.state_dict().items()},
         about={"run": "test"},

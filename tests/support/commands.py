@@ -1,4 +1,4 @@
-"""The command line as the tests use it: in this process, where that will do, or in one of its own.
+"""The command line for tests: in this process if possible, or in another one.
 
 outcome = hemozoin("train", data, "--out", run, *QUICK)
 """
@@ -16,17 +16,17 @@ from pathlib import Path
 
 from hemozoin.cli.main import main
 
-#: The smallest network, for one epoch: half a second, and nothing learned.
+#: The smallest network for one epoch: takes half a second and learns nothing.
 QUICK = ("--size", 32, "--alpha", 0.25, "--epochs", 1, "--batch", 16)
 
-#: Enough to tell drawn cells apart.
+#: Enough to classify drawn cells.
 LEARN_EPOCHS = 14
 LEARN = ("--size", 32, "--epochs", LEARN_EPOCHS, "--batch", 16, "--learning-rate", 0.006)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Exit code and what was printed."""
+    """The exit code and the printed text."""
 
     code: int
     out: str
@@ -49,7 +49,7 @@ def succeed(*arguments: object) -> str:
 
 
 def refused(*arguments: object) -> str:
-    """Run a command that must be refused with one line, and return that line."""
+    """Run a command that must fail with one line, and return this line."""
     outcome = hemozoin(*arguments)
     assert outcome.code == 2, outcome
     assert outcome.out == ""
@@ -61,32 +61,32 @@ def refused(*arguments: object) -> str:
 
 
 def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
-    """Run a command in a process of its own, with pipes to read what it prints."""
+    """Start a command in another process, with pipes to read what it prints."""
     command = [sys.executable, "-m", "hemozoin", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": quiet()} | options
     return subprocess.Popen(command, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
 
 
 def quiet() -> dict[str, str]:
-    """Return the environment for a process that shall not take the machine for itself."""
+    """Return an environment in which a process uses one core."""
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def tree(*folders: Path) -> dict[str, bytes]:
-    """Return every folder and file below these, with its content."""
+    """Return every folder and file in these folders, with its content."""
     found = (path for folder in folders for path in folder.rglob("*"))
     return {str(path): path.read_bytes() if path.is_file() else b"" for path in found}
 
 
 class FullDisk:
-    """A disk on which the nth file can't be finished, nor any after it."""
+    """A disk on which writing fails from the nth file on."""
 
     def __init__(self, nth: int) -> None:
-        self.left = nth
+        self.remaining = nth
         self._fsync = os.fsync
 
     def fsync(self, file: int) -> None:
-        self.left -= 1
-        if self.left <= 0:
+        self.remaining -= 1
+        if self.remaining <= 0:
             raise OSError(errno.ENOSPC, "No space left on device")
         self._fsync(file)

@@ -1,4 +1,4 @@
-"""Small drawn fields, as files, for tests of what screens them."""
+"""Files of small drawn fields for the tests of screening."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.conftest import png
 
 
 def make_fields(folder: Path, *names: str, seed: int = 0) -> Path:
-    """Draw a field of 320x240 px with some ten cells for each name; returns `folder`."""
+    """Draw a field of 320x240 px with nine cells for each name; return `folder`."""
     patient = draw_patient(np.random.default_rng(seed))
     for number, name in enumerate(names):
         rng = np.random.default_rng((seed, number))
@@ -23,13 +23,13 @@ def make_fields(folder: Path, *names: str, seed: int = 0) -> Path:
 
 
 def make_plain(folder: Path, *names: str) -> Path:
-    """Write a grey picture, large enough for a field, for each name; returns `folder`."""
+    """Write a grey picture, large enough for a field, for each name; return `folder`."""
     for number, name in enumerate(names):
         put(folder / name, png(Image.new("RGB", (200, 200), (150 + number % 100,) * 3)))
     return folder
 
 
 def put(path: Path, content: bytes) -> None:
-    """Write a file, with the folders above it."""
+    """Write a file, and make the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

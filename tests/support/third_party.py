@@ -1,4 +1,4 @@
-"""Files laid out as Keras and timm lay theirs out, with random weights.
+"""Files as Keras and timm write them, with random weights.
 
 path = saved(tmp_path / "k.weights.h5", keras_arrays(alpha=0.5, classes=None))
 """
@@ -18,7 +18,7 @@ import safetensors.numpy
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-#: Channels after each of the 14 steps of Table 1, at α = 1.
+#: Output channels of the first convolution and of the 13 blocks of Table 1, at α = 1.
 WIDTHS = (32, 64, 128, 128, 256, 256, *6 * (512,), 1024, 1024)
 
 needs_h5py = pytest.mark.skipif(
@@ -27,7 +27,7 @@ needs_h5py = pytest.mark.skipif(
 
 
 def _random(name: str, *shape: int) -> npt.NDArray[np.float32]:
-    """Return weights of a name, always the same, that let a signal through 27 layers."""
+    """Return weights that depend only on the name and let a signal pass 27 layers."""
     rng = np.random.default_rng(list(name.encode()))
     if len(shape) == 1:
         return rng.uniform(0.1, 1, shape).astype(np.float32)
@@ -36,7 +36,7 @@ def _random(name: str, *shape: int) -> npt.NDArray[np.float32]:
 
 
 def keras_arrays(alpha: float = 0.25, classes: int | None = 3) -> Arrays:
-    """Return arrays as Keras' `_conv_block` and `_depthwise_conv_block` make them."""
+    """Return arrays named and shaped as in Keras' `_conv_block` and `_depthwise_conv_block`."""
     widths = [int(alpha * width) for width in WIDTHS]
     shapes: dict[str, tuple[int, ...]] = {"conv1/kernel": (3, 3, 3, widths[0])}
     norms = {"conv1_bn": widths[0]}
@@ -54,7 +54,7 @@ def keras_arrays(alpha: float = 0.25, classes: int | None = 3) -> Arrays:
 
 
 def timm_arrays(alpha: float = 1.0, classes: int | None = 3) -> Arrays:
-    """Return arrays as timm's `_gen_mobilenet_v1` names them."""
+    """Return arrays named and shaped as in timm's `_gen_mobilenet_v1`."""
     widths = [int(alpha * width) for width in WIDTHS]
     blocks = ["0.0", "1.0", "1.1", "2.0", "2.1", *(f"3.{i}" for i in range(6)), "4.0", "4.1"]
     shapes: dict[str, tuple[int, ...]] = {"conv_stem.weight": (widths[0], 3, 3, 3)}
@@ -76,7 +76,7 @@ def timm_arrays(alpha: float = 1.0, classes: int | None = 3) -> Arrays:
 
 
 def older_h5(file: Any, arrays: Arrays, below: str = "", suffix: str = ":0") -> None:
-    """As Keras 2 does: conv1/conv1/kernel:0, and empty groups for layers without arrays."""
+    """Write as Keras 2 does: conv1/conv1/kernel:0, and empty groups for layers without arrays."""
     file.create_group(f"{below}conv1_relu")
     for name, array in arrays.items():
         layer, leaf = name.split("/")
@@ -86,20 +86,20 @@ def older_h5(file: Any, arrays: Arrays, below: str = "", suffix: str = ":0") -> 
 
 
 def whole_h5(file: Any, arrays: Arrays) -> None:
-    """As `model.save("x.h5")` of Keras 3 does, with the state of its optimizer."""
+    """Write as `model.save("x.h5")` of Keras 3 does, with the state of its optimizer."""
     older_h5(file, arrays, "model_weights/", "")
     file["optimizer_weights/adam/iteration"] = np.array(3)
 
 
 def newer_h5(file: Any, arrays: Arrays) -> None:
-    """As Keras 3 does: layers/conv2d_1/vars/0, which h5 files sort as 1, 10, 11, ..., 2."""
+    """Write as Keras 3 does: layers/conv2d_1/vars/0, which h5 files sort as 1, 10, 11, ..., 2."""
     by_layer: dict[str, list[npt.NDArray[Any]]] = {"dropout": []}
-    for name, array in arrays.items():  # in the order in which a layer makes them
+    for name, array in arrays.items():  # in the order in which a layer creates them
         by_layer.setdefault(name.split("/")[0], []).append(array)
-    for number, (layer, held) in enumerate(by_layer.items()):
+    for number, (layer, layer_arrays) in enumerate(by_layer.items()):
         group = file.create_group(f"layers/some_class_{number}/vars")
         group.attrs["name"] = layer
-        for index, array in enumerate(held):
+        for index, array in enumerate(layer_arrays):
             group[str(index)] = array
     file["optimizer/vars/0"] = np.array(3)
 
@@ -114,7 +114,7 @@ def h5_bytes(write: Any, arrays: Arrays) -> bytes:
 
 
 def saved(path: Path, arrays: Arrays) -> Path:
-    """Write arrays in the format that the path's ending says."""
+    """Write arrays in the format of the path's ending, and return the path."""
     if path.suffix == ".safetensors":
         path.write_bytes(safetensors.numpy.save(arrays))
     elif path.suffix == ".keras":

@@ -1,10 +1,10 @@
-"""What each process does that torchrun starts for test_training_distributed.py.
+"""Started by torchrun for tests/training/test_distributed.py: the work of each process.
 
-    torchrun ... tests/two_processes.py learn FOLDER train DATA --out RUN ...
-    torchrun ... tests/two_processes.py fail train DATA --out RUN ...
+    torchrun ... tests/support/two_processes.py train FOLDER train DATA --out RUN ...
+    torchrun ... tests/support/two_processes.py fail train DATA --out RUN ...
 
-The first writes what it found to FOLDER/RANK.json and does a `hemozoin train`; the second is
-one with a disk that is full when the first process saves its third epoch.
+The first writes its results to FOLDER/RANK.json, then runs `hemozoin train`. The second runs
+`hemozoin train` on a disk that is full when the first process saves its third epoch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch.optim import Optimizer
 from hemozoin.cli.main import main
 from hemozoin.errors import HemozoinError, RunError
 from hemozoin.training import distributed
-from hemozoin.training import trainer as fit
+from hemozoin.training import trainer as trainer_module
 from hemozoin.training.checkpoint import EpochRow, save_checkpoint
 from hemozoin.training.recipe import Recipe
 from hemozoin.training.trainer import Trainer, TrainingData
@@ -33,7 +33,7 @@ RECIPE = Recipe(size=32, epochs=2, batch=14)
 
 
 def training_data() -> TrainingData:
-    """Return 75 cells of grey noise, 51 to learn from: no number that 2 divides."""
+    """Return 75 cells of grey noise, 51 to train on: an odd number."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(140, 180, (75, 32, 32, 3), dtype=np.uint8)
     targets = (np.arange(75) % 2).astype(np.int64)
@@ -41,25 +41,25 @@ def training_data() -> TrainingData:
     return TrainingData(pixels, targets, np.arange(51), np.arange(51, 75))
 
 
-def learn() -> dict[str, object]:
-    """Train an epoch and return what there is to compare."""
+def train_one_epoch() -> dict[str, object]:
+    """Train one epoch and return values to compare."""
     trainer = Trainer(training_data(), RECIPE, torch.device("cpu"))
     batches = [(rows.tolist(), count) for rows, count in trainer._batches(0)]
     p = trainer._predict(training_data().validation).tolist()
-    loss = trainer.epoch(0)
-    figures = trainer.validate()
+    loss = trainer.train_epoch(0)
+    metrics = trainer.validate()
     state = trainer.classifier.state_dict()
     return {
         "batches": batches,
         "p": p,
         "loss": loss,
-        "figures": figures,
+        "metrics": metrics,
         "state": {name: tensor.double().sum().item() for name, tensor in state.items()},
     }
 
 
 def fail_first() -> str:
-    """Return what each process is told where the first one fails."""
+    """Return the error that each process gets when the first one fails."""
     try:
         with distributed.first_process_first() as first:
             if first:
@@ -70,14 +70,14 @@ def fail_first() -> str:
 
 
 def fill_the_disk() -> None:
-    """Let the first process save two epochs, not a third."""
+    """Make saving the third epoch fail."""
 
     def full(path: Path, model: Module, optimizer: Optimizer, rows: list[EpochRow]) -> None:
         if len(rows) == 3:
             raise OSError(errno.ENOSPC, "No space left on device")
         save_checkpoint(path, model, optimizer, rows)
 
-    patch.object(fit, "save_checkpoint", full).start()
+    patch.object(trainer_module, "save_checkpoint", full).start()
 
 
 if __name__ == "__main__":
@@ -85,7 +85,7 @@ if __name__ == "__main__":
         fill_the_disk()
         sys.exit(main(sys.argv[2:]))
     with distributed.process_group(torch.device("cpu")):
-        found = {**learn(), "world": distributed.world_size(), "failed": fail_first()}
+        found = {**train_one_epoch(), "world": distributed.world_size(), "failed": fail_first()}
         (Path(sys.argv[2]) / f"{os.environ['RANK']}.json").write_text(json.dumps(found))
         code = main(sys.argv[3:])
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Synthetic cells: the layout of NLM's file, and classes that only form and colour tell apart."""
+"""Synthetic cells: the layout of NLM's file; only form and colour distinguish the classes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STATISTICS = ("width", "height", "area", "red", "green", "blue", "darkest", "con
 
 @dataclass(frozen=True)
 class Drawn:
-    """What was written: the zip, its cells, which are infected, whose they are."""
+    """What was written: the zip, its cells, which are infected, and the patient of each."""
 
     path: Path
     cells: list[Pixels]
@@ -75,7 +75,7 @@ def test_index_finds_each_cell_and_patient(drawn: Drawn) -> None:
     assert set(cells["label"].value_counts()["count"]) == {PATIENTS * CELLS // 2}
 
 
-def test_number_of_a_cell_does_not_tell_its_class(tmp_path: Path) -> None:
+def test_the_number_of_a_cell_does_not_show_its_class(tmp_path: Path) -> None:
     write_synthetic(tmp_path / "cells.zip", patients=1, cells_per_patient=40)
     with zipfile.ZipFile(tmp_path / "cells.zip") as archive:
         names = [name for name in archive.namelist() if name.endswith(".png")]
@@ -83,7 +83,7 @@ def test_number_of_a_cell_does_not_tell_its_class(tmp_path: Path) -> None:
     assert 0.2 < roc_auc_score(["Parasitized" in name for name in names], number) < 0.8
 
 
-def test_odd_numbers_of_cells_are_shared_out(tmp_path: Path) -> None:
+def test_odd_numbers_of_cells_are_divided_evenly(tmp_path: Path) -> None:
     write_synthetic(tmp_path / "cells.zip", patients=2, cells_per_patient=1)
     counts = index_cells(open_source(tmp_path / "cells.zip"))["label"].value_counts()
     assert counts["count"].to_list() == [1, 1]
@@ -115,7 +115,7 @@ def test_same_seed_same_file_in_another_process(tmp_path: Path) -> None:
     assert here.read_bytes() == there.read_bytes()
 
 
-def test_another_seed_is_another_set(drawn: Drawn, tmp_path: Path) -> None:
+def test_another_seed_gives_other_cells(drawn: Drawn, tmp_path: Path) -> None:
     write_synthetic(tmp_path / "other.zip", 2, 2, seed=2)
     with zipfile.ZipFile(tmp_path / "other.zip") as other, zipfile.ZipFile(drawn.path) as first:
         shared = {n for n in other.namelist() if n.endswith(".png")} & set(first.namelist())
@@ -146,15 +146,16 @@ def test_classes_are_matched_in_simple_statistics(
 def test_each_patient_has_a_stain_and_light(
     drawn: Drawn, statistics: dict[str, npt.NDArray[np.float64]]
 ) -> None:
-    """Cells of one patient are alike in colour, cells of different patients are not."""
+    """Cells of one patient are similar in colour, cells of different patients are not."""
     warmth = statistics["red"] / statistics["green"]
     own = [warmth[drawn.patient == patient] for patient in range(1, PATIENTS + 1)]
     assert np.std([values.mean() for values in own]) > 2 * np.mean([v.std() for v in own])
 
 
 def _small(drawn: Drawn) -> npt.NDArray[np.float64]:
-    how = Preprocessing(size=32)
-    return np.stack([prepare(Image.fromarray(cell), how) for cell in drawn.cells]).astype(float)
+    size_32 = Preprocessing(size=32)
+    cells = [prepare(Image.fromarray(cell), size_32) for cell in drawn.cells]
+    return np.stack(cells).astype(float)
 
 
 def _own_density(small: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -166,18 +167,19 @@ def _own_density(small: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return relative
 
 
-@pytest.mark.parametrize("view", ["rgb", "density"])
-def test_linear_classifier_fails_on_other_patients(drawn: Drawn, view: str) -> None:
+@pytest.mark.parametrize("features", ["rgb", "density"])
+def test_linear_classifier_fails_on_other_patients(drawn: Drawn, features: str) -> None:
     small = _small(drawn)
-    features = (small / 255 if view == "rgb" else _own_density(small)).reshape(len(small), -1)
+    inputs = small / 255 if features == "rgb" else _own_density(small)
+    inputs = inputs.reshape(len(small), -1)
     tested = drawn.patient % 3 == 0
     linear = LogisticRegression(C=0.1, max_iter=300)
-    linear.fit(features[~tested], drawn.infected[~tested])
-    assert linear.score(features[tested], drawn.infected[tested]) < 0.78
+    linear.fit(inputs[~tested], drawn.infected[~tested])
+    assert linear.score(inputs[tested], drawn.infected[tested]) < 0.78
 
 
-def test_blue_cytoplasm_tells_the_classes_apart(drawn: Drawn) -> None:
-    """Labels must belong to the pictures: more red than blue absorbed is a parasite's mark."""
+def test_blue_cytoplasm_distinguishes_the_classes(drawn: Drawn) -> None:
+    """The labels fit the pictures: a parasite absorbs more red light than blue light."""
     density = _own_density(_small(drawn))
     absorbs_red = (density[..., 0] - density[..., 2]).reshape(len(density), -1)
     mark = np.sort(absorbs_red, axis=1)[:, -8:].mean(axis=1)
@@ -185,7 +187,7 @@ def test_blue_cytoplasm_tells_the_classes_apart(drawn: Drawn) -> None:
 
 
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
-def test_nothing_is_left_and_the_old_file_stays_when_writing_fails(
+def test_if_writing_fails_the_old_file_stays_and_nothing_else_is_left(
     failure: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "cells.zip"
@@ -207,7 +209,7 @@ def test_nothing_is_left_and_the_old_file_stays_when_writing_fails(
     assert out.read_bytes() == b"old"
 
 
-def test_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match=r"cells\.zip: can't be written \("):
         write_synthetic(tmp_path / "file" / "cells.zip", 1, 2)

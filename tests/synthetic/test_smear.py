@@ -1,4 +1,4 @@
-"""The synthetic smear: its truth is what was drawn, and the same arguments give the same pixels."""
+"""The synthetic smear: its truth is what was drawn; the same arguments give the same pixels."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def plain_patient(seed: int = 0) -> Patient:
     return replace(patient, light=235, vignetting=0, noise=0, tint=(1, 1, 1))
 
 
-def crop(smear: Smear, placed: DrawnObject, margin: int = 0) -> Pixels:
-    top, left = max(placed.y - margin, 0), max(placed.x - margin, 0)
-    bottom, right = placed.y + placed.height + margin, placed.x + placed.width + margin
+def crop(smear: Smear, drawn: DrawnObject, margin: int = 0) -> Pixels:
+    top, left = max(drawn.y - margin, 0), max(drawn.x - margin, 0)
+    bottom, right = drawn.y + drawn.height + margin, drawn.x + drawn.width + margin
     return smear.pixels[top : max(bottom, 0), left : max(right, 0)]
 
 
-def middles(things: tuple[DrawnObject, ...]) -> tuple[Points, Points]:
-    """Return where things are `[n, 2]`, and their mean radii `[n]`."""
-    at = np.array([(t.x + t.width / 2, t.y + t.height / 2) for t in things])
-    return at, np.array([(t.width + t.height) / 4 for t in things])
+def centres(objects: tuple[DrawnObject, ...]) -> tuple[Points, Points]:
+    """Return the centres of objects `[n, 2]` and their mean radii `[n]`."""
+    at = np.array([(o.x + o.width / 2, o.y + o.height / 2) for o in objects])
+    return at, np.array([(o.width + o.height) / 4 for o in objects])
 
 
 @pytest.fixture(scope="module")
@@ -61,51 +61,51 @@ def smear() -> Smear:
 def test_same_arguments_same_pixels_and_truth() -> None:
     first, second, other = draw(3), draw(3), draw(4)
     assert np.array_equal(first.pixels, second.pixels)
-    assert first.placed == second.placed
+    assert first.objects == second.objects
     assert not np.array_equal(first.pixels, other.pixels)
-    assert first.placed != other.placed
+    assert first.objects != other.objects
 
 
-def test_all_that_was_asked_for_is_there(smear: Smear) -> None:
+def test_all_requested_objects_are_there(smear: Smear) -> None:
     assert smear.pixels.shape == (960, 1280, 3)
     assert smear.pixels.dtype == np.uint8
-    kinds = Counter(placed.kind for placed in smear.placed)
+    kinds = Counter(drawn.kind for drawn in smear.objects)
     assert kinds == {"red cell": 100, "white cell": 1, "platelet": 4, "debris": 2}
-    assert sum(placed.infected for placed in smear.placed) == 20
-    assert all(placed.kind == "red cell" for placed in smear.placed if placed.infected)
+    assert sum(drawn.infected for drawn in smear.objects) == 20
+    assert all(drawn.kind == "red cell" for drawn in smear.objects if drawn.infected)
 
 
-def test_there_is_something_dark_in_every_box_and_glass_outside(smear: Smear) -> None:
+def test_every_box_has_something_dark_and_the_background_is_bright(smear: Smear) -> None:
     green = smear.pixels[..., 1].astype(float)
-    glass = np.ones(green.shape, bool)
-    for placed in smear.placed:
-        inside = crop(smear, placed)[..., 1]
+    background = np.ones(green.shape, bool)
+    for drawn in smear.objects:
+        inside = crop(smear, drawn)[..., 1]
         assert inside.size
-        assert inside.min() < 0.85 * 235, placed
-        top, left = max(placed.y - 1, 0), max(placed.x - 1, 0)
-        glass[top : placed.y + placed.height + 1, left : placed.x + placed.width + 1] = False
-    assert glass.mean() > 0.2
-    assert green[glass].min() > 0.87 * 235
+        assert inside.min() < 0.85 * 235, drawn
+        top, left = max(drawn.y - 1, 0), max(drawn.x - 1, 0)
+        background[top : drawn.y + drawn.height + 1, left : drawn.x + drawn.width + 1] = False
+    assert background.mean() > 0.2
+    assert green[background].min() > 0.87 * 235
 
 
 @pytest.mark.parametrize("kind", ["red cell", "white cell", "platelet", "debris"])
-def test_box_ends_where_the_drawn_does(kind: str) -> None:
-    """Of a thing alone: its box is that of what is darker than glass, but for two pixels."""
+def test_box_fits_the_drawn_object(kind: str) -> None:
+    """The box of a single object is that of the dark pixels, within two pixels."""
     count = {"red cell": "cells", "white cell": "white_cells", "platelet": "platelets"}
     patient = replace(plain_patient(), blur=0.1)
     for seed in range(8):
         alone = draw(seed, patient, **{**EMPTY, count.get(kind, "debris"): 1}, size=(400, 400))
-        (placed,) = alone.placed
-        assert placed.kind == kind
+        (drawn,) = alone.objects
+        assert drawn.kind == kind
         dark = np.argwhere(alone.pixels.mean(axis=2) < 0.92 * 235)
-        box = (placed.x, placed.y, placed.x + placed.width, placed.y + placed.height)
-        seen = np.clip(box, 0, 400)
-        truly = np.concatenate([dark.min(axis=0)[::-1], dark.max(axis=0)[::-1] + 1])
-        assert np.abs(seen - truly).max() <= 2
+        box = (drawn.x, drawn.y, drawn.x + drawn.width, drawn.y + drawn.height)
+        visible = np.clip(box, 0, 400)
+        dark_box = np.concatenate([dark.min(axis=0)[::-1], dark.max(axis=0)[::-1] + 1])
+        assert np.abs(visible - dark_box).max() <= 2
 
 
-def test_parasites_are_in_the_infected_cells_alone() -> None:
-    """Blue cytoplasm takes more red light than blue; nothing else in a red cell does."""
+def test_only_infected_cells_have_parasites() -> None:
+    """Only blue cytoplasm absorbs more red light than blue light."""
     marks, infected = [], []
     for seed in range(3):
         smear = draw(seed, plain_patient(seed), infected=40, overlap=0, platelets=0)
@@ -118,20 +118,20 @@ def test_parasites_are_in_the_infected_cells_alone() -> None:
     assert roc_auc_score(infected, marks) > 0.95
 
 
-def test_without_overlap_the_cells_lie_apart() -> None:
-    cells = draw(2, cells=70, overlap=0, **NOTHING_ELSE).placed
-    at, radius = middles(cells)
+def test_without_overlap_the_cells_are_apart() -> None:
+    cells = draw(2, cells=70, overlap=0, **NOTHING_ELSE).objects
+    at, radius = centres(cells)
     for one, other in combinations(range(len(cells)), 2):
         assert np.linalg.norm(at[one] - at[other]) > 0.97 * (radius[one] + radius[other])
 
 
-def test_overlaps_exist_when_asked_for() -> None:
-    cells = draw(2, cells=40, overlap=1, **NOTHING_ELSE).placed
-    at, radius = middles(cells)
-    reach = np.linalg.norm(at[:, None] - at, axis=2) / (radius[:, None] + radius)
-    np.fill_diagonal(reach, np.inf)
-    nearest = reach.min(axis=1)
-    assert nearest.max() < 1.25, "each touches another, or all but does"
+def test_cells_overlap_on_request() -> None:
+    cells = draw(2, cells=40, overlap=1, **NOTHING_ELSE).objects
+    at, radius = centres(cells)
+    distance = np.linalg.norm(at[:, None] - at, axis=2) / (radius[:, None] + radius)
+    np.fill_diagonal(distance, np.inf)
+    nearest = distance.min(axis=1)
+    assert nearest.max() < 1.25, "each touches another, or nearly does"
     assert (nearest < 0.9).mean() > 0.5
     assert nearest.min() > 0.4, "none is hidden by another"
 
@@ -140,7 +140,7 @@ def test_densities_add_up_where_cells_overlap() -> None:
     compared = 0
     for seed in range(80):
         pair = draw(seed, plain_patient(seed), **{**EMPTY, "cells": 2}, overlap=1, size=(400, 300))
-        at, radius = middles(pair.placed)
+        at, radius = centres(pair.objects)
         if len(pair.whole_red_cells) < 2 or np.linalg.norm(at[0] - at[1]) > 0.8 * radius.sum():
             continue
         away = (at[0] - at[1]) / np.linalg.norm(at[0] - at[1])
@@ -159,12 +159,12 @@ def _density(smear: Smear, at: Points) -> float:
     return float(-np.log(around.mean() / 235))
 
 
-def test_some_cells_are_cut_by_the_edge_but_no_infected_one() -> None:
+def test_the_edge_cuts_some_cells_but_no_infected_one() -> None:
     smears = [draw(seed, infected=30) for seed in range(3)]
     cut = 0
     for smear in smears:
         whole = smear.whole_red_cells
-        reds = [placed for placed in smear.placed if placed.kind == "red cell"]
+        reds = [drawn for drawn in smear.objects if drawn.kind == "red cell"]
         cut += len(reds) - len(whole)
         assert all(crop(smear, cell).shape == (cell.height, cell.width, 3) for cell in whole)
         assert sum(cell.infected for cell in whole) == 30
@@ -174,27 +174,27 @@ def test_some_cells_are_cut_by_the_edge_but_no_infected_one() -> None:
 
 
 @pytest.mark.parametrize("diameter", [40, 80, 120])
-def test_cells_are_as_large_as_asked_for(diameter: float) -> None:
+def test_cells_have_the_requested_diameter(diameter: float) -> None:
     size = (16 * diameter, 12 * diameter)
-    cells = [p for p in draw(0, size=size, diameter=diameter).placed if p.kind == "red cell"]
+    cells = [p for p in draw(0, size=size, diameter=diameter).objects if p.kind == "red cell"]
     sides = [(cell.width + cell.height) / 2 for cell in cells]
     assert np.median(sides) == pytest.approx(diameter, rel=0.06)
     assert np.std(sides) < 0.15 * diameter
 
 
-def test_kinds_are_told_apart_by_size_and_darkness(smear: Smear) -> None:
-    for white in (p for p in smear.placed if p.kind == "white cell"):
+def test_kinds_differ_in_size_and_darkness(smear: Smear) -> None:
+    for white in (p for p in smear.objects if p.kind == "white cell"):
         assert min(white.width, white.height) > 95
         assert np.percentile(crop(smear, white)[..., 1], 10) < 90, "a dark nucleus"
-    for platelet in (p for p in smear.placed if p.kind == "platelet"):
+    for platelet in (p for p in smear.objects if p.kind == "platelet"):
         assert 5 < max(platelet.width, platelet.height) < 40
 
 
-def test_patient_decides_focus_light_and_noise() -> None:
+def test_the_patient_determines_focus_light_and_noise() -> None:
     patient = plain_patient()
     plain, soft = draw(0, patient), draw(0, replace(patient, blur=9))
     dim, noisy = draw(0, replace(patient, vignetting=0.5)), draw(0, replace(patient, noise=6))
-    assert plain.placed == soft.placed == dim.placed == noisy.placed
+    assert plain.objects == soft.objects == dim.objects == noisy.objects
     step = [np.abs(np.diff(s.pixels[..., 1].astype(int), axis=1)) for s in (plain, soft, noisy)]
     assert np.percentile(step[1], 99) < 0.5 * np.percentile(step[0], 99)
     assert np.median(step[2]) > 3 + np.median(step[0])
@@ -203,16 +203,16 @@ def test_patient_decides_focus_light_and_noise() -> None:
     assert fall[1] < fall[0] - 0.25
 
 
-def test_empty_field_is_bright_glass() -> None:
+def test_an_empty_field_is_bright() -> None:
     empty = draw(0, **EMPTY)
-    assert empty.placed == empty.whole_red_cells == ()
+    assert empty.objects == empty.whole_red_cells == ()
     assert empty.pixels.min() > 120
     assert empty.pixels.mean() > 170
 
 
-def test_crowd_is_drawn_all_the_same() -> None:
+def test_a_crowded_field_is_drawn() -> None:
     crowd = draw(0, plain_patient(), size=(320, 240), cells=150, infected=150, overlap=0.5)
-    assert sum(placed.infected for placed in crowd.placed) == 150
+    assert sum(drawn.infected for drawn in crowd.objects) == 150
     assert (crowd.pixels[..., 1] < 200).mean() > 0.9
 
 
@@ -224,23 +224,23 @@ def test_crowd_is_drawn_all_the_same() -> None:
     diameter=st.floats(10, 150),
 )
 @settings(max_examples=40)
-def test_any_size_holds_what_was_asked_for(
+def test_any_size_has_the_requested_objects(
     seed: int, size: tuple[int, int], cells: int, overlap: float, diameter: float
 ) -> None:
-    """Each thing reaches into the picture, be it smaller than the thing."""
+    """Each object is partly in the picture, even if the picture is smaller than the object."""
     arguments: dict[str, Any] = {"cells": cells, "infected": cells // 2, "platelets": 2}
     smear = draw(seed, size=size, overlap=overlap, diameter=diameter, **arguments)
     assert smear.pixels.shape == (size[1], size[0], 3)
-    kinds = Counter(placed.kind for placed in smear.placed)
+    kinds = Counter(drawn.kind for drawn in smear.objects)
     assert (kinds["red cell"], kinds["platelet"]) == (cells, 2)
-    assert sum(placed.infected for placed in smear.placed) == cells // 2
-    for placed in smear.placed:
-        assert min(placed.width, placed.height) > 0
-        assert crop(smear, placed, margin=1).size, placed
+    assert sum(drawn.infected for drawn in smear.objects) == cells // 2
+    for drawn in smear.objects:
+        assert min(drawn.width, drawn.height) > 0
+        assert crop(smear, drawn, margin=1).size, drawn
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         ({"cells": 3, "infected": 4}, "infected is 4; give 0 to cells, 3"),
         ({"infected": -1}, "infected is -1"),
@@ -255,8 +255,8 @@ def test_any_size_holds_what_was_asked_for(
         ({"size": (0, 100)}, "size is"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(arguments: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+def test_impossible_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         draw(0, **arguments)
 
 
@@ -267,8 +267,8 @@ def test_hundred_cells_are_drawn_in_less_than_three_seconds() -> None:
     assert time.process_time() - started < 3
 
 
-def test_network_that_ships_has_a_fair_chance() -> None:
-    """No figure of a smear: it shows that the drawn cells are not nonsense to a network."""
+def test_the_nano_network_recognizes_drawn_parasites() -> None:
+    """This is no metric of a smear: it shows that the drawn cells make sense to a network."""
     crops, infected = [], []
     for seed in range(4):
         smear = draw([9, seed], infected=20)  # type: ignore[arg-type]
@@ -281,7 +281,7 @@ def test_network_that_ships_has_a_fair_chance() -> None:
     assert called[~np.array(infected)].mean() < 0.15
 
 
-# ---- the folder ------------------------------------------------------------------------------
+# ---- the folder --------------------------------------------------------------------------------
 
 
 def test_slide_is_written_with_its_truth(tmp_path: Path) -> None:
@@ -291,13 +291,13 @@ def test_slide_is_written_with_its_truth(tmp_path: Path) -> None:
         *("field_01.png", "field_02.png", "truth.json"),
     ]
     listed = json.loads((folder / "truth.json").read_text())
-    assert listed == {name: [asdict(p) for p in placed] for name, placed in truth.items()}
+    assert listed == {name: [asdict(drawn) for drawn in objects] for name, objects in truth.items()}
     assert list(truth) == ["field_01.png", "field_02.png"]
-    for name, placed in truth.items():
+    for name, objects in truth.items():
         with Image.open(folder / name) as picture:
             assert (picture.size, picture.mode) == ((1280, 960), "RGB")
-        assert sum(thing.kind == "red cell" for thing in placed) == 12
-        assert sum(thing.infected for thing in placed) == 2
+        assert sum(drawn.kind == "red cell" for drawn in objects) == 12
+        assert sum(drawn.infected for drawn in objects) == 2
     assert truth["field_01.png"] != truth["field_02.png"]
 
 

@@ -1,4 +1,4 @@
-"""What augmentation may change, and what it must not."""
+"""Augmentation: it changes what it should, within its limits, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from hemozoin.model.transform import OUTSIDE
+from hemozoin.model.transform import BACKGROUND
 from hemozoin.training.augmentation import (
     ASPECT,
     NEIGHBOURS,
@@ -26,68 +26,68 @@ def seeded(seed: int = 0) -> Generator:
 
 
 def cells(count: int = 64) -> Tensor:
-    """A flat healthy cell (0) with one chromatin dot, on bare glass."""
+    """Return flat healthy cells (0), each with a dot of chromatin, on background."""
     y, x = torch.meshgrid(torch.linspace(-1, 1, 33), torch.linspace(-1, 1, 33), indexing="ij")
-    cell = torch.where(x**2 + y**2 < 0.8, 0.0, OUTSIDE)
+    cell = torch.where(x**2 + y**2 < 0.8, 0.0, BACKGROUND)
     cell[14:18, 20:24] = 4.0
     return cell.expand(count, 3, 33, 33).clone()
 
 
-def test_same_seed_same_pictures_other_seed_others() -> None:
+def test_the_seed_decides_the_pictures() -> None:
     first, again, other = (augment(cells(), seeded(s)) for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_nothing_but_glass_comes_in_from_beyond_the_edge() -> None:
-    glass = torch.full((32, 3, 33, 33), OUTSIDE)
-    assert torch.equal(augment(glass, seeded()), glass)
+def test_only_background_enters_from_beyond_the_edge() -> None:
+    background = torch.full((32, 3, 33, 33), BACKGROUND)
+    assert torch.equal(augment(background, seeded()), background)
 
 
-def test_what_is_outside_stays_outside_but_for_a_neighbour_in_some() -> None:
+def test_background_stays_background_except_for_neighbours_in_some() -> None:
     corners = augment(cells(500), seeded())[:, :, [0, 0, -1, -1], [0, -1, 0, -1]]
-    touched = (corners != OUTSIDE).any(dim=(1, 2))
-    assert not touched[int(500 * NEIGHBOURS) :].any()
-    assert touched[: int(500 * NEIGHBOURS)].any()
+    with_neighbour = (corners != BACKGROUND).any(dim=(1, 2))
+    assert not with_neighbour[int(500 * NEIGHBOURS) :].any()
+    assert with_neighbour[: int(500 * NEIGHBOURS)].any()
 
 
 def test_a_neighbour_never_covers_the_cell() -> None:
     y, x = torch.meshgrid(torch.linspace(-1, 1, 33), torch.linspace(-1, 1, 33), indexing="ij")
     middle = (x**2 + y**2 < 0.25).expand(200, 3, 33, 33)
     marked = cells(200)
-    marked[-40:] = 50.0  # who is a neighbour is unmistakable
+    marked[-40:] = 50.0  # the neighbours are taken from these
     assert augment(marked, seeded())[:160][middle[:160]].max() < 49
 
 
-def test_the_parasite_can_be_told_from_the_same_cell_without_it() -> None:
+def test_a_parasite_remains_visible() -> None:
     healthy = cells(256).clamp(max=0)
     difference = augment(cells(256), seeded()) - augment(healthy, seeded())
     assert (difference.amax(dim=(1, 2, 3)) > 0.7).all()
 
 
 def test_a_healthy_cell_gets_shading_and_a_rim_of_any_colour() -> None:
-    seen = augment(cells(400).clamp(max=0), seeded())
-    inside = seen[:, :, 12:21, 12:21]
+    augmented = augment(cells(400).clamp(max=0), seeded())
+    inside = augmented[:, :, 12:21, 12:21]
     assert inside.std(dim=(2, 3)).amax() > 0.3
-    apart = inside.mean(dim=(2, 3)).std(dim=1)  # the channels of one cell
-    assert apart.max() > 0.5
+    spread = inside.mean(dim=(2, 3)).std(dim=1)  # the channels of one cell
+    assert spread.max() > 0.5
 
 
-def test_stain_is_as_often_stronger_as_weaker() -> None:
+def test_stain_gets_stronger_as_often_as_weaker() -> None:
     flat = torch.full((1000, 3, 32, 32), 2.0)
     ratio = (augment(flat, seeded())[:, :, 16, 16] / 2).median()
     assert 0.85 < ratio < 1.2
 
 
 @pytest.mark.parametrize(("down", "across"), [(0, 0), (3, -2), (-5, 4), (-8, 8), (40, 0)])
-def test_shift_moves_pictures_and_lets_glass_in(down: int, across: int) -> None:
+def test_shift_moves_pictures_and_fills_with_background(down: int, across: int) -> None:
     picture = torch.randn(2, 3, 8, 8, generator=seeded())
-    wide = torch.nn.functional.pad(picture, (50, 50, 50, 50), value=OUTSIDE)
+    wide = torch.nn.functional.pad(picture, (50, 50, 50, 50), value=BACKGROUND)
     rows, columns = slice(50 - down, 58 - down), slice(50 - across, 58 - across)
     assert torch.equal(_shift(picture, down, across), wide[:, :, rows, columns])
 
 
-def test_affine_maps_keep_within_their_bounds_and_cover_them() -> None:
+def test_affine_maps_stay_within_their_limits_and_reach_them() -> None:
     maps = random_affine(4000, seeded())
     across, down = maps[:, :, 0].norm(dim=1), maps[:, :, 1].norm(dim=1)
     limit = math.exp(SCALE + ASPECT)
@@ -102,7 +102,7 @@ def test_affine_maps_keep_within_their_bounds_and_cover_them() -> None:
     assert 0.95 * SHIFT < maps[:, :, 2].abs().max() <= SHIFT
 
 
-def test_flip_mirrors_half_and_changes_nothing_else() -> None:
+def test_flip_mirrors_half_of_the_pictures() -> None:
     picture = torch.randn(200, 3, 8, 8, generator=seeded())
     flipped = flip(picture, seeded())
     mirrored = (flipped == picture.flip(3)).all(dim=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""What the network sees of a cell, and what it must not depend on."""
+"""The input transforms and the classifier: what they return, and what that must not depend on."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 
 from hemozoin.mobilenet.architecture import Architecture
-from hemozoin.model.transform import OUTSIDE
+from hemozoin.model.transform import BACKGROUND
 from hemozoin.training.classifier import Classifier, PlainRgb, RelativeOpticalDensity
 
 SMALL = Architecture(alpha=0.25, classes=2)
 
 
 def cell(colour: tuple[int, int, int], parasite: float = 1.0, size: int = 33) -> Tensor:
-    """A flat disc of one colour on black, uint8 [1, size, size, 3], with a spot of its own.
+    """Return a flat disc of one colour on black, uint8 [1, size, size, 3], with a darker spot.
 
-    `parasite` is the share of light that the spot lets through: 1 is no spot.
+    `parasite` is the share of light that the spot transmits; 1 means no spot.
     """
     y, x = torch.meshgrid(torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij")
     pixels = torch.tensor(colour).float().expand(size, size, 3).clone()
@@ -30,12 +30,12 @@ STAINS = [(230, 180, 190), (200, 200, 170), (150, 140, 190), (120, 110, 100)]
 
 
 @pytest.mark.parametrize("stain", STAINS)
-def test_a_healthy_cell_is_flat_nought_whatever_its_stain(stain: tuple[int, int, int]) -> None:
+def test_a_healthy_cell_is_flat_zero_whatever_its_stain(stain: tuple[int, int, int]) -> None:
     pixels = cell(stain)
-    seen = RelativeOpticalDensity()(pixels)[0]
+    inputs = RelativeOpticalDensity()(pixels)[0]
     inside = pixels[0].amax(dim=2) > 0
-    assert seen[:, inside].abs().max() < 1e-4
-    assert (seen[:, ~inside] == OUTSIDE).all()
+    assert inputs[:, inside].abs().max() < 1e-4
+    assert (inputs[:, ~inside] == BACKGROUND).all()
 
 
 def test_a_parasite_looks_the_same_in_every_stain() -> None:
@@ -44,15 +44,15 @@ def test_a_parasite_looks_the_same_in_every_stain() -> None:
     assert depths.max() - depths.min() < 0.15
 
 
-def test_the_parasite_does_not_shift_the_colour_it_is_measured_against() -> None:
-    seen = RelativeOpticalDensity()(cell(STAINS[0], 0.3))[0]
-    healthy = seen[:, 16, 4]
+def test_a_parasite_does_not_shift_the_reference_density() -> None:
+    inputs = RelativeOpticalDensity()(cell(STAINS[0], 0.3))[0]
+    healthy = inputs[:, 16, 4]
     assert healthy.abs().max() < 0.03
 
 
-def test_an_all_black_picture_is_seen_as_nothing_not_as_nan() -> None:
-    seen = RelativeOpticalDensity()(torch.zeros(1, 8, 8, 3, dtype=torch.uint8))
-    assert (seen == OUTSIDE).all()
+def test_a_black_picture_is_all_background_not_nan() -> None:
+    inputs = RelativeOpticalDensity()(torch.zeros(1, 8, 8, 3, dtype=torch.uint8))
+    assert (inputs == BACKGROUND).all()
 
 
 def test_cells_do_not_influence_each_other() -> None:
@@ -61,21 +61,21 @@ def test_cells_do_not_influence_each_other() -> None:
     assert torch.equal(together[:1], RelativeOpticalDensity()(one))
 
 
-def test_plain_rgb_runs_from_minus_one_to_one() -> None:
+def test_plain_rgb_ranges_from_minus_one_to_one() -> None:
     pixels = torch.tensor([[[[0, 255, 51]]]], dtype=torch.uint8)
     assert PlainRgb()(pixels).flatten().tolist() == pytest.approx([-1, 1, -0.6])
 
 
-def test_four_turns_give_one_answer_for_every_turn_of_the_cell() -> None:
+def test_four_orientations_give_the_same_output_for_every_rotation_of_the_cell() -> None:
     torch.manual_seed(0)
     pixels = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
-    turned = torch.rot90(pixels, 1, (1, 2))
+    rotated = torch.rot90(pixels, 1, (1, 2))
     once = Classifier(SMALL, "density", orientations=1).eval()
     four = Classifier(SMALL, "density", orientations=4).eval()
     four.load_state_dict(once.state_dict())
     with torch.inference_mode():
-        assert torch.allclose(four.logits(pixels), four.logits(turned), atol=1e-6)
-        assert not torch.allclose(once.logits(pixels), once.logits(turned), atol=1e-6)
+        assert torch.allclose(four.logits(pixels), four.logits(rotated), atol=1e-6)
+        assert not torch.allclose(once.logits(pixels), once.logits(rotated), atol=1e-6)
         mean = sum(once.logits(torch.rot90(pixels, k, (1, 2))) for k in range(4)) / 4
         assert torch.allclose(four.logits(pixels), torch.as_tensor(mean), atol=1e-6)
 

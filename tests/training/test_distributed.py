@@ -1,4 +1,4 @@
-"""Two processes do the run that one does."""
+"""Two processes do the same run as one."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from hemozoin.errors import TrainingError
 from hemozoin.training import distributed
 from hemozoin.training.trainer import Trainer
 from tests.support.commands import LEARN, LEARN_EPOCHS, quiet
-from tests.support.two_processes import RECIPE, learn, training_data
+from tests.support.two_processes import RECIPE, train_one_epoch, training_data
 
 SCRIPT = Path(__file__).parents[1] / "support" / "two_processes.py"
 
 
 def torchrun(*command: object) -> subprocess.CompletedProcess[str]:
-    """Run a command in two processes on a port that is free."""
+    """Run a command in two processes on a free port."""
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     return subprocess.run(
         [*start, *map(str, command)],
@@ -43,7 +43,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, learned_run: Path) -> Path:
     train = ("train", learned_run.parent / "cells.zip", "--out", folder / "run", *LEARN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEMOZOIN_CACHE", str(folder / "cache"))
-        done = torchrun(SCRIPT, "learn", folder, *train)
+        done = torchrun(SCRIPT, "train", folder, *train)
     assert done.returncode == 0, done.stderr
     (folder / "out.txt").write_text(done.stdout)
     (folder / "err.txt").write_text(done.stderr)
@@ -52,32 +52,32 @@ def run(tmp_path_factory: pytest.TempPathFactory, learned_run: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def pair(run: Path) -> Any:
-    """What both processes of two_processes.py found out before it."""
+    """The results that both processes of two_processes.py wrote before the run."""
     return [json.loads((run.parent / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 
 @pytest.fixture(scope="module")
 def alone() -> Any:
-    """The same in one process."""
-    return json.loads(json.dumps(learn()))
+    """The same results in one process."""
+    return json.loads(json.dumps(train_one_epoch()))
 
 
 @pytest.mark.slow
 def test_each_cell_once_per_epoch_in_the_same_batches(pair: Any, alone: Any) -> None:
     first, second = (found["batches"] for found in pair)
-    for (ours, count), (theirs, other), (whole, size) in zip(
+    for (rows0, count0), (rows1, count1), (whole, size) in zip(
         first, second, alone["batches"], strict=True
     ):
-        assert count == other == size == len(whole)
-        assert sorted(ours + theirs) == sorted(whole)
-        assert abs(len(ours) - len(theirs)) <= 1
+        assert count0 == count1 == size == len(whole)
+        assert sorted(rows0 + rows1) == sorted(whole)
+        assert abs(len(rows0) - len(rows1)) <= 1
     seen = [row for batches in (first, second) for rows, _ in batches for row in rows]
     assert sorted(seen) == list(range(51))
 
 
 @pytest.mark.slow
 def test_validation_is_counted_once(pair: Any, alone: Any) -> None:
-    """The same p for each cell as in one process, while the weights are still the first ones."""
+    """With the initial weights, each cell has the same p as in one process."""
     for found in pair:
         assert found["world"] == 2
         assert found["p"] == pytest.approx(alone["p"], abs=1e-6)
@@ -85,30 +85,30 @@ def test_validation_is_counted_once(pair: Any, alone: Any) -> None:
 
 
 @pytest.mark.slow
-def test_both_end_with_the_same_network_and_figures(pair: Any) -> None:
-    """Batch norms and all: half of the validation cells are judged by each."""
+def test_both_end_with_the_same_network_and_metrics(pair: Any) -> None:
+    """This includes batch norm; each process predicts half of the validation cells."""
     first, second = pair
     assert first["state"] == second["state"]
-    assert first["figures"] == second["figures"]
+    assert first["metrics"] == second["metrics"]
     assert first["loss"] == second["loss"]
 
 
 @pytest.mark.slow
 def test_the_loss_is_the_mean_over_all_cells(pair: Any, alone: Any) -> None:
-    """Not equal, for each process norms its own half of a batch; but of the same size."""
+    """Similar but not equal, since each process normalises its own half of a batch."""
     assert pair[0]["loss"] == pytest.approx(alone["loss"], rel=0.2)
 
 
 @pytest.mark.slow
-def test_where_the_first_fails_all_do(pair: Any) -> None:
+def test_if_the_first_process_fails_all_do(pair: Any) -> None:
     first, second = (found["failed"] for found in pair)
     assert first == "RunError: mine"
-    assert second == "TrainingError: the first process has stopped, and says why"
+    assert second == "TrainingError: the first process has stopped; its message says why"
 
 
 @pytest.mark.slow
-def test_the_run_that_one_process_does(run: Path, learned_run: Path) -> None:
-    """Same files, same cells in the same parts, as good a network; one of the two writes."""
+def test_the_run_equals_that_of_one_process(run: Path, learned_run: Path) -> None:
+    """The same files, the same split, a network as good; only one process writes."""
     files = {str(path.relative_to(run)) for path in run.rglob("*")}
     assert files == {str(path.relative_to(learned_run)) for path in learned_run.rglob("*")}
     for name in ("split.csv", "config.json"):
@@ -120,21 +120,25 @@ def test_the_run_that_one_process_does(run: Path, learned_run: Path) -> None:
 
 
 @pytest.mark.slow
-def test_one_of_the_two_speaks(run: Path) -> None:
+def test_only_one_process_prints(run: Path) -> None:
     assert (run.parent / "out.txt").read_text().count("Report:") == 1
-    said = (run.parent / "err.txt").read_text()
-    epochs = [line.split(":")[0] for line in said.splitlines() if line.startswith("epoch")]
+    errors = (run.parent / "err.txt").read_text()
+    epochs = [line.split(":")[0] for line in errors.splitlines() if line.startswith("epoch")]
     assert epochs == [f"epoch {k}" for k in range(1, LEARN_EPOCHS + 1)]
-    assert "Warning" not in said
+    assert "Warning" not in errors
 
 
 @pytest.mark.slow
-def test_a_full_disk_ends_both_and_both_may_go_on(tmp_path: Path, learned_run: Path) -> None:
+def test_a_full_disk_ends_both_processes_and_the_run_can_be_resumed(
+    tmp_path: Path, learned_run: Path
+) -> None:
     data, run = learned_run.parent / "cells.zip", tmp_path / "run"
     failed = torchrun(SCRIPT, "fail", "train", data, "--out", run, *LEARN)
     assert failed.returncode == 1
-    assert "hemozoin: disk full; make room" in failed.stderr
-    assert "hemozoin/training" not in failed.stderr  # torchrun has a traceback, we have none
+    assert "hemozoin: disk full; free some space" in failed.stderr
+    assert (
+        "hemozoin/training" not in failed.stderr
+    )  # torchrun prints a traceback, hemozoin does not
     begun = (run / "results.csv").read_text().splitlines()
     assert len(begun) == 1 + 2
     done = torchrun("-m", "hemozoin", "train", "--resume", run)
@@ -144,20 +148,20 @@ def test_a_full_disk_ends_both_and_both_may_go_on(tmp_path: Path, learned_run: P
     assert found["roc_auc"]["value"] > 0.9
 
 
-def test_another_process_that_is_gone_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_process_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(_: object) -> None:
         raise RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1234")
 
     monkeypatch.setattr(dist, "is_initialized", lambda: True)
     monkeypatch.setattr(dist, "all_reduce", gone)
     with pytest.raises(TrainingError, match="another process"):
-        distributed.add_up(torch.zeros(1))
+        distributed.all_reduce_sum(torch.zeros(1))
 
 
-def test_batches_too_small_for_so_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_too_small_for_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """51 cells in 4 steps: 12 or 13 a step, which 6 processes can share, not 7."""
     monkeypatch.setattr(distributed, "world_size", lambda: 7)
-    with pytest.raises(TrainingError, match="raise --batch"):
+    with pytest.raises(TrainingError, match="larger --batch"):
         Trainer(training_data(), RECIPE, torch.device("cpu"))
 
 
@@ -168,5 +172,5 @@ def test_one_process_needs_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (distributed.rank(), distributed.world_size()) == (0, 1)
         with distributed.first_process_first() as first:
             assert first
-        assert distributed.add_up(torch.tensor([3.0])).item() == 3
+        assert distributed.all_reduce_sum(torch.tensor([3.0])).item() == 3
     assert "WORLD_SIZE" not in os.environ

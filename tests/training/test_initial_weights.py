@@ -1,4 +1,4 @@
-"""Training that starts from weights: ours, Keras' or timm's."""
+"""Training that starts from given weights: of hemozoin, Keras or timm."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from hemozoin.model.bundle import load_bundle
 from hemozoin.training.checkpoint import EpochRow
 from hemozoin.training.initial_weights import InitialWeights
 from hemozoin.training.recipe import Recipe
-from hemozoin.training.trainer import Trainer, TrainingData, fit
+from hemozoin.training.trainer import Trainer, TrainingData, train_classifier
 from tests.support.commands import QUICK, refused, succeed, tree
 from tests.support.third_party import keras_arrays, needs_h5py, saved, timm_arrays
 
 CPU = torch.device("cpu")
 
-#: QUICK without a width, which comes with the weights.
+#: QUICK without a width multiplier, which comes with the weights.
 SHORT = ("--size", 32, "--epochs", 1, "--batch", 16)
 
 MODEL = Path("model", "model.safetensors")
@@ -51,29 +51,29 @@ def recipe_from(path: Path, **changes: object) -> Recipe:
 
 
 def initial_weights(training_data: TrainingData, recipe: Recipe) -> dict[str, torch.Tensor]:
-    """Return the weights before the first step."""
+    """Return the weights before the first training step."""
     return Trainer(training_data, recipe, CPU).classifier.network.state_dict()
 
 
-# ---- where it starts -----------------------------------------------------------------------------
+# ---- the initial weights -------------------------------------------------------------------------
 
 
-def test_it_starts_at_the_weights_of_our_network(
+def test_it_starts_from_the_weights_of_a_hemozoin_network(
     training_data: TrainingData, finished_run: Path
 ) -> None:
     start = initial_weights(training_data, recipe_from(finished_run))
-    theirs = load_bundle(finished_run / "model").weights
+    given = load_bundle(finished_run / "model").weights
     for name, tensor in start.items():
-        assert np.array_equal(tensor.numpy(), theirs[f"network.{name}"]), name
+        assert np.array_equal(tensor.numpy(), given[f"network.{name}"]), name
 
 
-def test_it_starts_at_timms_weights_with_a_head_of_its_own(
+def test_it_starts_from_timms_weights_with_a_new_head(
     training_data: TrainingData, timm_file: Path
 ) -> None:
     start = initial_weights(training_data, recipe_from(timm_file))
-    _, theirs = read_third_party(timm_file)
-    for name in set(theirs) - {"head.weight", "head.bias"}:
-        assert np.array_equal(start[name].numpy(), theirs[name]), name
+    _, given = read_third_party(timm_file)
+    for name in set(given) - {"head.weight", "head.bias"}:
+        assert np.array_equal(start[name].numpy(), given[name]), name
     assert start["head.weight"].shape == (2, 512)
     assert 0.005 < start["head.weight"].std() < 0.015
     assert not start["head.bias"].any()
@@ -82,10 +82,10 @@ def test_it_starts_at_timms_weights_with_a_head_of_its_own(
     assert not torch.equal(other["head.weight"], start["head.weight"])
 
 
-def test_a_head_of_two_classes_from_elsewhere_is_not_trusted(
+def test_a_third_party_head_of_two_classes_is_not_used(
     training_data: TrainingData, tmp_path: Path
 ) -> None:
-    """Which of them is parasitized, the file doesn't tell."""
+    """The file does not tell which of them is parasitized."""
     path = saved(tmp_path / "t.safetensors", timm_arrays(0.25, classes=2))
     start = initial_weights(training_data, recipe_from(path))
     assert not np.array_equal(
@@ -106,13 +106,13 @@ def test_a_run_from_keras_keeps_its_architecture(
     assert bundle.about["run"]["recipe"]["init"]["path"] == str(path)
 
 
-def test_ways_to_name_our_network(finished_run: Path) -> None:
+def test_ways_to_name_a_hemozoin_network(finished_run: Path) -> None:
     one, *others = (InitialWeights.find(finished_run / name) for name in ("", "model", MODEL))
     assert others == [one, one]
     assert one.path == (finished_run / "model").resolve()
 
 
-# ---- going on ------------------------------------------------------------------------------------
+# ---- resuming ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stop_after", [1, 2])
@@ -127,16 +127,20 @@ def test_resumed_after_any_epoch_ends_with_the_same_weights(
             raise StopError
 
     recipe = recipe_from(timm_file)
-    whole = fit(training_data, recipe, CPU, tmp_path / "whole", lambda _: None).state_dict()
+    whole = train_classifier(
+        training_data, recipe, CPU, tmp_path / "whole", lambda _: None
+    ).state_dict()
     with pytest.raises(StopError):
-        fit(training_data, recipe, CPU, tmp_path / "stopped", stop)
-    resumed = fit(training_data, recipe, CPU, tmp_path / "stopped", lambda _: None).state_dict()
+        train_classifier(training_data, recipe, CPU, tmp_path / "stopped", stop)
+    resumed = train_classifier(
+        training_data, recipe, CPU, tmp_path / "stopped", lambda _: None
+    ).state_dict()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 @pytest.mark.slow
-def test_stopped_before_its_first_epoch(tmp_path: Path, cells_zip: Path, timm_file: Path) -> None:
-    """As if killed then; the run after it, from its config.json, is the same as well."""
+def test_stopped_before_the_first_epoch(tmp_path: Path, cells_zip: Path, timm_file: Path) -> None:
+    """As if the run had been killed then; a run repeated from its config.json is the same too."""
     run = tmp_path / "run"
     succeed("train", cells_zip, "--out", run, "--init", timm_file, *SHORT)
     whole = (run / MODEL).read_bytes()
@@ -153,10 +157,12 @@ def test_a_changed_file_is_refused(
 ) -> None:
     run, recipe = tmp_path / "run", recipe_from(timm_file)
     succeed("train", cells_zip, "--out", run, "--init", timm_file, *SHORT)
-    saved(timm_file, timm_arrays(0.5, classes=6))  # another head, which is not even used
+    saved(
+        timm_file, timm_arrays(0.5, classes=6)
+    )  # the same weights with another head, which is not used
     before = tree(tmp_path)
     for command in (("--resume", run), ("--config", run / "config.json", "--out", tmp_path / "2")):
-        assert "t.safetensors: changed since the run was planned" in refused("train", *command)
+        assert "t.safetensors: changed since the run was configured" in refused("train", *command)
     with pytest.raises(RunError, match="changed"):
         Trainer(training_data, recipe, CPU)
     timm_file.unlink()
@@ -174,10 +180,10 @@ def test_config_json_keeps_it_and_an_older_one_has_none(timm_file: Path) -> None
     assert Recipe.from_dict(fresh) == Recipe()
 
 
-# ---- what is refused -----------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------
 
 
-def test_an_alpha_that_contradicts(tmp_path: Path, cells_zip: Path, timm_file: Path) -> None:
+def test_a_contradicting_alpha(tmp_path: Path, cells_zip: Path, timm_file: Path) -> None:
     command = ("train", cells_zip, "--out", tmp_path / "run", "--init", timm_file)
     line = refused(*command, *QUICK)
     assert "alpha is 0.25, but" in line
@@ -186,34 +192,34 @@ def test_an_alpha_that_contradicts(tmp_path: Path, cells_zip: Path, timm_file: P
     succeed(*command, *SHORT, "--alpha", 0.5)
 
 
-def test_an_alpha_that_contradicts_in_python(timm_file: Path) -> None:
+def test_a_contradicting_alpha_in_python(timm_file: Path) -> None:
     with pytest.raises(HemozoinError, match=r"has 0\.5"):
         Recipe(init=InitialWeights.find(timm_file))
 
 
-def test_a_body_that_contradicts(finished_run: Path) -> None:
+def test_a_contradicting_body(finished_run: Path) -> None:
     with pytest.raises(HemozoinError, match=r"body is 'full', but .* has 'separable'"):
         recipe_from(finished_run, body="full")
     with pytest.raises(HemozoinError, match="body is 'round'"):
         Recipe(body="round")  # type: ignore[arg-type]
 
 
-def test_nothing_to_start_from(tmp_path: Path, cells_zip: Path, timm_file: Path) -> None:
-    """A file that is missing, a name that is none, a pickle, another network, half a file."""
+def test_invalid_initial_weights(tmp_path: Path, cells_zip: Path, timm_file: Path) -> None:
+    """A missing file, an unknown name, a pickle, another network, half a file."""
     (tmp_path / "half.safetensors").write_bytes(timm_file.read_bytes()[:-9])
     saved(tmp_path / "other.safetensors", {"dense": np.ones(3)})
     (tmp_path / "net.pth").write_bytes(b"")
     (tmp_path / "empty").mkdir()
-    for name, said in {
+    for name, message in {
         "gone.safetensors": "gone.safetensors: No such file",
         "gone/model": "gone/model: No such file",
-        "empty": "empty: SHA256SUMS is missing; give a whole model folder",
+        "empty": "empty: SHA256SUMS is missing; give a complete model folder",
         "net.pth": "a pickle can run anything",
         "half.safetensors": "half.safetensors: damaged",
         "other.safetensors": "not a mobilenetv1_100 or _125 of timm: missing",
     }.items():
         line = refused("train", cells_zip, "--out", tmp_path / "run", "--init", tmp_path / name)
-        assert said in line
+        assert message in line
     assert "no network 'micro'" in refused("train", cells_zip, "--out", "run", "--init", "micro")
     assert not (tmp_path / "run").exists()
 
@@ -227,6 +233,6 @@ def test_a_damaged_model_folder(tmp_path: Path, finished_run: Path) -> None:
             InitialWeights.find(path)
 
 
-def test_resume_and_config_already_say_where_a_run_starts(tmp_path: Path, timm_file: Path) -> None:
+def test_resume_and_config_exclude_init(tmp_path: Path, timm_file: Path) -> None:
     for how in ("--resume", "--config"):
         assert "add nothing but" in refused("train", how, tmp_path, "--init", timm_file)

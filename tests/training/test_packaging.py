@@ -1,4 +1,4 @@
-"""From a trained classifier to a bundle that gives the same answers from disk."""
+"""Packaging: the bundle gives the classifier's outputs, also when loaded from disk."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def pixels() -> Pixels:
 
 @pytest.fixture
 def classifier() -> Classifier:
-    """Fresh weights, made to give different answers to different cells."""
+    """Random weights with a head that gives different outputs for different cells."""
     torch.manual_seed(0)
-    made = Classifier(RECIPE.architecture(), RECIPE.view).eval()
+    made = Classifier(RECIPE.architecture(), RECIPE.input_transform).eval()
     torch.nn.init.normal_(made.network.head.weight, std=5.0)
     return made
 
@@ -46,21 +46,28 @@ def bundle(classifier: Classifier, pixels: Pixels) -> Bundle:
     return calibrate_and_package(classifier, cells, pixels, RECIPE, OperatingPoint())
 
 
-def test_a_bundle_from_disk_answers_as_the_classifier_in_memory(
+def test_a_bundle_from_disk_gives_the_outputs_of_the_classifier(
     bundle: Bundle, classifier: Classifier, pixels: Pixels, tmp_path: Path
 ) -> None:
     save_bundle(bundle, tmp_path)
-    answered = Predictor(load_bundle(tmp_path))(pixels)
+    predicted = Predictor(load_bundle(tmp_path))(pixels)
     with torch.inference_mode():
         expected = classifier(torch.from_numpy(pixels))[:, 1].numpy()
-    assert answered.std() > 0.01
-    assert np.abs(answered - expected).max() < 5e-6
+    assert predicted.std() > 0.01
+    assert np.abs(predicted - expected).max() < 5e-6
 
 
-def test_everything_in_a_bundle_comes_back(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_bundle_is_saved_and_loaded_completely(bundle: Bundle, tmp_path: Path) -> None:
     save_bundle(bundle, tmp_path)
     loaded = load_bundle(tmp_path)
-    plain = ("architecture", "view", "orientations", "preprocessing", "threshold", "band")
+    plain = (
+        "architecture",
+        "input_transform",
+        "orientations",
+        "preprocessing",
+        "threshold",
+        "review_band",
+    )
     for name in (*plain, "graphs", "about"):
         assert getattr(loaded, name) == getattr(bundle, name)
     assert loaded.weights.keys() == bundle.weights.keys()

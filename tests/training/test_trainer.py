@@ -13,7 +13,13 @@ import torch
 from hemozoin.errors import RunError, TrainingError
 from hemozoin.training.checkpoint import EpochRow
 from hemozoin.training.recipe import Recipe
-from hemozoin.training.trainer import Trainer, TrainingData, fit, make_optimizer, schedule
+from hemozoin.training.trainer import (
+    Trainer,
+    TrainingData,
+    learning_rate_factor,
+    make_optimizer,
+    train_classifier,
+)
 
 CPU = torch.device("cpu")
 SMALL = Recipe(size=32, epochs=3, batch=16)
@@ -33,7 +39,7 @@ Weights = dict[str, torch.Tensor]
 
 
 def weights(
-    training_data: TrainingData, path: Path, how: Recipe = SMALL, stop_after: int = 0
+    training_data: TrainingData, path: Path, recipe: Recipe = SMALL, stop_after: int = 0
 ) -> Weights:
     class StopError(Exception):
         pass
@@ -43,7 +49,7 @@ def weights(
             raise StopError
 
     try:
-        return fit(training_data, how, CPU, path, stop).state_dict()
+        return train_classifier(training_data, recipe, CPU, path, stop).state_dict()
     except StopError:
         return {}
 
@@ -62,12 +68,12 @@ def test_same_seed_same_weights_bit_for_bit(training_data: TrainingData, tmp_pat
 def test_resumed_after_any_epoch_ends_with_the_same_weights(
     training_data: TrainingData, tmp_path: Path, optimizer: Literal["adamw", "rmsprop"]
 ) -> None:
-    how = Recipe(size=32, epochs=3, batch=16, optimizer=optimizer)
-    whole = weights(training_data, tmp_path / "whole", how)
+    recipe = Recipe(size=32, epochs=3, batch=16, optimizer=optimizer)
+    whole = weights(training_data, tmp_path / "whole", recipe)
     for stop_after in (1, 2):
         path = tmp_path / f"stopped{stop_after}"
-        assert weights(training_data, path, how, stop_after) == {}
-        assert equal(whole, weights(training_data, path, how))
+        assert weights(training_data, path, recipe, stop_after) == {}
+        assert equal(whole, weights(training_data, path, recipe))
 
 
 def test_a_finished_run_is_not_trained_further(training_data: TrainingData, tmp_path: Path) -> None:
@@ -97,16 +103,16 @@ def test_every_cell_once_per_epoch_in_a_new_order(training_data: TrainingData) -
 
 def test_it_learns_and_reports_every_epoch(training_data: TrainingData, tmp_path: Path) -> None:
     seen: list[list[EpochRow]] = []
-    how = Recipe(size=32, epochs=30, batch=12, augmentation="little")
-    fit(training_data, how, CPU, tmp_path / "c", lambda rows: seen.append(list(rows)))
+    recipe = Recipe(size=32, epochs=30, batch=12, augmentation="little")
+    train_classifier(
+        training_data, recipe, CPU, tmp_path / "c", lambda rows: seen.append(list(rows))
+    )
     assert [len(rows) for rows in seen] == list(range(1, 31))
     assert seen[-1][-1]["val_auc"] > 0.9
     assert seen[-1][-1]["train_loss"] < seen[0][0]["train_loss"]
 
 
-def test_a_loss_that_is_no_number_stops_the_run(
-    training_data: TrainingData, tmp_path: Path
-) -> None:
+def test_an_infinite_or_nan_loss_stops_the_run(training_data: TrainingData, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="learning rate below"):
         weights(
             training_data, tmp_path / "c", Recipe(size=32, epochs=3, batch=16, learning_rate=1e30)
@@ -129,8 +135,8 @@ def test_no_weight_decay_on_depthwise_filters_norms_and_biases(training_data: Tr
     }
 
 
-def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
-    rates = [schedule(step, 200) for step in range(200)]
+def test_the_learning_rate_rises_then_falls_to_zero() -> None:
+    rates = [learning_rate_factor(step, 200) for step in range(200)]
     top = rates.index(max(rates))
     assert 0 < rates[0] < 0.1
     assert max(rates) == 1.0

@@ -1,1 +1,7 @@
-"""The command line: `hemozoin VERB`."""
+"""The command line, `hemozoin VERB`.
+
+- `main`: the verbs together, and what is printed after an error
+- `options`: options that several verbs share
+- `extras`: a check that torch and onnx are installed
+- `verbs`: one file for each verb
+"""

@@ -1,4 +1,4 @@
-"""Parts of the package that are installed apart."""
+"""Checks that an optional part of the package is installed."""
 
 from __future__ import annotations
 
@@ -11,4 +11,6 @@ def require_training_extra() -> None:
         import onnx  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError("this needs torch: pip install 'hemozoin[train]'") from error
+        raise MissingExtraError(
+            "this command needs the training extra (torch, onnx): pip install 'hemozoin[train]'"
+        ) from error

@@ -1,6 +1,7 @@
-"""The command line: one verb, one file; what a verb needs is imported inside its function.
+"""The command line: its verbs, and what it prints and returns after an error.
 
-An error that the user can put right is one line and exit code 2; Ctrl-C is 130.
+Each verb imports what it needs inside its function, so that `--help` is quick. An error that the
+user can correct is one line and exit code 2; Ctrl-C is exit code 130.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ from hemozoin.cli.verbs.sweep import sweep
 from hemozoin.cli.verbs.train import train
 from hemozoin.errors import HemozoinError
 
-# GNU OpenMP's threads spin while they wait for each other. Where anything else wants the cores,
-# that makes training 50 times slower; a short spin costs nothing and makes it 3 times slower.
+# The threads of GNU OpenMP spin while they wait for each other. If another program uses the cores,
+# this makes training 50 times slower; with a short spin it is only 3 times slower.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 app = App(
     name="hemozoin",
-    help="MobileNet for malaria detection, trained and judged by patient.\n\n"
+    help="MobileNet for malaria detection, trained and tested by patient.\n\n"
     "Research use only; not a medical device.",
     version=VERSION,
     default_parameter=Parameter(negative=""),
-    suppress_keyboard_interrupt=False,  # `main` answers it
+    suppress_keyboard_interrupt=False,  # `main` handles it
 )
 
 for verb in (
@@ -57,48 +58,48 @@ app.command(explain_app)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    if sys.stdout is None:  # closed by who started us
+    if sys.stdout is None:  # the parent process closed it
         sys.stdout = io.StringIO()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # not every terminal knows α
+        sys.stdout.reconfigure(errors="replace")  # not every terminal can show α
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return _complain(f"stopped; {_how_to_go_on(arguments)}", 130)
+        return _print_error(f"stopped; {_how_to_resume(arguments)}", 130)
     except BrokenPipeError:  # `hemozoin predict ... | head`
         return 0
     except OSError as error:
-        return _complain(_of_the_system(error, _how_to_go_on(arguments)))
+        return _print_error(_describe(error, _how_to_resume(arguments)))
     except MemoryError:
-        return _complain("out of memory; take a smaller --batch, --size or --alpha")
+        return _print_error("out of memory; use a smaller --batch, --size or --alpha")
     except (HemozoinError, CycloptsError) as error:
-        return _complain(str(error))
+        return _print_error(str(error))
     finally:
-        _give_up_what_cannot_be_printed()
+        _discard_unprinted_output()
     return 0
 
 
-def _how_to_go_on(arguments: list[str] | None) -> str:
+def _how_to_resume(arguments: list[str] | None) -> str:
     if (sys.argv[1:] if arguments is None else arguments)[:1] == ["screen"]:
-        return "the same command goes on where it was"
-    return "a run goes on with hemozoin train --resume RUN"
+        return "run the same command again to resume"
+    return "resume a run with hemozoin train --resume RUN"
 
 
-def _of_the_system(error: OSError, how_to_go_on: str) -> str:
+def _describe(error: OSError, how_to_resume: str) -> str:
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{where}disk full; make room; {how_to_go_on}"
+        return f"{where}disk full; free some space; {how_to_resume}"
     return f"{where}{error.strerror or error}"
 
 
-def _complain(message: str, code: int = 2) -> int:
+def _print_error(message: str, code: int = 2) -> int:
     print(f"hemozoin: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 
-def _give_up_what_cannot_be_printed() -> None:
-    """Let Python not complain at its end that standard output is closed or full."""
+def _discard_unprinted_output() -> None:
+    """Keep Python from reporting at exit that standard output is closed or full."""
     try:
         sys.stdout.flush()
     except OSError:

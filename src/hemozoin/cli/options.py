@@ -18,48 +18,52 @@ from hemozoin.training.recipe import PRESETS, Preset, Recipe
 
 @dataclass(frozen=True)
 class RecipeOptions:
-    """A preset, and what is to be different from it."""
+    """A preset, and changes to it."""
 
     preset: Annotated[Preset, Parameter(name=["--preset", "--recipe"])] = "default"
     """default: minutes; best: half an hour at most; paper: as Howard et al. trained."""
     alpha: float | None = None
     """Width multiplier, above 0."""
     size: int | None = None
-    """Input size in pixels, from 32."""
+    """Input size in pixels, 32 or more."""
     epochs: int | None = None
-    """Times that each cell is seen."""
+    """Number of passes over the training cells."""
     batch: int | None = None
     """Cells per step."""
     learning_rate: float | None = None
     """Highest learning rate."""
     seed: int = 0
-    """Decides split, first weights, order and augmentation."""
+    """Seed of split, initial weights, order of the cells and augmentation."""
     init: Path | None = None
-    """Weights to start from, and their α: a network of ours, or a file of Keras or timm."""
+    """Weights (and α) to start from: a network of hemozoin, or a file of Keras or timm."""
 
     def recipe(self) -> Recipe:
-        """Return the preset with the changes; raises HemozoinError where one can't be."""
+        """Return the preset with the changes; raises HemozoinError for a value not allowed."""
         changes = {name: value for name, value in asdict(self).items() if value is not None}
         if self.init:
-            first = InitialWeights.find(self.init)
-            theirs = {"alpha": first.architecture.alpha, "body": first.architecture.body}
-            changes = theirs | changes | {"init": first}
+            init = InitialWeights.find(self.init)
+            given = {"alpha": init.architecture.alpha, "body": init.architecture.body}
+            changes = given | changes | {"init": init}
         return replace(PRESETS[changes.pop("preset")], **changes)
 
 
 @dataclass(frozen=True)
 class DecisionOptions:
-    """What the threshold is chosen for, and where predictive values are given."""
+    """The operating point of the threshold, and the prevalence for predictive values."""
 
     sensitivity: float | None = None
-    """Least sensitivity (0..1) on the validation patients; balanced without an aim."""
+    """Minimum sensitivity (0..1) on the validation patients; without it the threshold is
+    balanced."""
     specificity: float | None = None
-    """Least specificity (0..1) on the validation patients, instead."""
+    """Minimum specificity (0..1) on the validation patients, instead of --sensitivity."""
     prevalence: float = PREVALENCE
     """Share of parasitized cells (0..1) at which PPV and NPV are given."""
 
     def operating_point(self) -> OperatingPoint:
-        """Return the aim; raises HemozoinError where both are given, or one is no share."""
+        """Return the operating point.
+
+        Raises HemozoinError where sensitivity and specificity are both given or not within 0..1.
+        """
         if self.sensitivity is not None and self.specificity is not None:
             raise HemozoinError("give --sensitivity or --specificity, not both")
         if self.sensitivity is not None:
@@ -69,9 +73,9 @@ class DecisionOptions:
         return OperatingPoint()
 
 
-#: Which processor trains.
+#: The device to train on.
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
-Cells = Annotated[CellOptions, Parameter(name="*", group=Group("What the names mean"))]
-Learning = Annotated[RecipeOptions, Parameter(name="*", group=Group("How to learn"))]
-Deciding = Annotated[DecisionOptions, Parameter(name="*", group=Group("How to decide"))]
+Cells = Annotated[CellOptions, Parameter(name="*", group=Group("Data options"))]
+TrainingGroup = Annotated[RecipeOptions, Parameter(name="*", group=Group("Training options"))]
+DecisionGroup = Annotated[DecisionOptions, Parameter(name="*", group=Group("Decision options"))]

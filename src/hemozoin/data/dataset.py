@@ -1,4 +1,4 @@
-"""A data set as the user names it, found and decoded."""
+"""A data set as the user names it: its table of cells, and their pixels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from hemozoin.data.store import Store, open_store
 
 
 def find_cells(data: Path, options: CellOptions) -> tuple[Source, pl.DataFrame]:
-    """Return the source and its table of cells (see `index_cells`), without decoding any.
+    """Return the source and its table of cells (see `index_cells`), without decoding any cell.
 
-    With corrections the table has the column `corrected` as well.
+    Where `options` names label corrections, the table also has the column `corrected`.
     """
     source = open_source(data)
     cells = index_cells(source, ClassNames(options.parasitized, options.uninfected))
@@ -26,7 +26,7 @@ def find_cells(data: Path, options: CellOptions) -> tuple[Source, pl.DataFrame]:
     return source, with_corrections(cells, options.labels) if options.labels else cells
 
 
-def decode_cells(data: Path, options: CellOptions, how: Preprocessing) -> Store:
-    """Return the table of cells with their pixels, from the cache where it has them."""
+def decode_cells(data: Path, options: CellOptions, preprocessing: Preprocessing) -> Store:
+    """Return the table of cells with their pixels, from the cache if they are there."""
     source, cells = find_cells(data, options)
-    return open_store(source, cells, how, options.allow_unreadable)
+    return open_store(source, cells, preprocessing, options.allow_unreadable)

@@ -1,4 +1,4 @@
-"""Bringing NLM's file of cells: resumed where it broke off, and checked before it counts."""
+"""Download NLM's file of cells: resumed after an interruption, and checked at the end."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from hemozoin.errors import DataError, RunError
-from hemozoin.progress import say, track
+from hemozoin.progress import print_status, track
 
 _CHUNK = 2**18
-_SILENCE = 60.0  # seconds without a byte after which the connection counts as lost
+_TIMEOUT = 60.0  # seconds without a byte after which the connection is given up
 
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A published file: where it lies, its length in bytes, its SHA-256 in hex."""
+    """A published file: its URL, its length in bytes, its SHA-256 in hex."""
 
     url: str
     size: int
@@ -28,11 +28,11 @@ class PublishedFile:
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """Return the name of the file, the last part of its URL."""
         return self.url.rpartition("/")[2]
 
 
-#: NLM's cells of Rajaraman et al. 2018 (PeerJ 6:e4568): 27,558 PNGs of 200 patients.
+#: NLM's cells (Rajaraman et al. 2018, PeerJ 6:e4568): 27,558 PNGs of 200 patients.
 CELL_IMAGES = PublishedFile(
     url="https://data.lhncbc.nlm.nih.gov/public/Malaria/cell_images.zip",
     size=353_452_851,
@@ -40,85 +40,86 @@ CELL_IMAGES = PublishedFile(
 )
 
 
-def download(out: Path, official: PublishedFile = CELL_IMAGES) -> Path:
-    """Bring the official file to `out`, or into the folder `out`; return where it lies.
+def download(out: Path, published: PublishedFile = CELL_IMAGES) -> Path:
+    """Download a published file to `out`, or into the folder `out`; return its path.
 
-    What has arrived is kept as OUT.partial, and the next call goes on from there; OUT itself
-    appears when its length and SHA-256 are right. A file that is there already and right is
-    left as it is. Raises DataError where the file can't be had, is not the right one, or
-    `out` is some other file; RunError where it can't be written.
+    An unfinished download is kept as OUT.partial, and the next call resumes it. OUT itself
+    appears when its length and SHA-256 are right. If OUT is this file already, nothing is
+    downloaded. Raises DataError if the download fails, if the content is not the published one,
+    or if `out` is some other file; RunError if the file can't be written.
     """
-    out = out / official.name if out.is_dir() else out
+    out = out / published.name if out.is_dir() else out
     if out.exists():
-        _require_official(out, official)
-        say(f"{out}: already there and whole")
+        _require_published(out, published)
+        print_status(f"{out}: already downloaded")
         return out
     partial = out.with_name(out.name + ".partial")
-    with _writing(partial):
+    with _disk_errors(partial):
         out.parent.mkdir(parents=True, exist_ok=True)
-        _complete(partial, out, official)
-        _check(partial, official)
+        _complete(partial, out, published)
+        _check(partial, published)
         partial.replace(out)
     return out
 
 
-def _require_official(out: Path, official: PublishedFile) -> None:
-    with _writing(out):
-        if not _is_official(out, official):
+def _require_published(out: Path, published: PublishedFile) -> None:
+    with _disk_errors(out):
+        if not _is_published(out, published):
             raise DataError(
-                f"{out}: not NLM's {official.name}, or damaged; move it away or give another --out"
+                f"{out}: not the published {published.name}, or damaged;"
+                " move it away or give another --out"
             )
 
 
-def _complete(partial: Path, out: Path, official: PublishedFile) -> None:
-    """Fetch what is missing; after a broken connection again, as long as that brings bytes."""
-    if _size(partial) > official.size:
+def _complete(partial: Path, out: Path, published: PublishedFile) -> None:
+    """Download what is missing; reconnect after an interruption, unless no more bytes arrive."""
+    if _size(partial) > published.size:
         partial.unlink()
-    while (before := _size(partial)) < official.size:
-        _fetch(partial, out, official)
+    while (before := _size(partial)) < published.size:
+        _download_rest(partial, out, published)
         if _size(partial) <= before:
-            raise _not_to_be_had("the connection broke off", out, official)
+            raise _download_error("the connection was interrupted", out, published)
 
 
-def _fetch(partial: Path, out: Path, official: PublishedFile) -> None:
-    """Add to `partial` what one connection brings."""
+def _download_rest(partial: Path, out: Path, published: PublishedFile) -> None:
+    """Append to `partial` what one connection delivers."""
     start = _size(partial)
-    with _ask(start, out, official) as response:
-        if response.status != 206:  # the server sends the whole file, whatever was asked for
+    with _request(start, out, published) as response:
+        if response.status != 206:  # the server ignored the range and sends the whole file
             start = 0
-        left = official.size - start
-        if response.length != left:
-            why = f"{response.length} bytes came instead of {left}: is a login page in between?"
-            raise _not_to_be_had(why, out, official)
-        what = f"Fetching the rest of {out.name}" if start else f"Fetching {out.name}"
+        expected = published.size - start
+        if response.length != expected:
+            why = f"the server sent {response.length} bytes instead of {expected}; a login page?"
+            raise _download_error(why, out, published)
+        title = f"Downloading {'the rest of ' if start else ''}{out.name}"
         with partial.open("ab" if start else "wb") as file:
-            for chunk in track(_chunks(response), what, left, step=_CHUNK):
+            for chunk in track(_chunks(response), title, expected, step=_CHUNK):
                 file.write(chunk)
 
 
-def _ask(start: int, out: Path, official: PublishedFile) -> HTTPResponse:
-    """Ask for the file from byte `start` on."""
-    wanted = {"Range": f"bytes={start}-"} if start else {}
-    request = Request(official.url, headers={"User-Agent": "hemozoin", **wanted})
+def _request(start: int, out: Path, published: PublishedFile) -> HTTPResponse:
+    """Request the file from byte `start` on."""
+    byte_range = {"Range": f"bytes={start}-"} if start else {}
+    request = Request(published.url, headers={"User-Agent": "hemozoin", **byte_range})
     try:
-        response: HTTPResponse = urlopen(request, timeout=_SILENCE)
+        response: HTTPResponse = urlopen(request, timeout=_TIMEOUT)
     except (OSError, HTTPException) as error:
         if isinstance(error, HTTPError):
             error.close()  # it holds the connection
         why = str(getattr(error, "reason", error))
-        raise _not_to_be_had(why, out, official) from error
+        raise _download_error(why, out, published) from error
     return response
 
 
-def _not_to_be_had(why: str, out: Path, official: PublishedFile) -> DataError:
+def _download_error(why: str, out: Path, published: PublishedFile) -> DataError:
     return DataError(
-        f"{official.name} can't be fetched ({why}); run the command again to go on,"
-        f" or fetch {official.url} with a browser and put it at {out}"
+        f"{published.name}: the download failed ({why}); run the command again to resume,"
+        f" or download {published.url} with a browser and save it as {out}"
     )
 
 
 def _chunks(response: HTTPResponse) -> Iterator[bytes]:
-    """Yield what comes, until the end or until the connection breaks."""
+    """Yield the bytes received, until the end or until the connection breaks."""
     try:
         while chunk := response.read(_CHUNK):
             yield chunk
@@ -126,20 +127,20 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
         return
 
 
-def _check(partial: Path, official: PublishedFile) -> None:
-    if not _is_official(partial, official):
+def _check(partial: Path, published: PublishedFile) -> None:
+    if not _is_published(partial, published):
         partial.unlink()
         raise DataError(
-            f"{official.url}: what came is not the official file (wrong SHA-256), and was removed;"
-            " run the command again"
+            f"{published.url}: the content received was not the published file (wrong SHA-256) and"
+            " was removed; run the command again"
         )
 
 
-def _is_official(path: Path, official: PublishedFile) -> bool:
-    if _size(path) != official.size:
+def _is_published(path: Path, published: PublishedFile) -> bool:
+    if _size(path) != published.size:
         return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == official.sha256
+        return hashlib.file_digest(file, "sha256").hexdigest() == published.sha256
 
 
 def _size(path: Path) -> int:
@@ -147,12 +148,12 @@ def _size(path: Path) -> int:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Tell of a full disk or a forbidden folder in one line; what has arrived stays."""
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Turn an error of the disk into a RunError; the partial download stays."""
     try:
         yield
     except OSError as error:
         raise RunError(
-            f"{path}: {error.strerror or error}; what has arrived is kept: put that right,"
-            " then run the command again to go on"
+            f"{path}: {error.strerror or error}; the partial download is kept: correct this,"
+            " then run the command again to resume"
         ) from error

@@ -1,7 +1,7 @@
-"""Second opinions: a list of cells whose label others judged to be wrong.
+"""Label corrections: a list of cells whose label other experts found to be wrong.
 
-About 5 % of NLM's labels are (Fuhad et al. 2020, Diagnostics 10, 329), so figures are shown
-on the labels as given, as corrected, and on the cells where both agree.
+About 5 % of NLM's labels are wrong (Fuhad et al. 2020, Diagnostics 10, 329). Metrics are therefore
+given for the labels as given, for the corrected labels, and for the cells where both agree.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from typing import Literal
 import polars as pl
 
 from hemozoin.classes import PARASITIZED, UNINFECTED
-from hemozoin.data.index import match_cells, read_csv
+from hemozoin.csv_files import read_csv
+from hemozoin.data.index import match_cells
 from hemozoin.errors import DataError
 
-#: What training does with a corrected cell.
+#: What training does with a cell whose label was corrected: use the new label, or omit the cell.
 OnCorrection = Literal["relabel", "leave-out"]
 
 
 def with_corrections(cells: pl.DataFrame, csv: Path) -> pl.DataFrame:
     """Add the column `corrected`: the label in `csv` where it names the cell, else its own.
 
-    The CSV has the columns `cell` (name with or without ending) and `corrected_label`
-    ("parasitized" or "uninfected", or empty for a cell that can't be told: null here).
+    The CSV has the columns `cell` (name with or without extension) and `corrected_label`
+    ("parasitized", "uninfected", or empty for a cell whose class is unclear: null in the table).
     Raises DataError for missing columns, other labels, a cell with two labels, or a list that
     names none of the cells.
     """
@@ -46,16 +47,16 @@ def _read(csv: Path) -> tuple[list[str], list[str | None]]:
         raise DataError(f"{csv}: needs the columns cell and corrected_label")
     lines = [dict(zip(titles, row, strict=False)) for row in rows]
     labels = [line.get("corrected_label", "").lower() or None for line in lines]
-    strange = set(labels) - {PARASITIZED, UNINFECTED, None}
-    if strange:
+    unknown = set(labels) - {PARASITIZED, UNINFECTED, None}
+    if unknown:
         raise DataError(
-            f"{csv}: unknown label {min(strange, key=str)!r}; use {PARASITIZED}, {UNINFECTED}"
+            f"{csv}: unknown label {min(unknown, key=str)!r}; use {PARASITIZED}, {UNINFECTED}"
         )
     return [line["cell"] for line in lines], labels
 
 
 def training_labels(cells: pl.DataFrame, rule: OnCorrection) -> pl.DataFrame:
-    """Return the cells to learn from, their `label` relabelled or the doubtful ones left out."""
+    """Return the cells to train on: with corrected labels, or without the corrected cells."""
     if rule == "leave-out":
         return cells.filter(pl.col("corrected") == pl.col("label"))
     return cells.filter(pl.col("corrected").is_not_null()).with_columns(label="corrected")

@@ -1,4 +1,4 @@
-"""What the user says about a data set besides where it lies."""
+"""What the user says about a data set, apart from its path."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 
 @dataclass(frozen=True)
 class CellOptions:
-    """What the names in a data set mean."""
+    """The meaning of the names in a data set, and what is allowed in it."""
 
     parasitized: str = "Parasitized"
     """Folder of the parasitized cells."""
     uninfected: str = "Uninfected"
     """Folder of the uninfected cells."""
     patients: tuple[Path, ...] = ()
-    """CSV files that name each cell's patient; NLM's names need none."""
+    """CSV files with the patient of each cell; not needed for NLM's file names."""
     patient_column: str = "patient"
-    """Column of the patient in those files."""
+    """Column of the patient in these files."""
     labels: Path | None = None
-    """CSV of label corrections: cell, corrected_label."""
+    """CSV of label corrections, with the columns cell and corrected_label."""
     allow_unreadable: bool = False
-    """Go on even if more than 1 % of the pictures can't be read."""
+    """Continue even if more than 1 % of the pictures can't be read."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values, paths made absolute, ready for JSON."""
+        """Return the fields as plain values for JSON, with absolute paths."""
         return asdict(self) | {
             "patients": [str(path.resolve()) for path in self.patients],
             "labels": str(self.labels.resolve()) if self.labels else None,
@@ -34,7 +34,7 @@ class CellOptions:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CellOptions:
-        """Read back what `to_dict` gave."""
+        """Return the options that `to_dict` described."""
         paths = {
             "patients": tuple(map(Path, values["patients"])),
             "labels": Path(values["labels"]) if values["labels"] else None,

@@ -1,7 +1,7 @@
-"""From a picture of one cell to the pixels a network sees: the one preprocessing there is.
+"""From a picture of one cell to the pixels that a network sees.
 
-Training, evaluation and prediction all come through `prepare`, and what it does is described
-as data in every model folder (`Preprocessing.to_dict`), so that a browser can do the same.
+Training, evaluation and prediction all use `prepare`; there is no other preprocessing. Every model
+folder describes its steps as data (`Preprocessing.to_dict`), so that a browser can do the same.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from hemozoin.errors import ModelError
 class Preprocessing:
     """How a picture of a cell becomes `size` x `size` pixels.
 
-    The cell is what is brighter than `background` (0..255) in some channel; the rest is black.
-    A picture that isn't mostly black along its border shows glass, and perhaps neighbours:
-    there the cell in the middle is found (`cells.cutout`) and the rest made black. What is left,
-    cut to the cell's edges, is stretched to a square by bilinear resampling over the pixels of
-    the cell alone: if the black background were averaged in, every cell would get a dark rim,
-    and a dark rim looks like a parasite to a network that judges optical density.
+    Pixels that are brighter than `background` (0..255) in some channel belong to the cell; the
+    others become black. A picture that isn't mostly black along its border shows the background
+    of the slide, and perhaps other cells: there, the cell in the middle is found (`data.cutout`)
+    and the rest becomes black. The cell is cropped to its bounding box and stretched to a square
+    by bilinear resampling over the cell's own pixels. If black pixels were averaged in, every cell
+    would get a dark rim, which looks like a parasite to a network that sees optical density.
     """
 
     size: int = 64
     background: int = 8
 
     def __post_init__(self) -> None:
-        """Refuse what no picture could be made with."""
+        """Raise ValueError for a size or background out of range."""
         if self.size < 1 or not 0 <= self.background < 255:
             raise ValueError(f"size {self.size} (from 1), background {self.background} (0..254)")
 
     def to_dict(self) -> dict[str, object]:
-        """Return the steps as plain data, for a model's config.json."""
+        """Return the steps as plain values, for the config.json of a model."""
         steps = {
             "color": "RGB",
             "outline": "brighter than background; on glass, the cell in the middle",
@@ -48,41 +48,47 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, data: dict[str, object]) -> Preprocessing:
-        """Read what `to_dict` wrote; raises ModelError for steps this version can't do."""
+        """Return the preprocessing that `to_dict` described.
+
+        Raises ModelError for steps that this version doesn't have.
+        """
         try:
-            made = cls(size=int(str(data["size"])), background=int(str(data["background"])))
+            preprocessing = cls(
+                size=int(str(data["size"])), background=int(str(data["background"]))
+            )
         except KeyError as error:
             raise ModelError(f"preprocessing in config.json: {error} is missing") from error
         except ValueError as error:
             raise ModelError(f"preprocessing in config.json: {error}") from error
-        if made.to_dict() != data:
-            raise ModelError("preprocessing in config.json: made by another version of hemozoin")
-        return made
+        if preprocessing.to_dict() != data:
+            raise ModelError("preprocessing in config.json: from another version of hemozoin")
+        return preprocessing
 
 
-def prepare(image: Image.Image, how: Preprocessing) -> Pixels:
+def prepare(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
     """Return a cell as uint8 `[size, size, 3]`, RGB, 0 outside the cell.
 
-    `image` is an RGB picture of one cell, of any size: on black, as NLM's are, or with the glass
-    and its neighbours around it. A pixel of the result that lies half outside the cell or more
-    is 0; one on the rim has the mean colour of the part inside (within 4 levels, for want of
-    bits in between).
+    `image` is an RGB picture of one cell, of any size: on black, as NLM's are, or with the
+    background of the slide and other cells around it. A pixel of the result is 0 if at least half
+    of it is outside the cell; otherwise a pixel on the rim has the mean colour of its part inside
+    the cell (within 4 levels, because intermediate values have only 8 bits).
     """
-    side = (how.size, how.size)
-    small = np.asarray(_cut_out(image, how.background).resize(side, Image.Resampling.BILINEAR))
+    side = (preprocessing.size, preprocessing.size)
+    cell = _cut_out(image, preprocessing.background)
+    small = np.asarray(cell.resize(side, Image.Resampling.BILINEAR))
     weighted, weight = np.split(small.astype(np.uint16), [3], axis=2)
     colour = (weighted * 255 + weight // 2) // weight.clip(min=1)
-    cell: Pixels = (colour.clip(max=255) * (weight >= 128)).astype(np.uint8)
-    return cell
+    prepared: Pixels = (colour.clip(max=255) * (weight >= 128)).astype(np.uint8)
+    return prepared
 
 
 def _cut_out(image: Image.Image, background: int) -> Image.Image:
-    """Return the cell, to its edges, in mode RGBa: colours weighted by opacity, 0 outside."""
+    """Return the cell, cropped, in mode RGBa: colours multiplied by opacity, 0 outside."""
     rgba = np.asarray(image.convert("RGBA"))
     inside = brightest(rgba) > background
     if not is_cut_out(inside):
         inside &= find_cell(image)
-    # A whole pixel is multiplied at once: taking channels one by one is ten times slower.
+    # Four channels are multiplied as one integer: one by one would be ten times slower.
     masked = rgba.view(np.uint32)[..., 0] * inside
     cell = Image.frombuffer("RGBa", image.size, masked, "raw", "RGBa", 0, 1)
     return cell.crop(cell.getbbox())

@@ -1,4 +1,4 @@
-"""Where the files lie: a folder or a zip, read one at a time and never unpacked to disk."""
+"""The files of a folder or a zip, read one at a time and never unpacked to disk."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Protocol
 
 from hemozoin.errors import DataError
 
-#: No picture of a cell or a field comes near this; a larger file is taken for a bomb.
+#: Pictures of cells and fields are far smaller; a larger file is taken for an attack.
 MAX_FILE_BYTES = 256 * 2**20
 
 _JUNK_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 _ENCRYPTED = 0x1
 
-#: Methods whose output zipfile can bound while it unpacks; bzip2 and LZMA are unpacked whole.
+#: Methods of which zipfile can unpack a limited part; bzip2 and LZMA are unpacked completely.
 _BOUNDED_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 #: `/etc/passwd`, `C:/Windows`, `cells/../../x`.
@@ -30,8 +30,8 @@ _OUTSIDE = re.compile(r"^(/|[A-Za-z]:)|(^|/)\.\.(/|$)")
 class Entry:
     """One file of a source.
 
-    `name` is its path inside the source with forward slashes, `size` its length in bytes when
-    unpacked, `stamp` changes when its content does (a zip's CRC-32, a file's time in ns).
+    `name` is its path inside the source with forward slashes, `size` its unpacked length in bytes.
+    `stamp` changes with its content: the CRC-32 in a zip, the time of a file in ns.
     """
 
     name: str
@@ -45,20 +45,20 @@ class Source(Protocol):
     path: Path
 
     def walk(self) -> Iterator[Entry]:
-        """Yield every file that is not junk, without holding them all."""
+        """Yield every file that is not junk, one at a time."""
 
     def entries(self) -> list[Entry]:
         """Return every file that is not junk, sorted by name."""
 
     def read(self, name: str) -> bytes:
-        """Return the content of one file; raises DataError where it can't be read whole."""
+        """Return the content of one file; raises DataError if it can't be read completely."""
 
 
 def open_source(path: Path) -> Source:
     """Open a folder or a zip.
 
-    Raises DataError for a missing path, and for a file that is no zip, is cut short, is
-    encrypted, has entries that point outside of it or is larger than `MAX_FILE_BYTES` in one.
+    Raises DataError for a missing path, and for a file that is not a zip, is incomplete or
+    encrypted, or has an entry that points outside the zip or is larger than `MAX_FILE_BYTES`.
     """
     try:
         mode = path.stat().st_mode
@@ -68,16 +68,16 @@ def open_source(path: Path) -> Source:
         return FolderSource(path)
     if stat.S_ISREG(mode):
         return ZipSource(path)
-    raise DataError(f"{path}: neither a zip nor a folder; give one of pictures")
+    raise DataError(f"{path}: neither a zip nor a folder; give a zip or a folder of pictures")
 
 
-def utf8(name: str) -> str:
-    """Replace what is not UTF-8 in a file's name: it can't stand in a table."""
+def as_utf8(name: str) -> str:
+    """Return a file name with characters that are not UTF-8 replaced, so that it can be printed."""
     return name.encode(errors="replace").decode()
 
 
 class FolderSource:
-    """The files below a folder; links to folders are followed."""
+    """The files in a folder and its subfolders; links to folders are followed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -89,13 +89,13 @@ class FolderSource:
     def walk(self) -> Iterator[Entry]:
         """Yield every file that is not junk, folder by folder.
 
-        Raises DataError for a folder that can't be listed: its cells would be missing silently.
+        Raises DataError for a folder that can't be listed, so that no cells are missed silently.
         """
         waiting = [(os.fspath(self.path), "", frozenset[str]())]
         while waiting:
             folder, prefix, above = waiting.pop()
             real = os.path.realpath(folder)
-            if real in above:  # a link back up: its files have been seen
+            if real in above:  # a link to a folder above; its files are listed already
                 continue
             for item in _scan(folder):
                 if _is_folder(item):
@@ -108,7 +108,7 @@ class FolderSource:
         file = self.path / name
         try:
             if not file.is_file():
-                raise DataError(f"{name}: no file, or its name is not UTF-8; rename it")
+                raise DataError(f"{name}: no such file, or its name is not UTF-8; rename it")
             if file.stat().st_size > MAX_FILE_BYTES:
                 raise DataError(_too_large(name))
             return file.read_bytes()
@@ -125,24 +125,24 @@ def _scan(folder: str) -> Iterator[os.DirEntry[str]]:
 
 
 def _is_folder(item: os.DirEntry[str]) -> bool:
-    """Tell folders and links to folders from files; a link to itself is no folder."""
+    """Return whether this is a folder or a link to one; a link to itself is not."""
     return item.is_dir(follow_symlinks=False) or (item.is_symlink() and Path(item).is_dir())
 
 
 def _entry(item: os.DirEntry[str], prefix: str) -> Entry:
-    """Describe a file; a dangling link is one that `read` will refuse, with its name."""
-    # A name that is not UTF-8 can't stand in a table; `read` says so when it doesn't find it.
-    name = utf8(prefix + item.name)
+    """Describe a file; a broken link is listed too, and `read` raises an error with its name."""
+    # A table can't hold a name that is not UTF-8; `read` raises an error for the replaced name.
+    name = as_utf8(prefix + item.name)
     try:
         found = item.stat()
     except OSError:
         return Entry(name, 0, 0)
-    # The change time tells of an edit even where the modification time was set back.
+    # The change time shows an edit even if the modification time was set back afterwards.
     return Entry(name, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns))
 
 
 class ZipSource:
-    """The files of a zip archive, read where they lie."""
+    """The files of a zip archive, read without unpacking the archive."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -150,25 +150,25 @@ class ZipSource:
             self._zip = zipfile.ZipFile(path)
         except OSError as error:
             raise DataError(f"{path}: {_reason(error)}") from error
-        except Exception as error:  # a damaged directory may hold anything
+        except Exception as error:  # a damaged directory can cause any error
             raise DataError(
-                f"{path}: not a zip, or cut short; fetch it again (hemozoin download resumes)"
+                f"{path}: not a zip, or incomplete; download it again (hemozoin download resumes)"
             ) from error
         self._files: dict[str, zipfile.ZipInfo] = {}
         for info in self._zip.infolist():
-            name = info.filename.replace("\\", "/")  # some Windows programs write these
+            name = info.filename.replace("\\", "/")  # written by some Windows programs
             if not name.endswith("/") and not _is_junk(name):
-                self._refuse_unsafe(info, name)
+                self._require_safe(info, name)
                 self._files[name] = info
 
-    def _refuse_unsafe(self, info: zipfile.ZipInfo, name: str) -> None:
+    def _require_safe(self, info: zipfile.ZipInfo, name: str) -> None:
         where = f"{self.path}: entry {info.filename!r}"
         if _OUTSIDE.search(name):
             raise DataError(f"{where} points outside the zip; don't trust this file")
         if info.flag_bits & _ENCRYPTED:
             raise DataError(f"{where} is encrypted; unpack the zip with its password first")
         if info.compress_type not in _BOUNDED_METHODS:
-            raise DataError(f"{where} is packed by method {info.compress_type}; use deflate")
+            raise DataError(f"{where} is compressed by method {info.compress_type}; use deflate")
         if info.file_size > MAX_FILE_BYTES:
             raise DataError(f"{self.path}: {_too_large(info.filename)}")
 
@@ -188,12 +188,12 @@ class ZipSource:
             raise DataError(f"{name}: not in {self.path}")
         try:
             with self._zip.open(info) as file:
-                # Asking for no more than is declared keeps a lying entry from filling memory.
+                # Not more than the declared size is read: a false one must not fill the memory.
                 data = file.read(info.file_size + 1)
-        except Exception as error:  # zlib, struct and zipfile have each their own
+        except Exception as error:  # zlib, struct and zipfile raise different types
             raise DataError(f"{name}: damaged in the zip ({_reason(error)})") from error
         if len(data) != info.file_size:
-            raise DataError(f"{name}: damaged in the zip (cut short)")
+            raise DataError(f"{name}: damaged in the zip (incomplete)")
         return data
 
 
@@ -206,7 +206,7 @@ def _too_large(name: str) -> str:
 
 
 def _is_junk(name: str) -> bool:
-    """Tell the droppings of file managers (Thumbs.db, .DS_Store, __MACOSX/...) from files."""
+    """Return whether a file manager left this file (Thumbs.db, .DS_Store, __MACOSX/...)."""
     return any(
         part.lower() in _JUNK_NAMES or (part.startswith(".") and part not in (".", ".."))
         for part in name.split("/")

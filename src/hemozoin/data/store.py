@@ -1,9 +1,9 @@
-"""Decoded cells, kept once in one memory-mapped array.
+"""Decoded cells, kept in a cache as one memory-mapped array.
 
 A store is two files in the cache folder: `KEY.npy`, uint8 `[readable cells, size, size, 3]`,
-and `KEY.json`, the cells that could not be read. The key is made from every file's name, size
-and stamp and from the preprocessing, so a change of either makes another store. Both are
-written under another name and moved when whole: a store that was cut short is never seen.
+and `KEY.json`, the cells that could not be read. The key depends on the name, size and stamp of
+every file and on the preprocessing, so a change of any of these leads to another store. Both
+files are written under another name and renamed when complete: an unfinished store is never used.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import Source
 from hemozoin.errors import DataError
 from hemozoin.files import replace_file, replacing
-from hemozoin.progress import say, track
+from hemozoin.progress import print_status, track
 from hemozoin.threads import in_threads
 
-#: Up to this share of unreadable pictures is listed and passed over.
+#: Up to this share of unreadable pictures is reported and skipped.
 UNREADABLE_ALLOWED = 0.01
 
-#: Raised when `prepare` changes its answer, so that older stores are not used any more.
+#: Increased when the result of `prepare` changes, so that older stores are not used any more.
 _VERSION = 2
 
-#: After this many seconds an unfinished store was left behind by a run that was killed.
+#: Seconds after which an unfinished store counts as left by a process that was killed.
 _ABANDONED = 24 * 3600
 
-#: Unreadable pictures that are named on the screen; `Store.unreadable` has them all.
+#: Unreadable pictures that are named on the terminal; `Store.unreadable` has all of them.
 _LISTED = 10
 
-#: Why cells could not be read: row in the table -> one line.
+#: Row in the table of a cell that could not be read -> the reason, in one line.
 Errors = dict[int, str]
 
 
@@ -51,8 +51,8 @@ Errors = dict[int, str]
 class Store:
     """The cells that could be read, and their pixels.
 
-    `cells` is the table of cells; `pixels` is uint8 `[cells, size, size, 3]`, RGB, one row
-    per row of the table; `unreadable` holds one line per picture that was passed over.
+    `cells` is the table of cells; `pixels` is uint8 `[cells, size, size, 3]`, RGB, one row per
+    row of the table; `unreadable` has one line per picture that was skipped.
     """
 
     cells: pl.DataFrame
@@ -61,134 +61,143 @@ class Store:
 
 
 def open_store(
-    source: Source, cells: pl.DataFrame, how: Preprocessing, allow_unreadable: bool = False
+    source: Source,
+    cells: pl.DataFrame,
+    preprocessing: Preprocessing,
+    allow_unreadable: bool = False,
 ) -> Store:
-    """Return the decoded cells, from the cache where it has them.
+    """Return the decoded cells, from the cache if they are there.
 
-    Raises DataError where more than `UNREADABLE_ALLOWED` of the pictures can't be read
-    (unless `allow_unreadable`), where none can, or where the cache can't be written.
+    Raises DataError if more than `UNREADABLE_ALLOWED` of the pictures can't be read (unless
+    `allow_unreadable`), if none can be read, or if the cache can't be written.
     """
-    path = cache_folder() / f"{_key(source, cells, how)}.npy"
-    found = _load(path, len(cells), how)
+    path = cache_folder() / f"{_key(source, cells, preprocessing)}.npy"
+    found = _load(path, len(cells), preprocessing)
     if found is None:
-        _build(path, source, cells, how, allow_unreadable)
-        found = _load(path, len(cells), how)
+        _build(path, source, cells, preprocessing, allow_unreadable)
+        found = _load(path, len(cells), preprocessing)
     if found is None:
-        raise DataError(f"{path}: can't be read back after writing; is the disk failing?")
+        raise DataError(f"{path}: can't be read after writing; is the disk failing?")
     pixels, errors = found
-    _judge(errors, len(cells), allow_unreadable)
-    _list(errors)
+    _require_readable(errors, len(cells), allow_unreadable)
+    _report_unreadable(errors)
     readable = np.delete(np.arange(len(cells)), list(errors))
     return Store(cells[readable] if errors else cells, pixels, tuple(errors.values()))
 
 
 def cache_folder() -> Path:
     """Return `$HEMOZOIN_CACHE`, or `hemozoin` in the user's cache folder."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("HEMOZOIN_CACHE") or Path(home) / "hemozoin")
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("HEMOZOIN_CACHE") or Path(caches) / "hemozoin")
 
 
-def _key(source: Source, cells: pl.DataFrame, how: Preprocessing) -> str:
-    made_by = f"{_VERSION} Pillow {PIL.__version__} {how} {source.path.resolve()}"
-    digest = hashlib.sha256(made_by.encode(errors="replace"))
+def _key(source: Source, cells: pl.DataFrame, preprocessing: Preprocessing) -> str:
+    origin = f"{_VERSION} Pillow {PIL.__version__} {preprocessing} {source.path.resolve()}"
+    digest = hashlib.sha256(origin.encode(errors="replace"))
     digest.update(cells.select("file", "size", "stamp").write_csv().encode())
     return digest.hexdigest()[:24]
 
 
-def _load(path: Path, count: int, how: Preprocessing) -> tuple[Pixels, Errors] | None:
-    """Map a finished store; None where there is none, or a damaged one."""
+def _load(path: Path, count: int, preprocessing: Preprocessing) -> tuple[Pixels, Errors] | None:
+    """Return the arrays of a finished store, or None if it is missing or damaged."""
     try:
         lines = json.loads(path.with_suffix(".json").read_text())
         errors = {int(row): str(line) for row, line in lines.items()}
-        # Copy-on-write: torch wants an array it might write to, and the file stays as it is.
+        # Copy-on-write: torch requires a writable array, and the file must not change.
         pixels: Pixels = np.lib.format.open_memmap(path, mode="c")
     except (OSError, ValueError, AttributeError):
         return None
-    whole = pixels.shape == (count - len(errors), how.size, how.size, 3)
-    return (pixels, errors) if whole and pixels.dtype == np.uint8 else None
+    complete = pixels.shape == (count - len(errors), preprocessing.size, preprocessing.size, 3)
+    return (pixels, errors) if complete and pixels.dtype == np.uint8 else None
 
 
 def _build(
-    path: Path, source: Source, cells: pl.DataFrame, how: Preprocessing, allow_unreadable: bool
+    path: Path,
+    source: Source,
+    cells: pl.DataFrame,
+    preprocessing: Preprocessing,
+    allow_unreadable: bool,
 ) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
+        _remove_abandoned(path.parent)
         with replacing(path) as file:
-            errors = _decode_into(file, source, cells, how)
-            _judge(errors, len(cells), allow_unreadable)
+            errors = _decode_into(file, source, cells, preprocessing)
+            _require_readable(errors, len(cells), allow_unreadable)
             replace_file(path.with_suffix(".json"), json.dumps(errors))
     except OSError as error:
         raise DataError(
-            f"{path.parent}: can't keep decoded cells there ({error.strerror or error}); make room,"
-            " or name another folder in HEMOZOIN_CACHE"
+            f"{path.parent}: can't write decoded cells there ({error.strerror or error}); free"
+            " some space, or set HEMOZOIN_CACHE to another folder"
         ) from error
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what runs that were killed have left behind."""
+def _remove_abandoned(folder: Path) -> None:
+    """Remove unfinished stores of processes that were killed."""
     for partial in folder.glob("*.partial"):
-        with contextlib.suppress(FileNotFoundError):  # another process was faster
+        with contextlib.suppress(FileNotFoundError):  # another process has removed it
             if time.time() - partial.stat().st_mtime > _ABANDONED:
                 partial.unlink()
 
 
-def _decode_into(file: BinaryIO, source: Source, cells: pl.DataFrame, how: Preprocessing) -> Errors:
-    """Write the cells that can be read as .npy.
+def _decode_into(
+    file: BinaryIO, source: Source, cells: pl.DataFrame, preprocessing: Preprocessing
+) -> Errors:
+    """Write the readable cells as .npy and return the errors of the others.
 
-    They are written, not mapped: on a full disk a write is an error, a map kills the process.
+    The file is written, not mapped: on a full disk, writing to a map would kill the process.
     """
     errors: Errors = {}
-    _write_header(file, len(cells), how)
-    decoded = decode_all(((source, name) for name in cells["file"]), how)
+    _write_header(file, len(cells), preprocessing)
+    decoded = decode_all(((source, name) for name in cells["file"]), preprocessing)
     for row, cell in enumerate(track(decoded, "Decoding cells", len(cells))):
         if isinstance(cell, DataError):
             errors[row] = str(cell)
         else:
             file.write(cell.tobytes())
     file.seek(0)
-    _write_header(file, len(cells) - len(errors), how)
+    _write_header(file, len(cells) - len(errors), preprocessing)
     return errors
 
 
-def _write_header(file: BinaryIO, count: int, how: Preprocessing) -> None:
-    """Write a header of .npy; numpy leaves room in it for any other count."""
-    shape = (count, how.size, how.size, 3)
+def _write_header(file: BinaryIO, count: int, preprocessing: Preprocessing) -> None:
+    """Write a .npy header; numpy pads it, so that it can be overwritten with another count."""
+    shape = (count, preprocessing.size, preprocessing.size, 3)
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
 
 
 def decode_all(
-    pictures: Iterable[tuple[Source, str]], how: Preprocessing
+    pictures: Iterable[tuple[Source, str]], preprocessing: Preprocessing
 ) -> Iterator[Pixels | DataError]:
-    """Yield each picture's pixels, uint8 `[size, size, 3]`, or why it has none, in order.
+    """Yield the pixels of each picture, uint8 `[size, size, 3]`, or its error, in order.
 
-    A few batches for each core are held, however many pictures there are.
+    At most a few batches per core are in memory, for any number of pictures.
     """
-    return in_threads(lambda picture: decode_one(*picture, how), pictures)
+    return in_threads(lambda picture: decode_one(*picture, preprocessing), pictures)
 
 
-def decode_one(source: Source, name: str, how: Preprocessing) -> Pixels | DataError:
-    """Return a picture's pixels, uint8 `[size, size, 3]`, or why it has none."""
+def decode_one(source: Source, name: str, preprocessing: Preprocessing) -> Pixels | DataError:
+    """Return the pixels of a picture, uint8 `[size, size, 3]`, or its error."""
     try:
-        return prepare(decode_cell(source.read(name), name), how)
+        return prepare(decode_cell(source.read(name), name), preprocessing)
     except DataError as error:
         return error
 
 
-def _judge(errors: Errors, count: int, allowed: bool) -> None:
+def _require_readable(errors: Errors, count: int, allowed: bool) -> None:
     first = next(iter(errors.values()), "")
     if len(errors) == count:
         raise DataError(f"none of the {count} pictures can be read, the first: {first}")
     if len(errors) / count > UNREADABLE_ALLOWED and not allowed:
         raise DataError(
             f"{len(errors)} of {count} pictures can't be read, the first: {first};"
-            " go on without them with --allow-unreadable"
+            " continue without them with --allow-unreadable"
         )
 
 
-def _list(errors: Errors) -> None:
+def _report_unreadable(errors: Errors) -> None:
     for line in list(errors.values())[:_LISTED]:
-        say(f"passed over: {line}")
+        print_status(f"skipped: {line}")
     if len(errors) > _LISTED:
-        say(f"passed over: {len(errors) - _LISTED} more")
+        print_status(f"skipped: {len(errors) - _LISTED} more")

@@ -1,17 +1,18 @@
-"""The input guard: is this a red cell at all?
+"""The out-of-distribution detector: does a picture show a red cell?
 
-Twelve measures of a prepared cell, each with the range that real cells keep to. A picture that
-leaves one of them is strange: a photo has too many colours, a blank too few, text too many edges,
-a pair of cells the wrong outline.
+Each of twelve measures of a prepared cell has a range that real cells stay in. A picture outside
+one of the ranges is out of distribution: a photo has too many colours, a blank picture too few,
+text too many edges, two cells the wrong outline.
 
     outline    area · corners · outline · blocks
     stain      density · green · red
     texture    spread · grain · edges · red tints · blue tints
 
-Nothing here looks at the network. The distance of its features from those of real cells
-(Mahalanobis; Lee et al. 2018, arXiv 1807.03888) was tried and caught 1 to 39 % of the strange
-pictures, where these ranges catch about 90 %: a network that sees each cell against its own colour
-finds a photo much like a cell. benchmarks/doubt.py measures what is caught and what is lost.
+The detector does not use the network. The Mahalanobis distance of the network's features from
+those of real cells (Lee et al. 2018, arXiv 1807.03888) detected 1 to 39 % of such pictures; these
+ranges detect about 90 %. A network that sees densities relative to the cell's own mean finds a
+photo similar to a cell. benchmarks/out_of_distribution.py measures how many pictures are detected
+and how many real cells are lost.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ import numpy as np
 
 from hemozoin.arrays import Bools, Floats, Pixels, batches
 from hemozoin.errors import ModelError
+from hemozoin.optics import optical_density
 
-#: Each measure with the room it is given below and above the range of the cells it was fitted
-#: on, as a share of that range: stain and lamp differ between laboratories, forms don't. No
-#: cell is too round, or absorbs too much green.
+#: The tolerance of each measure below and above the range of the cells it was fitted on, as a
+#: share of that range. Stain and lamp differ between laboratories, shapes don't. Infinite where
+#: no value is too extreme: a cell can't be too round or absorb too much green.
 _TOLERANCE: dict[str, tuple[float, float]] = {
     "area": (0.3, 0.3),
     "corners": (np.inf, 0.1),
@@ -41,41 +43,42 @@ _TOLERANCE: dict[str, tuple[float, float]] = {
     "blue tints": (0.1, 0.1),
 }
 
-#: Share of the cells beyond the range at either end: dirt, and badly segmented cells.
+#: Share of the fitted cells outside the range at either end: dirt, and badly segmented cells.
 _OUTLIERS = 0.002
 
-#: Cells measured together: more would fall out of the cache, and 20,000 take 4 GB.
+#: Cells per batch: more would not fit the cache, and 20,000 take 4 GB.
 _BATCH = 64
 
-_DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
+#: Optical density by level: looking it up is faster than computing it for each pixel.
+_DENSITY = optical_density(np.arange(256))
 
-#: Added before a logarithm: half a grey level in a bright cell.
+#: Added to a value before its logarithm: half a grey level in a bright cell.
 _FLOOR = 0.003
 
 
 @dataclass(frozen=True, eq=False)
 class OutOfDistributionDetector:
-    """The range of each measure, float32 `[12]`; a cell is strange outside of one of them."""
+    """The range of each measure, float32 `[12]`; outside of one, a cell is out of distribution."""
 
     low: Floats
     high: Floats
 
     def is_out_of_distribution(self, pixels: Pixels) -> Bools:
-        """Tell which of the pictures are no red cell: bool `[N]`.
+        """Return which pictures do not show a red cell: bool `[N]`.
 
-        `pixels` is uint8 `[N, S, S, 3]`, 0 outside the cell, S as in fitting.
+        `pixels` is uint8 `[N, S, S, 3]`, 0 outside the cell, with the S of the fitted cells.
         """
-        found = cell_measures(pixels)
-        strange: Bools = np.any((found < self.low) | (found > self.high), axis=1)
-        return strange
+        measures = cell_measures(pixels)
+        outside: Bools = np.any((measures < self.low) | (measures > self.high), axis=1)
+        return outside
 
     def to_arrays(self) -> dict[str, Floats]:
-        """Return the arrays by name, to be stored."""
+        """Return the arrays by name, as a file stores them."""
         return asdict(self)
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Floats]) -> OutOfDistributionDetector:
-        """Take what `to_arrays` gave; raises ModelError where it is something else."""
+        """Read the arrays of `to_arrays`; raises ModelError for anything else."""
         shapes = {name: array.shape for name, array in arrays.items()}
         if shapes != {"low": (len(_TOLERANCE),), "high": (len(_TOLERANCE),)}:
             raise ModelError("guard.safetensors: made by another version of hemozoin")
@@ -83,12 +86,12 @@ class OutOfDistributionDetector:
 
 
 def fit_ood_detector(pixels: Pixels) -> OutOfDistributionDetector:
-    """Learn the ranges from real cells, uint8 `[N, S, S, 3]`: the more patients, the better.
+    """Fit the ranges to real cells, uint8 `[N, S, S, 3]`, of as many patients as possible.
 
-    Cells that the network was trained on will do, since only the pixels are looked at.
+    The network's training cells may be used: the detector depends on pixels, not on the network.
     """
-    found = np.concatenate([cell_measures(batch) for batch in batches(pixels, _BATCH)])
-    low, high = np.quantile(found, (_OUTLIERS, 1 - _OUTLIERS), axis=0)
+    measures = np.concatenate([cell_measures(batch) for batch in batches(pixels, _BATCH)])
+    low, high = np.quantile(measures, (_OUTLIERS, 1 - _OUTLIERS), axis=0)
     below, above = np.array(list(_TOLERANCE.values())).T
     width = np.maximum(high - low, 1e-3)
     return OutOfDistributionDetector(
@@ -97,11 +100,12 @@ def fit_ood_detector(pixels: Pixels) -> OutOfDistributionDetector:
 
 
 def cell_measures(pixels: Pixels) -> Floats:
-    """Return the twelve measures of prepared cells: float32 `[N, 12]`, in the order of `_ROOM`.
+    """Return the measures of prepared cells: float32 `[N, 12]`, in the order of `_TOLERANCE`.
 
-    `pixels` is uint8 `[N, S, S, 3]`, 0 outside the cell. All is finite, even where none is.
+    `pixels` is uint8 `[N, S, S, 3]`, 0 outside the cell. All measures are finite, even for a
+    black picture.
     """
-    # A plane per channel: strides of three would make all that follows five times slower.
+    # One plane per channel: interleaved channels would make the measures five times slower.
     planes = np.ascontiguousarray(np.moveaxis(pixels, 3, 0))
     inside: Bools = (planes[0] | planes[1] | planes[2]) > 0
     density = _DENSITY[planes]
@@ -112,28 +116,33 @@ def cell_measures(pixels: Pixels) -> Floats:
 def _outline(inside: Bools) -> list[Floats]:
     """Return area, corners, outline and blocks of bool `[N, S, S]`, each `[N]`.
 
-    area: share of the square; pi / 4 for a disc. corners: share of the four squares of a tenth
-    of the side. outline: log of the steps across the outline, 0 for a convex form that touches
-    all four sides. blocks: share of neighbouring rows and columns that are alike; many in a form
-    with straight sides, or one cut out of a much smaller picture.
+    area: share of the picture; pi / 4 for a disc. corners: share of the four corner squares, each
+    a tenth of the side. outline: log of the perimeter in pixel edges over 4 S, 0 for a convex shape
+    that touches all four sides. blocks: share of neighbouring rows and columns that are equal;
+    high for a shape with straight sides, and for one enlarged from a much smaller picture.
     """
     size = inside.shape[1]
     ends = np.r_[: size // 10, size - size // 10 : size]
-    ringed = np.pad(inside, ((0, 0), (1, 1), (1, 1)))
-    down, across = ringed[:, 1:] != ringed[:, :-1], ringed[:, :, 1:] != ringed[:, :, :-1]
-    steps = down.sum(axis=(1, 2)) + across.sum(axis=(1, 2))
+    padded = np.pad(inside, ((0, 0), (1, 1), (1, 1)))
+    down, across = padded[:, 1:] != padded[:, :-1], padded[:, :, 1:] != padded[:, :, :-1]
+    perimeter = down.sum(axis=(1, 2)) + across.sum(axis=(1, 2))
     changes = down[:, 1:-1].any(axis=2).mean(axis=1) + across[:, :, 1:-1].any(axis=1).mean(axis=1)
     corners = inside[:, ends][:, :, ends].mean(axis=(1, 2))
-    return [inside.mean(axis=(1, 2)), corners, np.log((steps + 1) / (4 * size)), 1 - changes / 2]
+    return [
+        inside.mean(axis=(1, 2)),
+        corners,
+        np.log((perimeter + 1) / (4 * size)),
+        1 - changes / 2,
+    ]
 
 
 def _stain(density: Floats, inside: Bools) -> list[Floats]:
     """Return density, green and red of optical densities `[3, N, S, S]`, each `[N]`.
 
-    density: log of the mean. green: by how much green is absorbed more than any other channel;
-    haemoglobin and eosin do that. red: by how much red is absorbed less than blue.
+    density: log of the mean. green: density in green minus the larger of the other two, positive
+    for haemoglobin and eosin. red: density in blue minus density in red.
     """
-    red, green, blue = (_mean(channel, inside) for channel in density)
+    red, green, blue = (_masked_mean(channel, inside) for channel in density)
     mean = (red + green + blue) / 3
     return [np.log(mean + _FLOOR), green - np.maximum(red, blue), blue - red]
 
@@ -141,31 +150,35 @@ def _stain(density: Floats, inside: Bools) -> list[Floats]:
 def _texture(density: Floats, inside: Bools) -> list[Floats]:
     """Return the logs of spread, grain, edges, red tints and blue tints, each `[N]`.
 
-    All of them away from the rim. spread: standard deviation of the density. grain: mean of
-    its Laplacian's absolute value; high in noise, low in a blur. edges: mean of its gradient's.
-    tints: standard deviations of the differences to green.
+    All are measured off the rim of the cell, on pixels whose four neighbours are in the cell.
+    spread: standard deviation of the density. grain: mean absolute Laplacian of the density, high
+    for noise, low for blur. edges: mean absolute gradient. tints: standard deviations of red and
+    blue density minus green density.
     """
-    away = inside[:, 1:-1, 1:-1] & inside[:, 2:, 1:-1] & inside[:, :-2, 1:-1]
-    away &= inside[:, 1:-1, 2:] & inside[:, 1:-1, :-2]
+    interior = inside[:, 1:-1, 1:-1] & inside[:, 2:, 1:-1] & inside[:, :-2, 1:-1]
+    interior &= inside[:, 1:-1, 2:] & inside[:, 1:-1, :-2]
     grey = density.mean(axis=0)
     up, down = grey[:, :-2, 1:-1], grey[:, 2:, 1:-1]
     left, right = grey[:, 1:-1, :-2], grey[:, 1:-1, 2:]
     middle = grey[:, 1:-1, 1:-1]
     red, green, blue = density[:, :, 1:-1, 1:-1]
     measures = [
-        _spread(middle, away),
-        _mean(np.abs(4 * middle - up - down - left - right), away),
-        _mean(np.abs(right - left) + np.abs(down - up), away),
-        _spread(red - green, away),
-        _spread(blue - green, away),
+        _masked_deviation(middle, interior),
+        _masked_mean(np.abs(4 * middle - up - down - left - right), interior),
+        _masked_mean(np.abs(right - left) + np.abs(down - up), interior),
+        _masked_deviation(red - green, interior),
+        _masked_deviation(blue - green, interior),
     ]
     return [np.log(measure + _FLOOR) for measure in measures]
 
 
-def _mean(values: Floats, where: Bools) -> Floats:
-    total: Floats = (values * where).sum(axis=(1, 2)) / where.sum(axis=(1, 2)).clip(min=1)
-    return total
+def _masked_mean(values: Floats, mask: Bools) -> Floats:
+    """Return the mean of `[N, H, W]` over the mask of each picture, `[N]`; 0 for an empty mask."""
+    mean: Floats = (values * mask).sum(axis=(1, 2)) / mask.sum(axis=(1, 2)).clip(min=1)
+    return mean
 
 
-def _spread(values: Floats, where: Bools) -> Floats:
-    return np.sqrt(_mean((values - _mean(values, where)[:, None, None]) ** 2, where))
+def _masked_deviation(values: Floats, mask: Bools) -> Floats:
+    """Return the standard deviation of `[N, H, W]` over the mask of each picture, `[N]`."""
+    deviation = values - _masked_mean(values, mask)[:, None, None]
+    return np.sqrt(_masked_mean(deviation**2, mask))

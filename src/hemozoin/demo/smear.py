@@ -1,6 +1,7 @@
-"""The end of the demo: a synthetic smear is screened, and what is found is held against the truth.
+"""The end of the demo: a synthetic smear is screened, and the counts compared with the truth.
 
-The smear is drawn, so its figures say that the road works, and nothing of a real smear.
+The smear is drawn: its counts show that the pipeline runs end to end, and say nothing about real
+smears.
 """
 
 from __future__ import annotations
@@ -12,102 +13,107 @@ from pathlib import Path
 import numpy as np
 
 from hemozoin.arrays import Pixels
-from hemozoin.metrics.classification import LabelledPredictions, compute_metrics
+from hemozoin.metrics.classification import compute_metrics
+from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.model.predictor import Predictor
 from hemozoin.smear.field import Field
 from hemozoin.smear.screen import screen
 from hemozoin.synthetic.cell import draw_patient
 from hemozoin.synthetic.smear import DrawnObject, Smear, draw_smear, write_smear
 
-#: The network that ships, to try beside the demo's own.
-_SHIPPED = "nano"
+#: The network that ships, an alternative to the demo's own.
+_PRETRAINED = "nano"
 
-#: Fields of other patients, by whose cells the network is chosen; infected cells in each.
-_REHEARSED, _INFECTED = 4, 20
+#: Fields of other patients on whose cells the two networks are compared; infected cells in each.
+_TEST_FIELDS, _INFECTED = 4, 20
 
-#: Glass around a cell's box, in px: without it the outline is cut on all four sides.
+#: Background around a cell's box, in px; without it the crop touches the outline on all sides.
 _MARGIN = 4
 
 
 @dataclass(frozen=True)
 class Count:
-    """Red cells and the infected among them."""
+    """Number of red cells, and of infected ones among them."""
 
     red_cells: int
     infected: int
 
     def __str__(self) -> str:
-        """Return them as the demo prints them."""
+        """Return the counts as the demo prints them."""
         share = f"{self.infected / self.red_cells:.1%}" if self.red_cells else "not known"
         return f"{self.red_cells} red cells, {self.infected} infected, parasitaemia {share}"
 
 
 def screen_synthetic_smear(own: Path, folder: Path) -> str:
-    """Draw a slide into `folder` and screen it; return the lines that tell how it went.
+    """Draw a slide into `folder` and screen it; return three lines with the result.
 
-    The network of the model folder `own` does it, or the one that ships where that tells drawn
-    cells apart better.
+    Uses the network in the model folder `own`, or the one that ships if that one classifies drawn
+    cells better.
     """
-    network, why = choose_network(own)
+    network, reason = choose_network(own)
     truth = write_smear(folder)
     fields = [screen(folder / name, network) for name in truth]
     review = sum(field.review for field in fields)
     return "\n".join(
         [
-            f"Synthetic smear: {folder} ({len(fields)} drawn fields), screened with {why}",
-            f"  found  {found_in(fields)}; {review} cells for review",
-            f"  true   {drawn_in(fields, truth)}",
+            f"Synthetic smear: {folder} ({len(fields)} drawn fields), screened with {reason}",
+            f"  found  {count_found(fields)}; {review} cells for review",
+            f"  true   {count_drawn(fields, truth)}",
         ]
     )
 
 
 def choose_network(own: Path) -> tuple[Predictor, str]:
-    """Return the network that tells the cells of drawn fields apart better, and why it is that."""
-    trained, shipped = Predictor.load(own), Predictor.load(_SHIPPED)
-    smears = list(_rehearsal())
-    of_own, of_shipped = tell_apart(trained, smears), tell_apart(shipped, smears)
-    figures = f"balanced accuracy on drawn cells {of_own:.3f}, {_SHIPPED}'s {of_shipped:.3f}"
-    if of_own >= of_shipped:
-        return trained, f"the network just trained ({figures})"
-    return shipped, f"{_SHIPPED}, not the network just trained ({figures})"
+    """Return the network that classifies the cells of drawn fields better, and the reason."""
+    trained, pretrained = Predictor.load(own), Predictor.load(_PRETRAINED)
+    smears = list(_test_smears())
+    own_accuracy = balanced_accuracy(trained, smears)
+    pretrained_accuracy = balanced_accuracy(pretrained, smears)
+    comparison = (
+        f"balanced accuracy on drawn cells {own_accuracy:.3f},"
+        f" {_PRETRAINED}'s {pretrained_accuracy:.3f}"
+    )
+    if own_accuracy >= pretrained_accuracy:
+        return trained, f"the network just trained ({comparison})"
+    return pretrained, f"{_PRETRAINED}, not the network just trained ({comparison})"
 
 
-def tell_apart(network: Predictor, smears: list[Smear]) -> float:
-    """Return a network's balanced accuracy: the mean of sensitivity and specificity.
+def balanced_accuracy(network: Predictor, smears: list[Smear]) -> float:
+    """Return a network's balanced accuracy (0..1): the mean of sensitivity and specificity.
 
-    It is at the network's threshold, on the whole red cells of smears, cut out by their true
-    boxes. Plain accuracy at a slide's prevalence won't do: who calls no cell infected is right
-    about 97 of 100.
+    It is computed at the network's threshold, on the whole red cells of smears, cut out by their
+    true boxes. Plain accuracy would mislead at the prevalence of a slide: calling every cell
+    uninfected is right for about 97 of 100.
     """
     cells = [(smear, cell) for smear in smears for cell in smear.whole_red_cells]
     found = network.predict([_crop(smear, cell) for smear, cell in cells], review=False)
     p = np.array([prediction.p_parasitized for prediction in found], np.float64)
     predictions = LabelledPredictions(np.array([cell.infected for _, cell in cells]), p)
-    figures = compute_metrics(predictions, network.bundle.threshold.value)
-    return (figures["sensitivity"] + figures["specificity"]) / 2
+    metrics = compute_metrics(predictions, network.bundle.threshold.value)
+    return (metrics["sensitivity"] + metrics["specificity"]) / 2
 
 
-def found_in(fields: list[Field]) -> Count:
+def count_found(fields: list[Field]) -> Count:
     """Count what the network found."""
     red_cells = sum(field.count("red cell") for field in fields)
     return Count(red_cells, sum(field.infected for field in fields))
 
 
-def drawn_in(fields: list[Field], truth: dict[str, tuple[DrawnObject, ...]]) -> Count:
-    """Count what can be found: red cells that the edge of their field doesn't cut."""
+def count_drawn(fields: list[Field], truth: dict[str, tuple[DrawnObject, ...]]) -> Count:
+    """Count what can be found: the drawn red cells that the edge of their field doesn't cut."""
     sizes = {field.field: (field.width, field.height) for field in fields}
-    reds = [
+    whole = [
         cell
         for name, placed in truth.items()
         for cell in placed
         if cell.kind == "red cell" and cell.is_whole(*sizes[name])
     ]
-    return Count(len(reds), sum(cell.infected for cell in reds))
+    return Count(len(whole), sum(cell.infected for cell in whole))
 
 
-def _rehearsal() -> Iterator[Smear]:
-    for number in range(_REHEARSED):
-        rng = np.random.default_rng([1, number])  # the slide has seeds that begin with 0
+def _test_smears() -> Iterator[Smear]:
+    for number in range(_TEST_FIELDS):
+        rng = np.random.default_rng([1, number])  # the slide's seeds begin with 0
         yield draw_smear(rng, draw_patient(rng), infected=_INFECTED)
 
 

@@ -1,4 +1,4 @@
-"""A network judged on labelled cells: predictions.csv, metrics.json and report.html."""
+"""Test a network on labelled cells; write predictions.csv, metrics.json and report.html."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from hemozoin.files import filled_folder, is_free, replace_file
 from hemozoin.metrics.classification import PREVALENCE, require_prevalence
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.saliency import activation_maps
-from hemozoin.model.saliency_card import paint
+from hemozoin.model.saliency_card import overlay_map
 
 
 def evaluate(
@@ -36,10 +36,10 @@ def evaluate(
     prevalence: float = PREVALENCE,
     out: Path | None = None,
 ) -> Report:
-    """Judge a network on the cells of `data`, or on the test part of a split.csv.
+    """Test a network on the cells of `data`, or on those that `split` assigns to the test part.
 
-    Writes its three files to the folder `out`, if one is given: all of them or none. Raises
-    RunError where that has files in it, HemozoinError for a prevalence that is no share.
+    Writes three files to the folder `out`, if one is given: all of them or none. Raises RunError
+    if `out` is not empty, HemozoinError if `prevalence` is not between 0 and 1.
     """
     require_prevalence(prevalence)
     if out and not is_free(out):
@@ -49,31 +49,33 @@ def evaluate(
     if split:
         cells = read_split(cells, split).filter(pl.col("split") == "test")
     pixels = store.pixels[cells["row"].to_numpy()]
-    report, p = report_on(predictor, cells, pixels, prevalence)
+    report, p = evaluate_cells(predictor, cells, pixels, prevalence)
     setup = describe_setup({"Data": str(data)})
-    report = replace(report, title=f"{data.name} judged", setup=setup)
+    report = replace(report, title=data.name, setup=setup)
     if out:
         with filled_folder(out):
             write_evaluation(out, report, cells, p)
     return report
 
 
-def report_on(
+def evaluate_cells(
     predictor: Predictor, cells: pl.DataFrame, pixels: Pixels, prevalence: float
 ) -> tuple[Report, Floats]:
-    """Judge a network on the cells of a table, with their pixels in the same order.
+    """Test a network on the cells of a table; `pixels` has the same order.
 
-    Returns the bare report, without a title, and each cell's p_parasitized, float `[cells]`.
+    Returns a report that has no title yet, and p_parasitized of each cell, float `[cells]`.
     """
     p = predictor(pixels).astype(np.float64)
     bundle = predictor.bundle
-    evaluation = evaluate_predictions(cells, p, bundle.threshold, prevalence, band=bundle.band)
+    evaluation = evaluate_predictions(
+        cells, p, bundle.threshold, prevalence, review_band=bundle.review_band
+    )
     mistakes = _find_mistakes(predictor, cells, pixels, p, evaluation.worst_mistakes())
     return Report(title="", evaluation=evaluation, mistakes=mistakes), p
 
 
 def write_evaluation(folder: Path, report: Report, cells: pl.DataFrame, p: Floats) -> None:
-    """Write the predictions, the figures and the page; each is whole or not there."""
+    """Write predictions.csv, metrics.json and report.html, each completely or not at all."""
     table = cells.select("cell", "patient", "label", p_parasitized=pl.Series(p).round(6))
     replace_file(folder / "predictions.csv", table.write_csv())
     replace_file(folder / "metrics.json", json.dumps(report.evaluation.to_dict(), indent=2))
@@ -83,7 +85,7 @@ def write_evaluation(folder: Path, report: Report, cells: pl.DataFrame, p: Float
 def _find_mistakes(
     predictor: Predictor, cells: pl.DataFrame, pixels: Pixels, p: Floats, rows: Ints
 ) -> tuple[Mistake, ...]:
-    """Return some rows of the table, with what the network saw and why, for the gallery."""
+    """Return the mistakes in some rows of the table, each with its class-activation map."""
     maps = activation_maps(predictor, pixels[rows])
     return tuple(
         Mistake(
@@ -92,16 +94,16 @@ def _find_mistakes(
             label=cell["label"],
             p_parasitized=float(p[row]),
             corrected=cell.get("corrected"),
-            overlay=paint(pixels[row], log_odds),
+            overlay=overlay_map(pixels[row], log_odds),
         )
         for row, cell, log_odds in zip(rows, cells[rows].to_dicts(), maps, strict=True)
     )
 
 
-def describe_setup(more: Mapping[str, str]) -> dict[str, str]:
-    """Return what a reader needs to get the same figures again."""
+def describe_setup(entries: Mapping[str, str]) -> dict[str, str]:
+    """Return `entries`, the command and the versions, which are needed to repeat the evaluation."""
     return {
-        **more,
+        **entries,
         "Command": "hemozoin " + " ".join(sys.argv[1:]),
         "Versions": f"hemozoin {VERSION}, Python {platform.python_version()},"
         f" numpy {np.__version__}, {platform.machine()} {platform.system()}",

@@ -1,4 +1,4 @@
-"""All that is found out about a network on cells it never saw."""
+"""Metrics with 95 % intervals from the labels and the probabilities of test cells."""
 
 from __future__ import annotations
 
@@ -15,12 +15,8 @@ from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import ReviewBand, SelectiveMetrics, selective_metrics
 from hemozoin.decision.threshold import Threshold
 from hemozoin.metrics.bootstrap import RESAMPLES, Intervals, bootstrap
-from hemozoin.metrics.classification import (
-    PREVALENCE,
-    LabelledPredictions,
-    confusion_counts,
-    metrics_by_patient,
-)
+from hemozoin.metrics.classification import PREVALENCE, confusion_counts, metrics_by_patient
+from hemozoin.metrics.predictions import LabelledPredictions
 
 AS_GIVEN, CORRECTED, AGREED = "labels as given", "corrected labels", "where both agree"
 
@@ -33,21 +29,21 @@ class LabelSet:
     name: str
     predictions: LabelledPredictions
     intervals: Intervals
-    #: What the review band came to, where there is one.
-    decided: SelectiveMetrics | None = None
+    #: The metrics of the cells outside the review band, if there is one.
+    selective: SelectiveMetrics | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What `judge` found."""
+    """The result of a test: metrics, intervals and curves for each set of labels."""
 
-    #: First the labels as given; with corrections also CORRECTED and AGREED.
+    #: First the labels as given; if there are corrections, also CORRECTED and AGREED.
     label_sets: tuple[LabelSet, ...]
     threshold: Threshold
-    #: Share of parasitized cells at which PPV and NPV are given.
+    #: Share of parasitized cells for which PPV and NPV are computed.
     prevalence: float
-    #: Where the network leaves a cell to a person, if it may.
-    band: ReviewBand | None = None
+    #: The probabilities for which the network abstains, if it may.
+    review_band: ReviewBand | None = None
 
     @property
     def predictions(self) -> LabelledPredictions:
@@ -56,12 +52,12 @@ class Evaluation:
 
     @property
     def intervals(self) -> Intervals:
-        """Figures and curves under the labels as given."""
+        """Metrics and curves under the labels as given."""
         return self.label_sets[0].intervals
 
     @property
-    def how(self) -> str:
-        """Tell what the intervals resampled."""
+    def interval_description(self) -> str:
+        """How the intervals were computed, such as "1,000 resamples of 32 patients"."""
         return f"{RESAMPLES:,} resamples of {self.intervals.units:,} {self.intervals.unit}"
 
     def confusion_counts(self) -> tuple[int, ...]:
@@ -72,15 +68,15 @@ class Evaluation:
         return tuple(int(count[0]) for count in counts)
 
     def metrics_by_patient(self) -> pl.DataFrame | None:
-        """Return the table of `metrics.by_patient`, or None where no patient is known."""
+        """Return the metrics of each patient, or None if no patient is known."""
         known = self.predictions.patient is not None
         return metrics_by_patient(self.predictions, self.threshold.value) if known else None
 
     def worst_mistakes(self, count: int = 12) -> Ints:
         """Return the rows of the most confident mistakes, int `[≤ 2 count]`.
 
-        At most `count` missed cells, the lowest p first, then as many false alarms, the highest
-        p first.
+        First at most `count` missed cells, by increasing p; then at most `count` false alarms, by
+        decreasing p.
         """
         truth, p = self.predictions.truth, self.predictions.p
         missed = np.flatnonzero(truth & (p < self.threshold.value))
@@ -90,13 +86,13 @@ class Evaluation:
         return np.concatenate([missed, alarms])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all figures as plain values for JSON, None where a figure is not defined."""
+        """Return all metrics as plain values for JSON, None for a metric that is not defined."""
         threshold = self.threshold.to_dict() | {"aim": str(self.threshold.operating_point)}
         return {
             "threshold": {key: _plain(value) for key, value in threshold.items()},
             "prevalence": self.prevalence,
-            "intervals": f"95 %, {self.how}",
-            "band": self.band.to_dict() if self.band else None,
+            "intervals": f"95 %, {self.interval_description}",
+            "band": self.review_band.to_dict() if self.review_band else None,
             **{labels.name.replace(" ", "_"): _set_to_dict(labels) for labels in self.label_sets},
         }
 
@@ -106,27 +102,27 @@ def evaluate_predictions(
     p: Floats,
     threshold: Threshold,
     prevalence: float = PREVALENCE,
-    band: ReviewBand | None = None,
+    review_band: ReviewBand | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """Judge `p` (p_parasitized, float `[cells]`) on test cells with 95 % intervals.
+    """Compare `p` (p_parasitized, float `[cells]`) with the labels of the test cells.
 
-    The figures are those of a network that has to decide on every cell; with a `band` there is
-    also what it came to where it may leave some of them to a person.
+    The metrics are those of a network that decides on every cell; with a `review_band` there are
+    also those of a network that abstains inside the band.
 
-    `cells` has the columns `label`, `patient` and, where corrections were given, `corrected`
-    (null: can't be told). Raises DataError where only some of the cells have a patient.
+    `cells` has the columns `label`, `patient` and, if corrections were given, `corrected` (null:
+    uncertain). Raises DataError if only some of the cells have a patient.
     """
     label_sets = tuple(
         LabelSet(
             name,
             predictions,
             bootstrap(predictions, threshold.value, prevalence, seed),
-            selective_metrics(predictions, band) if band else None,
+            selective_metrics(predictions, review_band) if review_band else None,
         )
         for name, predictions in _label_sets(cells, LabelledPredictions.from_cells(cells, p))
     )
-    return Evaluation(label_sets, threshold, prevalence, band)
+    return Evaluation(label_sets, threshold, prevalence, review_band)
 
 
 def _label_sets(
@@ -138,26 +134,27 @@ def _label_sets(
     known = cells["corrected"].is_not_null().to_numpy()
     agreed = (cells["corrected"] == cells["label"]).fill_null(value=False).to_numpy()
     truth = (cells["corrected"] == PARASITIZED).fill_null(value=False).to_numpy()
-    yield CORRECTED, LabelledPredictions(truth, given.p, given.patient).only(known)
-    yield AGREED, given.only(agreed)
+    yield CORRECTED, LabelledPredictions(truth, given.p, given.patient).subset(known)
+    yield AGREED, given.subset(agreed)
 
 
 def _set_to_dict(labels: LabelSet) -> dict[str, Any]:
-    figures = {
+    metrics = {
         name: {key: _plain(value) for key, value in asdict(estimate).items()}
         for name, estimate in labels.intervals.metrics.items()
     }
     cells = {"cells": len(labels.predictions), "parasitized": int(labels.predictions.truth.sum())}
     patients = labels.intervals.units if labels.intervals.unit == "patients" else None
-    return {**cells, "patients": patients, **figures, "decided": _decided_to_dict(labels.decided)}
+    selective = _selective_to_dict(labels.selective)
+    return {**cells, "patients": patients, **metrics, "decided": selective}
 
 
-def _decided_to_dict(decided: SelectiveMetrics | None) -> dict[str, Any] | None:
-    if decided is None:
+def _selective_to_dict(selective: SelectiveMetrics | None) -> dict[str, Any] | None:
+    if selective is None:
         return None
-    return {name: _plain(value) for name, value in asdict(decided).items()}
+    return {name: _plain(value) for name, value in asdict(selective).items()}
 
 
 def _plain(value: Any) -> Any:
-    """Replace NaN, which JSON does not have."""
+    """Replace NaN, which JSON does not have, by None."""
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""report.html: one page that needs nothing beside it, and the same in a few lines of text."""
+"""The report on an evaluation: report.html, and a summary in a few lines for the terminal."""
 
 from __future__ import annotations
 
@@ -11,52 +11,54 @@ from typing import Any
 import polars as pl
 from PIL import Image
 
+from hemozoin.about import DISCLAIMER
 from hemozoin.arrays import Pixels
 from hemozoin.classes import PARASITIZED
-from hemozoin.data.picture import thumbnail
-from hemozoin.evaluation import plots as draw
+from hemozoin.evaluation import plots
 from hemozoin.evaluation.evaluation import Evaluation
 from hemozoin.files import replace_file
+from hemozoin.images import thumbnail
 from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.reports import page as pages
 
-DISCLAIMER = "Research use only. Not a medical device."
-
-#: The figures that come first.
+#: The metrics at the top of the page and in the summary.
 HEADLINE = ("accuracy", "sensitivity", "specificity", "roc_auc")
 
-#: With fewer patients than this the intervals are clearly too narrow (see intervals.py).
+#: With fewer patients the intervals are clearly too narrow (see metrics/bootstrap.py).
 FEW_PATIENTS = 20
 
-_NAMES = {
-    "accuracy": ("Accuracy", "cells called what they are"),
-    "sensitivity": ("Sensitivity", "parasitized cells that were found"),
-    "specificity": ("Specificity", "uninfected cells that were left alone"),
-    "roc_auc": ("ROC AUC", "a parasitized cell gets the higher p of a random pair"),
-    "average_precision": ("Average precision", "area under precision over recall"),
+#: Name and meaning of each metric.
+_METRICS = {
+    "accuracy": ("Accuracy", "cells called correctly"),
+    "sensitivity": ("Sensitivity", "parasitized cells called parasitized"),
+    "specificity": ("Specificity", "uninfected cells called uninfected"),
+    "roc_auc": ("ROC AUC", "chance that a parasitized cell has a higher p than an uninfected one"),
+    "average_precision": ("Average precision", "area under the precision-recall curve"),
     "f1": ("F1", "harmonic mean of precision and sensitivity"),
-    "mcc": ("MCC", "Matthews correlation, -1 to 1"),
-    "ppv": ("PPV", "calls that are right where {prevalence} % of cells are parasitized"),
-    "npv": ("NPV", "all-clears that are right where {prevalence} % are"),
+    "mcc": ("MCC", "Matthews correlation coefficient, -1 to 1"),
+    "ppv": ("PPV", "positive calls that are right, if {prevalence} % of cells are parasitized"),
+    "npv": ("NPV", "negative calls that are right, if {prevalence} % of cells are parasitized"),
     "brier": ("Brier score", "mean squared error of p; 0 is best"),
-    "calibration_error": ("Calibration error", "mean gap of p and truth, 15 bins; 0 is best"),
+    "calibration_error": (
+        "Calibration error",
+        "mean difference between p and the share of parasitized cells, 15 bins; 0 is best",
+    ),
 }
 
-
-#: Of `conformal.Decided`.
-_REVIEW_NAMES = {
-    "review": ("Left to a person", "share of all cells"),
-    "missed": ("Missed", "parasitized cells called uninfected, of all parasitized"),
-    "false_alarms": ("False alarms", "uninfected cells called parasitized, of all uninfected"),
-    "accuracy": ("Accuracy", "among decided cells"),
-    "sensitivity": ("Sensitivity", "among decided cells"),
-    "specificity": ("Specificity", "among decided cells"),
+#: Name and meaning of each of `SelectiveMetrics`.
+_SELECTIVE_METRICS = {
+    "review": ("For review", "share of all cells"),
+    "missed": ("Missed", "share of the parasitized cells that are called uninfected"),
+    "false_alarms": ("False alarms", "share of the uninfected cells that are called parasitized"),
+    "accuracy": ("Accuracy", "without the cells for review"),
+    "sensitivity": ("Sensitivity", "without the cells for review"),
+    "specificity": ("Specificity", "without the cells for review"),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """A cell on which the network was wrong."""
+    """A cell whose call differs from its label."""
 
     cell: str
     #: uint8 `[h, w, 3]`, RGB.
@@ -65,50 +67,50 @@ class Mistake:
     label: str
     #: In [0, 1].
     p_parasitized: float
-    #: What a list of corrections says of it, where there is one.
+    #: The corrected label, if a list of corrections has one.
     corrected: str | None = None
-    #: Its class-activation map, laid on it: uint8 `[h, w, 3]`.
+    #: The cell with its class-activation map: uint8 `[h, w, 3]`.
     overlay: Pixels | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """All that the page shows. What is left out is not shown."""
+    """The content of the page; parts that are left out are not shown."""
 
-    #: Which network on which cells.
+    #: The network or the data.
     title: str
     evaluation: Evaluation
     #: In the order of `Evaluation.worst_mistakes`.
     mistakes: tuple[Mistake, ...] = ()
-    #: results.csv: `epoch`, and of the columns that `figures.learning_curves` draws what is there.
+    #: results.csv: `epoch` and the columns that `learning_curve_plots` draws.
     results: pl.DataFrame | None = None
-    #: See `count_splits`.
+    #: The table of `count_splits`.
     splits: pl.DataFrame | None = None
-    #: What makes the figures worth less, a sentence each.
+    #: Reasons to trust the metrics less, a sentence each.
     warnings: tuple[str, ...] = ()
-    #: How it was made: name → value, such as command, versions, seconds.
+    #: How the report was made: name → value, such as command, versions, seconds.
     setup: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Write the page, whole or not at all. It loads nothing from the network."""
+    """Write the page, completely or not at all."""
     filters = {"number": _number, "interval": _interval, "count": "{:,}".format}
     replace_file(path, pages.render("evaluation/report.html", filters, **_context(report)))
 
 
 def summary(report: Report) -> str:
-    """Return the headline figures with their intervals, for a terminal."""
+    """Return the most important metrics with their intervals, for the terminal."""
     evaluation, threshold = report.evaluation, report.evaluation.threshold
-    lines = [f"{report.title}: {_tested_on(evaluation)}"]
+    lines = [f"{report.title}: tested on {_tested_on(evaluation)}"]
     for labels in evaluation.label_sets:
         if len(evaluation.label_sets) > 1:
             lines.append(f"{labels.name} ({len(labels.predictions):,} cells)")
         for name in HEADLINE:
             estimate = labels.intervals.metrics[name]
             shown = f"{_number(estimate.value, 4)}  {_interval(estimate, 4)}"
-            lines.append(f"  {_NAMES[name][0]:<12} {shown}")
+            lines.append(f"  {_METRICS[name][0]:<12} {shown}")
     lines += [
-        f"95 % intervals: {evaluation.how}",
+        f"95 % intervals: {evaluation.interval_description}",
         f"Threshold {_number(threshold.value)} ({threshold.operating_point}):"
         f" {_on_validation(evaluation)}",
         *_on_review(evaluation),
@@ -119,9 +121,10 @@ def summary(report: Report) -> str:
 
 
 def count_splits(cells: pl.DataFrame) -> pl.DataFrame:
-    """Count cells with the columns `split`, `label`, `patient`: a row for each split.
+    """Count cells and patients: a row for each part of the split.
 
-    Columns: split, cells, parasitized, uninfected, patients (0 where none is known).
+    `cells` has the columns `split`, `label`, `patient`; the counts have the columns `split`,
+    `cells`, `parasitized`, `uninfected`, `patients` (0 if none is known).
     """
     parasitized = pl.col("label") == PARASITIZED
     return cells.group_by("split", maintain_order=True).agg(
@@ -137,27 +140,26 @@ def _context(report: Report) -> dict[str, Any]:
     patients = evaluation.metrics_by_patient()
     return {
         "title": report.title,
-        "disclaimer": DISCLAIMER,
         "tested_on": _tested_on(evaluation),
         "warnings": _warnings(report),
         "evaluation": evaluation,
-        "headline": [(_NAMES[name][0], evaluation.intervals.metrics[name]) for name in HEADLINE],
-        "figures": _figure_rows(evaluation),
+        "headline": [(_METRICS[name][0], evaluation.intervals.metrics[name]) for name in HEADLINE],
+        "metrics": _metric_rows(evaluation),
         "counts": evaluation.confusion_counts(),
         "review": _review_rows(evaluation),
-        "drawings": _drawings(report),
-        "doubted": sum(_is_doubted(cell) for cell in report.mistakes),
-        "mapped": any(cell.overlay is not None for cell in report.mistakes),
+        "plots": _plots(report),
+        "relabelled": sum(_is_relabelled(cell) for cell in report.mistakes),
+        "with_maps": any(cell.overlay is not None for cell in report.mistakes),
         "missed": [_thumbnail(cell) for cell in report.mistakes if cell.label == PARASITIZED],
-        "alarms": [_thumbnail(cell) for cell in report.mistakes if cell.label != PARASITIZED],
+        "false_alarms": [_thumbnail(cell) for cell in report.mistakes if cell.label != PARASITIZED],
         "patients": [] if patients is None else patients.sort("accuracy").rows(named=True),
         "splits": [] if report.splits is None else report.splits.rows(named=True),
         "setup": report.setup,
     }
 
 
-def _figure_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Return name, meaning and the estimate under each set of labels, a row per figure."""
+def _metric_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return a row per metric: name, meaning, and the estimate under each set of labels."""
     prevalence = f"{100 * evaluation.prevalence:.3g}"
     return [
         {
@@ -165,46 +167,49 @@ def _figure_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
             "meaning": meaning.format(prevalence=prevalence),
             "estimates": [labels.intervals.metrics[name] for labels in evaluation.label_sets],
         }
-        for name, (title, meaning) in _NAMES.items()
+        for name, (title, meaning) in _METRICS.items()
     ]
 
 
 def _review_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Return name, meaning and the figure under each set of labels; no rows without a band."""
-    found = [labels.decided for labels in evaluation.label_sets if labels.decided]
+    """Return a row per metric of the cells outside the review band; no rows without a band."""
+    selective = [labels.selective for labels in evaluation.label_sets if labels.selective]
     return [
-        {"name": title, "meaning": meaning, "values": [getattr(d, name) for d in found]}
-        for name, (title, meaning) in _REVIEW_NAMES.items()
-        if found
+        {"name": title, "meaning": meaning, "values": [getattr(one, name) for one in selective]}
+        for name, (title, meaning) in _SELECTIVE_METRICS.items()
+        if selective
     ]
 
 
-def _drawings(report: Report) -> dict[str, Any]:
+def _plots(report: Report) -> dict[str, Any]:
     predictions, intervals = report.evaluation.predictions, report.evaluation.intervals
     return {
-        "roc": draw.roc(intervals.roc),
-        "precision_recall": draw.precision_recall(intervals.pr, float(predictions.truth.mean())),
-        "reliability": draw.reliability(predictions),
-        "histogram": draw.histogram(predictions, report.evaluation.threshold.value),
-        "learning": [] if report.results is None else draw.learning_curves(report.results),
+        "roc": plots.roc_plot(intervals.roc),
+        "precision_recall": plots.precision_recall_plot(
+            intervals.pr, float(predictions.truth.mean())
+        ),
+        "reliability": plots.reliability_plot(predictions),
+        "histogram": plots.histogram_plot(predictions, report.evaluation.threshold.value),
+        "learning": [] if report.results is None else plots.learning_curve_plots(report.results),
     }
 
 
 def _warnings(report: Report) -> list[str]:
     intervals = report.evaluation.intervals
-    own = []
+    warnings = []
     if intervals.unit == "cells":
-        own.append(
-            "No patient is known: cells of one patient may stand on both sides of the split, so"
-            " the figures are too good, and the intervals, which resample cells, too narrow."
+        warnings.append(
+            "No patient is known. Cells of one patient may be in both the training and the test"
+            " data, so the metrics are too good. The intervals resample cells, so they are too"
+            " narrow."
         )
     elif intervals.units < FEW_PATIENTS:
-        own.append(f"Only {intervals.units} patients were tested: the intervals are too narrow.")
-    return own + list(report.warnings)
+        warnings.append(f"Only {intervals.units} patients were tested: intervals are too narrow.")
+    return warnings + list(report.warnings)
 
 
 def _tested_on(evaluation: Evaluation) -> str:
-    cells = f"{len(evaluation.predictions):,} test cells"
+    cells = f"{len(evaluation.predictions):,} cells"
     known = evaluation.intervals.unit == "patients"
     return f"{cells} of {evaluation.intervals.units:,} patients" if known else cells
 
@@ -212,35 +217,35 @@ def _tested_on(evaluation: Evaluation) -> str:
 def _on_validation(evaluation: Evaluation) -> str:
     threshold = evaluation.threshold
     on_test = evaluation.intervals.metrics
-    sides = [
+    both = [
         f"{name} {_number(getattr(threshold, name))} on validation,"
         f" {_number(on_test[name].value)} on test"
         for name in ("sensitivity", "specificity")
     ]
-    missed = "" if threshold.met else "not reached on validation, the closest was taken; "
-    return missed + "; ".join(sides)
+    missed = "" if threshold.met else "not reached on validation, this is the closest; "
+    return missed + "; ".join(both)
 
 
 def _on_review(evaluation: Evaluation) -> list[str]:
-    """Return the line on the review band, if there is one."""
-    band, decided = evaluation.band, evaluation.label_sets[0].decided
-    if band is None or decided is None:
+    """Return the line about the review band, if there is one."""
+    band, selective = evaluation.review_band, evaluation.label_sets[0].selective
+    if band is None or selective is None:
         return []
-    left = f"p {_number(band.low)}–{_number(band.high)}, {decided.review:.1%} of the cells"
-    rest = f"{_number(decided.sensitivity)}, specificity {_number(decided.specificity)}"
-    return [f"Left to a person: {left}; sensitivity among the others {rest}"]
+    review = f"p {_number(band.low)}–{_number(band.high)}, {selective.review:.1%} of the cells"
+    rest = f"{_number(selective.sensitivity)}, specificity {_number(selective.specificity)}"
+    return [f"For review: {review}; sensitivity of the other cells {rest}"]
 
 
-def _is_doubted(mistake: Mistake) -> bool:
-    """Tell whether the list of corrections has another label than the one given."""
+def _is_relabelled(mistake: Mistake) -> bool:
+    """Return whether the corrected label differs from the given one."""
     return mistake.corrected not in (None, mistake.label)
 
 
 def _thumbnail(mistake: Mistake) -> dict[str, Any]:
-    """Return the mistake with its picture and its map as data URIs of at most 128 px."""
+    """Return the mistake with its picture and its map as data URIs, at most 128 px wide."""
     return {
         "mistake": mistake,
-        "doubted": _is_doubted(mistake),
+        "relabelled": _is_relabelled(mistake),
         "uris": [
             pages.data_uri(thumbnail(Image.fromarray(picture)))
             for picture in (mistake.picture, mistake.overlay)
@@ -250,12 +255,12 @@ def _thumbnail(mistake: Mistake) -> dict[str, Any]:
 
 
 def _number(value: float | None, digits: int = 3) -> str:
-    """Write a figure; "-" where it is not defined."""
+    """Return a metric as text; "-" if it is not defined."""
     return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _interval(estimate: Estimate, digits: int = 3) -> str:
-    """Write an interval, "-" where there is none."""
+    """Return an interval as text; "-" if there is none."""
     if math.isnan(estimate.low):
         return "-"
     return f"{estimate.low:.{digits}f}–{estimate.high:.{digits}f}"

@@ -1,4 +1,4 @@
-"""The model card: README.md of a model folder, written from what stands in the bundle.
+"""The model card: README.md of a model folder, written from the bundle's `about`.
 
 The front matter is Hugging Face's (https://huggingface.co/docs/hub/model-cards).
 """
@@ -14,14 +14,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hemozoin.about import VERSION
+from hemozoin.about import DISCLAIMER, VERSION
 from hemozoin.classes import CLASSES
 from hemozoin.evaluation.evaluation import AGREED, AS_GIVEN, CORRECTED
 from hemozoin.evaluation.folds import spread_over_folds
-from hemozoin.evaluation.report import DISCLAIMER
 from hemozoin.model.bundle import CONFIG, GRAPH, INT8_GRAPH, OOD_DETECTOR, WEIGHTS, Bundle
 
-#: The figures that are shown, in this order, and what they are called.
+#: Keys and titles of the metrics on the card, in this order.
 SHOWN = {
     "accuracy": "Accuracy",
     "roc_auc": "ROC AUC",
@@ -37,26 +36,25 @@ SHOWN = {
 _LABELS = (AS_GIVEN, CORRECTED, AGREED)
 
 _FILES = {
-    CONFIG: "architecture, preprocessing, threshold, review band, where it comes from",
+    CONFIG: "architecture, preprocessing, threshold, review band, training data",
     WEIGHTS: "the weights, for torch",
-    OOD_DETECTOR: "what a red cell looks like",
+    OOD_DETECTOR: "the out-of-distribution detector",
     GRAPH: "the network for ONNX Runtime, in 32 bits",
     INT8_GRAPH: "the same in 8 bits",
 }
 
-
-#: How NLM's file of cells is called.
+#: Beginning of the name of NLM's data set.
 _NLM = "cell_images"
 
 
 def model_card(bundle: Bundle, files: Mapping[str, bytes]) -> str:
     """Return the text of README.md.
 
-    `files` are those of the model folder, by name. Figures are taken from `bundle.about`, where
-    they are there: "figures" (`Evaluation.to_dict`), "folds" (for each fold, value by name),
+    `files` are those of the model folder, by name. Metrics are taken from `bundle.about`, if
+    present: "figures" (`Evaluation.to_dict`), "folds" (for each fold, value by name),
     "parity" (`Parity.to_dict`), "run" (`RunConfig.to_dict`) and "notes" (sentences).
     """
-    figures = bundle.about.get("figures", {})
+    evaluation = bundle.about.get("figures", {})
     environment = Environment(
         loader=PackageLoader("hemozoin", "export"),
         undefined=StrictUndefined,
@@ -64,15 +62,15 @@ def model_card(bundle: Bundle, files: Mapping[str, bytes]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(yaml=json.dumps, figure=_figure, interval=_interval)
+    environment.filters.update(yaml=json.dumps, metric=_metric, interval=_interval)
     return environment.get_template("card.md").render(
         bundle=bundle,
         classes=CLASSES,
         version=VERSION,
         disclaimer=DISCLAIMER,
-        label_sets=_label_sets(figures),
-        intervals=figures.get("intervals"),
-        prevalence=figures.get("prevalence"),
+        label_sets=_label_sets(evaluation),
+        intervals=evaluation.get("intervals"),
+        prevalence=evaluation.get("prevalence"),
         shown=SHOWN,
         folds=_folds(bundle.about.get("folds", [])),
         parity=bundle.about.get("parity"),
@@ -82,27 +80,27 @@ def model_card(bundle: Bundle, files: Mapping[str, bytes]) -> str:
     )
 
 
-def _label_sets(figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the figures under each set of labels, by its name."""
+def _label_sets(evaluation: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the metrics under each set of labels, by its name."""
     keys = {name: name.replace(" ", "_") for name in _LABELS}
-    return {name: figures[key] for name, key in keys.items() if key in figures}
+    return {name: evaluation[key] for name, key in keys.items() if key in evaluation}
 
 
 def _folds(folds: list[dict[str, float]]) -> dict[str, Any] | None:
-    """Return title, each fold's value, mean and spread of what all folds have."""
+    """Return title, value of each fold, mean and spread of the metrics that all folds have."""
     if not folds:
         return None
     known = [name for name in SHOWN if all(_is_known(fold.get(name)) for fold in folds)]
-    over = spread_over_folds([{name: fold[name] for name in known} for fold in folds])
+    spread = spread_over_folds([{name: fold[name] for name in known} for fold in folds])
     rows = [
         {"title": SHOWN[name], "values": [fold[name] for fold in folds], "mean": mean, "sd": sd}
-        for name, mean, sd in zip(known, over["mean"], over["sd"], strict=True)
+        for name, mean, sd in zip(known, spread["mean"], spread["sd"], strict=True)
     ]
     return {"count": len(folds), "rows": rows}
 
 
 def _run(run: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return what is told of the training; of a path only the name is anyone's business."""
+    """Return recipe and data of the run; of the data's path only the name, which is public."""
     if run is None:
         return None
     data = PurePath(run["data"]).name
@@ -127,11 +125,11 @@ def _is_known(value: float | None) -> bool:
     return value is not None and not math.isnan(value)
 
 
-def _figure(value: float | None) -> str:
-    """Write a figure; "-" where it is not defined."""
+def _metric(value: float | None) -> str:
+    """Return the metric with four decimals; "-" where it is undefined."""
     return f"{value:.4f}" if value is not None and _is_known(value) else "-"
 
 
 def _interval(estimate: Mapping[str, float | None]) -> str:
     low, high = estimate["low"], estimate["high"]
-    return f"{_figure(low)} to {_figure(high)}" if _is_known(low) and _is_known(high) else "-"
+    return f"{_metric(low)} to {_metric(high)}" if _is_known(low) and _is_known(high) else "-"

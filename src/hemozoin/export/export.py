@@ -1,4 +1,4 @@
-"""`hemozoin export`: a run's network as a folder that can be put anywhere."""
+"""`hemozoin export`: a run's network as a folder that is complete by itself."""
 
 from __future__ import annotations
 
@@ -25,27 +25,26 @@ from hemozoin.model.registry import find_model
 from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.run import SplitData, load_split_data
 
-#: Training cells that the ranges of int8 are taken from. With 512 nothing is gained.
-CALIBRATION = 256
+#: Number of training cells that the ranges of int8 are measured on; 512 are no better.
+CALIBRATION_CELLS = 256
 
 
 def export(source: Path, out: Path, check: Path | None, options: CellOptions) -> Parity:
     """Write the whole model folder of a run, or of a model folder, to `out`.
 
-    The int8 graph is calibrated on the run's own training cells. Torch, ONNX and int8 are then
-    compared on the cells of `check` (read with `options`), or on the run's own test cells.
-    Raises RunError where `out` isn't free, DataError where the run's cells are gone, ModelError
-    where a graph is off: nothing is written then.
+    The int8 graph is calibrated on the run's training cells. Then torch, ONNX and int8 are
+    compared on the cells of `check` (read with `options`), or on the run's test cells.
+    Raises RunError where `out` isn't free, DataError where the run's cells are missing, ModelError
+    where a graph differs from torch; nothing is written then.
     """
     if not is_free(out):
         raise RunError(f"{out}: not an empty folder; give another --out")
     folder = find_model(source)
     bundle = load_bundle(folder)
-    split_data = _own_cells(bundle, folder)
+    split_data = _cells_of_run(bundle, folder)
     bundle = with_int8(with_graph(bundle), split_data.part("train")[1])
-    parity = compare_backends(
-        bundle, *(_cells_of(check, options, bundle) if check else split_data.part("test"))
-    )
+    cells, pixels = _cells_of_data_set(check, options, bundle) if check else split_data.part("test")
+    parity = compare_backends(bundle, cells, pixels)
     parity.require()
     write_export(with_parity(bundle, parity), out)
     return parity
@@ -53,20 +52,18 @@ def export(source: Path, out: Path, check: Path | None, options: CellOptions) ->
 
 def with_int8(bundle: Bundle, pixels: Pixels) -> Bundle:
     """Return the bundle with an int8 graph, calibrated on some of these training cells."""
-    count = min(CALIBRATION, len(pixels))
-    some = np.random.default_rng(0).choice(len(pixels), count, replace=False)
-    return replace(
-        bundle, graphs={**bundle.graphs, INT8_GRAPH: quantize(bundle, pixels[np.sort(some)])}
-    )
+    count = min(CALIBRATION_CELLS, len(pixels))
+    chosen = np.sort(np.random.default_rng(0).choice(len(pixels), count, replace=False))
+    return replace(bundle, graphs={**bundle.graphs, INT8_GRAPH: quantize(bundle, pixels[chosen])})
 
 
 def with_parity(bundle: Bundle, parity: Parity) -> Bundle:
-    """Return the bundle with the comparison written down in it."""
+    """Return the bundle with the comparison in its `about`."""
     return replace(bundle, about={**bundle.about, "parity": parity.to_dict()})
 
 
 def write_export(bundle: Bundle, out: Path) -> None:
-    """Write a bundle with its model card into a folder that is free: whole or not at all."""
+    """Write a bundle with its model card into a free folder: all files or none."""
     bundle = replace(bundle, about=_without_folders(bundle.about))
     with filled_folder(out):
         save_bundle(bundle, out)
@@ -74,31 +71,33 @@ def write_export(bundle: Bundle, out: Path) -> None:
 
 
 def _without_folders(value: Any) -> Any:
-    """Keep of each file its name: where it lay is nobody's business."""
+    """Return the value with absolute paths cut to file names: the folders are private."""
     if isinstance(value, dict):
         return {key: _without_folders(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_without_folders(inner) for inner in value]
-    is_place = isinstance(value, str) and Path(value).is_absolute()
-    return Path(value).name if is_place else value
+    is_path = isinstance(value, str) and Path(value).is_absolute()
+    return Path(value).name if is_path else value
 
 
-def _own_cells(bundle: Bundle, folder: Path) -> SplitData:
-    """Return the cells that a network was trained and tested on, dealt out as they were."""
+def _cells_of_run(bundle: Bundle, folder: Path) -> SplitData:
+    """Return the cells that a network was trained and tested on, with the split of its run."""
     if "run" not in bundle.about:
         raise ModelError(f"{folder}: doesn't say which cells it was trained on; give a run")
     config = RunConfig.from_dict(bundle.about["run"])
     if not config.data.exists():
         raise DataError(
-            f"{config.data}: not there, and int8 is calibrated on the cells trained on;"
-            " bring them back, or export the run itself"
+            f"{config.data}: not found, but int8 is calibrated on the training cells;"
+            " restore them, or export the run itself"
         )
     split = folder.parent / "split.csv"
     return load_split_data(config, split if split.exists() else config.split)
 
 
-def _cells_of(data: Path, options: CellOptions, bundle: Bundle) -> tuple[pl.DataFrame, Pixels]:
-    """Return all cells of a data set, with their corrected labels where there are any."""
+def _cells_of_data_set(
+    data: Path, options: CellOptions, bundle: Bundle
+) -> tuple[pl.DataFrame, Pixels]:
+    """Return all cells of a data set, with their corrected labels if there are any."""
     store = decode_cells(data, options, bundle.preprocessing)
     cells = store.cells.with_row_index("row")
     if "corrected" in cells.columns:

@@ -1,7 +1,7 @@
-"""The ONNX graph of a network, taken apart: view, convolutions, head.
+"""The ONNX graph of a network, split into input transform, convolutions and head.
 
-It is a graph that `model/graph.py` has written, so every convolution has its layer's name and
-is followed by its ReLU, and the only Concat before them puts the turns of the cell together.
+The graph is one that `model/onnx_export.py` wrote: every convolution has its layer's name and is
+followed by its ReLU, and the only Concat before them joins the rotations of the cell.
 """
 
 from __future__ import annotations
@@ -16,60 +16,67 @@ from hemozoin.arrays import Floats
 
 @dataclass(frozen=True, eq=False)
 class Convolution:
-    """A convolution with its batch norm folded in, and the ReLU behind it."""
+    """A convolution with its batch norm folded in, and the ReLU after it."""
 
     name: str
     #: float `[C_out, C_in / groups, k, k]` and `[C_out]`.
     weight: Floats
     bias: Floats
     stride: int
-    #: Rows and columns of 0 at top, left, bottom and right.
+    #: Zero padding in pixels at top, left, bottom and right.
     pads: tuple[int, ...]
     groups: int
-    #: Name of what the ReLU returns.
+    #: Name of the ReLU's output.
     output: str
 
     @property
     def is_depthwise(self) -> bool:
-        """Whether each channel is convolved for itself."""
+        """Whether each channel is convolved separately."""
         return self.groups > 1
 
 
 @dataclass(frozen=True, eq=False)
 class GraphParts:
-    """What a graph consists of, in order."""
+    """The parts of a graph, in order; the rotations between the first two are left out."""
 
-    view: list[onnx.NodeProto]
+    input_transform: list[onnx.NodeProto]
     convolutions: list[Convolution]
     head: list[onnx.NodeProto]
 
     @property
-    def seen(self) -> str:
-        """Name of what the view returns, float `[N, 3, S, S]`."""
-        return str(self.view[-1].output[0])
+    def inputs(self) -> str:
+        """Name of the output of the input transform, float `[N, 3, S, S]`."""
+        return str(self.input_transform[-1].output[0])
 
 
 def split_graph(graph: onnx.GraphProto) -> GraphParts:
-    """Return the parts of a graph; what is between view and convolutions turns the cell."""
+    """Return the parts of a graph."""
     nodes = list(graph.node)
-    turns = next(node for node in nodes if node.op_type == "Concat")
+    rotations = next(node for node in nodes if node.op_type == "Concat")
     activations = {node.input[0]: node for node in nodes if node.op_type in ("Relu", "Clip")}
     arrays = {array.name: numpy_helper.to_array(array) for array in graph.initializer}
-    found = [
+    convolutions = [
         _convolution(node, arrays, activations[node.output[0]].output[0])
         for node in nodes
         if node.op_type == "Conv" and node.output[0] in activations
     ]
     outputs = [node.output[0] for node in nodes]
-    view = nodes[: outputs.index(turns.input[0]) + 1]
-    return GraphParts(view, found, nodes[outputs.index(found[-1].output) + 1 :])
+    input_transform = nodes[: outputs.index(rotations.input[0]) + 1]
+    head = nodes[outputs.index(convolutions[-1].output) + 1 :]
+    return GraphParts(input_transform, convolutions, head)
 
 
 def _convolution(node: onnx.NodeProto, arrays: dict[str, Floats], output: str) -> Convolution:
-    how = {
+    attributes = {
         attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute
     }
     weight, bias = (arrays[name] for name in node.input[1:])
     return Convolution(
-        node.output[0], weight, bias, how["strides"][0], tuple(how["pads"]), how["group"], output
+        node.output[0],
+        weight,
+        bias,
+        attributes["strides"][0],
+        tuple(attributes["pads"]),
+        attributes["group"],
+        output,
     )

@@ -1,30 +1,26 @@
-"""Every figure, for any weighting of the cells.
+"""Classification metrics for any weighting of the cells.
 
-A bootstrap needs each figure a thousand times and a table by patient once per patient. Both are
-the same formulas with other weights on the cells, so all of them are computed for
-`weight [rows, cells]` at once, and the plain figure is a row of ones: a figure and its interval
-can't disagree. scikit-learn has these figures one row at a time: 25 s for 1,000 resamples of 4,400
-cells, against 0.4 s here. The tests hold each of them against it.
+A bootstrap needs each metric a thousand times, and a table by patient needs it once per patient.
+Both use the same formulas with other weights on the cells. So all metrics are computed for
+`weight [rows, cells]` at once, and the metric of the data itself has a row of ones: a metric and
+its confidence interval can't disagree. scikit-learn computes one row at a time: 25 s for 1,000
+resamples of 4,400 cells, against 0.4 s here. The tests compare each metric with scikit-learn's.
 
-A figure that is not defined (sensitivity without parasitized cells) is NaN, never 0.
+A metric that is not defined (sensitivity without parasitized cells) is NaN, never 0.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from hemozoin.arrays import Bools, Floats, Ints
-from hemozoin.classes import PARASITIZED
-from hemozoin.data.split import has_patients
+from hemozoin.arrays import Floats, Ints
 from hemozoin.errors import HemozoinError
+from hemozoin.metrics.predictions import LabelledPredictions
 
-#: Share of red cells that are parasitized where PPV and NPV are given: 1 %, some 50,000
-#: parasites per µL of blood at 5 million red cells per µL. That is a marked infection; the NIH
-#: cells are half and half, which no blood is.
+#: The share of red cells that are parasitized for which PPV and NPV are given: 1 %, about 50,000
+#: parasites per µL at 5 million red cells per µL of blood. That is already a high parasitaemia;
+#: half of the NIH cells are parasitized, which is never so in blood.
 PREVALENCE = 0.01
 
 #: Bins of equal width over p, as in Guo et al. 2017 (arXiv 1706.04599), section 2.
@@ -32,60 +28,15 @@ CALIBRATION_BINS = 15
 
 
 def require_prevalence(value: float) -> None:
-    """Raise HemozoinError for what can't be the share of parasitized cells."""
+    """Raise HemozoinError unless `value` can be the share of parasitized cells."""
     if not 0 < value < 1:
         raise HemozoinError(f"prevalence is {value}; give a share between 0 and 1")
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledPredictions:
-    """Cells with what they are and what the network said of them.
-
-    Raises ValueError where the arrays are not of one length, `truth` is not boolean or `p` leaves
-    [0, 1]: each of these is a bug of the caller.
-    """
-
-    #: bool `[cells]`, True for parasitized.
-    truth: Bools
-    #: float `[cells]`, the probability of parasitized.
-    p: Floats
-    #: str `[cells]`, or None where no patient is known.
-    patient: npt.NDArray[np.str_] | None = None
-
-    def __post_init__(self) -> None:
-        """Check the shapes and ranges."""
-        columns = [self.truth, self.p] + ([] if self.patient is None else [self.patient])
-        if {column.shape for column in columns} != {(len(self.p),)}:
-            raise ValueError(f"shapes differ: {[column.shape for column in columns]}")
-        if self.truth.dtype != np.bool_:
-            raise ValueError(f"truth is {self.truth.dtype}, not bool: True means parasitized")
-        if not np.all((self.p >= 0) & (self.p <= 1)):
-            raise ValueError("p has values outside [0, 1]")
-
-    @classmethod
-    def from_cells(cls, cells: pl.DataFrame, p: Floats) -> LabelledPredictions:
-        """Take truth and patients from the columns `label` and `patient`; `p` in the same order.
-
-        Raises DataError where only some of the cells have a patient.
-        """
-        truth = (cells["label"] == PARASITIZED).to_numpy()
-        patient = cells["patient"].to_numpy().astype(np.str_) if has_patients(cells) else None
-        return cls(truth, np.asarray(p, np.float64), patient)
-
-    def __len__(self) -> int:
-        """Count the cells."""
-        return len(self.p)
-
-    def only(self, which: Bools) -> LabelledPredictions:
-        """Return the cells where `which` (bool `[cells]`) is True."""
-        patient = None if self.patient is None else self.patient[which]
-        return LabelledPredictions(self.truth[which], self.p[which], patient)
 
 
 def compute_metrics(
     predictions: LabelledPredictions, threshold: float, prevalence: float = PREVALENCE
 ) -> dict[str, float]:
-    """Return every figure by name; NaN where it is not defined. See `figures`."""
+    """Return every metric by name; NaN where it is not defined. See `weighted_metrics`."""
     rows = weighted_metrics(predictions, threshold, prevalence, np.ones((1, len(predictions))))
     return {name: float(row[0]) for name, row in rows.items()}
 
@@ -93,34 +44,34 @@ def compute_metrics(
 def weighted_metrics(
     predictions: LabelledPredictions, threshold: float, prevalence: float, weight: Floats
 ) -> dict[str, Floats]:
-    """Return every figure for each row of `weight` (≥ 0, `[rows, cells]`): name → `[rows]`.
+    """Return every metric for each row of `weight` (≥ 0, `[rows, cells]`): name → `[rows]`.
 
     A cell is called parasitized where p ≥ `threshold`. accuracy, sensitivity, specificity, ppv,
     npv, f1, roc_auc, average_precision, brier and calibration_error are in [0, 1], mcc in
-    [-1, 1]. ppv and npv are what sensitivity and specificity come to at `prevalence` (Bayes);
-    accuracy, f1, mcc and average_precision hold for the mix of classes among these cells.
+    [-1, 1]. ppv and npv follow from sensitivity and specificity at `prevalence` (Bayes' theorem);
+    accuracy, f1, mcc and average_precision depend on the mix of classes among these cells.
     """
     return {
-        **_of_decisions(confusion_counts(predictions, threshold, weight), prevalence),
-        **_of_ranking(*ranked_counts(predictions, weight)),
-        **_of_probabilities(predictions, weight),
+        **_decision_metrics(confusion_counts(predictions, threshold, weight), prevalence),
+        **_ranking_metrics(*ranked_counts(predictions, weight)),
+        **_probability_metrics(predictions, weight),
     }
 
 
 def metrics_by_patient(predictions: LabelledPredictions, threshold: float) -> pl.DataFrame:
-    """Return one row per patient, by name; null where a figure is not defined.
+    """Return one row per patient, sorted by name; null where a metric is not defined.
 
     Columns: patient, cells, parasitized, accuracy, sensitivity, specificity, roc_auc.
     Raises ValueError where no patient is known.
     """
     if predictions.patient is None:
         raise ValueError("no patient is known")
-    names, of_cell = np.unique(predictions.patient, return_inverse=True)
-    weight = (np.arange(len(names))[:, None] == of_cell).astype(np.float64)
+    names, patient_of_cell = np.unique(predictions.patient, return_inverse=True)
+    weight = (np.arange(len(names))[:, None] == patient_of_cell).astype(np.float64)
     rows = weighted_metrics(predictions, threshold, PREVALENCE, weight)
-    shown = {name: rows[name] for name in ("accuracy", "sensitivity", "specificity", "roc_auc")}
+    columns = {name: rows[name] for name in ("accuracy", "sensitivity", "specificity", "roc_auc")}
     counts = {"cells": weight.sum(axis=1), "parasitized": weight @ predictions.truth}
-    table = pl.DataFrame({"patient": names, **counts, **shown}, nan_to_null=True)
+    table = pl.DataFrame({"patient": names, **counts, **columns}, nan_to_null=True)
     return table.cast({"cells": pl.Int64, "parasitized": pl.Int64})
 
 
@@ -129,57 +80,59 @@ def confusion_counts(
 ) -> tuple[Floats, ...]:
     """Return true positives, false negatives, false positives, true negatives, each `[rows]`."""
     truth, called = predictions.truth, predictions.p >= threshold
-    kinds = np.stack([truth & called, truth & ~called, ~truth & called, ~truth & ~called])
-    return tuple((weight @ kinds.T.astype(np.float64)).T)
+    outcomes = np.stack([truth & called, truth & ~called, ~truth & called, ~truth & ~called])
+    return tuple((weight @ outcomes.T.astype(np.float64)).T)
 
 
 def ranked_counts(predictions: LabelledPredictions, weight: Floats) -> tuple[Floats, Floats]:
-    """Return true and false positives as the threshold falls, each `[rows, distinct p + 1]`.
+    """Return true and false positives for a falling threshold, each `[rows, distinct p + 1]`.
 
-    Column 0 calls no cell parasitized, the last one all of them.
+    Column 0 calls no cell parasitized; the last column calls all cells parasitized.
     """
     order = np.argsort(-predictions.p, kind="stable")
     p, weight = predictions.p[order], weight[:, order]
-    last = np.append(np.flatnonzero(np.diff(p)), len(p) - 1)
-    called = np.cumsum(weight, axis=1)[:, last]
-    true = np.cumsum(weight * predictions.truth[order], axis=1)[:, last]
+    last_of_ties = np.append(np.flatnonzero(np.diff(p)), len(p) - 1)
+    called = np.cumsum(weight, axis=1)[:, last_of_ties]
+    true = np.cumsum(weight * predictions.truth[order], axis=1)[:, last_of_ties]
     none = np.zeros((len(weight), 1))
     return np.hstack([none, true]), np.hstack([none, called - true])
 
 
-def ratio(part: Floats, whole: Floats) -> Floats:
-    """Divide; NaN where the whole is 0."""
-    out = np.full(np.shape(part), np.nan)
-    np.divide(part, whole, out=out, where=whole != 0)
-    return out
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """Return the quotient; NaN where the denominator is 0."""
+    quotient = np.full(np.shape(numerator), np.nan)
+    np.divide(numerator, denominator, out=quotient, where=denominator != 0)
+    return quotient
 
 
 def calibration_bin(p: Floats) -> Ints:
-    """Return the bin of each p, from 0 to CALIBRATION_BINS - 1; 1.0 belongs to the last one."""
+    """Return the bin of each p, from 0 to CALIBRATION_BINS - 1; p = 1 belongs to the last bin."""
     return np.minimum((p * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
 
 
-def _of_decisions(counts: tuple[Floats, ...], prevalence: float) -> dict[str, Floats]:
+def _decision_metrics(counts: tuple[Floats, ...], prevalence: float) -> dict[str, Floats]:
+    """Return the metrics that depend on the threshold, from the confusion matrix."""
     tp, fn, fp, tn = counts
     sensitivity, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
-    found, alarms = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
-    cleared, missed = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
+    # Shares of all red cells at this prevalence.
+    tp_share, fp_share = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
+    tn_share, fn_share = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
     f1 = ratio(2 * tp, 2 * tp + fp + fn)
     margins = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
     return {
         "accuracy": ratio(tp + tn, tp + fn + fp + tn),
         "sensitivity": sensitivity,
         "specificity": specificity,
-        "ppv": ratio(found, found + alarms),
-        "npv": ratio(cleared, cleared + missed),
-        # Without a parasitized cell the formula gives 0, though there was nothing to find.
+        "ppv": ratio(tp_share, tp_share + fp_share),
+        "npv": ratio(tn_share, tn_share + fn_share),
+        # Without parasitized cells the formula gives 0, though there was nothing to find.
         "f1": np.where(tp + fn > 0, f1, np.nan),
         "mcc": ratio(tp * tn - fp * fn, np.sqrt(margins)),
     }
 
 
-def _of_ranking(tp: Floats, fp: Floats) -> dict[str, Floats]:
-    """Area under the ROC curve (trapezoids, so ties count half) and average precision."""
+def _ranking_metrics(tp: Floats, fp: Floats) -> dict[str, Floats]:
+    """Return the area under the ROC curve (trapezoids: ties count half) and average precision."""
     all_true, all_false = tp[:, -1], fp[:, -1]
     under_roc = (np.diff(fp) * (tp[:, 1:] + tp[:, :-1]) / 2).sum(axis=1)
     called = tp[:, 1:] + fp[:, 1:]
@@ -190,8 +143,8 @@ def _of_ranking(tp: Floats, fp: Floats) -> dict[str, Floats]:
     }
 
 
-def _of_probabilities(predictions: LabelledPredictions, weight: Floats) -> dict[str, Floats]:
-    """Brier score, and expected calibration error of p itself in bins of equal width."""
+def _probability_metrics(predictions: LabelledPredictions, weight: Floats) -> dict[str, Floats]:
+    """Return the Brier score and the expected calibration error of p in bins of equal width."""
     excess, total = predictions.p - predictions.truth, weight.sum(axis=1)
     in_bin = calibration_bin(predictions.p)[:, None] == np.arange(CALIBRATION_BINS)
     return {

@@ -1,8 +1,8 @@
-"""MobileNet V1 as data: Table 1 of arXiv 1704.04861, line by line, and what is made of it.
+"""MobileNet V1 as data: Table 1 of arXiv 1704.04861, and the list of layers that follows from it.
 
 Nothing here computes with pixels. `layers` turns the table, a width multiplier α and an input
-size into a list of layers with their shapes; `network.py` builds that list with torch and
-`cost.py` counts it, so the network that runs and the numbers of the paper can't drift apart.
+size into a list of layers with their shapes. `network.py` builds that list with torch and
+`cost.py` counts it, so the network and the paper's numbers always have the same source.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ Activation = Literal["relu", "relu6"]
 Padding = Literal["symmetric", "same"]
 Body = Literal["separable", "full", "shallow"]
 
-#: Five layers halve the picture: from 32 px on, the last map is a single pixel.
+#: Smallest input size in pixels. Five layers halve the picture, so 32 px leave a 1 × 1 map.
 SMALLEST_SIZE = 32
 
 
 class LayerSpec(NamedTuple):
-    """One line of Table 1: type, stride, filter shape and (height, width, channels) going in."""
+    """One line of Table 1: type, stride, filter shape and input shape (height, width, channels)."""
 
     kind: LayerKind
     stride: int
-    filter: tuple[int, ...]
-    input: tuple[int, int, int]
+    filter_shape: tuple[int, ...]
+    input_shape: tuple[int, int, int]
 
 
 # fmt: off
-#: Table 1 at α = 1 and 224 px. Batch norm and ReLU follow every line but the last two. The
-#: closing softmax is left out: it has no weights, and losses want the logits.
+#: Table 1 at α = 1 and 224 px. Batch norm and ReLU follow every line except the last two. The
+#: final softmax is left out: it has no weights, and the loss functions take logits.
 TABLE_1: tuple[LayerSpec, ...] = (
     LayerSpec("conv",          2, (3, 3, 3, 32),      (224, 224, 3)),
     LayerSpec("depthwise",     1, (3, 3, 32),         (112, 112, 32)),
@@ -56,7 +56,7 @@ TABLE_1: tuple[LayerSpec, ...] = (
     ),
     LayerSpec("depthwise",     2, (3, 3, 512),        (14, 14, 512)),
     LayerSpec("pointwise",     1, (1, 1, 512, 1024),  (7, 7, 512)),
-    # The paper prints "s2" here. It must be s1: the next line still goes in at 7 × 7.
+    # The paper prints "s2" here. It must be s1: the input of the next line is still 7 × 7.
     LayerSpec("depthwise",     1, (3, 3, 1024),       (7, 7, 1024)),
     LayerSpec("pointwise",     1, (1, 1, 1024, 1024), (7, 7, 1024)),
     LayerSpec("pool",          1, (7, 7),             (7, 7, 1024)),
@@ -67,31 +67,31 @@ TABLE_1: tuple[LayerSpec, ...] = (
 
 @dataclass(frozen=True)
 class Architecture:
-    """Which MobileNet. The defaults are the paper's, with PyTorch's padding and epsilon.
+    """The variant of MobileNet. The defaults are the paper's, with PyTorch's padding and epsilon.
 
-    TF-slim and Keras: `activation="relu6", padding="same", bn_epsilon=1e-3` (Keras for sizes
-    that 32 divides; at others it pads an odd map differently from TF-slim).
+    TF-slim and Keras use `activation="relu6", padding="same", bn_epsilon=1e-3`. (Keras equals
+    TF-slim only at input sizes that are multiples of 32; it pads odd maps differently.)
 
     Raises HemozoinError where a value isn't allowed.
     """
 
-    #: Width multiplier α, above 0 (section 3.3; the paper's are 1, .75, .5 and .25).
+    #: Width multiplier α, above 0 (section 3.3; the paper uses 1, 0.75, 0.5 and 0.25).
     alpha: float = 1.0
     #: Number of logits, at least 1.
     classes: int = 1000
-    #: "relu" as in the paper, or "relu6" as in Google's released weights.
+    #: "relu" as in the paper, or "relu6" = min(max(0, x), 6) as in Google's released weights.
     activation: Activation = "relu"
-    #: Where a stride-2 layer pads an even size: "symmetric" one pixel on all sides (timm), or
-    #: "same" as TensorFlow does, right and bottom only. Shapes are equal either way.
+    #: How a stride-2 layer pads a map of even size: "symmetric", one pixel on all sides (timm),
+    #: or "same", right and bottom only (TensorFlow). The output shape is the same.
     padding: Padding = "symmetric"
     #: Added to the variance in batch norm, above 0.
     bn_epsilon: float = 1e-5
-    #: "separable" (Table 1), "full" convolutions in place of the separable ones (Table 4), or
-    #: "shallow", without the five 14 × 14 × 512 layers (Table 5).
+    #: "separable" (Table 1); "full", with full convolutions instead of the separable ones
+    #: (Table 4); or "shallow", without the five 14 × 14 × 512 layers (Table 5).
     body: Body = "separable"
 
     def __post_init__(self) -> None:
-        """Refuse what no MobileNet can be."""
+        """Raise HemozoinError where a value isn't allowed."""
         _positive("alpha", self.alpha)
         _positive("bn_epsilon", self.bn_epsilon)
         if not _is_int(self.classes) or self.classes < 1:
@@ -101,9 +101,9 @@ class Architecture:
         _one_of("body", self.body, get_args(Body))
 
     def width(self, channels: int) -> int:
-        """Thin `channels` by α: α · channels rounded down (as Keras does), but at least 1.
+        """Return α · `channels` rounded down (as Keras does), at least 1.
 
-        The paper doesn't say how it rounds; its own four α leave nothing to round.
+        The paper doesn't say how it rounds; its own four values of α need no rounding.
         """
         return max(1, int(self.alpha * channels))
 
@@ -113,9 +113,9 @@ class Architecture:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
-        """Read back what `to_dict` gave.
+        """Return the architecture that `to_dict` described.
 
-        Raises HemozoinError where a field is missing, unknown or has a value not allowed.
+        Raises HemozoinError where a field is missing or unknown, or a value isn't allowed.
         """
         known = {field.name for field in fields(cls)}
         if wrong := sorted(known ^ set(values)):
@@ -128,7 +128,10 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer with its shapes: [channels_in, size_in, size_in] to [channels_out, size_out, …]."""
+    """One layer; it turns [channels_in, size_in, size_in] into [channels_out, size_out, size_out].
+
+    Sizes and strides are in pixels.
+    """
 
     name: str
     kind: LayerKind
@@ -141,9 +144,9 @@ class Layer:
 
 
 def layers(architecture: Architecture, size: int) -> tuple[Layer, ...]:
-    """List every layer for square RGB pictures of `size` px, in the order they are run.
+    """Return every layer for square RGB pictures of `size` px, in the order in which they run.
 
-    `size` is the paper's 224 · ρ (section 3.4: 224, 192, 160, 128), or any other from 32 up.
+    `size` is the paper's 224 · ρ (section 3.4: 224, 192, 160, 128), or any other size from 32 up.
     The last two layers are the average pool over the whole map and the classifier.
 
     Raises HemozoinError where `size` is smaller than 32 or not a whole number.
@@ -153,31 +156,39 @@ def layers(architecture: Architecture, size: int) -> tuple[Layer, ...]:
             f"input size is {size!r}; give a whole number of pixels from {SMALLEST_SIZE} up "
             "(the paper's are 224, 192, 160 and 128)"
         )
-    made: list[Layer] = []
+    convolutions: list[Layer] = []
     count: Counter[str] = Counter()
     channels = 3
-    for row in _convolutions(architecture.body):
-        count[row.kind] += 1
-        name = f"{row.kind}{count[row.kind]}"
-        wide, small = architecture.width(row.filter[-1]), math.ceil(size / row.stride)
-        made.append(Layer(name, row.kind, row.filter[0], row.stride, channels, wide, size, small))
-        channels, size = wide, small
+    for spec in _convolutions(architecture.body):
+        count[spec.kind] += 1
+        name = f"{spec.kind}{count[spec.kind]}"
+        kernel, out = spec.filter_shape[0], architecture.width(spec.filter_shape[-1])
+        size_out = math.ceil(size / spec.stride)
+        layer = Layer(name, spec.kind, kernel, spec.stride, channels, out, size, size_out)
+        convolutions.append(layer)
+        channels, size = out, size_out
     pool = Layer("pool", "pool", size, 1, channels, channels, size, 1)
     linear = Layer("linear", "linear", 1, 1, channels, architecture.classes, 1, 1)
-    return (*made, pool, linear)
+    return (*convolutions, pool, linear)
 
 
 def _convolutions(body: Body) -> tuple[LayerSpec, ...]:
-    """Table 1 without pool and classifier, changed as Table 4 or Table 5 describes."""
+    """Return Table 1 without pool and classifier, changed for Table 4 ("full") or 5 ("shallow")."""
     first, *separable = TABLE_1[:-2]
     if body == "full":
         pairs = zip(separable[::2], separable[1::2], strict=True)
         separable = [
-            LayerSpec("conv", depthwise.stride, (3, 3, *pointwise.filter[2:]), depthwise.input)
+            LayerSpec(
+                "conv",
+                depthwise.stride,
+                (3, 3, *pointwise.filter_shape[2:]),
+                depthwise.input_shape,
+            )
             for depthwise, pointwise in pairs
         ]
     if body == "shallow":
-        separable = [row for row in separable if (row.stride, row.input) != (1, (14, 14, 512))]
+        left_out = (1, (14, 14, 512))
+        separable = [spec for spec in separable if (spec.stride, spec.input_shape) != left_out]
     return (first, *separable)
 
 

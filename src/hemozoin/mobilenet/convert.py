@@ -1,14 +1,15 @@
-"""Weights of other people's MobileNets: Keras' `MobileNet` and timm's `mobilenetv1_100`.
+"""Convert third-party weights: Keras' `MobileNet` and timm's `mobilenetv1_100` and `_125`.
 
-    file ── arrays by their names ── every name and shape checked ── our names, our axes
+    file ── arrays by third-party name ── check every name and shape ── our names and axis order
 
-The networks are the same and give the same logits for the same pixels, once three habits are
-kept: both libraries cut at 6 (ReLU6), Keras pads as TensorFlow does, and Keras adds 1e-3 to the
-variance where torch adds 1e-5. Both were trained on RGB in -1..1: Keras' `preprocess_input`
-divides by 127.5 and takes off 1, and timm's mean and deviation of .5 come to the same.
+With the same weights and the same pixels the networks return the same logits, if the architecture
+has the same three settings: both libraries use ReLU6, Keras pads as TensorFlow does, and Keras
+adds 1e-3 to the variance in batch norm where torch adds 1e-5. Both were trained on RGB in -1..1:
+Keras' `preprocess_input` divides by 127.5 and subtracts 1, and timm's mean and standard deviation
+of 0.5 do the same.
 
-timm's `mobilenetv1_125` is read as well, being Table 1 at α = 1.25; `mobilenetv1_100h` has one
-convolution more than the paper and is refused.
+timm's `mobilenetv1_125` is Table 1 at α = 1.25. Its `mobilenetv1_100h` has one convolution more
+than the paper and is refused.
 """
 
 from __future__ import annotations
@@ -25,80 +26,92 @@ from hemozoin.errors import ModelError
 from hemozoin.mobilenet.architecture import SMALLEST_SIZE, Architecture, Layer, layers
 from hemozoin.mobilenet.weight_files import read_arrays
 
-#: Our names for what a batch norm holds (timm's as well), and Keras'.
-_NORM = {
+#: The arrays of a batch norm: the name in torch (ours and timm's), and the name in Keras.
+_NORM_NAMES = {
     "weight": "gamma",
     "bias": "beta",
     "running_mean": "moving_mean",
     "running_var": "moving_variance",
 }
 
-#: timm's blocks by stage: between two stages the picture is halved.
+#: How many blocks each of timm's stages has. The picture is halved between two stages.
 _TIMM_STAGES = (1, 2, 2, 6, 2)
 
 
-class _Part(NamedTuple):
-    """One array: our name and shape, their name, and our axes in the order in which theirs lie."""
+class _ArraySpec(NamedTuple):
+    """One array of the network: its name and shape here, its name and axes in the library.
 
-    ours: str
+    `axes` gives the library's axis order: its axis i is our axis `axes[i]`.
+    """
+
+    name: str
     shape: tuple[int, ...]
-    theirs: str
+    library_name: str
     axes: tuple[int, ...]
 
     @property
-    def their_shape(self) -> tuple[int, ...]:
+    def library_shape(self) -> tuple[int, ...]:
         return tuple(self.shape[axis] for axis in self.axes)
 
 
 class _Library(NamedTuple):
-    """Whose network it is, what sets it apart, and where the two sizes can be seen."""
+    """A library's MobileNet: its settings, its arrays, and the arrays that give α and classes."""
 
     title: str
-    habits: Architecture
-    parts: Callable[[Architecture], Iterator[_Part]]
-    widest: str
-    head: str
+    architecture: Architecture
+    array_specs: Callable[[Architecture], Iterator[_ArraySpec]]
+    #: An array with one number for each channel of the last layer; its length gives α.
+    last_channels: str
+    #: An array with one number for each class; missing where there is no classifier.
+    classifier_bias: str
 
 
 def read_third_party(path: Path) -> tuple[Architecture, NamedArrays]:
-    """Read the weights that Keras or timm saved, for `MobileNet(architecture)`.
+    """Return the architecture and the weights that Keras or timm saved, for `MobileNet`.
 
     `path` is a `.h5`, `.weights.h5` or `.keras` of `keras.applications.MobileNet`, any α, or a
-    `.safetensors` of timm's `mobilenetv1_100` or `_125`. The arrays are float32, under the names
-    of the state dict of `MobileNet`. Where the network was saved without its classifier
-    (Keras' `include_top=False`, timm's `num_classes=0`) there is no `head.weight` and
-    `head.bias`, and `classes` is the paper's 1000.
+    `.safetensors` of timm's `mobilenetv1_100` or `_125`. The arrays are float32 and have the
+    names of `MobileNet`'s state dict. Where the network was saved without its classifier
+    (Keras' `include_top=False`, timm's `num_classes=0`), `head.weight` and `head.bias` are
+    missing and `classes` is the paper's 1000.
 
-    Raises ModelError where the file is damaged or not such a network's, MissingExtraError where
-    a file of Keras needs h5py, OSError where it can't be read.
+    Raises ModelError where the file is damaged or holds another network, MissingExtraError where
+    a file of Keras needs h5py, OSError where the file can't be read.
     """
     library = _TIMM if path.suffix == ".safetensors" else _KERAS
-    return _translate(path, read_arrays(path), library)
+    return _convert(path, read_arrays(path), library)
 
 
-def _translate(
-    path: Path, found: NamedArrays, library: _Library
+def _convert(
+    path: Path, arrays: NamedArrays, library: _Library
 ) -> tuple[Architecture, NamedArrays]:
-    """Find out how wide the network is, hold every name and shape against it, and rename."""
-    sizes = {name: array.size for name, array in found.items()}
-    if not sizes.get(library.widest):
-        raise ModelError(f"{path}: not {library.title}: missing {library.widest}")
-    seen = {"alpha": _alpha(sizes[library.widest])}
-    if headed := bool(sizes.get(library.head)):
-        seen["classes"] = sizes[library.head]
-    architecture = Architecture(**{**library.habits.to_dict(), **seen})
-    parts = [p for p in library.parts(architecture) if headed or not p.ours.startswith("head.")]
-    _require_names(path, set(found), {part.theirs for part in parts}, library)
-    weights = {part.ours: _turned(path, found[part.theirs], part, architecture) for part in parts}
-    if headed:  # a 1 × 1 convolution in Keras
+    """Find α and the classes, check every name and shape, rename and transpose."""
+    sizes = {name: array.size for name, array in arrays.items()}
+    if not sizes.get(library.last_channels):
+        raise ModelError(f"{path}: not {library.title}: missing {library.last_channels}")
+    found = {"alpha": _alpha(sizes[library.last_channels])}
+    if has_head := bool(sizes.get(library.classifier_bias)):
+        found["classes"] = sizes[library.classifier_bias]
+    architecture = Architecture(**{**library.architecture.to_dict(), **found})
+    specs = [
+        spec
+        for spec in library.array_specs(architecture)
+        if has_head or not spec.name.startswith("head.")
+    ]
+    _require_names(path, set(arrays), {spec.library_name for spec in specs}, library)
+    weights = {
+        spec.name: _convert_array(path, arrays[spec.library_name], spec, architecture)
+        for spec in specs
+    }
+    if has_head:  # Keras' classifier is a 1 × 1 convolution
         weights["head.weight"] = weights["head.weight"].reshape(architecture.classes, -1)
     return architecture, weights
 
 
 def _alpha(width: int) -> float:
-    """Return the shortest α that thins 1024 channels to `width`, rounded down: 307 gives .3.
+    """Return the shortest decimal α with α · 1024, rounded down, equal to `width`: .3 for 307.
 
-    Any such α thins the narrower layers alike, since their channels divide 1024.
+    Every such α gives the same width in all other layers, since their channels divide 1024.
     """
     for digits in range(17):
         alpha = math.ceil(width * 10.0**digits / 1024) / 10.0**digits
@@ -107,75 +120,79 @@ def _alpha(width: int) -> float:
     return width / 1024
 
 
-def _require_names(path: Path, found: set[str], wanted: set[str], library: _Library) -> None:
-    if found != wanted:
-        missing, unknown = _some(wanted - found), _some(found - wanted)
+def _require_names(path: Path, found: set[str], expected: set[str], library: _Library) -> None:
+    if found != expected:
+        missing, unknown = _first_and_count(expected - found), _first_and_count(found - expected)
         raise ModelError(f"{path}: not {library.title}: missing {missing}; unknown {unknown}")
 
 
-def _some(names: set[str]) -> str:
-    """Return the first name, and how many more there are."""
+def _first_and_count(names: set[str]) -> str:
+    """Return the first name and how many more there are: "a and 2 more"."""
     first = min(names, default="nothing")
     return f"{first} and {len(names) - 1} more" if len(names) > 1 else first
 
 
-def _turned(path: Path, array: Array, part: _Part, architecture: Architecture) -> Floats:
-    """Return an array with its axes as torch has them."""
-    if array.shape != part.their_shape:
+def _convert_array(
+    path: Path, array: Array, spec: _ArraySpec, architecture: Architecture
+) -> Floats:
+    """Return an array as float32 in torch's axis order; raises ModelError where it doesn't fit."""
+    if array.shape != spec.library_shape:
         raise ModelError(
-            f"{path}: {part.theirs} is {array.shape}; a MobileNet of α = {architecture.alpha:g}"
-            f" has {part.their_shape} there"
+            f"{path}: {spec.library_name} is {array.shape}; a MobileNet of"
+            f" α = {architecture.alpha:g} has {spec.library_shape} there"
         )
     if array.dtype.kind != "f" or not np.isfinite(array).all():
-        raise ModelError(f"{path}: {part.theirs} has values that are no finite numbers")
-    turned = array.transpose(np.argsort(part.axes)).astype(np.float32)
-    return np.ascontiguousarray(turned)
+        raise ModelError(
+            f"{path}: {spec.library_name} has values that are not finite floating-point numbers"
+        )
+    transposed = array.transpose(np.argsort(spec.axes)).astype(np.float32)
+    return np.ascontiguousarray(transposed)
 
 
-# ---- their names ---------------------------------------------------------------------------------
+# ---- the arrays of each library ------------------------------------------------------------------
 
 
-def _keras_parts(architecture: Architecture) -> Iterator[_Part]:
+def _keras_array_specs(architecture: Architecture) -> Iterator[_ArraySpec]:
     """Yield Keras' arrays: kernels are [height, width, in, out], depthwise [height, width, C, 1].
 
     The classifier is the 1 × 1 convolution `conv_preds`.
     """
-    short = {"conv": "conv", "depthwise": "conv_dw_", "pointwise": "conv_pw_"}
+    prefixes = {"conv": "conv", "depthwise": "conv_dw_", "pointwise": "conv_pw_"}
     for layer, number, shape in _convolutions(architecture):
-        theirs = f"{short[layer.kind]}{number}"
+        keras_layer = f"{prefixes[layer.kind]}{number}"
         axes = (2, 3, 0, 1) if layer.kind == "depthwise" else (2, 3, 1, 0)
-        yield _Part(f"body.{layer.name}.conv.weight", shape, f"{theirs}/kernel", axes)
-        for ours, name in _NORM.items():
-            norm = f"body.{layer.name}.norm.{ours}"
-            yield _Part(norm, (layer.channels_out,), f"{theirs}_bn/{name}", (0,))
+        yield _ArraySpec(f"body.{layer.name}.conv.weight", shape, f"{keras_layer}/kernel", axes)
+        for name, keras_name in _NORM_NAMES.items():
+            norm = f"body.{layer.name}.norm.{name}"
+            yield _ArraySpec(norm, (layer.channels_out,), f"{keras_layer}_bn/{keras_name}", (0,))
     shape = (architecture.classes, architecture.width(1024), 1, 1)
-    yield _Part("head.weight", shape, "conv_preds/kernel", (2, 3, 1, 0))
-    yield _Part("head.bias", shape[:1], "conv_preds/bias", (0,))
+    yield _ArraySpec("head.weight", shape, "conv_preds/kernel", (2, 3, 1, 0))
+    yield _ArraySpec("head.bias", shape[:1], "conv_preds/bias", (0,))
 
 
-def _timm_parts(architecture: Architecture) -> Iterator[_Part]:
-    """Yield timm's arrays, which lie as ours do."""
+def _timm_array_specs(architecture: Architecture) -> Iterator[_ArraySpec]:
+    """Yield timm's arrays, whose axis order is ours."""
     blocks = [
         f"blocks.{stage}.{block}."
         for stage, count in enumerate(_TIMM_STAGES)
         for block in range(count)
     ]
-    short = {"depthwise": ("conv_dw", "bn1"), "pointwise": ("conv_pw", "bn2")}
+    in_block = {"depthwise": ("conv_dw", "bn1"), "pointwise": ("conv_pw", "bn2")}
     for layer, number, shape in _convolutions(architecture):
-        conv, norm = short.get(layer.kind, ("conv_stem", "bn1"))
-        block = blocks[number - 1] if layer.kind in short else ""
-        here = f"body.{layer.name}"
-        yield _Part(f"{here}.conv.weight", shape, f"{block}{conv}.weight", (0, 1, 2, 3))
-        for name in _NORM:
-            theirs = f"{block}{norm}.{name}"
-            yield _Part(f"{here}.norm.{name}", (layer.channels_out,), theirs, (0,))
+        conv, norm = in_block.get(layer.kind, ("conv_stem", "bn1"))
+        block = blocks[number - 1] if layer.kind in in_block else ""
+        unit = f"body.{layer.name}"
+        yield _ArraySpec(f"{unit}.conv.weight", shape, f"{block}{conv}.weight", (0, 1, 2, 3))
+        for name in _NORM_NAMES:
+            timm_name = f"{block}{norm}.{name}"
+            yield _ArraySpec(f"{unit}.norm.{name}", (layer.channels_out,), timm_name, (0,))
     shape = (architecture.classes, architecture.width(1024))
-    yield _Part("head.weight", shape, "classifier.weight", (0, 1))
-    yield _Part("head.bias", shape[:1], "classifier.bias", (0,))
+    yield _ArraySpec("head.weight", shape, "classifier.weight", (0, 1))
+    yield _ArraySpec("head.bias", shape[:1], "classifier.bias", (0,))
 
 
 def _convolutions(architecture: Architecture) -> Iterator[tuple[Layer, int, tuple[int, ...]]]:
-    """Yield each convolution, its number among its kind, and its shape in torch."""
+    """Yield each convolution, its number among those of its kind, and its weight shape in torch."""
     for layer in layers(architecture, SMALLEST_SIZE)[:-2]:
         number = int(layer.name.removeprefix(layer.kind))
         channels_in = 1 if layer.kind == "depthwise" else layer.channels_in
@@ -185,14 +202,14 @@ def _convolutions(architecture: Architecture) -> Iterator[tuple[Layer, int, tupl
 _KERAS = _Library(
     "a MobileNet of Keras",
     Architecture(activation="relu6", padding="same", bn_epsilon=1e-3),
-    _keras_parts,
+    _keras_array_specs,
     "conv_pw_13_bn/gamma",
     "conv_preds/bias",
 )
 _TIMM = _Library(
     "a mobilenetv1_100 or _125 of timm",
     Architecture(activation="relu6"),
-    _timm_parts,
+    _timm_array_specs,
     "blocks.4.1.bn2.weight",
     "classifier.bias",
 )

@@ -1,16 +1,17 @@
-"""What a MobileNet costs: mult-adds and parameters, as the tables of arXiv 1704.04861 count them.
+"""The cost of a MobileNet: mult-adds and parameters, as the tables of arXiv 1704.04861 count them.
 
 A mult-add is one multiplication with its addition, for one picture. Convolutions and the
-classifier are counted; batch norm, ReLU and pooling are not (batch norm folds into the
-convolution before it, the others don't multiply).
+classifier are counted. Batch norm, ReLU and pooling are not: batch norm can be folded into the
+convolution before it, and the other two do not multiply.
 
     k × k convolution        k · k · C_in · C_out · size_out²      (equation 2)
     k × k depthwise          k · k · C · size_out²                 (equation 4)
     classifier               C · classes
 
-Every printed count comes out, but for two. Table 4 prints 4866 million mult-adds with full
-convolutions: that is without the classifier's one million, which the 569 beside it include. Table 7
-prints 290 million at 160 px: 290.7, cut off and not rounded.
+These formulas give every printed count of whole networks except two. Table 4 prints 4866 million
+mult-adds with full convolutions: that leaves out the classifier's one million, which the 569 in
+the same table include. Table 7 prints 290 million at 160 px: the count is 290.7, cut off instead
+of rounded.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from hemozoin.mobilenet.architecture import Layer, LayerKind
 
 @dataclass(frozen=True)
 class LayerCost:
-    """The cost of one layer together with the batch norm that follows it."""
+    """The cost of one layer, including the batch norm that follows it."""
 
     layer: Layer
-    #: Multiplications with their additions, for one picture.
+    #: Multiplications with their addition, for one picture.
     mult_adds: int
-    #: Entries of the filter alone, which is what Table 2 counts.
+    #: Numbers in the filters alone, which is what Table 2 counts.
     weights: int
-    #: Everything that is learned: the filter, and batch norm's scale and shift or the bias.
+    #: All learned numbers: the filters, and batch norm's scale and shift or the classifier's bias.
     parameters: int
 
 
 @dataclass(frozen=True)
 class Share:
-    """A row of Table 2: which part of the whole one kind of layer takes, each in [0, 1]."""
+    """A row of Table 2: the share of one kind of layer in the whole network, from 0 to 1."""
 
     kind: LayerKind
     mult_adds: float
@@ -45,30 +46,30 @@ class Share:
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of a network, layer by layer and in all."""
+    """The cost of a network, layer by layer and in total."""
 
     layers: tuple[LayerCost, ...]
 
     @property
     def mult_adds(self) -> int:
-        """Mult-adds for one picture: the "Million Mult-Adds" of Tables 4 to 7, in ones."""
+        """Mult-adds for one picture: "Million Mult-Adds" in Tables 4 to 7, here not in millions."""
         return sum(layer.mult_adds for layer in self.layers)
 
     @property
     def weights(self) -> int:
-        """Entries of all filters, without batch norm and bias."""
+        """Numbers in all filters, without batch norm and bias."""
         return sum(layer.weights for layer in self.layers)
 
     @property
     def parameters(self) -> int:
-        """All that is learned: the "Million Parameters" of Tables 4 to 7, in ones."""
+        """All learned numbers: "Million Parameters" in Tables 4 to 7, here not in millions."""
         return sum(layer.parameters for layer in self.layers)
 
     def shares(self) -> tuple[Share, ...]:
-        """Split the cost by kind of layer, in the network's order (Table 2).
+        """Return the share of each kind of layer, in the network's order (Table 2).
 
-        Table 2 prints 1.19 % of mult-adds for the first 3 × 3 convolution; it is 1.91 %, as the
-        table's other rows leave.
+        Table 2 prints 1.19 % of mult-adds for the first 3 × 3 convolution. The count is 1.91 %;
+        with it the four rows add up to 100 %.
         """
         kinds = dict.fromkeys(layer.layer.kind for layer in self.layers if layer.weights)
         return tuple(self._share(kind) for kind in kinds)
@@ -79,7 +80,7 @@ class Cost:
 
 
 def cost(layers: Iterable[Layer]) -> Cost:
-    """Count what `mobilenet.layers` listed.
+    """Return the cost of the layers that `architecture.layers` lists.
 
     At α = 1, 224 px and 1000 classes: 568.7 million mult-adds, 4.2 million parameters.
     """
@@ -92,5 +93,5 @@ def _layer_cost(layer: Layer) -> LayerCost:
     inputs = 1 if layer.kind == "depthwise" else layer.channels_in
     weights = layer.kernel**2 * inputs * layer.channels_out
     # The classifier has a bias; every convolution has batch norm's scale and shift.
-    beside = layer.channels_out * (1 if layer.kind == "linear" else 2)
-    return LayerCost(layer, weights * layer.size_out**2, weights, weights + beside)
+    others = layer.channels_out * (1 if layer.kind == "linear" else 2)
+    return LayerCost(layer, weights * layer.size_out**2, weights, weights + others)

@@ -9,9 +9,9 @@
       │  linear
     logits [N, classes]
 
-A full 3 × 3 convolution filters and mixes channels at once. MobileNet does it in two steps: the
-depthwise convolution filters each channel by itself, then the pointwise one mixes the channels.
-For C channels out that costs 1/C + 1/9 of the multiplications (section 3.1).
+A full 3 × 3 convolution filters and mixes the channels in one step. MobileNet takes two steps: the
+depthwise convolution filters each channel by itself, then the pointwise convolution mixes the
+channels. With N output channels the two steps need 1/N + 1/9 of the multiplications (section 3.1).
 """
 
 from __future__ import annotations
@@ -25,38 +25,43 @@ from hemozoin.mobilenet.architecture import SMALLEST_SIZE, Architecture, Layer, 
 
 
 class MobileNet(nn.Module):
-    """MobileNet as `architecture` describes it, with fresh weights.
+    """The MobileNet that `architecture` describes, with random initial weights.
 
-    Takes floats [N, 3, H, W], H and W at least 32; gives logits [N, classes] (no softmax).
+    Takes floats [N, 3, H, W], H and W at least 32, and returns logits [N, classes] (no softmax).
     """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        # The weights don't depend on the input size, so any size will do to list the layers.
+        # The weights don't depend on the input size, so any size can be used to list the layers.
         *convolutions, _pool, linear = layers(architecture, SMALLEST_SIZE)
         self.body = nn.Sequential(
-            OrderedDict((layer.name, _step(layer, architecture)) for layer in convolutions)
+            OrderedDict(
+                (layer.name, _conv_norm_relu(layer, architecture)) for layer in convolutions
+            )
         )
         self.head = nn.Linear(linear.channels_in, linear.channels_out)
         self.apply(_initialise)
 
     def features(self, x: Tensor) -> Tensor:
-        """Give the last map before pooling: [N, 3, H, W] to [N, C, ⌈H/32⌉, ⌈W/32⌉].
+        """Return the last map before pooling: [N, 3, H, W] to [N, C, ⌈H/32⌉, ⌈W/32⌉].
 
-        `head` applied to each of its pixels gives the class-activation map.
+        `head` applied to each of its pixels gives the class activation map.
         """
         features: Tensor = self.body(x)
         return features
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give the logits: [N, 3, H, W] to [N, classes]."""
+        """Return the logits: [N, 3, H, W] to [N, classes]."""
         logits: Tensor = self.head(self.features(x).mean(dim=(2, 3)))
         return logits
 
 
-def _step(layer: Layer, architecture: Architecture) -> nn.Sequential:
-    """Convolution, batch norm, ReLU: what MobileNet repeats 27 times (Figure 3)."""
+def _conv_norm_relu(layer: Layer, architecture: Architecture) -> nn.Sequential:
+    """Return convolution, batch norm and ReLU, the unit that MobileNet repeats 27 times (Figure 3).
+
+    Two of these units, depthwise and pointwise, are one depthwise separable block.
+    """
     relu = nn.ReLU6 if architecture.activation == "relu6" else nn.ReLU
     return nn.Sequential(
         OrderedDict(
@@ -68,7 +73,7 @@ def _step(layer: Layer, architecture: Architecture) -> nn.Sequential:
 
 
 def _convolution(layer: Layer, padding: Padding) -> nn.Conv2d:
-    """Make the bare convolution; it has no bias, since batch norm's shift follows."""
+    """Return the convolution alone. It has no bias, because batch norm adds a shift after it."""
     asymmetric = padding == "same" and layer.stride == 2
     convolution = SameConv2d if asymmetric else nn.Conv2d
     return convolution(
@@ -83,22 +88,23 @@ def _convolution(layer: Layer, padding: Padding) -> nn.Conv2d:
 
 
 class SameConv2d(nn.Conv2d):
-    """A 3 × 3 convolution of stride 2, padded as TensorFlow's "SAME" does.
+    """A 3 × 3 convolution of stride 2 with the padding that TensorFlow calls "SAME".
 
-    An odd size is padded on both sides, an even one only at the right and the bottom.
+    An odd size is padded on both sides, an even size only at the right and the bottom.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Take [N, C, H, W] to [N, C', ⌈H/2⌉, ⌈W/2⌉]."""
+        """Turn [N, C, H, W] into [N, C', ⌈H/2⌉, ⌈W/2⌉]."""
         height, width = x.shape[2:]
         return super().forward(F.pad(x, (width % 2, 1, height % 2, 1)))
 
 
 def _initialise(module: nn.Module) -> None:
-    """He's normal for convolutions, near zero for the classifier; the paper names none.
+    """Draw convolutions from He's normal distribution and the classifier near zero.
 
-    Fan-in, because torch's fan-out forgets the groups: it reckons C · 9 for a depthwise filter,
-    not 9, and makes it far too small. A small head starts with every class equally likely.
+    The paper does not say how it initialises. Fan-in is used because torch's fan-out ignores the
+    groups: it counts C · 9 outputs for a depthwise filter instead of 9, and so makes the weights
+    far too small. With a classifier near zero, every class is about equally likely at the start.
     """
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")

@@ -1,7 +1,7 @@
-"""The files that Keras and timm write, as arrays by their names; no pickle is ever opened.
+"""Read the files that Keras and timm write, as arrays by name. Pickles are never opened.
 
-conv1/kernel, conv1_bn/gamma, ...           Keras: layer/array, whichever of its formats
-conv_stem.weight, blocks.0.0.bn1.bias, ...  timm: its state dict
+conv1/kernel, conv1_bn/gamma, ...           Keras: layer/array, the same for all of its formats
+conv_stem.weight, blocks.0.0.bn1.bias, ...  timm: the names of its state dict
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import safetensors.numpy
 from hemozoin.arrays import NamedArrays
 from hemozoin.errors import MissingExtraError, ModelError
 
-#: torch's files are pickles, whatever they are called.
+#: Endings of the files that torch writes. All of them are pickles.
 _PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".tar", ".pkl")
 
-#: Keras' newest format numbers a layer's arrays; these are their names, by how many there are.
+#: Keras' newest format numbers the arrays of a layer. Their names, by the number of arrays.
 _NUMBERED = {
     1: ("kernel",),
     2: ("kernel", "bias"),
@@ -29,15 +29,15 @@ _NUMBERED = {
 
 
 def read_arrays(path: Path) -> NamedArrays:
-    """Read a .h5, .weights.h5 or .keras of Keras, or a .safetensors of timm.
+    """Return the arrays of a .h5, .weights.h5 or .keras of Keras, or of a .safetensors of timm.
 
-    Raises ModelError where the file is another or damaged, MissingExtraError where h5py is
-    needed and missing, OSError where the file can't be read.
+    Raises ModelError where the file has another format or is damaged, MissingExtraError where
+    h5py is needed and missing, OSError where the file can't be read.
     """
     if path.suffix in _PICKLES:
         raise ModelError(
-            f"{path}: a pickle can run anything when it is opened. If you trust it, turn it into"
-            " safetensors: python -c 'import torch, safetensors.torch as s;"
+            f"{path}: a pickle can run anything when it is opened. If you trust this one, convert"
+            " it to safetensors: python -c 'import torch, safetensors.torch as s;"
             f' s.save_file(torch.load("{path.name}"), "{path.stem}.safetensors")\''
         )
     if path.suffix not in (".safetensors", ".h5", ".hdf5", ".keras"):
@@ -51,10 +51,10 @@ def read_arrays(path: Path) -> NamedArrays:
                 content = archive.read("model.weights.h5")
         return _read_h5(content)
     except _DAMAGE as error:
-        raise ModelError(f"{path}: damaged, or not what its ending says: {error}") from error
+        raise ModelError(f"{path}: damaged, or not the format of its ending: {error}") from error
 
 
-#: What the three libraries raise; KeyError and TypeError come from groups in another order.
+#: What the three libraries raise. KeyError and TypeError come from h5 groups laid out otherwise.
 _DAMAGE = (
     safetensors.SafetensorError,
     zipfile.BadZipFile,
@@ -67,7 +67,7 @@ _DAMAGE = (
 
 
 def _state_dict(arrays: NamedArrays) -> NamedArrays:
-    """Leave out what only counts the steps that a batch norm has seen."""
+    """Return the arrays without batch norm's counters of training steps."""
     return {name: a for name, a in arrays.items() if not name.endswith("num_batches_tracked")}
 
 
@@ -76,36 +76,36 @@ def _read_h5(content: bytes) -> NamedArrays:
         import h5py  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtraError(
-            "files of Keras need h5py: pip install 'hemozoin[keras]'"
+            "to read files of Keras, install h5py: pip install 'hemozoin[keras]'"
         ) from error
     with h5py.File(io.BytesIO(content)) as file:
         if "layers" in file:
-            return _numbered(file["layers"])
-        return _named(file.get("model_weights", file))
+            return _read_numbered(file["layers"])
+        return _read_named(file.get("model_weights", file))
 
 
-def _numbered(layers: Any) -> NamedArrays:
-    """Read layers/conv2d/vars/0, the format since Keras 3; the layer's name is an attribute."""
-    found = {}
+def _read_numbered(layers: Any) -> NamedArrays:
+    """Read layers/conv2d/vars/0, the format since Keras 3. The layer's name is an attribute."""
+    by_name = {}
     for group in layers.values():
         arrays = group["vars"]
         if len(arrays) and "name" not in arrays.attrs:
             raise ValueError("its layers have no names; save it as .h5, or with Keras 3.6 or newer")
         names = _NUMBERED.get(len(arrays), tuple(arrays))
         for number, name in enumerate(names):
-            found[f"{arrays.attrs['name']}/{name}"] = arrays[str(number)][()]
-    return found
+            by_name[f"{arrays.attrs['name']}/{name}"] = arrays[str(number)][()]
+    return by_name
 
 
-def _named(layers: Any) -> NamedArrays:
-    """Read conv1/.../kernel:0, the older format; Keras 2 calls some kernels depthwise."""
-    found = {}
+def _read_named(layers: Any) -> NamedArrays:
+    """Read conv1/.../kernel:0, the older format. Keras 2 names some kernels depthwise_kernel."""
+    by_name = {}
 
     def collect(path: str, node: Any) -> None:
         if hasattr(node, "shape"):
             layer, *_, name = path.split("/")
             name = name.removesuffix(":0").removeprefix("depthwise_")
-            found[f"{layer}/{name}"] = node[()]
+            by_name[f"{layer}/{name}"] = node[()]
 
     layers.visititems(collect)
-    return found
+    return by_name

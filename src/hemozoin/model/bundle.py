@@ -1,13 +1,13 @@
-"""A model folder: everything that one network needs to give the same answer anywhere.
+"""A model folder: everything that a network needs to give the same predictions anywhere.
 
 model/
-  config.json          architecture, view, preprocessing, classes, decisions, figures
-  model.safetensors    the weights (no pickle is ever read)
-  model.onnx           the same network as a graph: pixels in, probabilities out
-  model_int8.onnx      the same in 8 bits, once it was exported
-  guard.safetensors    what a red cell looks like to the network
-  README.md            the model card, once it was exported
-  SHA256SUMS           the digest of every other file: a changed one is refused
+  config.json          architecture, input transform, preprocessing, decision rules, metrics
+  model.safetensors    the weights (pickle files are never read)
+  model.onnx           the same network in ONNX: pixels in, probabilities out
+  model_int8.onnx      the same network in int8, after `hemozoin export`
+  guard.safetensors    the ranges of the out-of-distribution detector
+  README.md            the model card, after `hemozoin export`
+  SHA256SUMS           the digest of every other file: a folder with a changed file is refused
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ CONFIG, WEIGHTS, OOD_DETECTOR, CARD = (
     "README.md",
 )
 
-#: The graphs of a bundle: in 32 bits always, in 8 where it was exported.
+#: The ONNX files of a bundle: float32 always, int8 after `hemozoin export`.
 GRAPH, INT8_GRAPH = "model.onnx", "model_int8.onnx"
 
-#: All that may lie in a model folder, in the order in which it is written.
+#: All files that a model folder may have, in the order in which they are written.
 FILES = (CONFIG, WEIGHTS, OOD_DETECTOR, GRAPH, INT8_GRAPH, CARD, SUMS)
 
 FORMAT = "hemozoin-model/2"
@@ -53,20 +53,20 @@ FORMAT = "hemozoin-model/2"
 
 @dataclass(frozen=True)
 class Bundle:
-    """One trained network and what belongs to it.
+    """A trained network with its decision rules and its origin.
 
-    Threshold, band, guard and the rate of false positives were fitted on validation patients and
-    are part of the model; the last is None where too few patients were known. `graphs` holds
-    ONNX files by name, GRAPH always among them once the bundle is saved. `about` tells where the
-    network comes from: data, split, recipe, figures.
+    Threshold, review band, out-of-distribution detector and false-positive rate were fitted on
+    validation patients; the last is None where too few patients were known. `graphs` are the
+    ONNX files by name; a saved bundle always has GRAPH. `about` is the origin of the network:
+    data, split, recipe and metrics.
     """
 
     architecture: Architecture
-    view: InputTransform
+    input_transform: InputTransform
     orientations: int
     preprocessing: Preprocessing
     threshold: Threshold
-    band: ReviewBand
+    review_band: ReviewBand
     ood_detector: OutOfDistributionDetector
     weights: NamedArrays
     graphs: dict[str, bytes] = field(default_factory=dict)
@@ -75,20 +75,20 @@ class Bundle:
 
     @property
     def temperature(self) -> float:
-        """What the logits are divided by, above 0."""
+        """The divisor of the logits, above 0."""
         return float(self.weights["temperature"])
 
     def label(self, p_parasitized: float) -> str:
-        """Return the class name for a probability."""
+        """Return the class name for a probability, by the threshold."""
         return PARASITIZED if p_parasitized >= self.threshold.value else UNINFECTED
 
 
 def save_bundle(bundle: Bundle, folder: Path, card: str | None = None) -> None:
-    """Write the model folder, with `card` as its README.md; SHA256SUMS makes it whole."""
+    """Write the model folder, with `card` as its README.md; SHA256SUMS is written last."""
     files = {
-        CONFIG: json.dumps(_config(bundle), indent=2).encode(),
-        WEIGHTS: _packed(bundle.weights),
-        OOD_DETECTOR: _packed(bundle.ood_detector.to_arrays()),
+        CONFIG: json.dumps(_to_config(bundle), indent=2).encode(),
+        WEIGHTS: _to_safetensors(bundle.weights),
+        OOD_DETECTOR: _to_safetensors(bundle.ood_detector.to_arrays()),
         **bundle.graphs,
     }
     if card is not None:
@@ -99,68 +99,66 @@ def save_bundle(bundle: Bundle, folder: Path, card: str | None = None) -> None:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read a model folder; raises ModelError where a file is missing, changed or not ours."""
+    """Read a model folder; raises ModelError where a file is missing, changed or invalid."""
     files = read_folder(folder)
     for name in (CONFIG, WEIGHTS, OOD_DETECTOR, GRAPH):
         if name not in files:
             raise ModelError(f"{folder}: SHA256SUMS doesn't list {name}; copy the folder again")
     try:
-        return _unpacked(json.loads(files[CONFIG]), files, folder)
+        return _to_bundle(json.loads(files[CONFIG]), files, folder)
     except (AttributeError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise ModelError(f"{folder / CONFIG}: damaged ({error!r}); copy it again") from error
 
 
-def _config(bundle: Bundle) -> dict[str, Any]:
+def _to_config(bundle: Bundle) -> dict[str, Any]:
+    """Return the values of config.json; the key "view" is the input transform."""
+    false_positive_rate = bundle.false_positive_rate
     return {
         "format": FORMAT,
         "hemozoin": VERSION,
         "classes": list(CLASSES),
         "architecture": bundle.architecture.to_dict(),
-        "view": bundle.view,
+        "view": bundle.input_transform,
         "orientations": bundle.orientations,
         "preprocessing": bundle.preprocessing.to_dict(),
         "temperature": bundle.temperature,
         "threshold": bundle.threshold.to_dict(),
-        "band": bundle.band.to_dict(),
-        **_if_known(bundle.false_positive_rate),
+        "band": bundle.review_band.to_dict(),
+        **({"false_positives": false_positive_rate.to_dict()} if false_positive_rate else {}),
         "about": bundle.about,
     }
 
 
-def _unpacked(config: dict[str, Any], files: Mapping[str, bytes], folder: Path) -> Bundle:
+def _to_bundle(config: dict[str, Any], files: Mapping[str, bytes], folder: Path) -> Bundle:
     if config.get("format") != FORMAT:
         raise ModelError(f"{folder}: not a model folder of this version; give RUN/model")
     if config["classes"] != list(CLASSES):
         raise ModelError(f"{folder / CONFIG}: needs the classes {' and '.join(CLASSES)}")
     if config["view"] not in get_args(InputTransform):
-        raise ModelError(f"{folder / CONFIG}: unknown view {config['view']!r}")
+        raise ModelError(f"{folder / CONFIG}: unknown input transform {config['view']!r}")
     return Bundle(
         architecture=Architecture.from_dict(config["architecture"]),
-        view=config["view"],
+        input_transform=config["view"],
         orientations=int(config["orientations"]),
         preprocessing=Preprocessing.from_dict(config["preprocessing"]),
         threshold=Threshold.from_dict(config["threshold"]),
-        band=ReviewBand.from_dict(config["band"]),
+        review_band=ReviewBand.from_dict(config["band"]),
         ood_detector=OutOfDistributionDetector.from_arrays(
             safetensors.numpy.load(files[OOD_DETECTOR])
         ),
         weights=safetensors.numpy.load(files[WEIGHTS]),
         graphs={name: files[name] for name in (GRAPH, INT8_GRAPH) if name in files},
         about=config["about"],
-        false_positive_rate=_rate(config.get("false_positives")),
+        false_positive_rate=_false_positive_rate(config.get("false_positives")),
     )
 
 
-def _if_known(rate: FalsePositiveRate | None) -> dict[str, Any]:
-    return {} if rate is None else {"false_positives": rate.to_dict()}
-
-
-def _rate(values: dict[str, Any] | None) -> FalsePositiveRate | None:
-    """Return the rate, or None: older folders, and those of few patients, have none."""
+def _false_positive_rate(values: dict[str, Any] | None) -> FalsePositiveRate | None:
+    """Return the rate, or None: models from few patients, and older ones, have no rate."""
     return None if values is None else FalsePositiveRate.from_dict(values)
 
 
-def _packed(arrays: Mapping[str, Array]) -> bytes:
-    # safetensors writes the memory of an array as it lies there: channels_last would be garbled.
-    plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    return safetensors.numpy.save(plain, {"format": "pt"})
+def _to_safetensors(arrays: Mapping[str, Array]) -> bytes:
+    # safetensors writes the memory of an array as it is: channels_last would be garbled.
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    return safetensors.numpy.save(contiguous, {"format": "pt"})

@@ -1,6 +1,6 @@
-"""A folder whose files can't change unnoticed: SHA256SUMS, as `sha256sum -c` reads it.
+"""A folder whose files can't change unnoticed: SHA256SUMS, in the format of `sha256sum -c`.
 
-The file is written last and taken away first: a folder without it is not whole.
+SHA256SUMS is deleted first and written last: a folder without it is incomplete.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hemozoin.files import replace_file
 
 SUMS = "SHA256SUMS"
 
-#: Digest, blank, "*" where the file was read as binary, and a name that stays in the folder.
+#: Digest, space, "*" if the file was read in binary mode, and a file name without folders.
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\\]+)")
 
 
@@ -32,15 +32,15 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 def read_folder(folder: Path) -> dict[str, bytes]:
     """Return the content of every file that SHA256SUMS lists.
 
-    Raises ModelError, naming the file, where one is missing or is not what was written.
+    Raises ModelError, naming the file, where one is missing or has changed.
     """
     files = {}
-    for line in _read(folder, SUMS).decode(errors="replace").splitlines():
-        found = _LINE.fullmatch(line)
-        if found is None:
+    for line in _read_file(folder, SUMS).decode(errors="replace").splitlines():
+        match = _LINE.fullmatch(line)
+        if match is None:
             raise ModelError(f"{folder / SUMS}: damaged; copy the model folder again")
-        digest, name = found.groups()
-        files[name] = _read(folder, name)
+        digest, name = match.groups()
+        files[name] = _read_file(folder, name)
         if _digest(files[name]) != digest:
             raise ModelError(f"{folder / name}: changed since it was saved; copy it again")
     return files
@@ -50,10 +50,10 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _read(folder: Path, name: str) -> bytes:
+def _read_file(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
     except OSError as error:
         raise ModelError(
-            f"{folder}: {name} is missing; give a whole model folder, such as RUN/model"
+            f"{folder}: {name} is missing; give a complete model folder, such as RUN/model"
         ) from error

@@ -1,4 +1,4 @@
-"""An ONNX graph, written node by node."""
+"""ONNX graphs, written node by node."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hemozoin.arrays import Array
 
 
 class OnnxBuilder:
-    """Nodes as they are added: `g("Relu", x)` returns the name of what comes out."""
+    """The nodes of a graph: calling `g("Relu", x)` adds a node and returns its output's name."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
@@ -23,14 +23,14 @@ class OnnxBuilder:
     ) -> str:
         """Add a node; numbers and arrays among its inputs become constants of the file."""
         name = name or f"{kind}_{len(self._nodes)}"
-        taken = [x if isinstance(x, str) else self._constant(x, name) for x in inputs]
-        self._nodes.append(helper.make_node(kind, taken, [name], name, **attributes))
+        tensors = [x if isinstance(x, str) else self._constant(x, name) for x in inputs]
+        self._nodes.append(helper.make_node(kind, tensors, [name], name, **attributes))
         return name
 
     def finish(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> onnx.GraphProto:
-        """Return the graph with its inputs and outputs: name to (type, shape)."""
+        """Return the graph; `inputs` and `outputs` map each name to (type, shape)."""
         return helper.make_graph(
-            self._nodes, "hemozoin", _values(inputs), _values(outputs), self._constants
+            self._nodes, "hemozoin", _value_infos(inputs), _value_infos(outputs), self._constants
         )
 
     def as_float(self, x: str) -> str:
@@ -41,15 +41,15 @@ class OnnxBuilder:
         """Add a cast to float64."""
         return self("Cast", x, to=TensorProto.DOUBLE)
 
-    def _constant(self, value: float | Array, owner: str) -> str:
-        name = f"{owner}_constant_{len(self._constants)}"
+    def _constant(self, value: float | Array, node: str) -> str:
+        name = f"{node}_constant_{len(self._constants)}"
         array = np.float32(value) if isinstance(value, float) else value
         self._constants.append(numpy_helper.from_array(np.asarray(array), name))
         return name
 
 
-def _values(named: dict[str, Any]) -> list[onnx.ValueInfoProto]:
+def _value_infos(tensors: dict[str, Any]) -> list[onnx.ValueInfoProto]:
     return [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), shape)
-        for name, (kind, shape) in named.items()
+        for name, (kind, shape) in tensors.items()
     ]

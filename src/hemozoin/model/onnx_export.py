@@ -1,17 +1,17 @@
 """The network as an ONNX graph, written from the layer table and the weights.
 
 pixels uint8 [N, S, S, 3]
-  │  view
-seen float [N, 3, S, S]
-  │  its quarter turns, along the batch: [turns · N, 3, S, S]
+  │  input transform
+transformed float [N, 3, S, S]
+  │  rotations by multiples of 90°, along the batch: [rotations · N, 3, S, S]
   │  MobileNet, batch norm folded into its convolutions
-maps [turns · N, C, H, W] ── classifier at each place, turned back ── map [N, H, W]
-  │  mean over places and turns
+maps [rotations · N, C, H, W] ── classifier at each position, rotated back ── map [N, H, W]
+  │  mean over positions and rotations
 features [N, C]
   │  classifier, softmax at the fitted temperature
 probabilities [N, 2], ordered as CLASSES
 
-Every weight is in the file once, and nothing of it was traced: the graph is the table.
+Every weight is in the file once. The graph is built from the layer table, not by tracing torch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from hemozoin.model.bundle import FORMAT, GRAPH, Bundle
 from hemozoin.model.onnx_builder import OnnxBuilder
 from hemozoin.model.transform import ONNX_TRANSFORMS
 
-#: Opset 18 with IR 8 is of December 2022: runtimes in browsers and on phones know it by now.
+#: Opset 18 with IR 8 is of December 2022: runtimes in browsers and on phones support it.
 _OPSET, _IR = 18, 8
 
 
@@ -38,28 +38,28 @@ def onnx_model(bundle: Bundle) -> bytes:
     """Return the ONNX file of a bundle's network.
 
     Input `pixels`, uint8 `[N, S, S, 3]`, any N. Outputs: `probabilities` `[N, 2]`, calibrated,
-    in the order of CLASSES; `features` `[N, C]`, pooled, a mean over the orientations; `map`
+    in the order of CLASSES; `features` `[N, C]`, pooled, a mean over the rotations; `map`
     `[N, H, W]`, the class-activation map (Zhou et al. 2016, arXiv 1512.04150): the log odds of
-    parasitized at each place, before the temperature, whose mean is the log odds of the cell.
-    Class names, preprocessing and threshold stand in its metadata.
+    parasitized at each position, before the temperature; its mean is the log odds of the cell.
+    The metadata have the class names, the preprocessing and the threshold.
     """
     *convolutions, pool, linear = layers(bundle.architecture, bundle.preprocessing.size)
     g = OnnxBuilder()
-    seen = ONNX_TRANSFORMS[bundle.view](g, "pixels")
-    x = _with_rotations(g, seen, bundle.orientations, bundle.preprocessing.size)
+    transformed = ONNX_TRANSFORMS[bundle.input_transform](g, "pixels")
+    x = _with_rotations(g, transformed, bundle.orientations, bundle.preprocessing.size)
     for layer in convolutions:
         x = _convolution(g, x, layer, bundle.architecture, bundle.weights)
     _features(g, x, bundle.orientations, pool)
     _probabilities(g, bundle.weights)
     _activation_map(g, x, bundle, pool)
-    size, across = bundle.preprocessing.size, pool.size_in
+    size, map_size = bundle.preprocessing.size, pool.size_in
     model = helper.make_model(
         g.finish(
             inputs={"pixels": (np.uint8, ("N", size, size, 3))},
             outputs={
                 "probabilities": (np.float32, ("N", linear.channels_out)),
                 "features": (np.float32, ("N", pool.channels_in)),
-                "map": (np.float32, ("N", across, across)),
+                "map": (np.float32, ("N", map_size, map_size)),
             },
         ),
         opset_imports=[helper.make_opsetid("", _OPSET)],
@@ -68,32 +68,32 @@ def onnx_model(bundle: Bundle) -> bytes:
         producer_version=VERSION,
     )
     helper.set_model_props(model, _metadata(bundle))
-    written: bytes = model.SerializeToString()
-    return written
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def with_graph(bundle: Bundle) -> Bundle:
-    """Return the bundle with GRAPH written anew, and without any other graph."""
+    """Return the bundle with a new GRAPH, and without any other ONNX file."""
     return replace(bundle, graphs={GRAPH: onnx_model(bundle)})
 
 
 # ---- the network --------------------------------------------------------------------------------
 
 
-def _with_rotations(g: OnnxBuilder, seen: str, turns: int, size: int) -> str:
-    """Add the quarter turns of `[N, 3, S, S]` along the batch: `[turns · N, 3, S, S]`.
+def _with_rotations(g: OnnxBuilder, transformed: str, rotations: int, size: int) -> str:
+    """Add rotations by 90° of `[N, 3, S, S]` along the batch: `[rotations · N, 3, S, S]`.
 
-    Each is the one before, its axes swapped and its rows in reverse, as numpy's rot90 has it.
-    Whole rows are moved quickly; a Slice that runs backwards takes numbers one by one.
+    Each is the previous one with its axes swapped and its rows reversed, as in numpy's rot90.
+    Gather moves whole rows, which is fast; a Slice with a negative step moves single numbers.
     """
-    turned = [seen]
-    for _ in range(1, turns):
-        swapped = g("Transpose", turned[-1], perm=[0, 1, 3, 2])
-        turned.append(g("Gather", swapped, _reverse(size), axis=2))
-    return g("Concat", *turned, axis=0)
+    rotated = [transformed]
+    for _ in range(1, rotations):
+        swapped = g("Transpose", rotated[-1], perm=[0, 1, 3, 2])
+        rotated.append(g("Gather", swapped, _reversed_indices(size), axis=2))
+    return g("Concat", *rotated, axis=0)
 
 
-def _reverse(size: int) -> Array:
+def _reversed_indices(size: int) -> Array:
     return np.arange(size - 1, -1, -1)
 
 
@@ -117,65 +117,65 @@ def _convolution(
 
 
 def _folded(weights: NamedArrays, layer: str, epsilon: float) -> tuple[Array, Array]:
-    """Return weight and bias of a convolution that does its batch norm's work as well."""
-    at = f"network.body.{layer}"
+    """Return weight and bias of a convolution with its batch norm folded in, float32."""
+    prefix = f"network.body.{layer}"
     gamma, beta, mean, variance = (
-        weights[f"{at}.norm.{name}"].astype(np.float64)
+        weights[f"{prefix}.norm.{name}"].astype(np.float64)
         for name in ("weight", "bias", "running_mean", "running_var")
     )
     gain = gamma / np.sqrt(variance + epsilon)
-    weight = weights[f"{at}.conv.weight"] * gain[:, None, None, None]
+    weight = weights[f"{prefix}.conv.weight"] * gain[:, None, None, None]
     return weight.astype(np.float32), (beta - mean * gain).astype(np.float32)
 
 
 def _pads(layer: Layer, architecture: Architecture) -> list[int]:
-    """Return the rows and columns of 0 at top, left, bottom and right."""
+    """Return the rows and columns of zeros at top, left, bottom and right."""
     if architecture.padding == "same" and layer.stride == 2:
         return [layer.size_in % 2] * 2 + [1, 1]
     return [layer.kernel // 2] * 4
 
 
-def _features(g: OnnxBuilder, maps: str, turns: int, pool: Layer) -> str:
-    """Add the mean over places and turns: `[turns · N, C, H, W]` to `[N, C]`."""
+def _features(g: OnnxBuilder, maps: str, rotations: int, pool: Layer) -> str:
+    """Add the mean over positions and rotations: `[rotations · N, C, H, W]` to `[N, C]`."""
     pooled = g("GlobalAveragePool", maps)
-    by_turn = g("Reshape", pooled, np.array([turns, -1, pool.channels_in]))
-    return g("ReduceMean", by_turn, np.array([0]), keepdims=0, name="features")
+    by_rotation = g("Reshape", pooled, np.array([rotations, -1, pool.channels_in]))
+    return g("ReduceMean", by_rotation, np.array([0]), keepdims=0, name="features")
 
 
 def _probabilities(g: OnnxBuilder, weights: NamedArrays) -> str:
     """Add the classifier and a softmax at the fitted temperature: `[N, C]` to `[N, 2]`."""
     head, bias = weights["network.head.weight"], weights["network.head.bias"]
     logits = g("Gemm", "features", head, bias, name="logits", transB=1)
-    calm = g("Div", logits, weights["temperature"].astype(np.float32))
-    return g("Softmax", calm, axis=1, name="probabilities")
+    scaled = g("Div", logits, weights["temperature"].astype(np.float32))
+    return g("Softmax", scaled, axis=1, name="probabilities")
 
 
 def _activation_map(g: OnnxBuilder, maps: str, bundle: Bundle, pool: Layer) -> str:
-    """Add the log odds at each place, each turn turned back: `[turns · N, C, H, W]` to `[N, H, W]`.
+    """Add the mean log odds over rotations: `[rotations · N, C, H, W]` to `[N, H, W]`.
 
-    The classifier is linear and the pool a mean, so they may change places.
+    Each rotation is rotated back first. The classifier is linear and the pooling a mean, so the
+    classifier may come before the pooling.
     """
     head, bias = (bundle.weights[f"network.head.{name}"] for name in ("weight", "bias"))
-    towards, against = head[POSITIVE], head[1 - POSITIVE]
     odds = g(
         "Conv",
         maps,
-        (towards - against).reshape(1, -1, 1, 1),
+        (head[POSITIVE] - head[1 - POSITIVE]).reshape(1, -1, 1, 1),
         np.array([bias[POSITIVE] - bias[1 - POSITIVE]], np.float32),
         name="odds",
     )
-    across, turns = pool.size_in, bundle.orientations
-    by_turn = g("Reshape", odds, np.array([turns, -1, across, across]))
-    parts = [g("Gather", by_turn, np.array(turn), axis=0) for turn in range(turns)]
-    total = parts.pop()
-    while parts:  # a turn back for each turn that a part is ahead of the next
-        reverse = g("Gather", total, _reverse(across), axis=1)
-        total = g("Add", parts.pop(), g("Transpose", reverse, perm=[0, 2, 1]))
-    return g("Div", total, float(turns), name="map")
+    size, rotations = pool.size_in, bundle.orientations
+    by_rotation = g("Reshape", odds, np.array([rotations, -1, size, size]))
+    maps_left = [g("Gather", by_rotation, np.array(k), axis=0) for k in range(rotations)]
+    total = maps_left.pop()
+    while maps_left:  # map k is rotated by 90° once more than map k - 1: rotate the sum back once
+        reverse = g("Gather", total, _reversed_indices(size), axis=1)
+        total = g("Add", maps_left.pop(), g("Transpose", reverse, perm=[0, 2, 1]))
+    return g("Div", total, float(rotations), name="map")
 
 
 def _metadata(bundle: Bundle) -> dict[str, str]:
-    """Return what a program that has nothing but the file must know."""
+    """Return the metadata that a program needs to use the file alone."""
     return {
         "format": FORMAT,
         "hemozoin": VERSION,

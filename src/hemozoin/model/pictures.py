@@ -1,4 +1,4 @@
-"""Pictures of cells, wherever they come from, prepared for the network."""
+"""Pictures of cells from files, folders, zips or memory, prepared for the network."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import NamedTuple
 from PIL import Image
 
 from hemozoin.arrays import Pixels
-from hemozoin.data.picture import cell_from, decode_cell, from_array
+from hemozoin.data.picture import cell_from_image, decode_cell, image_from_array
 from hemozoin.data.preprocess import Preprocessing, prepare
-from hemozoin.data.source import FolderSource, Source, open_source, utf8
+from hemozoin.data.source import FolderSource, Source, as_utf8, open_source
 from hemozoin.data.store import decode_one
 from hemozoin.errors import DataError
 
@@ -21,7 +21,7 @@ Picture = str | Path | Image.Image | Pixels
 
 
 class PreparedPicture(NamedTuple):
-    """A picture on its way to the network: its pixels, or why it has none."""
+    """A prepared picture: its pixels, uint8 `[S, S, 3]`, or the error that it raised."""
 
     cell: str
     file: str | None
@@ -29,10 +29,10 @@ class PreparedPicture(NamedTuple):
 
 
 def open_pictures(path: Path) -> tuple[Source, Iterator[str]]:
-    """Return a file's folder, a folder or a zip, and the names of the pictures in it.
+    """Return a source (a folder or a zip; for one file, its folder) and the picture names in it.
 
-    Raises DataError for a path that is missing, a zip that can't be opened, and one without a
-    file.
+    Raises DataError for a missing path, a zip that can't be opened, and a folder or zip without
+    pictures.
     """
     if path.is_file() and path.suffix.lower() != ".zip":
         return FolderSource(path.parent), iter([path.name])
@@ -44,32 +44,35 @@ def open_pictures(path: Path) -> tuple[Source, Iterator[str]]:
     return source, (entry.name for entry in chain([first], entries))
 
 
-def prepare_from_source(picture: tuple[Source, str], how: Preprocessing) -> PreparedPicture:
-    """Decode and prepare a picture in a source, given by its name."""
+def prepare_from_source(
+    picture: tuple[Source, str], preprocessing: Preprocessing
+) -> PreparedPicture:
+    """Decode and prepare a picture, given by its source and its name there."""
     source, name = picture
-    file = utf8((source.path / name).as_posix())
-    return PreparedPicture(PurePosixPath(file).stem, file, decode_one(source, name, how))
+    file = as_utf8((source.path / name).as_posix())
+    pixels = decode_one(source, name, preprocessing)
+    return PreparedPicture(PurePosixPath(file).stem, file, pixels)
 
 
-def prepare_picture(numbered: tuple[int, Picture], how: Preprocessing) -> PreparedPicture:
-    """Decode and prepare a picture of any kind; its number is its name where it has none."""
+def prepare_picture(numbered: tuple[int, Picture], preprocessing: Preprocessing) -> PreparedPicture:
+    """Decode and prepare a picture of any kind; without a file, its number is its name."""
     number, picture = numbered
     cell, file = str(number), None
     if isinstance(picture, str | Path):
-        file = utf8(Path(picture).as_posix())
+        file = as_utf8(Path(picture).as_posix())
         cell = PurePosixPath(file).stem
     try:
-        prepared = prepare(_opened(picture, f"picture {number}"), how)
+        pixels = prepare(_to_image(picture, f"picture {number}"), preprocessing)
     except DataError as error:
         return PreparedPicture(cell, file, error)
-    return PreparedPicture(cell, file, prepared)
+    return PreparedPicture(cell, file, pixels)
 
 
-def _opened(picture: Picture, name: str) -> Image.Image:
-    """Return a picture of any kind as Pillow's, in RGB; raises DataError where it is none."""
+def _to_image(picture: Picture, name: str) -> Image.Image:
+    """Return a picture of any kind as a Pillow image in RGB; raises DataError if it is invalid."""
     if isinstance(picture, str | Path):
         path = Path(picture)
         return decode_cell(FolderSource(path.parent).read(path.name), path.name)
     if isinstance(picture, Image.Image):
-        return cell_from(picture, name)
-    return cell_from(from_array(picture, name), name)
+        return cell_from_image(picture, name)
+    return cell_from_image(image_from_array(picture, name), name)

@@ -1,4 +1,4 @@
-"""What a network's answer to one picture of a cell holds."""
+"""The prediction for one picture of a cell."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import NamedTuple
 
 from hemozoin.arrays import Floats, Pixels
 
-#: Why a cell is for review.
-OUT_OF_DISTRIBUTION, CLOSE = "not like the training cells", "too close to call"
+#: The reasons for a review: a picture that does not show a red cell, or p in the review band.
+OUT_OF_DISTRIBUTION, TOO_CLOSE = "not like the training cells", "too close to call"
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The network's answer to one picture.
+    """The prediction for one picture.
 
-    `cell` is the picture's name without folder and ending (its number, from 0, where it has
-    none), `file` the whole of it, behind the folder or zip that it was found in. `label` is
-    "parasitized" or "uninfected", by the threshold; `decision` the same or "review", and
-    `reason` why; `p_parasitized` is in 0..1. These are None where the picture could not be
-    read, and `error` says why.
+    `cell` is the picture's name without folder and suffix (its number, from 0, where it has no
+    name), `file` its whole path, which starts with the folder or zip that was given. `label` is
+    "parasitized" or "uninfected", by the threshold; `decision` is the same or "review", and
+    `reason` gives the reason for a review; `p_parasitized` is in [0, 1]. These are None where
+    the picture could not be read, and `error` says why.
     """
 
     cell: str
@@ -33,11 +33,11 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class DetailedPrediction:
-    """A prediction and what it rests on."""
+    """A prediction with the network's input and its class-activation map."""
 
     prediction: Prediction
-    #: The cell as the network got it, uint8 `[S, S, 3]`, and its log odds at each place, float
-    #: `[H, W]`. None where the picture could not be read.
+    #: The prepared cell, uint8 `[S, S, 3]`, and its log odds at each position, float `[H, W]`.
+    #: None where the picture could not be read.
     pixels: Pixels | None = None
     map: Floats | None = None
 

@@ -1,4 +1,4 @@
-"""Which network is meant: by the name of one that ships, or by the path of its folder."""
+"""Models by name or by path: a pretrained network, a model folder or a run."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ from typing import Literal
 from hemozoin.errors import ModelError
 from hemozoin.model.checksums import SUMS
 
-#: Which of a network's graphs: in 32 bits, or in the 8 of `hemozoin export`.
+#: Which graph of a network runs: in 32-bit floating point, or the int8 graph of `hemozoin export`.
 Precision = Literal["fp32", "int8"]
 
-#: Where the networks that ship lie, a folder each.
+#: The folder of the pretrained networks, one subfolder each.
 PRETRAINED = Path(__file__).with_name("pretrained")
 
 
-def names() -> list[str]:
-    """Return the names of the networks that ship, in order."""
+def pretrained_names() -> list[str]:
+    """Return the names of the pretrained networks, sorted."""
     return sorted(file.parent.name for file in PRETRAINED.glob(f"*/{SUMS}"))
 
 
-def named(name: str) -> Path:
-    """Return the model folder of a network that ships; raises ModelError with all names."""
-    if name not in names():
-        raise ModelError(f"no network {name!r}: {_what_there_is()}; or give a model folder")
+def pretrained_folder(name: str) -> Path:
+    """Return the model folder of a pretrained network; raises ModelError, with all names."""
+    if name not in pretrained_names():
+        raise ModelError(f"no network {name!r}: {_choices()}")
     return PRETRAINED / name
 
 
 def find_model(model: str | Path) -> Path:
-    """Return the model folder that is meant by a name, a model folder or a run's folder.
+    """Return the model folder for a pretrained network's name, a model folder or a run folder.
 
-    A plain word is a name before it is a folder: "./nano" is the folder. Raises ModelError
-    where it is neither.
+    A name takes precedence over a folder of the same name; "./nano" is always the folder. Raises
+    ModelError for a string without "/" that is neither a name nor an existing path.
     """
     folder = Path(model)
-    if isinstance(model, str) and (model in names() or _is_unknown_word(model)):
-        return named(model)
+    if isinstance(model, str) and (model in pretrained_names() or _is_unknown_name(model)):
+        return pretrained_folder(model)
     return folder / "model" if (folder / "model").is_dir() else folder
 
 
-def _is_unknown_word(model: str) -> bool:
+def _is_unknown_name(model: str) -> bool:
     return Path(model).name == model and not Path(model).exists()
 
 
-def _what_there_is() -> str:
-    known = ", ".join(names())
-    return f"those that ship are {known}" if known else "none ships with this version"
+def _choices() -> str:
+    if names := pretrained_names():
+        return f"give one of {', '.join(names)}, or a model folder"
+    return "this version has no pretrained networks; give a model folder"

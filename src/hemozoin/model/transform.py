@@ -1,7 +1,6 @@
-"""What a network gets to see of a cell: the numbers, and the same as parts of a graph.
+"""The input transform of a network: its constants, and its operations in an ONNX graph.
 
-Training computes the views with torch (`hemozoin.training.classifier`, which says why they are
-as they are); here they are added to the ONNX graph, operation by operation.
+Training computes the same transforms with torch; `hemozoin.training.classifier` explains them.
 """
 
 from __future__ import annotations
@@ -15,62 +14,66 @@ if TYPE_CHECKING:
     from hemozoin.arrays import Array
     from hemozoin.model.onnx_builder import OnnxBuilder
 
-#: The cell's optical density relative to its own, or plain RGB.
+#: The optical density relative to the cell's own cytoplasm, or plain RGB.
 InputTransform = Literal["density", "rgb"]
 
-#: Optical densities above the cell's mean within which a pixel counts as plain cell: haemoglobin
-#: lies close around the mean, chromatin and pigment above it, central pallor below. This is told
-#: in 64 bits: in 32, sums in another order than training's let a pixel at the limit count or not,
-#: in one of 10,000 cells, and move p by 3e-4.
-PLAIN_CELL = (-0.15, 0.08)
+#: Range of a pixel's optical density minus the cell's mean in which the pixel is plain cytoplasm:
+#: haemoglobin is close to the mean, chromatin and pigment above it, central pallor below. Both
+#: torch and ONNX compute this in 64 bits: in 32 bits their different order of summation puts a
+#: pixel on the other side of a limit in one of 10,000 cells, and changes p by 3e-4.
+PLAIN_CYTOPLASM = (-0.15, 0.08)
 
-#: What is seen where there is no cell, in either view.
-OUTSIDE = -1.0
+#: The value outside the cell, after either transform.
+BACKGROUND = -1.0
 
-#: Brings the spread of the densities near 1, where networks learn best.
+#: Scales the standard deviation of the densities to about 1, where networks train best.
 DENSITY_GAIN = 4.0
 
 
 def add_rgb(g: OnnxBuilder, pixels: str) -> str:
-    """Add training's PlainRgb: uint8 `[N, S, S, 3]` to float `[N, 3, S, S]`."""
-    return g("Sub", g("Div", _light(g, pixels), 127.5), 1.0)
+    """Add the transform PlainRgb of training: uint8 `[N, S, S, 3]` to float `[N, 3, S, S]`."""
+    return g("Sub", g("Div", _channels_first(g, pixels), 127.5), 1.0)
 
 
 def add_density(g: OnnxBuilder, pixels: str) -> str:
-    """Add training's RelativeOpticalDensity: uint8 `[N, S, S, 3]` to float `[N, 3, S, S]`."""
-    light = _light(g, pixels)
-    is_inside = g("Greater", g("ReduceMax", light, _CHANNELS, keepdims=1), 0.0)
-    above_black = g("Add", light, 1.0)
-    density = g("Neg", g("Log", g("Div", above_black, 256.0)))
-    plain = g.as_float(g("And", is_inside, _is_plain(g, above_black, is_inside)))
-    relative = g("Mul", g("Sub", density, _mean(g, density, plain)), DENSITY_GAIN)
-    return g("Where", is_inside, relative, OUTSIDE)
+    """Add RelativeOpticalDensity of training: uint8 `[N, S, S, 3]` to float `[N, 3, S, S]`."""
+    intensity = _channels_first(g, pixels)
+    is_inside = g("Greater", g("ReduceMax", intensity, _CHANNELS, keepdims=1), 0.0)
+    intensity = g("Add", intensity, 1.0)
+    density = g("Neg", g("Log", g("Div", intensity, 256.0)))
+    cytoplasm = g.as_float(g("And", is_inside, _is_cytoplasm(g, intensity, is_inside)))
+    relative = g("Mul", g("Sub", density, _mean(g, density, cytoplasm)), DENSITY_GAIN)
+    return g("Where", is_inside, relative, BACKGROUND)
 
 
-def _is_plain(g: OnnxBuilder, above_black: str, is_inside: str) -> str:
-    """Add the test for plain cell: bool `[N, 1, S, S]`, in 64 bits as training has it."""
-    product = g.as_double(g("ReduceProd", above_black, _CHANNELS, keepdims=1))
+def _is_cytoplasm(g: OnnxBuilder, intensity: str, is_inside: str) -> str:
+    """Add the test for plain cytoplasm: bool `[N, 1, S, S]`, in 64 bits as in training."""
+    product = g.as_double(g("ReduceProd", intensity, _CHANNELS, keepdims=1))
     density = g("Div", g("Log", product), np.array(-3.0))
-    above = g("Sub", density, _mean(g, density, g.as_double(is_inside), np.array(1.0)))
-    low, high = (np.array(limit) for limit in PLAIN_CELL)
-    return g("And", g("Greater", above, low), g("Less", above, high))
+    deviation = g("Sub", density, _mean(g, density, g.as_double(is_inside), np.array(1.0)))
+    low, high = (np.array(limit) for limit in PLAIN_CYTOPLASM)
+    return g("And", g("Greater", deviation, low), g("Less", deviation, high))
 
 
-#: Adds a view to a graph: name of the pixels in, name of what is seen out.
+#: Functions that add an input transform to a graph; each maps the input's name to the output's.
 ONNX_TRANSFORMS: dict[InputTransform, Callable[[OnnxBuilder, str], str]] = {
     "density": add_density,
     "rgb": add_rgb,
 }
 
-_CHANNELS, _PICTURE = np.array([1]), np.array([2, 3])
+#: The axes of `[N, C, S, S]`.
+_CHANNELS, _PIXELS = np.array([1]), np.array([2, 3])
 
 
-def _light(g: OnnxBuilder, pixels: str) -> str:
+def _channels_first(g: OnnxBuilder, pixels: str) -> str:
     """Add floats with the channels first: uint8 `[N, S, S, 3]` to float `[N, 3, S, S]`."""
     return g.as_float(g("Transpose", pixels, perm=[0, 3, 1, 2]))
 
 
 def _mean(g: OnnxBuilder, values: str, weight: str, least: float | Array = 1.0) -> str:
-    """Add a weighted mean over the picture: `[N, C, S, S]` to `[N, C, 1, 1]`."""
-    total = g("Max", g("ReduceSum", weight, _PICTURE, keepdims=1), least)
-    return g("Div", g("ReduceSum", g("Mul", values, weight), _PICTURE, keepdims=1), total)
+    """Add a weighted mean over the pixels: `[N, C, S, S]` to `[N, C, 1, 1]`.
+
+    `least` is a lower limit of the total weight, against division by 0, of the same float type.
+    """
+    total = g("Max", g("ReduceSum", weight, _PIXELS, keepdims=1), least)
+    return g("Div", g("ReduceSum", g("Mul", values, weight), _PIXELS, keepdims=1), total)

@@ -1,9 +1,9 @@
-"""Tables 1 to 7 of arXiv 1704.04861 as printed, each figure beside what the layer table gives.
+"""Tables 1 to 7 of arXiv 1704.04861 as printed, each number next to the one counted here.
 
-The printed figures come from a transcript of the paper's HTML edition (ar5iv.org/abs/1704.04861);
-those of Tables 1 to 5 were compared with a second transcript. Nothing printed enters a count:
-counts come from `mobilenet.layers`, `cost` and `separable.Shapes`. The ImageNet accuracies can't
-be counted and are the paper's alone; nobody measured them here.
+The printed numbers come from a transcript of the paper's HTML edition (ar5iv.org/abs/1704.04861);
+those of Tables 1 to 5 were compared with a second transcript. No count uses a printed number:
+counts come from `architecture.layers`, `cost.cost` and `separable.Shapes`. The ImageNet accuracies
+can't be counted. They are the paper's and were not measured again.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ from hemozoin.paper.separable import Shapes
 
 @dataclass(frozen=True)
 class TableEntry:
-    """One figure of the paper, and what it comes to when it is counted."""
+    """One number of the paper as printed, and the same number counted here."""
 
     #: As printed, without the unit.
     printed: str
-    #: A number in the column's unit, to the last digit; a text in Table 1; None if only quoted.
+    #: The exact count in the column's unit; a text in Table 1; None where it can't be counted.
     counted: float | str | None
 
     @property
     def agrees(self) -> bool:
-        """Whether the count, rounded as the paper rounds, is what is printed (quotes agree)."""
+        """Whether the count, rounded as the paper rounds, is the printed number.
+
+        True where there is no count.
+        """
         if self.counted is None or isinstance(self.counted, str):
             return self.counted in (None, self.printed)
         decimals = len(self.printed.partition(".")[2])
@@ -37,7 +40,7 @@ class TableEntry:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A line of a table: its name, an entry for each column, and why one differs if one does."""
+    """A row of a table: its name, an entry for each column, and why an entry differs, if any."""
 
     name: str
     entries: tuple[TableEntry, ...]
@@ -45,13 +48,13 @@ class TableRow:
 
     @property
     def agrees(self) -> bool:
-        """Whether all of its entries do."""
+        """Whether all entries agree."""
         return all(entry.agrees for entry in self.entries)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the paper; `columns` name the entries of its rows, with their unit."""
+    """A table of the paper. `columns` are the names and units of the entries in each row."""
 
     number: int
     title: str
@@ -60,7 +63,7 @@ class Table:
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values, ready for JSON."""
+        """Return the table as plain values, ready for JSON."""
         return {
             "table": self.number,
             "title": self.title,
@@ -77,13 +80,13 @@ class Table:
 
 
 def paper_tables() -> tuple[Table, ...]:
-    """Return Tables 1 to 7, counted afresh."""
+    """Return Tables 1 to 7 with all counts computed now."""
     return (_table_1(), _table_2(), _table_3(), _table_4(), _table_5(), _table_6(), _table_7())
 
 
 # ---- Table 1: the layers ---------------------------------------------------------------------
 
-#: Type and stride, filter shape, input size. The paper writes the middle pair once, after "5×".
+#: Type and stride, filter shape, input size. "5×" marks the two lines that are repeated 5 times.
 _TABLE_1 = (
     ("Conv / s2", "3×3×3×32", "224×224×3"),
     ("Conv dw / s1", "3×3×32 dw", "112×112×32"),
@@ -117,13 +120,15 @@ _TYPES: dict[LayerKind, str] = {
     "linear": "FC",
 }
 
-_MISPRINTS_1 = {18: "Misprint: s2 would halve the 7×7 map, but the next line still goes in at 7×7."}
+_MISPRINTS_1 = {
+    18: "Misprint: s2 would halve the 7×7 map, but the input of the next line is still 7×7."
+}
 
 
 def _table_1() -> Table:
-    made = layers(Architecture(), 224)
-    softmax = ("Softmax / s1", "Classifier", _by(1, 1, made[-1].channels_out))
-    counted = _fold([*(_line(layer) for layer in made), softmax])
+    every = layers(Architecture(), 224)
+    softmax = ("Softmax / s1", "Classifier", _by(1, 1, every[-1].channels_out))
+    counted = _merge_equal([*(_line(layer) for layer in every), softmax])
     rows = []
     for number, (printed, line) in enumerate(zip(_TABLE_1, counted, strict=True), start=1):
         entries = tuple(TableEntry(*pair) for pair in zip(printed, line, strict=True))
@@ -133,7 +138,7 @@ def _table_1() -> Table:
 
 
 def _line(layer: Layer) -> tuple[str, str, str]:
-    """Write a layer as the paper writes it."""
+    """Return a layer in the paper's notation: type and stride, filter shape, input size."""
     k = layer.kernel
     filters = {
         "depthwise": f"{_by(k, k, layer.channels_out)} dw",
@@ -141,15 +146,16 @@ def _line(layer: Layer) -> tuple[str, str, str]:
         "linear": _by(layer.channels_in, layer.channels_out),
     }
     shape = filters.get(layer.kind, _by(k, k, layer.channels_in, layer.channels_out))
-    going_in = _by(layer.size_in, layer.size_in, layer.channels_in)
-    return f"{_TYPES[layer.kind]} / s{layer.stride}", shape, going_in
+    input_size = _by(layer.size_in, layer.size_in, layer.channels_in)
+    return f"{_TYPES[layer.kind]} / s{layer.stride}", shape, input_size
 
 
-def _fold(lines: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """Write equal lines once, with how many there are in front."""
-    times = Counter(lines)
+def _merge_equal(lines: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Return equal lines once, with their number in front: "5× Conv / s1"."""
+    counts = Counter(lines)
     return [
-        (f"{n}× {kind}" if n > 1 else kind, shape, size) for (kind, shape, size), n in times.items()
+        (f"{n}× {kind}" if n > 1 else kind, shape, size)
+        for (kind, shape, size), n in counts.items()
     ]
 
 
@@ -159,14 +165,12 @@ def _by(*sizes: int) -> str:
 
 # ---- Tables 2 and 3: where the cost is -------------------------------------------------------
 
-_FILTERS_ALONE = "Parameters are those of the filters alone, without batch norm and bias."
+_FILTERS_ONLY = "Only the parameters of the filters are counted, without batch norm and bias."
 
 
 def _table_2() -> Table:
-    shares = {share.kind: share for share in _counted().shares()}
-    misprint = (
-        "Misprint: two digits changed places, 1.91. The four printed figures add up to 99.29 %."
-    )
+    shares = {share.kind: share for share in _cost().shares()}
+    misprint = "Misprint: 1.91 with two digits swapped. The four printed numbers add up to 99.29 %."
     rows: list[tuple[str, LayerKind, str, str, str]] = [
         ("Conv 1×1", "pointwise", "94.86", "74.59", ""),
         ("Conv DW 3×3", "depthwise", "3.06", "1.06", ""),
@@ -180,17 +184,20 @@ def _table_2() -> Table:
         tuple(
             TableRow(
                 name,
-                _entries((work, 100 * shares[kind].mult_adds), (size, 100 * shares[kind].weights)),
+                _entries(
+                    (mult_adds, 100 * shares[kind].mult_adds),
+                    (parameters, 100 * shares[kind].weights),
+                ),
                 note,
             )
-            for name, kind, work, size, note in rows
+            for name, kind, mult_adds, parameters, note in rows
         ),
-        _FILTERS_ALONE,
+        _FILTERS_ONLY,
     )
 
 
 def _table_3() -> Table:
-    """One 14 × 14 × 512 layer, changed step by step; the filters alone are counted."""
+    """Return Table 3: one 14 × 14 × 512 layer, changed step by step. Only filters are counted."""
     layer = Shapes(14, 14, 512, 512, (3, 3), padding=1)
     thin = Shapes(14, 14, 384, 384, (3, 3), padding=1)  # α = 0.75
     small = Shapes(10, 10, 384, 384, (3, 3), padding=1)  # ρ = 0.714 = 160 / 224
@@ -208,7 +215,7 @@ def _table_3() -> Table:
             TableRow(name, _entries((work, mult_adds / 1e6), (size, weights / 1e6)))
             for name, work, mult_adds, size, weights in rows
         ),
-        _FILTERS_ALONE,
+        _FILTERS_ONLY,
     )
 
 
@@ -218,16 +225,19 @@ _COLUMNS = ("Paper's ImageNet %", "Million mult-adds", "Million parameters")
 
 
 def _table_4() -> Table:
-    full = _counted(body="full")
+    full = _cost(body="full")
     without = (full.mult_adds - full.layers[-1].mult_adds) / 1e6
-    note = f"Counted without the classifier's million ({without:.2f}), which the 569 below include."
+    note = (
+        f"The printed number leaves out the classifier's million ({without:.2f} without it);"
+        " the 569 below include it."
+    )
     return Table(
         4,
         "Depthwise separable vs full convolution MobileNet",
         _COLUMNS,
         (
-            _network("Conv MobileNet", ("71.7", "4866", "29.3"), full, note),
-            _network("MobileNet", ("70.6", "569", "4.2"), _counted()),
+            _network_row("Conv MobileNet", ("71.7", "4866", "29.3"), full, note),
+            _network_row("MobileNet", ("70.6", "569", "4.2"), _cost()),
         ),
     )
 
@@ -238,8 +248,8 @@ def _table_5() -> Table:
         "Narrow vs shallow MobileNet",
         _COLUMNS,
         (
-            _network("0.75 MobileNet", ("68.4", "325", "2.6"), _counted(alpha=0.75)),
-            _network("Shallow MobileNet", ("65.3", "307", "2.9"), _counted(body="shallow")),
+            _network_row("0.75 MobileNet", ("68.4", "325", "2.6"), _cost(alpha=0.75)),
+            _network_row("Shallow MobileNet", ("65.3", "307", "2.9"), _cost(body="shallow")),
         ),
     )
 
@@ -252,8 +262,8 @@ def _table_6() -> Table:
         0.25: ("50.6", "41", "0.5"),
     }
     rows = (
-        _network(f"{alpha} MobileNet-224", figures, _counted(alpha=alpha))
-        for alpha, figures in printed.items()
+        _network_row(f"{alpha} MobileNet-224", numbers, _cost(alpha=alpha))
+        for alpha, numbers in printed.items()
     )
     return Table(6, "MobileNet width multiplier α", _COLUMNS, tuple(rows))
 
@@ -265,22 +275,24 @@ def _table_7() -> Table:
         160: ("67.2", "290", "4.2"),
         128: ("64.4", "186", "4.2"),
     }
-    cut = {160: "Cut off after 290, not rounded."}
+    notes = {160: "Cut off after 290, not rounded."}
     rows = (
-        _network(f"1.0 MobileNet-{size}", figures, _counted(size), cut.get(size, ""))
-        for size, figures in printed.items()
+        _network_row(f"1.0 MobileNet-{size}", numbers, _cost(size), notes.get(size, ""))
+        for size, numbers in printed.items()
     )
     return Table(7, "MobileNet resolution ρ", _COLUMNS, tuple(rows))
 
 
-def _counted(size: int = 224, **architecture: Any) -> Cost:
+def _cost(size: int = 224, **architecture: Any) -> Cost:
     return cost(layers(Architecture(**architecture), size))
 
 
-def _network(name: str, printed: tuple[str, str, str], counted: Cost, note: str = "") -> TableRow:
-    accuracy, work, size = printed
-    numbers = _entries((work, counted.mult_adds / 1e6), (size, counted.parameters / 1e6))
-    return TableRow(name, (TableEntry(accuracy, None), *numbers), note)
+def _network_row(
+    name: str, printed: tuple[str, str, str], counted: Cost, note: str = ""
+) -> TableRow:
+    accuracy, mult_adds, parameters = printed
+    entries = _entries((mult_adds, counted.mult_adds / 1e6), (parameters, counted.parameters / 1e6))
+    return TableRow(name, (TableEntry(accuracy, None), *entries), note)
 
 
 def _entries(*pairs: tuple[str, float]) -> tuple[TableEntry, ...]:

@@ -1,8 +1,21 @@
-"""From whole microscope pictures to counted parasitaemia.
+"""From pictures of thin smears to parasitaemia: cells found, classified and counted.
 
-    pictures ── slides ── fields ── bodies ── cells ── answers ── count ── report
-    paths       folders   decoded   outlines  crops    network    slide    tables, overlays
-                          quality   kinds
+    files
+      │  slides         which pictures are the fields of which slide
+      │  scan           tiles of a picture too large to be held in memory
+      ▼
+    pictures
+      │  picture        decoded; refused where they can't be fields
+      │  segmentation/  objects with their outlines and kinds
+      │  screen         red cells cut out, and classified by the network
+      │  quality        flaws, such as a field out of focus
+      ▼
+    fields              plain data (field)
+      │  counting/      the fields of a slide counted: parasitaemia and its interval
+      │  output/        tables, overlays, COCO file, report
+      ▼
+    files
 
+`execution/` runs all of it for many slides: in threads, in processes or on a Dask cluster.
 A field is one picture of a thin smear; the fields of a folder are one slide.
 """

@@ -1,16 +1,16 @@
-"""What was found in one field: plain data, which any process can make and any file can hold."""
+"""What was found in one field, as plain data that can be pickled and written as JSON."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import REVIEW
 
-#: What a body in a field can be. Only red cells are counted and shown to the network: a cell cut
-#: by the picture's edge would count in two fields, and a clump is cells that can't be told apart.
+#: The kinds of objects in a field. Only red cells are counted and classified by the network: a
+#: cell cut by the picture's edge might be counted in two fields, and a clump is several cells that
+#: can't be separated.
 ObjectKind = Literal["red cell", "white cell", "platelet", "debris", "cut by the edge", "clump"]
 
 #: Corners (x, y) in px of a closed polygon.
@@ -19,7 +19,7 @@ Outline = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class SmearObject:
-    """Something on the glass: its box in px of the picture, from the top left, and its outline."""
+    """An object in a field: its kind, and its box and outline in px from the top left corner."""
 
     kind: ObjectKind
     x: int
@@ -31,10 +31,10 @@ class SmearObject:
 
 @dataclass(frozen=True)
 class Cell(SmearObject):
-    """A red cell and what the network says of it.
+    """A red cell and the network's decision on it.
 
-    `cell` is its number in the field, from 1; `decision` "parasitized", "uninfected" or
-    "review", with the `reason` for the latter; `p_parasitized` is in 0..1.
+    `cell` is its number in the field, from 1; `p_parasitized` is in 0..1; `decision` is
+    "parasitized", "uninfected" or "review", and `reason` says why a cell is for review.
     """
 
     cell: int
@@ -45,9 +45,10 @@ class Cell(SmearObject):
 
 @dataclass(frozen=True)
 class Flaw:
-    """Why a field isn't to be relied on: what was measured, and the limit that it is beyond.
+    """A reason why a field is not reliable.
 
-    `what` is for people ("out of focus"), `measure` says what `value` and `limit` are.
+    `what` names the flaw ("out of focus"), `measure` says what was measured; `value` is beyond
+    `limit`.
     """
 
     what: str
@@ -56,16 +57,16 @@ class Flaw:
     limit: float
 
     def __str__(self) -> str:
-        """Return one line, as reports show it."""
+        """Return the flaw in one line, as in fields.csv and the report."""
         return f"{self.what}: {self.measure} {self.value:.3g}, limit {self.limit:.3g}"
 
 
 @dataclass(frozen=True)
 class Field:
-    """One picture of a slide. With an `error` it couldn't be read, and all else is empty.
+    """One picture of a slide. Where it couldn't be read, `error` says why and the rest is empty.
 
-    `field` is the picture's file name; `width`, `height` and `diameter`, the median breadth of
-    its red cells, are in px.
+    `field` is the picture's file name; `width`, `height` and the red cells' typical `diameter`
+    are in px; `others` are the objects that are not counted as red cells.
     """
 
     field: str
@@ -79,7 +80,7 @@ class Field:
 
     @property
     def usable(self) -> bool:
-        """Tell whether its cells count: it could be read and has no flaw."""
+        """Return whether its cells are counted: it could be read and has no flaw."""
         return self.error is None and not self.flaws
 
     @property
@@ -89,29 +90,32 @@ class Field:
 
     @property
     def review(self) -> int:
-        """Return the number of cells that a person should look at."""
+        """Return the number of cells for review."""
         return sum(cell.decision == REVIEW for cell in self.cells)
 
     def count(self, kind: ObjectKind) -> int:
-        """Return the number of bodies of a kind."""
-        return len(self.cells) if kind == "red cell" else Counter(b.kind for b in self.others)[kind]
+        """Return the number of objects of a kind."""
+        if kind == "red cell":
+            return len(self.cells)
+        return sum(one.kind == kind for one in self.others)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON; `from_dict` reads it."""
+        """Return the field as plain data for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Read what `to_dict` wrote."""
+        """Return the field that `to_dict` was called on."""
         return cls(
             **{
                 **data,
-                "cells": tuple(Cell(**_outlined(cell)) for cell in data["cells"]),
-                "others": tuple(SmearObject(**_outlined(body)) for body in data["others"]),
+                "cells": tuple(Cell(**_with_outline(cell)) for cell in data["cells"]),
+                "others": tuple(SmearObject(**_with_outline(one)) for one in data["others"]),
                 "flaws": tuple(Flaw(**flaw) for flaw in data["flaws"]),
             }
         )
 
 
-def _outlined(body: dict[str, Any]) -> dict[str, Any]:
-    return {**body, "outline": tuple((x, y) for x, y in body["outline"])}
+def _with_outline(found: dict[str, Any]) -> dict[str, Any]:
+    """Return an object's data with an outline of tuples, for which JSON has lists."""
+    return {**found, "outline": tuple((x, y) for x, y in found["outline"])}

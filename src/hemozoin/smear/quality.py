@@ -1,7 +1,7 @@
-"""Whether a field can be relied on: what is measured of it, and the limits.
+"""Flaws of a field: measures of its quality, compared with limits.
 
-The limits lie between the fields of two microscopes as they are and the same ones blurred,
-darkened, or covered until people no longer marked their cells.
+The limits were chosen between fields of two microscopes as they are, and the same fields blurred,
+darkened, or so crowded that people no longer marked their cells.
 """
 
 from __future__ import annotations
@@ -15,59 +15,67 @@ from scipy import ndimage
 from hemozoin.data.cutout import brightest
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION
 from hemozoin.smear.field import Cell, Flaw
-from hemozoin.smear.segmentation.background import density
+from hemozoin.smear.segmentation.background import downscaled_density
 from hemozoin.smear.segmentation.objects import Segmentation
 
-#: Least brightness of the glass, 0..255: the brightest channel of all but the brightest 5 %.
-_LIGHT = 80
+#: Least brightness of the background, 0..255: the 95th percentile of the brightest channel.
+_MIN_BRIGHTNESS = 80
 
-#: Least steepness of the cells' edges: the rise of the density over a 56th of a cell's diameter,
-#: as a share of the cells' density; that of the steepest 2 % of the field.
-_SHARP = 0.15
+#: Least steepness of the cells' edges: the rise in density over 1/56 of a cell's diameter, as a
+#: share of the cells' density; the 98th percentile of the field.
+_MIN_STEEPNESS = 0.15
 
-#: Most of a field that bodies may cover, as a share of it.
-_COVERED = 0.7
+#: Largest share of a field that objects may cover.
+_MAX_COVERAGE = 0.7
 
-#: Least diameter of red cells in px. Made smaller until they had 28, 21 and 14, the infected cells
-#: of 24 fields were told as such in .91, .85 and .62 of them.
-_COARSE = 20
+#: Least diameter of red cells in px. In 24 fields made smaller, with cells of 28, 21 and 14 px,
+#: the sensitivity for infected cells was .91, .85 and .62.
+_MIN_DIAMETER = 20
 
 #: Least number of red cells.
-_CELLS = 5
+_MIN_CELLS = 5
 
-#: Most of the cells that may be unlike all red cells that the network was trained on.
-_STRANGE = 0.5
+#: Largest share of the cells that may be out of distribution.
+_MAX_OUT_OF_DISTRIBUTION = 0.5
 
-#: So many pixels of the finer copy are one red cell's diameter.
-_FINE = 56
+#: Diameter of a red cell, in px, in the copy in which the steepness is measured.
+_DIAMETER = 56
 
 
 def find_flaws(
-    picture: Image.Image, found: Segmentation, cells: Sequence[Cell]
+    picture: Image.Image, segmentation: Segmentation, cells: Sequence[Cell]
 ) -> tuple[Flaw, ...]:
-    """Return why a field, RGB, isn't to be relied on: nothing where it can be."""
-    return tuple(flaw for flaw in _measured(picture, found, cells) if _is_beyond(flaw))
+    """Return the flaws of a field, RGB: none where it is reliable."""
+    return tuple(flaw for flaw in _measured(picture, segmentation, cells) if _is_beyond(flaw))
 
 
-def _measured(picture: Image.Image, found: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
-    light = float(np.percentile(brightest(np.asarray(picture.reduce(2))), 95))
-    yield Flaw("too dark", "brightness of the glass", light, _LIGHT)
-    if len(cells) < _CELLS:
-        yield Flaw("empty or not a smear", "red cells", len(cells), _CELLS)
+def _measured(
+    picture: Image.Image, segmentation: Segmentation, cells: Sequence[Cell]
+) -> Iterator[Flaw]:
+    """Yield every measure with its limit, also where it is within the limit."""
+    brightness = float(np.percentile(brightest(np.asarray(picture.reduce(2))), 95))
+    yield Flaw("too dark", "brightness of the background", brightness, _MIN_BRIGHTNESS)
+    if len(cells) < _MIN_CELLS:
+        yield Flaw("empty or not a smear", "red cells", len(cells), _MIN_CELLS)
         return
-    yield Flaw("too coarse", "diameter of the red cells in px", found.diameter, _COARSE)
-    yield Flaw("out of focus", "steepness of the cells' edges", _sharpness(picture, found), _SHARP)
-    yield Flaw("overcrowded", "share that bodies cover", found.cover, _COVERED)
-    strange = float(np.mean([cell.reason == OUT_OF_DISTRIBUTION for cell in cells]))
-    yield Flaw("not a smear", "share of cells unlike those trained on", strange, _STRANGE)
+    diameter, coverage = segmentation.diameter, segmentation.coverage
+    yield Flaw("too coarse", "diameter of the red cells in px", diameter, _MIN_DIAMETER)
+    steepness = _steepness(picture, segmentation)
+    yield Flaw("out of focus", "steepness of the cells' edges", steepness, _MIN_STEEPNESS)
+    yield Flaw("overcrowded", "share that bodies cover", coverage, _MAX_COVERAGE)
+    unlike = float(np.mean([cell.reason == OUT_OF_DISTRIBUTION for cell in cells]))
+    yield Flaw(
+        "not a smear", "share of cells unlike those trained on", unlike, _MAX_OUT_OF_DISTRIBUTION
+    )
 
 
 def _is_beyond(flaw: Flaw) -> bool:
-    too_much = flaw.what in ("overcrowded", "not a smear")
-    return flaw.value > flaw.limit if too_much else flaw.value < flaw.limit
+    is_maximum = flaw.what in ("overcrowded", "not a smear")
+    return flaw.value > flaw.limit if is_maximum else flaw.value < flaw.limit
 
 
-def _sharpness(picture: Image.Image, found: Segmentation) -> float:
-    green = density(picture.getchannel("G"), found.diameter / _FINE)
-    steep = np.hypot(ndimage.sobel(green, 0), ndimage.sobel(green, 1)) / 8
-    return float(np.percentile(steep, 98)) / found.density
+def _steepness(picture: Image.Image, segmentation: Segmentation) -> float:
+    scale = segmentation.diameter / _DIAMETER
+    density = downscaled_density(picture.getchannel("G"), scale)
+    gradient = np.hypot(ndimage.sobel(density, 0), ndimage.sobel(density, 1)) / 8
+    return float(np.percentile(gradient, 98)) / segmentation.density

@@ -1,8 +1,8 @@
-"""Pictures too large to be held, as scanners make of a whole smear: read in tiles, each a field.
+"""Scans: pictures too large to be held in memory, read in tiles that are fields of their own.
 
-The file is read once, from top to bottom, so that a few rows of it are held however many there
-are, whatever its format. A tile is named after the place of its upper left corner in px, as in
-"scan.tif@y01024x02048", and a cell that its edge cuts isn't counted, as in any field.
+The file is read once, from top to bottom, whatever its format, and only a few rows of tiles are
+held at a time. A tile is named after the position of its upper left corner in px, as in
+"scan.tif@y01024x02048". A cell cut by the edge of a tile isn't counted, as in any field.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from hemozoin.arrays import Pixels
 from hemozoin.data.source import Entry
 from hemozoin.errors import DataError
 
-#: Up to so many px a picture is held whole: more than a microscope's camera has.
+#: Pictures of up to this many px are held whole: the cameras of microscopes have fewer.
 _LARGEST_FIELD = 32_000_000
 
-#: Width and height of a tile in px at most: about two fields of a microscope's camera.
+#: Largest width and height of a tile in px: about two fields of a microscope's camera.
 _TILE = 2048, 1024
 
-#: A file of fewer bytes isn't looked into: no picture of so many cells is so small.
+#: A file with fewer bytes is not opened as a scan: no picture of so many cells is that small.
 _SMALLEST_FILE = 2**20
 
-#: Rows of tiles that are held: threads take tiles in order, but not quite.
+#: Rows of tiles held at a time: threads read tiles nearly in order, but not exactly.
 _HELD = 2
 
-#: Lines that libvips is asked for at a time: it holds as much of what it is asked for again.
+#: Lines requested from libvips at a time: it needs as much memory again as is requested.
 _LINES = 64
 
 
 def open_scan(path: Path, entry: Entry) -> Scan | None:
-    """Open a file, described by `entry`, as a scan; None where it can be held as one picture.
+    """Return a file, described by `entry`, as a scan; None where it is small enough to be held.
 
-    None as well without libvips (`hemozoin[scans]`), and for what it can't read.
+    Also None without libvips (`hemozoin[scans]`), and for a file that libvips can't read.
     """
     if entry.size < _SMALLEST_FILE:
         return None
     try:
-        import pyvips  # noqa: PLC0415  (an extra, and few have scans)
+        import pyvips  # noqa: PLC0415  (an optional extra)
 
         size = pyvips.Image.new_from_file(str(path), revalidate=True)
-    except Exception:  # not installed, or no picture: that is told where pictures are decoded
+    except Exception:  # not installed, or no picture: `decode_field` raises the error for that
         return None
     if size.width * size.height <= _LARGEST_FIELD:
         return None
@@ -54,10 +54,10 @@ def open_scan(path: Path, entry: Entry) -> Scan | None:
 
 
 class Scan:
-    """The tiles of one picture, from top left to bottom right: a source of pictures."""
+    """The tiles of one large picture; threads may share it."""
 
     def __init__(self, path: Path, entry: Entry, width: int, height: int) -> None:
-        self.path = path
+        self._path = path
         self._columns, self._rows = _parts(width, _TILE[0]), _parts(height, _TILE[1])
         digits = len(str(max(width, height)))
         self._tiles = {
@@ -66,35 +66,34 @@ class Scan:
             for left in self._columns
         }
         self._file, self._width = entry, width
-        self._one_at_a_time = Lock()
+        self._lock = Lock()
         self._picture: Any = None
         self._next = 0
         self._held: dict[int, Pixels] = {}
 
     def walk(self) -> Iterator[Entry]:
-        """Yield every tile, with the size and the stamp of the file, in the order of reading."""
+        """Yield every tile, from top left to bottom right, with the file's size and stamp.
+
+        That is the order in which they are read, and the order of their names.
+        """
         return (Entry(name, self._file.size, self._file.stamp) for name in self._tiles)
 
-    def entries(self) -> list[Entry]:
-        """Return every tile, in the order of reading, which is that of the names."""
-        return list(self.walk())
-
-    def read(self, name: str) -> bytes:
-        """Return a tile as a PPM file; raises DataError where the picture is damaged there."""
+    def read(self, name: str) -> Pixels:
+        """Return a tile, uint8 `[h, w, 3]`; raises DataError where the picture is damaged there."""
         row, (left, right) = self._tiles[name]
-        with self._one_at_a_time:
+        with self._lock:
             try:
                 pixels = self._row(row)[:, left:right]
-            except Exception as error:  # libvips' own, of many lines
+            except Exception as error:  # libvips' messages have many lines
                 why = " ".join(str(error).split())[-80:] or type(error).__name__
                 raise DataError(f"{name}: the picture is damaged ({why})") from error
-        return b"P6 %d %d 255\n" % (right - left, len(pixels)) + pixels.tobytes()
+        return pixels.copy()  # a view would keep the whole row in memory
 
     def _row(self, row: int) -> Pixels:
         """Return a row of tiles, uint8 `[h, width, 3]`."""
         if row not in self._held:
-            if self._picture is None or row < self._next:  # there is no way back in a file
-                self._picture = _open(self.path)
+            if self._picture is None or row < self._next:  # libvips can't go back
+                self._picture = _open(self._path)
             top, bottom = self._rows[row]
             while len(self._held) >= _HELD:
                 del self._held[min(self._held)]
@@ -109,21 +108,20 @@ class Scan:
 
 
 def _open(path: Path) -> Any:
-    """Open a picture to be read from top to bottom, RGB on black, 8 bits.
+    """Open a picture to be read from top to bottom: RGB, 8 bits, transparency laid on black.
 
-    As a region: what is computed of a picture as a whole would close the file at its end.
+    It is opened as a region, because libvips closes the file of a whole picture at its end.
     """
     import pyvips  # noqa: PLC0415
 
-    how = {"access": "sequential", "fail_on": "error", "revalidate": True}
-    picture = pyvips.Image.new_from_file(str(path), **how)
-    colours = picture.colourspace("srgb")
-    plain = colours.flatten() if colours.hasalpha() else colours
-    return pyvips.Region.new(plain.cast("uchar"))
+    options = {"access": "sequential", "fail_on": "error", "revalidate": True}
+    picture = pyvips.Image.new_from_file(str(path), **options).colourspace("srgb")
+    opaque = picture.flatten() if picture.hasalpha() else picture
+    return pyvips.Region.new(opaque.cast("uchar"))
 
 
 def _parts(length: int, most: int) -> list[tuple[int, int]]:
-    """Return where equal parts of a length begin and end, none longer than `most`."""
+    """Return start and end of equal parts of a length, none longer than `most`."""
     count = -(-length // most)
     edges = [round(part * length / count) for part in range(count + 1)]
     return list(pairwise(edges))

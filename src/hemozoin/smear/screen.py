@@ -1,4 +1,4 @@
-"""One field: its bodies found, its red cells shown to the network, its quality measured."""
+"""Screen one field: find its objects, classify its red cells, measure its quality."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hemozoin.data.picture import from_array, rgb_from
+from hemozoin.data.picture import image_from_array, rgb_from_image
 from hemozoin.data.preprocess import prepare
 from hemozoin.errors import DataError
 from hemozoin.model.pictures import Picture
@@ -17,25 +17,25 @@ from hemozoin.model.session import BATCH
 from hemozoin.smear.field import Cell, Field, SmearObject
 from hemozoin.smear.picture import decode_field, field_from, require_many_cells
 from hemozoin.smear.quality import find_flaws
-from hemozoin.smear.segmentation.foreground import cell_diameter
+from hemozoin.smear.segmentation.cell_size import cell_diameter
 from hemozoin.smear.segmentation.objects import segment
 
 
 class Screener:
-    """Finds the red cells of fields and asks a network about each; many threads may share one.
+    """Finds the red cells of fields and classifies each with a network; threads may share one.
 
-    `diameter` is that of the red cells in px; it is found in each field where it is None.
+    `diameter` is that of the red cells in px; it is measured in each field where it is None.
     """
 
     def __init__(self, predictor: Predictor, diameter: float | None = None) -> None:
         self._predictor, self._diameter = predictor, diameter
 
     def __call__(self, picture: Image.Image, name: str = "") -> Field:
-        """Screen a field, RGB; raises DataError for single cells, and for too many."""
+        """Screen a field, RGB; raises DataError where it shows single cells, or too many."""
         diameter = self._diameter or cell_diameter(picture)
         require_many_cells(picture, diameter, name)
         found = segment(picture, diameter)
-        red = [body for body in found.bodies if body.kind == "red cell"]
+        red = [one for one in found.objects if one.kind == "red cell"]
         cells = tuple(classify_cells(picture, red, self._predictor))
         return Field(
             field=name,
@@ -43,50 +43,51 @@ class Screener:
             height=picture.height,
             diameter=round(found.diameter, 1),
             cells=cells,
-            others=tuple(body for body in found.bodies if body.kind != "red cell"),
+            others=tuple(one for one in found.objects if one.kind != "red cell"),
             flaws=find_flaws(picture, found, cells),
         )
 
 
 def classify_cells(
-    picture: Image.Image, red: Sequence[SmearObject], predictor: Predictor
+    picture: Image.Image, red_cells: Sequence[SmearObject], predictor: Predictor
 ) -> Iterator[Cell]:
-    """Yield the red cells found in a field, RGB, with what the network says of each."""
-    how = predictor.bundle.preprocessing
-    for start in range(0, len(red), BATCH):
-        batch = red[start : start + BATCH]
-        pixels = np.stack([prepare(cut_out(picture, body), how) for body in batch])
-        answers = predictor.decide(pixels)
-        for number, (body, answer) in enumerate(zip(batch, answers, strict=True), start + 1):
+    """Yield the red cells found in a field, RGB, each with the network's decision on it."""
+    preprocessing = predictor.bundle.preprocessing
+    for start in range(0, len(red_cells), BATCH):
+        batch = red_cells[start : start + BATCH]
+        pixels = np.stack([prepare(cut_out(picture, one), preprocessing) for one in batch])
+        decisions = predictor.decide(pixels)
+        for number, (one, decided) in enumerate(zip(batch, decisions, strict=True), start + 1):
             yield Cell(
-                **vars(body),
+                **vars(one),
                 cell=number,
-                p_parasitized=answer.p_parasitized,
-                decision=answer.decision,
-                reason=answer.reason,
+                p_parasitized=decided.p_parasitized,
+                decision=decided.decision,
+                reason=decided.reason,
             )
 
 
-def cut_out(picture: Image.Image, body: SmearObject) -> Image.Image:
-    """Return a body on black, in the colours of its field, RGB: as the cells of NLM are."""
-    crop = picture.crop((body.x, body.y, body.x + body.width, body.y + body.height))
-    inside = Image.new("L", crop.size)
-    corners = [(x - body.x, y - body.y) for x, y in body.outline]
-    ImageDraw.Draw(inside).polygon(corners, fill=255)
-    black = Image.new("RGB", crop.size)
-    black.paste(crop, mask=inside)
-    return black
+def cut_out(picture: Image.Image, found: SmearObject) -> Image.Image:
+    """Return an object of a field, RGB, on black along its outline: as NLM's cells are."""
+    x, y = found.x, found.y
+    crop = picture.crop((x, y, x + found.width, y + found.height))
+    mask = Image.new("L", crop.size)
+    corners = [(corner_x - x, corner_y - y) for corner_x, corner_y in found.outline]
+    ImageDraw.Draw(mask).polygon(corners, fill=255)
+    on_black = Image.new("RGB", crop.size)
+    on_black.paste(crop, mask=mask)
+    return on_black
 
 
 def screen(
     image: Picture, model: str | Path | Predictor = "nano", diameter: float | None = None
 ) -> Field:
-    """Find and judge the red cells in one picture of a thin smear.
+    """Find and classify the red cells in one picture of a thin smear.
 
-    `image` is a path, a Pillow picture, or uint8 `[H, W, 3]` in RGB; `model` a network that
-    ships, the folder of one, or one that is loaded; `diameter` that of the red cells in px,
-    found in the picture without it. Raises DataError for what is no picture of a field, and
-    ModelError for the network.
+    `image` is a path, a Pillow picture, or uint8 `[H, W, 3]` in RGB. `model` is the name of a
+    network that comes with the package, the folder of one, or a Predictor. `diameter` is that of
+    the red cells in px; without it, it is measured in the picture. Raises DataError for a picture
+    that does not show a field, and ModelError for a model that can't be used.
     """
     predictor = model if isinstance(model, Predictor) else Predictor.load(model)
     if isinstance(image, str | Path):
@@ -96,5 +97,5 @@ def screen(
         except OSError as error:
             raise DataError(f"{path}: can't be read ({error.strerror or error})") from error
         return Screener(predictor, diameter)(picture, path.name)
-    opened = rgb_from(image) if isinstance(image, Image.Image) else from_array(image)
+    opened = rgb_from_image(image) if isinstance(image, Image.Image) else image_from_array(image)
     return Screener(predictor, diameter)(field_from(opened))

@@ -1,10 +1,10 @@
-"""Which pictures are the fields of which slide: said by the paths, in an order that stays.
+"""Find the pictures of each slide from their paths, always in the same order.
 
-    smear/                  a slide "smear" of 1.png and 2.png,
-      1.png  2.png          and one "day 2/left", named by its path below what was given
+    smear/                  a slide "smear" with the fields 1.png and 2.png,
+      1.png  2.png          and a slide "day 2/left", named by its path below the given folder
       day 2/left/1.png
 
-Names are held, pictures are not: a hundred thousand of them take some tens of MB.
+Only the names are kept in memory, not the pictures: some tens of MB for a hundred thousand.
 """
 
 from __future__ import annotations
@@ -14,34 +14,35 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hemozoin.data.source import Entry, FolderSource, Source, open_source, utf8
+from hemozoin.data.source import Entry, FolderSource, Source, as_utf8, open_source
 from hemozoin.errors import DataError
-from hemozoin.smear.scan import open_scan
+from hemozoin.smear.picture import PictureData
+from hemozoin.smear.scan import Scan, open_scan
 
-#: Lies in every folder that `hemozoin screen` wrote: its overlays are not screened in turn.
+#: The file that marks a folder written by `hemozoin screen`; the overlays in it are no fields.
 MARK = "hemozoin-screen.json"
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A file of a slide, which may be a picture of a field; its bytes are read when asked for."""
+    """A file of a slide, or a tile of a scan; its content is read only by `read`."""
 
-    source: Source
+    source: Source | Scan
     entry: Entry
 
     @property
     def field(self) -> str:
-        """The file's name without folders, in valid UTF-8."""
-        return utf8(PurePosixPath(self.entry.name).name)
+        """Return the file's name without folders, in valid UTF-8."""
+        return as_utf8(PurePosixPath(self.entry.name).name)
 
-    def read(self) -> bytes:
-        """Return the file's content; raises DataError where it can't be read."""
+    def read(self) -> PictureData:
+        """Return the content of the file, or the tile; raises DataError where it can't be read."""
         return self.source.read(self.entry.name)
 
 
 @dataclass(frozen=True)
 class SlidePhotos:
-    """All that was photographed of one slide, sorted by name."""
+    """All pictures of one slide, sorted by name."""
 
     slide: str
     photos: tuple[Photo, ...]
@@ -50,38 +51,40 @@ class SlidePhotos:
 def find_slides(paths: Iterable[Path]) -> list[SlidePhotos]:
     """Return the slides in pictures, folders and zips, in the order given, then by name.
 
-    Pictures given as such are one slide, named after the folder of the first. Every folder with
-    files in it is a slide; of several folders given, each puts its name before those below it.
-    A path given twice, or lying in another one given, counts once. What is no picture is left
-    in: it becomes a row with its error, and nothing goes missing silently.
-    Raises DataError for a path that is missing or without a file, and for two slides, or two
-    pictures of a slide, of the same name.
+    Pictures given one by one are one slide, named after the folder of the first. Every folder
+    with files in it is a slide. Where several folders are given, the name of each is put before
+    the names of the slides below it. A path that is given twice, or is inside another given path,
+    is used once. Files that are no pictures are kept: each becomes a row with its error, so that
+    none is missing silently.
+    Raises DataError for a path that is missing or has no files, and where two slides, or two
+    pictures of a slide, have the same name.
     """
     given = _outermost(paths)
-    loose = [path for path in given if _is_one_file(path)]
-    folders = [path for path in given if path not in loose]
-    slides = _of_files(loose) if loose else []
+    files = [path for path in given if _is_single_file(path)]
+    folders = [path for path in given if path not in files]
+    slides = [_slide_of_files(files)] if files else []
     for path in folders:
-        slides += _of_folder(path, f"{_name(path)}/" if len(folders) > 1 else "")
+        slides += _slides_of_folder(path, f"{_name(path)}/" if len(folders) > 1 else "")
     _require_distinct((slide.slide for slide in slides), "slides")
     return slides
 
 
 def _outermost(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths without duplicates and without those inside another one."""
     given = {path.resolve(): path for path in paths}
     return [path for real, path in given.items() if not given.keys() & set(real.parents)]
 
 
-def _is_one_file(path: Path) -> bool:
+def _is_single_file(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() != ".zip"
 
 
-def _of_files(paths: list[Path]) -> list[SlidePhotos]:
+def _slide_of_files(paths: list[Path]) -> SlidePhotos:
     found = ((FolderSource(path.parent), _entry(path)) for path in paths)
     photos = [photo for source, entry in found for photo in _photos(source, entry)]
     _require_distinct((photo.field for photo in photos), "pictures of a slide")
     photos.sort(key=lambda photo: photo.field)
-    return [SlidePhotos(_name(paths[0].resolve().parent), tuple(photos))]
+    return SlidePhotos(_name(paths[0].resolve().parent), tuple(photos))
 
 
 def _entry(path: Path) -> Entry:
@@ -89,21 +92,22 @@ def _entry(path: Path) -> Entry:
     return Entry(path.name, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns))
 
 
-def _of_folder(path: Path, above: str) -> list[SlidePhotos]:
+def _slides_of_folder(path: Path, prefix: str) -> list[SlidePhotos]:
+    """Return the slides in a folder or zip; names below it start with `prefix`."""
     source = open_source(path)
-    below: dict[str, list[Photo]] = {}
-    for folder, entry in _foreign(source.walk()):
-        below.setdefault(folder, []).extend(_photos(source, entry))
-    if not below:
+    photos: dict[str, list[Photo]] = {}
+    for folder, entry in _not_written_by_us(source.walk()):
+        photos.setdefault(folder, []).extend(_photos(source, entry))
+    if not photos:
         raise DataError(f"{path}: has no pictures; give pictures of a smear, or a folder of them")
     return [
-        SlidePhotos(_name(path) if folder == "." else above + folder, _in_order(below[folder]))
-        for folder in sorted(below, key=lambda folder: (folder != ".", folder))
+        SlidePhotos(_name(path) if folder == "." else prefix + folder, _sorted(photos[folder]))
+        for folder in sorted(photos, key=lambda folder: (folder != ".", folder))
     ]
 
 
 def _photos(source: Source, entry: Entry) -> Iterator[Photo]:
-    """Yield a file as it is, or the tiles of a scan; what lies in a zip is never that large."""
+    """Yield a file, or the tiles of a scan; files in a zip are never read as scans."""
     path = source.path / entry.name
     scan = open_scan(path, entry) if isinstance(source, FolderSource) else None
     if scan is None:
@@ -112,8 +116,8 @@ def _photos(source: Source, entry: Entry) -> Iterator[Photo]:
         yield from (Photo(scan, tile) for tile in scan.walk())
 
 
-def _foreign(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
-    """Yield each file with its folder, but those below a folder that has our mark."""
+def _not_written_by_us(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
+    """Yield each file with its folder, except for those below a folder with our MARK."""
     found = [(PurePosixPath(entry.name), entry) for entry in entries]
     ours = {name.parent for name, _ in found if name.name == MARK}
     for name, entry in found:
@@ -121,16 +125,18 @@ def _foreign(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
             yield str(name.parent), entry
 
 
-def _in_order(photos: list[Photo]) -> tuple[Photo, ...]:
+def _sorted(photos: list[Photo]) -> tuple[Photo, ...]:
     return tuple(sorted(photos, key=lambda photo: photo.entry.name))
 
 
 def _name(path: Path) -> str:
     real = path.resolve()
-    return utf8(real.stem if real.is_file() else real.name) or "slide"
+    return as_utf8(real.stem if real.is_file() else real.name) or "slide"
 
 
-def _require_distinct(names: Iterable[str], what: str) -> None:
+def _require_distinct(names: Iterable[str], kind: str) -> None:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise DataError(f"{name}: {count} {what} have this name; rename one, or screen it apart")
+        raise DataError(
+            f"{name}: {count} {kind} have this name; rename one, or screen it separately"
+        )

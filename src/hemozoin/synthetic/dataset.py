@@ -19,16 +19,16 @@ from hemozoin.synthetic.photograph import png
 def write_synthetic(
     out: Path, patients: int = 24, cells_per_patient: int = 100, seed: int = 0
 ) -> int:
-    """Write a zip of synthetic cells in the layout of NLM's own; return how many.
+    """Write a zip of synthetic cells in the layout of NLM's own; return the number of cells.
 
-    Half of each patient's cells are infected. Same arguments, same pixels. The zip appears
-    whole or not at all; raises DataError where it can't be written.
+    Half of the cells of each patient are infected. The same arguments give the same pixels. The
+    zip is written completely or not at all; raises DataError if it can't be written.
     """
     total = patients * cells_per_patient
     cells = _cells(patients, cells_per_patient, seed)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        _write_zip(out, track(cells, "drawing synthetic cells", total))
+        _write_zip(out, track(cells, "Drawing synthetic cells", total))
     except OSError as error:
         raise DataError(f"{out}: can't be written ({error.strerror or error})") from error
     return total
@@ -36,7 +36,7 @@ def write_synthetic(
 
 def _write_zip(out: Path, cells: Iterator[tuple[str, Pixels]]) -> None:
     with replacing(out) as file, zipfile.ZipFile(file, "w") as archive:
-        for folder in ("Parasitized", "Uninfected"):  # NLM's file has this junk in both
+        for folder in ("Parasitized", "Uninfected"):  # as in NLM's file
             archive.writestr(_entry(f"cell_images/{folder}/Thumbs.db"), b"no picture")
         for name, cell in cells:
             archive.writestr(_entry(name), png(cell))

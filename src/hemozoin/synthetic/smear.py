@@ -1,9 +1,9 @@
-"""A thin smear with known truth: what was drawn, and where.
+"""A synthetic thin smear with its ground truth: what was drawn, and where.
 
     cells on layers ── a place for each ── densities add up ── light, lens, sensor ── picture
 
-For the demo and for tests of what finds and counts cells. It is drawn, not photographed: no
-figure measured on it says anything about a real smear.
+It is used in the demo and in tests of finding and counting cells. It is drawn, not photographed:
+no metric measured on it says anything about a real smear.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hemozoin.files import replace_file
 from hemozoin.synthetic.canvas import Rng
 from hemozoin.synthetic.cell import Patient, draw_patient
 from hemozoin.synthetic.layers import (
-    PAINTED,
+    DRAWN_DIAMETER,
     DensityLayer,
     draw_debris,
     draw_platelet,
@@ -37,9 +37,9 @@ DrawnKind = Literal["red cell", "white cell", "platelet", "debris"]
 
 @dataclass(frozen=True)
 class DrawnObject:
-    """Something drawn, as it truly is.
+    """The truth about one drawn object.
 
-    Its box is in px of the picture, from the top left; it may reach over the picture's edge.
+    Its box is in px of the picture, from the top left; it may extend beyond the picture.
     """
 
     kind: DrawnKind
@@ -50,27 +50,27 @@ class DrawnObject:
     infected: bool
 
     def is_whole(self, width: int, height: int) -> bool:
-        """Tell whether the edge of a picture of this size leaves it whole."""
+        """Return whether the object is completely within a picture of this size."""
         right, bottom = self.x + self.width, self.y + self.height
         return min(self.x, self.y) >= 0 and right <= width and bottom <= height
 
 
 @dataclass(frozen=True, eq=False)
 class Smear:
-    """One field: its picture, uint8 `[H, W, 3]` in RGB, and all that was drawn in it."""
+    """One field: its picture, uint8 `[H, W, 3]` in RGB, and the objects drawn in it."""
 
     pixels: Pixels
-    placed: tuple[DrawnObject, ...]
+    objects: tuple[DrawnObject, ...]
 
     @property
     def whole_red_cells(self) -> tuple[DrawnObject, ...]:
-        """Return the red cells that the picture's edge doesn't cut: those that can be counted."""
+        """Return the red cells completely within the picture: those that can be counted."""
         height, width = self.pixels.shape[:2]
-        reds = (placed for placed in self.placed if placed.kind == "red cell")
-        return tuple(cell for cell in reds if cell.is_whole(width, height))
+        cells = (drawn for drawn in self.objects if drawn.kind == "red cell")
+        return tuple(cell for cell in cells if cell.is_whole(width, height))
 
 
-def draw_smear(  # noqa: PLR0913  (what a smear has in it, each by its name)
+def draw_smear(  # noqa: PLR0913  (each kind of object has its own number)
     rng: Rng,
     patient: Patient,
     *,
@@ -83,61 +83,62 @@ def draw_smear(  # noqa: PLR0913  (what a smear has in it, each by its name)
     debris: int = 2,
     diameter: float = 80.0,
 ) -> Smear:
-    """Draw one field of `size` (width, height) in px; same arguments, same pixels.
+    """Draw one field of `size` (width, height) in px; the same arguments give the same pixels.
 
-    Of the red `cells`, `infected` have a parasite, and these lie whole in the picture if there
-    is room. The share `overlap` (0..1) of the cells lies on another one or touches it; the
-    others lie apart, as far as there is room. `diameter` is the mean one of a red cell in px,
-    10 or more. Stain, light, vignetting, blur (in px where a cell has 130) and noise are the
-    patient's: `dataclasses.replace(patient, blur=8)` is out of focus. Raises ValueError for
-    what can't be drawn.
+    `cells` is the number of red cells, of which `infected` have a parasite; these are completely
+    within the picture if there is space. The share `overlap` (0..1) of the cells overlaps or
+    touches another cell; the others are apart, as far as there is space. `diameter` is the mean
+    diameter of a red cell in px, 10 or more. Stain, light, vignetting, blur (in px for a cell of
+    130 px) and noise are those of the patient: `dataclasses.replace(patient, blur=8)` gives a
+    field out of focus. Raises ValueError for impossible arguments.
     """
     counts = {"cells": cells, "white_cells": white_cells, "platelets": platelets, "debris": debris}
     _require(size, counts, infected, overlap, diameter)
-    scale, field = diameter / PAINTED, _Field(rng, size)
+    scale, field = diameter / DRAWN_DIAMETER, _Field(rng, size)
     for _ in range(white_cells):
         field.place("white cell", draw_white_cell(rng, patient, scale))
     for number in range(cells):
         layer = draw_red_cell(rng, patient, number < infected, scale)
-        beside = number > 0 and bool(rng.random() < overlap)
-        field.place("red cell", layer, number < infected, beside)
+        touching = number > 0 and bool(rng.random() < overlap)
+        field.place("red cell", layer, number < infected, touching)
     for _ in range(platelets):
         field.place("platelet", draw_platelet(rng, patient, scale))
     for _ in range(debris):
         field.place("debris", draw_debris(rng, patient, scale))
-    return Smear(photograph(rng, patient, field.density, scale), tuple(field.placed))
+    return Smear(photograph(rng, patient, field.density, scale), tuple(field.objects))
 
 
 class _Field:
-    """The glass, and what lies on it so far."""
+    """The densities of a field, and the objects placed in it so far."""
 
     def __init__(self, rng: Rng, size: tuple[int, int]) -> None:
         self._rng, self._layout = rng, Layout(rng, size)
         self.density = np.zeros((size[1], size[0], 3), np.float32)
-        self.placed: list[DrawnObject] = []
+        self.objects: list[DrawnObject] = []
 
     def place(
-        self, kind: DrawnKind, layer: DensityLayer, infected: bool = False, beside: bool = False
+        self, kind: DrawnKind, layer: DensityLayer, infected: bool = False, touching: bool = False
     ) -> None:
-        """Lay something down; where it lies on something else their densities add up."""
-        if beside:
-            reds = [k for k, placed in enumerate(self.placed) if placed.kind == "red cell"]
-            middle = self._layout.beside(int(self._rng.choice(reds)), layer.radius, infected)
+        """Place an object; where it overlaps another, their densities add up."""
+        if touching:
+            cells = [k for k, drawn in enumerate(self.objects) if drawn.kind == "red cell"]
+            partner = int(self._rng.choice(cells))
+            centre = self._layout.place_touching(partner, layer.radius, infected)
         else:
-            middle = self._layout.apart(layer.radius, infected)
+            centre = self._layout.place_apart(layer.radius, infected)
         x, y, width, height = layer.box
-        left, top = (round(float(m)) for m in middle - np.array([x + width / 2, y + height / 2]))
+        left, top = (round(float(c)) for c in centre - np.array([x + width / 2, y + height / 2]))
         _add(self.density, layer.density, left, top)
-        self.placed.append(DrawnObject(kind, left + x, top + y, width, height, infected))
+        self.objects.append(DrawnObject(kind, left + x, top + y, width, height, infected))
 
 
 def _add(field: Floats, layer: Floats, left: int, top: int) -> None:
-    """Add a layer to the field, but for what reaches over its edges."""
+    """Add the part of a layer that is within the field."""
     height, width = layer.shape[:2]
     rows, columns = slice(max(-top, 0), None), slice(max(-left, 0), None)
-    place = field[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
+    covered = field[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
     part = layer[rows, columns]
-    place += part[: place.shape[0], : place.shape[1]]
+    covered += part[: covered.shape[0], : covered.shape[1]]
 
 
 def _require(
@@ -159,18 +160,18 @@ def _require(
 def write_smear(
     folder: Path, fields: int = 4, seed: int = 0, cells: int = 100, infected: int = 3
 ) -> dict[str, tuple[DrawnObject, ...]]:
-    """Write a slide, field_01.png and so on, with its truth.json; return the truth by file.
+    """Write a slide: field_01.png and so on, and truth.json; return the truth by file name.
 
-    All fields are one patient's. Same arguments, same files. truth.json has, for each field,
-    a list of what `DrawnObject` holds. Raises DataError where the files can't be written.
+    All fields are of one patient. The same arguments give the same files. truth.json has a list
+    of drawn objects for each field. Raises DataError if the files can't be written.
     """
     truth: dict[str, tuple[DrawnObject, ...]] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, smear in _fields(fields, seed, cells, infected):
             replace_file(folder / name, png(smear.pixels))
-            truth[name] = smear.placed
-        listed = {name: [asdict(thing) for thing in placed] for name, placed in truth.items()}
+            truth[name] = smear.objects
+        listed = {name: [asdict(drawn) for drawn in objects] for name, objects in truth.items()}
         replace_file(folder / "truth.json", json.dumps(listed, indent=1))
     except OSError as error:
         raise DataError(f"{folder}: can't be written ({error.strerror or error})") from error

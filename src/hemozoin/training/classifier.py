@@ -1,12 +1,12 @@
-"""The whole network as it travels: pixels in, probabilities out.
+"""The whole network as a torch module: pixels in, probabilities out.
 
-pixels uint8 [N, S, S, 3]          what hemozoin.data.preprocess makes of a picture
-  │  view: each cell against its own colour
-[N, 3, S, S]
-  │  MobileNet
+pixels uint8 [N, S, S, 3]          from hemozoin.data.preprocess
+  │  input transform: optical density relative to the cell's own
+inputs [N, 3, S, S]
+  │  MobileNet, mean over rotations by 90°
 logits [N, 2]
   │  softmax at the fitted temperature
-probabilities [N, 2], ordered as CLASSES
+probabilities [N, 2], in the order of CLASSES
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ from torch import Tensor, nn
 
 from hemozoin.mobilenet.architecture import Architecture
 from hemozoin.mobilenet.network import MobileNet
-from hemozoin.model.transform import DENSITY_GAIN, OUTSIDE, PLAIN_CELL, InputTransform
+from hemozoin.model.transform import BACKGROUND, DENSITY_GAIN, PLAIN_CYTOPLASM, InputTransform
 
 
 class RelativeOpticalDensity(nn.Module):
-    """Each cell against its own colour.
+    """Optical density of each pixel relative to the cell's own cytoplasm.
 
     uint8 `[N, S, S, 3]`, 0 outside the cell, to float `[N, 3, S, S]`. Light that passes a stain
     falls off exponentially (Beer-Lambert), so stain adds up in optical density,
-    -log((v + 1) / 256) per channel. From it the density of the cell's own plain cytoplasm is
-    subtracted: a healthy cell becomes flat 0 whatever its stain, lamp or camera, and chromatin
-    lights up the same everywhere. Outside the cell the result is -1, lighter than any cell, as
-    the bare glass around it is: so the network can tell a parasite at the rim from one outside.
+    -log((v + 1) / 256) per channel. The mean density of the cell's plain cytoplasm is subtracted:
+    a healthy cell becomes flat 0 whatever its stain, lamp or camera, and chromatin has similar
+    values everywhere. Outside the cell the result is -1, lighter than any cell, as the background
+    is: so the network can distinguish a parasite at the rim from one outside the cell.
 
-    The plain cytoplasm is a mean in two passes, the second over what the first calls plain: a
-    parasite that fills half the cell would pull a simple mean towards itself, and a median
-    doesn't fit an ONNX graph.
+    The cytoplasm is a mean in two passes, the second over the pixels that the first finds plain:
+    a parasite that fills half the cell would pull a simple mean towards itself, and a median
+    does not exist as an ONNX operator.
     """
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the relative density, about -2 (pallor) to 5 (chromatin)."""
-        light = pixels.permute(0, 3, 1, 2).float()
-        inside = (light.amax(dim=1, keepdim=True) > 0).float()
-        density = -torch.log((light + 1) / 256)
-        plain = inside * _is_plain(light, inside).float()
-        relative = (density - _mean(density, plain)) * DENSITY_GAIN
-        return torch.where(inside > 0, relative, OUTSIDE)
+        intensity = pixels.permute(0, 3, 1, 2).float()
+        inside = (intensity.amax(dim=1, keepdim=True) > 0).float()
+        density = -torch.log((intensity + 1) / 256)
+        cytoplasm = inside * _is_cytoplasm(intensity, inside).float()
+        relative = (density - _mean(density, cytoplasm)) * DENSITY_GAIN
+        return torch.where(inside > 0, relative, BACKGROUND)
 
 
-def _is_plain(light: Tensor, inside: Tensor) -> Tensor:
-    """Tell plain cell from what is lighter or darker, bool `[N, 1, S, S]`, in 64 bits.
+def _is_cytoplasm(intensity: Tensor, inside: Tensor) -> Tensor:
+    """Return which pixels are plain cytoplasm, bool `[N, 1, S, S]`; computed in float64.
 
-    The mean of three logarithms is a third of that of the product, which 24 bits hold exactly.
+    The mean of three logarithms is a third of that of the product, which float32 holds exactly.
     """
-    wide = torch.float32 if light.device.type == "mps" else torch.float64  # Apple's have no 64
-    density = torch.log((light + 1).prod(dim=1, keepdim=True).to(wide)) / -3
-    above = density - _mean(density, inside.to(wide))
-    low, high = PLAIN_CELL
-    return (above > low) & (above < high)
+    wide = torch.float32 if intensity.device.type == "mps" else torch.float64  # MPS has no float64
+    density = torch.log((intensity + 1).prod(dim=1, keepdim=True).to(wide)) / -3
+    deviation = density - _mean(density, inside.to(wide))
+    low, high = PLAIN_CYTOPLASM
+    return (deviation > low) & (deviation < high)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -63,29 +63,31 @@ def _mean(values: Tensor, weight: Tensor) -> Tensor:
 
 
 class PlainRgb(nn.Module):
-    """uint8 `[N, S, S, 3]` to float `[N, 3, S, S]` in -1..1, as MobileNet is usually fed."""
+    """RGB scaled to -1..1, the usual input of MobileNet: uint8 `[N, S, S, 3]` to `[N, 3, S, S]`."""
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Return the scaled pixels."""
+        """Return the scaled pixels, float."""
         return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 class Classifier(nn.Module):
-    """MobileNet with its view of a cell before it and calibrated probabilities behind it.
+    """Input transform, MobileNet and calibrated softmax.
 
-    The features are a mean over `orientations` quarter turns of the cell, 1 to 4: a cell on a
-    slide has no up or down. Training sees one orientation at a time; the turns come with
-    the finished network.
+    The features are a mean over `orientations` rotations of the cell by 90° (1 to 4): rotation
+    test-time augmentation, since a cell on a slide has no preferred orientation. Training uses
+    one orientation at a time; packaging sets the number of the finished network.
     """
 
     temperature: Tensor
 
     def __init__(
-        self, architecture: Architecture, view: InputTransform, orientations: int = 1
+        self, architecture: Architecture, input_transform: InputTransform, orientations: int = 1
     ) -> None:
         super().__init__()
         self.orientations = orientations
-        self.view = RelativeOpticalDensity() if view == "density" else PlainRgb()
+        self.input_transform = (
+            RelativeOpticalDensity() if input_transform == "density" else PlainRgb()
+        )
         self.network = MobileNet(architecture)
         self.register_buffer("temperature", torch.ones(()))
         # 15 to 50 % faster on CPUs.
@@ -102,9 +104,9 @@ class Classifier(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """Return the pooled features `[N, C]` of uint8 pixels `[N, S, S, 3]`."""
-        seen = self.view(pixels)
-        turns = [torch.rot90(seen, turn, (2, 3)) for turn in range(self.orientations)]
-        maps = [self.network.features(_channels_last(turn)) for turn in turns]
+        inputs = self.input_transform(pixels)
+        rotations = [torch.rot90(inputs, k, (2, 3)) for k in range(self.orientations)]
+        maps = [self.network.features(_channels_last(rotated)) for rotated in rotations]
         return torch.stack([m.mean(dim=(2, 3)) for m in maps]).mean(dim=0)
 
 

@@ -1,4 +1,4 @@
-"""One run on several processes or machines, started by `torchrun`; a run alone is rank 0 of 1."""
+"""One run on several processes or machines, started by `torchrun`; else rank 0 of 1."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from hemozoin.errors import TrainingError
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
-    """Join the processes that torchrun started; NCCL for what is on GPUs, gloo for the rest.
+    """Join the processes that torchrun started; NCCL for tensors on GPUs, gloo for the rest.
 
-    Once in the life of a process: a second time may find the first one's addresses, and wait.
-    For several runs join before the first of them; each then takes the group that there is.
+    A process can do this only once: a second group may find the addresses of the first and hang.
+    For several runs enter it once before the first of them; each run then uses the existing group.
     """
     if "WORLD_SIZE" not in os.environ or dist.is_initialized():
         yield
@@ -28,7 +28,7 @@ def process_group(device: torch.device) -> Iterator[None]:
     try:
         yield
     finally:
-        gc.collect()  # DistributedDataParallel lies in a circle, and must go before its group does
+        gc.collect()  # frees DistributedDataParallel (a reference cycle) before its group
         dist.destroy_process_group()
 
 
@@ -44,34 +44,35 @@ def world_size() -> int:
 
 @contextmanager
 def first_process_first() -> Iterator[bool]:
-    """Let process 0 go through the block before the others, who then find its work done.
+    """Run the block in process 0 before the others, which then find its files in place.
 
-    Yields whether this is process 0. Raises TrainingError in the others where it failed there.
+    Yields whether this is process 0. Raises TrainingError in the other processes if process 0
+    failed.
     """
     if rank() != 0:
-        if add_up(torch.zeros(())):
-            raise TrainingError("the first process has stopped, and says why")
+        if all_reduce_sum(torch.zeros(())):
+            raise TrainingError("the first process has stopped; its message says why")
         yield False
         return
     try:
         yield True
     except BaseException:
         with suppress(TrainingError):  # the others may have stopped as well
-            add_up(torch.ones(()))
+            all_reduce_sum(torch.ones(()))
         raise
-    add_up(torch.zeros(()))
+    all_reduce_sum(torch.zeros(()))
 
 
 def barrier() -> None:
-    """Wait until every process is here; raises TrainingError where one of them has stopped."""
-    add_up(torch.zeros(()))
+    """Wait for every process; raises TrainingError if one of them has stopped."""
+    all_reduce_sum(torch.zeros(()))
 
 
-def add_up(values: Tensor) -> Tensor:
-    """Return the sum over all processes; raises TrainingError where one of them has stopped."""
+def all_reduce_sum(values: Tensor) -> Tensor:
+    """Return the sum over all processes, in place; raises TrainingError if one has stopped."""
     if dist.is_initialized():
         try:
             dist.all_reduce(values)
-        except RuntimeError as error:  # gloo has no class of its own for it
+        except RuntimeError as error:  # gloo raises no more specific class
             raise TrainingError("another process of the run has stopped") from error
     return values

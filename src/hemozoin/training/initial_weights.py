@@ -1,7 +1,8 @@
-"""The weights that training starts from, where not from fresh ones: ours, Keras' or timm's.
+"""Weights that training starts from instead of random ones: of hemozoin, Keras or timm.
 
-A network of ours keeps its classifier. One from elsewhere has other classes, or the same two in
-an order that its file doesn't tell, so its classifier is left out and begins fresh.
+A network of hemozoin keeps its classifier (the last layer). A third-party network has other
+classes, or the same two in an order that its file does not tell, so its classifier is left out
+and initialised at random.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from hemozoin.mobilenet.convert import read_third_party
 from hemozoin.model.checksums import SUMS
 from hemozoin.model.registry import find_model
 
-#: The weights in a model folder of ours, and what stands before MobileNet's names there.
-_OURS, _PREFIX = "model.safetensors", "network."
+#: File of the weights in a model folder, and the prefix of MobileNet's names in it.
+_WEIGHTS, _PREFIX = "model.safetensors", "network."
 
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """A model folder or a file, the SHA-256 of its weights when found, and its architecture."""
+    """A model folder or a weight file, the SHA-256 of its weights, and its architecture."""
 
     path: Path
     sha256: str
@@ -33,29 +34,29 @@ class InitialWeights:
 
     @classmethod
     def find(cls, path: Path) -> InitialWeights:
-        """Look at what training is to start from.
+        """Return the weights at `path`, with their digest and architecture.
 
-        `path` is a network that ships, by its name, the folder of a model or a run, its
-        model.safetensors, or a file that `read_third_party` takes. Raises ModelError where it is
-        none of them or damaged, MissingExtraError and OSError as `read_third_party` does.
+        `path` is the name of a network that ships, the folder of a model or a run, a
+        model.safetensors, or a file that `read_third_party` reads. Raises ModelError where it is
+        none of these or damaged, MissingExtraError and OSError as `read_third_party` does.
         """
-        if path.name == _OURS and (path.parent / SUMS).exists():
+        if path.name == _WEIGHTS and (path.parent / SUMS).exists():
             path = path.parent
         elif path.is_dir() or not path.suffix:
             path = find_model(str(path))
-        path.stat()  # says so where there is nothing
+        path.stat()  # raises OSError if there is no such file
         architecture, _ = _read(path)
         return cls(path.resolve(), _digest(path), architecture)
 
     def require_unchanged(self) -> None:
-        """Raise RunError where the weights are not what they were, OSError where they are gone."""
+        """Raise RunError where the weights have changed, OSError where the file is missing."""
         if _digest(self.path) != self.sha256:
             raise RunError(
-                f"{self.path}: changed since the run was planned; bring the old one back"
+                f"{self.path}: changed since the run was configured; restore the old file"
             )
 
     def read(self) -> NamedArrays:
-        """Return the weights by the names of MobileNet's state dict, without a head to be fresh.
+        """Return the weights by their names in MobileNet's state dict; no head if third-party.
 
         Raises RunError where they have changed.
         """
@@ -69,20 +70,20 @@ class InitialWeights:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> InitialWeights:
-        """Read back what `to_dict` gave; the file is not looked at."""
+        """Return what `to_dict` wrote; the file itself is not read."""
         architecture = Architecture.from_dict(values["architecture"])
         return cls(Path(values["path"]), values["sha256"], architecture)
 
 
 def _read(path: Path) -> tuple[Architecture, NamedArrays]:
     if path.is_dir():
-        return _read_ours(path)
+        return _read_bundle(path)
     architecture, weights = read_third_party(path)
     return architecture, {k: array for k, array in weights.items() if not k.startswith("head.")}
 
 
-def _read_ours(folder: Path) -> tuple[Architecture, NamedArrays]:
-    from hemozoin.model.bundle import load_bundle  # noqa: PLC0415 - `--help` can't wait for scipy
+def _read_bundle(folder: Path) -> tuple[Architecture, NamedArrays]:
+    from hemozoin.model.bundle import load_bundle  # noqa: PLC0415 - scipy would slow down --help
 
     bundle = load_bundle(folder)
     network = {
@@ -94,5 +95,5 @@ def _read_ours(folder: Path) -> tuple[Architecture, NamedArrays]:
 
 
 def _digest(path: Path) -> str:
-    with (path / _OURS if path.is_dir() else path).open("rb") as file:
+    with (path / _WEIGHTS if path.is_dir() else path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,10 @@
-"""From trained weights to a bundle: what the validation patients decide, and the graph."""
+"""From a trained classifier to a bundle.
+
+validation cells ──> log odds ──> fit_decision: temperature, threshold, review band,
+                                  false-positive rate
+pixels ──> out-of-distribution detector
+both and the weights ──> package: the bundle with its ONNX graph
+"""
 
 from __future__ import annotations
 
@@ -17,23 +23,23 @@ from hemozoin.decision.false_positive_rate import FalsePositiveRate, fit_false_p
 from hemozoin.decision.ood import OutOfDistributionDetector, fit_ood_detector
 from hemozoin.decision.temperature import calibrate, fit_temperature
 from hemozoin.decision.threshold import OperatingPoint, Threshold, choose_threshold
-from hemozoin.metrics.classification import LabelledPredictions
+from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.model.bundle import Bundle
 from hemozoin.model.onnx_export import with_graph
 from hemozoin.training.classifier import Classifier
 from hemozoin.training.recipe import Recipe
 
-#: Cells per step. Larger ones fall out of the cache of a CPU.
+#: Cells per step. Larger batches do not fit the cache of a CPU.
 _BATCH = 256
 
 
 @dataclass(frozen=True)
 class DecisionParameters:
-    """How log odds become an answer: by numbers that only unseen patients can give."""
+    """The parameters from log odds to a decision, fitted on patients not trained on."""
 
     temperature: float
     threshold: Threshold
-    band: ReviewBand
+    review_band: ReviewBand
     false_positive_rate: FalsePositiveRate | None
 
 
@@ -44,54 +50,53 @@ def calibrate_and_package(
     recipe: Recipe,
     operating_point: OperatingPoint,
 ) -> Bundle:
-    """Fit what decides, and the guard, on validation cells, and make the bundle.
+    """Fit decision and out-of-distribution detector on validation cells; return the bundle.
 
     `cells` are the validation cells with their `label` and, where known, `patient`; `pixels`
-    theirs, uint8 `[N, S, S, 3]`.
+    are theirs, uint8 `[N, S, S, 3]`.
     """
     classifier.orientations = recipe.orientations
     logit = uncalibrated_log_odds(classifier, pooled_features(classifier, pixels))
-    return make_bundle(
-        classifier, recipe, decide(cells, logit, operating_point), fit_ood_detector(pixels)
-    )
+    decision = fit_decision(cells, logit, operating_point)
+    return package(classifier, recipe, decision, fit_ood_detector(pixels))
 
 
-def decide(
+def fit_decision(
     cells: pl.DataFrame, logit: Floats, operating_point: OperatingPoint
 ) -> DecisionParameters:
-    """Fit all that decides, on cells of patients that their network never saw.
+    """Fit all decision parameters on cells of patients that the network was not trained on.
 
-    `logit` is float `[cells]`, the uncalibrated log odds of parasitized. All is fitted on the
-    labels as given, since those are what the figures are held against.
+    `cells` has `label` and `patient`; `logit` is float `[cells]`, the uncalibrated log odds of
+    parasitized. Everything is fitted on the labels as given, since the metrics use those too.
     """
     truth = (cells["label"] == PARASITIZED).to_numpy()
     temperature = fit_temperature(truth, logit, _patients_of(cells))
     predictions = LabelledPredictions.from_cells(cells, calibrate(logit, temperature))
     threshold = choose_threshold(predictions, operating_point)
-    band = fit_review_band(predictions, threshold.value)
+    review_band = fit_review_band(predictions, threshold.value)
     return DecisionParameters(
-        temperature, threshold, band, fit_false_positive_rate(predictions, band)
+        temperature, threshold, review_band, fit_false_positive_rate(predictions, review_band)
     )
 
 
-def make_bundle(
+def package(
     classifier: Classifier,
     recipe: Recipe,
-    decisions: DecisionParameters,
+    decision: DecisionParameters,
     ood_detector: OutOfDistributionDetector,
 ) -> Bundle:
-    """Put a trained network and what belongs to it together, with its ONNX graph."""
-    classifier.temperature.fill_(decisions.temperature)
+    """Return a trained network and its decision parameters as a bundle, with its ONNX graph."""
+    classifier.temperature.fill_(decision.temperature)
     bundle = Bundle(
         architecture=classifier.network.architecture,
-        view=recipe.view,
+        input_transform=recipe.input_transform,
         orientations=recipe.orientations,
         preprocessing=Preprocessing(recipe.size),
-        threshold=decisions.threshold,
-        band=decisions.band,
+        threshold=decision.threshold,
+        review_band=decision.review_band,
         ood_detector=ood_detector,
         weights={name: tensor.numpy() for name, tensor in classifier.state_dict().items()},
-        false_positive_rate=decisions.false_positive_rate,
+        false_positive_rate=decision.false_positive_rate,
     )
     return with_graph(bundle)
 
@@ -102,7 +107,7 @@ def _patients_of(cells: pl.DataFrame) -> npt.NDArray[np.str_] | None:
 
 
 def pooled_features(classifier: Classifier, pixels: Pixels) -> Floats:
-    """Return what the last layer sees, float `[N, C]`, of uint8 pixels `[N, S, S, 3]`."""
+    """Return the input of the last layer, float `[N, C]`, of uint8 pixels `[N, S, S, 3]`."""
     with torch.inference_mode():
         parts = [classifier.features(torch.from_numpy(batch)) for batch in batches(pixels, _BATCH)]
         features: Floats = torch.cat(parts).numpy()
@@ -110,7 +115,7 @@ def pooled_features(classifier: Classifier, pixels: Pixels) -> Floats:
 
 
 def uncalibrated_log_odds(classifier: Classifier, features: Floats) -> Floats:
-    """Return ln(p / (1 - p)) of parasitized, uncalibrated: float `[N]`."""
+    """Return ln(p / (1 - p)) of parasitized before calibration, float `[N]`."""
     with torch.inference_mode():
         logits = classifier.network.head(torch.from_numpy(features)).double().numpy()
     return np.asarray(logits[:, POSITIVE] - logits[:, 1 - POSITIVE])

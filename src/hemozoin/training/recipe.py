@@ -1,4 +1,4 @@
-"""How a network is trained: every number that decides what is learned, in one place."""
+"""The recipe: every number that decides what a network learns, in one place."""
 
 from __future__ import annotations
 
@@ -14,43 +14,49 @@ from hemozoin.training.initial_weights import InitialWeights
 
 Preset = Literal["default", "best", "paper"]
 
-#: The smallest values. Batch norm needs a few cells to a batch, also in the last, short one.
-_LEAST = {"epochs": 1, "batch": 4, "seed": 0, "weight_decay": 0}
+#: Smallest allowed values. Batch norm needs a few cells in every batch, also in the last one.
+_MINIMUM = {"epochs": 1, "batch": 4, "seed": 0, "weight_decay": 0}
+
+#: Keys in config.json that differ from the field's name; files of earlier versions have them too.
+_KEYS = {"input_transform": "view"}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The default recipe; where a number is not the paper's, `benchmarks/` shows why."""
+    """How to train a network; `benchmarks/` shows why some defaults differ from the paper's."""
 
     alpha: float = 0.25
     """Width multiplier, above 0 (paper, section 3.3)."""
     body: Body = "separable"
-    """separable convolutions, full ones (paper, Table 4), or fewer layers: shallow (Table 5)."""
+    """separable: depthwise separable convolutions; full: full convolutions (paper, Table 4);
+    shallow: separable with fewer layers (Table 5)."""
     size: int = 64
-    """Input size in pixels, 32 or more (paper, section 3.4, where 224 is full size)."""
+    """Input size in pixels, 32 or more (paper, section 3.4; 224 is the full size there)."""
     epochs: int = 8
-    """Times that each training cell is seen."""
+    """Number of passes over the training cells."""
     batch: int = 128
-    """Cells per step, over all processes."""
+    """Cells per step, summed over all processes."""
     seed: int = 0
-    """Decides split, first weights, order and augmentation."""
-    view: InputTransform = "density"
-    """What the network sees: optical density relative to the cell's own, or plain RGB."""
+    """Seed of split, initial weights, order of the cells and augmentation."""
+    input_transform: InputTransform = "density"
+    """What the network is given: density (optical density relative to the cell's own) or rgb."""
     optimizer: Literal["adamw", "rmsprop"] = "adamw"
     """RMSprop is the paper's (section 3.2)."""
     learning_rate: float = 6e-3
-    """Highest learning rate; it rises over the first steps and falls along a half cosine."""
+    """Highest learning rate; it rises linearly over the first steps, then falls along a half
+    cosine."""
     weight_decay: float = 0.05
-    """Never on depthwise filters: they have so few weights (paper, section 3.2)."""
+    """Weight decay; none on depthwise filters, which have few weights (paper, section 3.2)."""
     augmentation: Literal["full", "little"] = "full"
-    """full: any rotation, focus, stain, light, neighbours; the paper used little (section 3.2)."""
+    """full: any rotation, focus, stain, illumination, neighbours; little: mirroring only, as in
+    the paper (section 3.2)."""
     orientations: int = 4
-    """Quarter turns of a cell, 1 to 4, that the finished network averages over."""
+    """Rotations by 90° (1 to 4, one of them by 0°) that the finished network averages over."""
     init: InitialWeights | None = None
-    """Weights to start from instead of fresh ones; their network's architecture comes with them."""
+    """Weights to start from instead of random ones; they bring their network's architecture."""
 
     def __post_init__(self) -> None:
-        """Refuse what can't be trained."""
+        """Raise HemozoinError for values that can't be trained with."""
         if self.init and self.init.architecture.alpha != self.alpha:
             found = f"{self.init.path} has {self.init.architecture.alpha:g}"
             raise HemozoinError(f"alpha is {self.alpha:g}, but {found}; leave --alpha out")
@@ -60,9 +66,9 @@ class Recipe:
         layers(self.architecture(), self.size)
         for name, kind in get_type_hints(Recipe).items():
             _require_kind(name, getattr(self, name), kind)
-        for name, least in _LEAST.items():
-            if not least <= getattr(self, name) < math.inf:
-                raise HemozoinError(f"{name} is {getattr(self, name)}; give {least} or more")
+        for name, minimum in _MINIMUM.items():
+            if not minimum <= getattr(self, name) < math.inf:
+                raise HemozoinError(f"{name} is {getattr(self, name)}; give {minimum} or more")
         if not 0 < self.learning_rate < math.inf:
             raise HemozoinError(f"learning_rate is {self.learning_rate}; give one above 0")
         if self.orientations not in range(1, 5):
@@ -76,20 +82,24 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values, ready for JSON."""
-        return asdict(self) | {"init": self.init.to_dict() if self.init else None}
+        values: dict[str, Any] = asdict(self)
+        values["init"] = self.init.to_dict() if self.init else None
+        return {_KEYS.get(name, name): value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
-        """Read back what `to_dict` gave; raises HemozoinError for unknown fields."""
-        unknown = set(values) - {field.name for field in fields(cls)}
+        """Return the recipe that `to_dict` wrote; raises HemozoinError for unknown fields."""
+        names = {_KEYS.get(field.name, field.name): field.name for field in fields(cls)}
+        unknown = set(values) - set(names)
         if unknown:
             raise HemozoinError(f"recipe: unknown {', '.join(sorted(unknown))}")
+        given = {names[key]: value for key, value in values.items()}
         init = values.get("init")
-        return cls(**{**values, "init": InitialWeights.from_dict(init) if init else None})
+        return cls(**{**given, "init": InitialWeights.from_dict(init) if init else None})
 
 
 def _require_kind(name: str, value: object, kind: object) -> None:
-    """Refuse a word that is not one of a field's, and a fraction where it is counted."""
+    """Raise HemozoinError for a word that a field does not allow, or a fraction for an integer."""
     allowed = get_args(kind)
     if get_origin(kind) is Literal and value not in allowed:
         raise HemozoinError(f"{name} is {value!r}; give {' or '.join(allowed)}")
@@ -100,5 +110,7 @@ def _require_kind(name: str, value: object, kind: object) -> None:
 PRESETS: dict[Preset, Recipe] = {
     "default": Recipe(),
     "best": Recipe(epochs=24),
-    "paper": Recipe(view="rgb", optimizer="rmsprop", learning_rate=0.02, augmentation="little"),
+    "paper": Recipe(
+        input_transform="rgb", optimizer="rmsprop", learning_rate=0.02, augmentation="little"
+    ),
 }

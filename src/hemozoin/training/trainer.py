@@ -1,11 +1,11 @@
 """The training loop.
 
     for every epoch
-        for every batch: look, augment, one step down
+        for every batch: input transform, augmentation, one step of the optimizer
         validate, save a checkpoint
 
-Every epoch draws its order and its augmentation from a generator seeded by (seed, epoch,
-process): the same seed gives the same weights, and a resumed run needs no generator's state.
+Order and augmentation of an epoch come from a generator seeded by (seed, epoch, process): the
+same seed gives the same weights, and a resumed run needs no saved state of a generator.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from torch.nn.parallel import DistributedDataParallel
 from hemozoin.arrays import Floats, Ints, NamedArrays, Pixels
 from hemozoin.classes import POSITIVE
 from hemozoin.errors import TrainingError
-from hemozoin.metrics.classification import LabelledPredictions, compute_metrics
+from hemozoin.metrics.classification import compute_metrics
+from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.progress import track
 from hemozoin.training import distributed
 from hemozoin.training.augmentation import augment, flip
@@ -36,16 +37,17 @@ from hemozoin.training.recipe import Recipe
 #: Share of the steps over which the learning rate rises.
 WARM_UP = 0.15
 
+#: Called with the rows of all epochs so far.
 OnEpochEnd = Callable[[list[EpochRow]], None]
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What there is to learn.
+    """Cells, their classes, and which of them are trained on.
 
     `pixels`: all cells, uint8 `[N, S, S, 3]`. `targets`: int `[N]`, the number of each cell's
-    class in CLASSES. `train` and `validation`: the rows to learn from and to watch; no patient
-    is in both.
+    class in CLASSES. `train` and `validation`: int row numbers of the training and the validation
+    cells, of different patients.
     """
 
     pixels: Pixels
@@ -54,55 +56,57 @@ class TrainingData:
     validation: Ints
 
 
-def fit(
+def train_classifier(
     training_data: TrainingData,
     recipe: Recipe,
     device: torch.device,
     checkpoint: Path,
-    report: OnEpochEnd,
+    on_epoch_end: OnEpochEnd,
 ) -> Classifier:
-    """Train a classifier, going on from `checkpoint` if there is one.
+    """Return a trained classifier; resumes from `checkpoint` if that file exists.
 
-    `report` is called with the rows so far (epoch, train_loss, val_loss, val_accuracy, val_auc,
-    learning_rate, seconds) after every epoch, and before the first where a run goes on. Raises
-    TrainingError where the loss is no longer a number.
+    `on_epoch_end` is called with the rows so far (epoch, train_loss, val_loss, val_accuracy,
+    val_auc, learning_rate, seconds) after every epoch, and once before the first when resuming.
+    Raises TrainingError where the loss is infinite or NaN.
     """
     trainer = Trainer(training_data, recipe, device)
     rows = load_checkpoint(checkpoint, trainer.classifier, trainer.optimizer)
     if rows and distributed.rank() == 0:
-        report(rows)  # a run may be stopped between its checkpoint and its report
+        on_epoch_end(rows)  # a run may have stopped between saving its checkpoint and this call
     for epoch in range(len(rows), recipe.epochs):
         started = time.monotonic()
-        row = {"epoch": epoch + 1.0, "train_loss": trainer.epoch(epoch), **trainer.validate()}
+        row = {"epoch": epoch + 1.0, "train_loss": trainer.train_epoch(epoch), **trainer.validate()}
         rows.append(row | {"seconds": time.monotonic() - started})
         if distributed.rank() == 0:
             save_checkpoint(checkpoint, trainer.classifier, trainer.optimizer, rows)
-            report(rows)
+            on_epoch_end(rows)
         distributed.barrier()
     return trainer.classifier.eval()
 
 
 class Trainer:
-    """A classifier with all that teaches it."""
+    """A classifier with its optimizer and training data."""
 
     def __init__(self, training_data: TrainingData, recipe: Recipe, device: torch.device) -> None:
-        torch.manual_seed(recipe.seed)  # the first weights
+        torch.manual_seed(recipe.seed)  # for the initial weights
         self.training_data, self.recipe, self.device = training_data, recipe, device
-        self.classifier = Classifier(recipe.architecture(), recipe.view).to(device)
+        self.classifier = Classifier(recipe.architecture(), recipe.input_transform).to(device)
         if recipe.init:
             load_initial_weights(self.classifier.network, recipe.init.read())
         self.optimizer = make_optimizer(self.classifier.network, recipe)
         self.steps = math.ceil(len(training_data.train) / recipe.batch)
         if len(training_data.train) // self.steps < 2 * distributed.world_size():
-            raise TrainingError("batch norm needs 2 cells a step and process; raise --batch")
+            raise TrainingError(
+                "batch norm needs 2 cells per step and process; give a larger --batch"
+            )
         self._pixels = torch.from_numpy(training_data.pixels)
         self._targets = torch.from_numpy(training_data.targets)
         self._network: nn.Module = self.classifier.network
         if distributed.world_size() > 1:
             self._network = DistributedDataParallel(self._network, forward_sync_buffers=False)
 
-    def epoch(self, epoch: int) -> float:
-        """Take every training cell once and return the mean loss."""
+    def train_epoch(self, epoch: int) -> float:
+        """Train on every training cell once and return the mean loss."""
         self.classifier.train()
         random = _generator(self.recipe.seed, epoch, distributed.rank())
         total = torch.zeros((), device=self.device)
@@ -115,19 +119,21 @@ class Trainer:
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             total += loss.detach() * count / distributed.world_size()
-        self._share_norms()
-        return self._finite(float(distributed.add_up(total))) / len(self.training_data.train)
+        self._average_batch_norms()
+        return self._require_finite(float(distributed.all_reduce_sum(total))) / len(
+            self.training_data.train
+        )
 
     def validate(self) -> EpochRow:
         """Return loss, accuracy and AUC on the validation cells, each counted once."""
         p = self._predict(self.training_data.validation)
         truth = self.training_data.targets[self.training_data.validation] == POSITIVE
-        loss = self._finite(float(-np.log(np.where(truth, p, 1 - p).clip(1e-7)).mean()))
-        figures = compute_metrics(LabelledPredictions(truth, p.astype(np.float64)), threshold=0.5)
+        loss = self._require_finite(float(-np.log(np.where(truth, p, 1 - p).clip(1e-7)).mean()))
+        metrics = compute_metrics(LabelledPredictions(truth, p.astype(np.float64)), threshold=0.5)
         return {
             "val_loss": loss,
-            "val_accuracy": figures["accuracy"],
-            "val_auc": figures["roc_auc"],
+            "val_accuracy": metrics["accuracy"],
+            "val_auc": metrics["roc_auc"],
             "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
 
@@ -143,37 +149,36 @@ class Trainer:
     def _loss(self, rows: Tensor, random: Generator) -> Tensor:
         """Return the summed cross-entropy of some cells, augmented."""
         with torch.no_grad():
-            seen = self.classifier.view(self._pixels[rows].to(self.device))
-            seen = (augment if self.recipe.augmentation == "full" else flip)(seen, random)
+            inputs = self.classifier.input_transform(self._pixels[rows].to(self.device))
+            inputs = (augment if self.recipe.augmentation == "full" else flip)(inputs, random)
             targets = self._targets[rows].to(self.device)
-        logits = self._network(seen.contiguous(memory_format=torch.channels_last))
+        logits = self._network(inputs.contiguous(memory_format=torch.channels_last))
         return F.cross_entropy(logits, targets, reduction="sum")
 
     def _predict(self, rows: Ints) -> Floats:
-        """Return p_parasitized of some cells; the processes share the work."""
+        """Return p_parasitized of some cells, float `[len(rows)]`; the processes share the work."""
         self.classifier.eval()
         p = torch.zeros(len(rows), device=self.device)
         with torch.inference_mode():
-            mine = torch.arange(len(rows))[distributed.rank() :: distributed.world_size()]
-            for at in torch.split(mine, self.recipe.batch * 2):
+            own = torch.arange(len(rows))[distributed.rank() :: distributed.world_size()]
+            for at in torch.split(own, self.recipe.batch * 2):
                 batch = self._pixels[torch.from_numpy(rows)[at]].to(self.device)
                 p[at.to(self.device)] = self.classifier(batch)[:, POSITIVE]
-        found: Floats = distributed.add_up(p).cpu().numpy()
-        return found
+        predicted: Floats = distributed.all_reduce_sum(p).cpu().numpy()
+        return predicted
 
-    def _share_norms(self) -> None:
-        """Average what each process's batch norms saw in its share of the batches."""
+    def _average_batch_norms(self) -> None:
+        """Average the running statistics of batch norm over the processes."""
         for buffer in self.classifier.network.buffers():
             if buffer.is_floating_point():
-                distributed.add_up(buffer).div_(distributed.world_size())
+                distributed.all_reduce_sum(buffer).div_(distributed.world_size())
 
     def _set_learning_rate(self, step: int) -> None:
+        factor = learning_rate_factor(step, self.steps * self.recipe.epochs)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * schedule(
-                step, self.steps * self.recipe.epochs
-            )
+            group["lr"] = self.recipe.learning_rate * factor
 
-    def _finite(self, loss: float) -> float:
+    def _require_finite(self, loss: float) -> float:
         if math.isfinite(loss):
             return loss
         raise TrainingError(
@@ -183,7 +188,7 @@ class Trainer:
 
 
 def load_initial_weights(network: nn.Module, weights: NamedArrays) -> None:
-    """Set the weights that are given by name; the others, such as a new head's, stay."""
+    """Set the given weights by name; weights without a name in it, such as a new head's, stay."""
     given = {name: torch.from_numpy(array) for name, array in weights.items()}
     network.load_state_dict({**network.state_dict(), **given})
 
@@ -206,15 +211,15 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.RMSprop(groups, lr=recipe.learning_rate, alpha=0.9, momentum=0.9, eps=1.0)
 
 
-def schedule(step: int, steps: int) -> float:
-    """Return the share of the full learning rate: a rise, then half a cosine down to 0."""
-    rise = max(1, round(steps * WARM_UP))
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 + 0.5 * math.cos(math.pi * (step - rise) / max(1, steps - rise))
+def learning_rate_factor(step: int, steps: int) -> float:
+    """Return the factor (0..1) of the highest learning rate: linear warm-up, then half a cosine."""
+    warm_up = max(1, round(steps * WARM_UP))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 + 0.5 * math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))
 
 
 def _generator(*seeds: int) -> Generator:
-    """Return a generator of its own for each combination of numbers."""
+    """Return an independent generator for each combination of numbers."""
     state = np.random.SeedSequence(seeds).generate_state(2, np.uint32)
     return Generator().manual_seed(int(state[0]) << 32 | int(state[1]))

@@ -1,4 +1,4 @@
-"""The count of a slide: by hand, against other formulas, and by simulated slides."""
+"""The count of a slide, compared with worked examples, other formulas and simulated slides."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from scipy import integrate, stats
 
 from hemozoin.decision.false_positive_rate import FalsePositiveRate, beta_moments
 from hemozoin.errors import DataError
+from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.parasitaemia import (
     Parasitaemia,
     compensate,
     estimate_parasitaemia,
-    likely_rates,
+    rate_quantiles,
 )
-from hemozoin.smear.counting.tally import Blood, Slide, Tally
+from hemozoin.smear.counting.slide import Slide
+from hemozoin.smear.counting.tally import Tally
 from hemozoin.smear.field import Cell, Field, Flaw, ObjectKind, SmearObject
-from hemozoin.smear.output.wording import chance_of_one, percent, summarize, two_digits
+from hemozoin.smear.output.wording import chance_of_infected_cell, percent, summarize, two_digits
 
 KNOWN = FalsePositiveRate(rate=0.02, sd=0.01, patients=40, cells=8000)
 USUAL = Blood()
@@ -43,8 +45,8 @@ def some_field(
         Cell("red cell", 0, 0, 9, 9, SQUARE, k, 0.5, decision, None)
         for k, decision in enumerate(decisions, 1)
     )
-    bodies = (SmearObject(kind, 0, 0, 9, 9, SQUARE) for kind in others)
-    return Field("a.png", 640, 480, 9, tuple(cells), tuple(bodies), flaws)
+    objects = (SmearObject(kind, 0, 0, 9, 9, SQUARE) for kind in others)
+    return Field("a.png", 640, 480, 9, tuple(cells), tuple(objects), flaws)
 
 
 def counted(*fields: Field, rate: FalsePositiveRate | None = KNOWN, blood: Blood = USUAL) -> Slide:
@@ -60,10 +62,10 @@ def compensated(infected: int, red_cells: int, rate: FalsePositiveRate = KNOWN) 
     return found
 
 
-# --- the share, by hand -------------------------------------------------------------------------
+# --- the share, in worked examples --------------------------------------------------------------
 
 
-def test_false_positives_are_taken_off_by_hand() -> None:
+def test_false_positives_are_subtracted_in_a_worked_example() -> None:
     """10 of 200 at a rate of .02: (.05 - .02) / .98 = .030612.
 
     That is 6.1224 cells; of the other 193.8776 a share of .02 is 3.8776; 10 - 3.8776 = 6.1224.
@@ -71,15 +73,15 @@ def test_false_positives_are_taken_off_by_hand() -> None:
     slide = counted(some_field(infected=10, healthy=190))
     assert slide.parasitaemia is not None
     assert slide.parasitaemia.raw.value == 0.05
-    assert slide.parasitaemia.best.value == pytest.approx(0.03 / 0.98)
+    assert slide.parasitaemia.estimate.value == pytest.approx(0.03 / 0.98)
     assert slide.expected_false_positives == pytest.approx(3.877551)
-    assert 200 * slide.parasitaemia.best.value == pytest.approx(10 - 3.877551)
+    assert 200 * slide.parasitaemia.estimate.value == pytest.approx(10 - 3.877551)
 
 
-def test_fewer_than_expected_are_none() -> None:
+def test_fewer_than_expected_give_0() -> None:
     slide = counted(some_field(infected=3, healthy=197))
     assert slide.parasitaemia is not None
-    assert slide.parasitaemia.best.value == 0
+    assert slide.parasitaemia.estimate.value == 0
     assert slide.expected_false_positives == pytest.approx(0.02 * 200)
 
 
@@ -89,8 +91,8 @@ def test_compensation_at_its_ends(share: float, rate: float, left: float) -> Non
 
 
 @given(st.integers(1, 60), st.integers(0, 60), st.integers(1, 9))
-def test_it_divides_by_the_cells_really_counted(healthy: int, infected: int, times: int) -> None:
-    """The same share of 30 cells and of 30,000; nothing is made of 1,000."""
+def test_the_share_is_of_the_cells_really_counted(healthy: int, infected: int, times: int) -> None:
+    """The share is the same for 30 and for 30,000 cells; none is extrapolated to 1,000."""
     slide = counted(*[some_field(infected=infected, healthy=healthy)] * times, rate=None)
     assert slide.parasitaemia is not None
     assert slide.red_cells == times * (healthy + infected)
@@ -99,7 +101,7 @@ def test_it_divides_by_the_cells_really_counted(healthy: int, infected: int, tim
     assert data["raw"] == data["infected"] / data["red_cells"]
 
 
-def test_per_ul_by_hand() -> None:
+def test_per_ul_in_a_worked_example() -> None:
     """.030612 of 5 million is 153,061; of 45 % at 90 fL the same, of 36 % four fifths."""
     field = some_field(infected=10, healthy=190)
     usual = counted(field).to_dict()["parasites_per_ul"]
@@ -121,15 +123,15 @@ def test_the_raw_interval_is_that_of_clopper_and_pearson(k: int, n: int) -> None
     assert (raw.low, raw.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
 
 
-def test_no_infected_cell_by_hand() -> None:
-    """Of n cells 0: the upper end has (1 - π)^n = .025."""
+def test_no_infected_cell_in_a_worked_example() -> None:
+    """For 0 of n cells, the upper end π has (1 - π)^n = .025."""
     raw = estimate_parasitaemia(0, 100, None).raw
     assert (raw.value, raw.low) == (0, 0)
     assert raw.high == pytest.approx(1 - 0.025**0.01)
 
 
 def beta_of(rate: FalsePositiveRate) -> tuple[float, float]:
-    """Return a and b of the beta that the docstring of `likely_rates` states."""
+    """Return a and b of the beta that the docstring of `rate_quantiles` states."""
     mean = (rate.rate * rate.cells + 0.5) / (rate.cells + 1)
     noise, between = mean * (1 - mean), rate.sd**2
     error = math.sqrt(2 / (rate.patients - 1)) * (between + noise * rate.patients / rate.cells)
@@ -149,7 +151,7 @@ def tail_by_quadrature(
     return float(found)
 
 
-def test_both_ends_leave_a_fortieth_by_another_integral() -> None:
+def test_each_tail_is_a_fortieth_by_another_integral() -> None:
     found = compensated(150, 2000).compensated
     assert found is not None
     more = tail_by_quadrature(lambda p: stats.binom.sf(149, 2000, p), found.low, KNOWN)
@@ -159,58 +161,62 @@ def test_both_ends_leave_a_fortieth_by_another_integral() -> None:
 
 
 def test_the_reportable_limit_is_a_quantile_of_the_beta_binomial() -> None:
-    least = compensated(0, 2000).reportable
-    assert least is not None
+    limit = compensated(0, 2000).reportable_infected
+    assert limit is not None
     uninfected = stats.betabinom(2000, *beta_of(KNOWN))
-    assert uninfected.sf(least + 1) < 0.025 < uninfected.sf(least - 3)
+    assert uninfected.sf(limit + 1) < 0.025 < uninfected.sf(limit - 3)
 
 
-def test_it_is_reported_from_the_limit_on() -> None:
-    least = compensated(0, 2000).reportable
-    assert least is not None
-    below, at = (compensated(k, 2000).best for k in (least - 1, least))
+def test_a_slide_is_reported_from_the_limit_on() -> None:
+    limit = compensated(0, 2000).reportable_infected
+    assert limit is not None
+    below, at = (compensated(k, 2000).estimate for k in (limit - 1, limit))
     assert below.low == 0 < at.low
-    slide = counted(some_field(infected=least, healthy=2000 - least))
+    slide = counted(some_field(infected=limit, healthy=2000 - limit))
     assert slide.verdict == "reportable"
-    assert slide.least == pytest.approx(at.value)
-    assert counted(some_field(infected=least - 1, healthy=2001 - least)).verdict == (
+    assert slide.reportable_parasitaemia == pytest.approx(at.value)
+    assert counted(some_field(infected=limit - 1, healthy=2001 - limit)).verdict == (
         "below the reportable limit"
     )
 
 
-def test_more_cells_show_less_but_never_less_than_patients_differ() -> None:
-    """From the beta's 97.5 % quantile on nothing is hidden by counting: the limit's end."""
+def test_the_limit_decreases_with_more_cells_down_to_the_spread_of_patients() -> None:
+    """With many cells the limit approaches the 97.5 % quantile of the beta distribution."""
     worst = float(stats.beta(*beta_of(KNOWN)).ppf(0.975))
-    limits = [counted(some_field(healthy=n)).least for n in (300, 3000, 30_000)]
+    limits = [counted(some_field(healthy=n)).reportable_parasitaemia for n in (300, 3000, 30_000)]
     assert all(limit is not None for limit in limits)
     assert limits == sorted(limits, key=lambda limit: -(limit or 0))
     assert limits[-1] == pytest.approx((worst - 0.02) / 0.98, rel=0.05)
 
 
 def test_too_few_cells_can_never_be_reported() -> None:
-    unsure = FalsePositiveRate(0.4, 0.3, 8, 100)
-    slide = counted(some_field(infected=2), rate=unsure)
+    uncertain = FalsePositiveRate(0.4, 0.3, 8, 100)
+    slide = counted(some_field(infected=2), rate=uncertain)
     assert slide.parasitaemia is not None
-    assert slide.parasitaemia.reportable is None
-    assert slide.least is None
+    assert slide.parasitaemia.reportable_infected is None
+    assert slide.reportable_parasitaemia is None
     assert slide.verdict == "below the reportable limit"
-    assert "No number of infected cells among so few would be reported" in summarize(slide)
+    assert "With so few red cells, no number of infected cells would be reported" in summarize(
+        slide
+    )
 
 
-def test_no_false_positive_among_few_cells_is_no_promise() -> None:
-    lucky = FalsePositiveRate(0.0, 0.0, 6, 60)
-    assert compensated(10, 2000, lucky).best.low == 0
-    assert compensated(10, 2000, FalsePositiveRate(0.0, 0.0, 600, 600_000)).best.low > 0
+def test_no_false_positive_among_few_cells_does_not_mean_a_rate_of_0() -> None:
+    few_cells = FalsePositiveRate(0.0, 0.0, 6, 60)
+    assert compensated(10, 2000, few_cells).estimate.low == 0
+    assert compensated(10, 2000, FalsePositiveRate(0.0, 0.0, 600, 600_000)).estimate.low > 0
 
 
-def test_so_few_that_the_rate_does_not_fit() -> None:
-    """Of 5,000 cells 150 ± 50 are expected: 0 leave the end that counting alone has."""
+def test_so_few_that_the_rate_is_not_used() -> None:
+    """Of 5,000 cells 150 ± 50 are expected; for 0 the upper end is the one for a rate of 0."""
     rate = FalsePositiveRate(0.03, 0.01, 100, 20_000)
     none = compensated(0, 5000, rate)
-    assert none.contradicts
-    assert none.best.high == pytest.approx(1 - 0.025 ** (1 / 5000))
-    assert not compensated(120, 5000, rate).contradicts
-    assert "doesn't fit the slide" in summarize(counted(some_field(healthy=5000), rate=rate))
+    assert none.fewer_than_expected
+    assert none.estimate.high == pytest.approx(1 - 0.025 ** (1 / 5000))
+    assert not compensated(120, 5000, rate).fewer_than_expected
+    assert "Fewer cells are called infected than this false-positive rate predicts" in summarize(
+        counted(some_field(healthy=5000), rate=rate)
+    )
 
 
 rates = st.builds(
@@ -231,20 +237,22 @@ def test_it_is_ordered_and_grows_with_the_infected_cells(
     fewer = data.draw(st.integers(0, more))
     above, below = (compensated(k, cells, rate) for k in (more, fewer))
     for found in (above, below):
-        assert 0 <= found.best.low <= found.best.value <= found.best.high <= 1
-        assert found.best.high > 0
-        enough = found.reportable is not None and found.infected >= found.reportable
-        assert (found.best.low > 0) == enough
+        assert 0 <= found.estimate.low <= found.estimate.value <= found.estimate.high <= 1
+        assert found.estimate.high > 0
+        enough = (
+            found.reportable_infected is not None and found.infected >= found.reportable_infected
+        )
+        assert (found.estimate.low > 0) == enough
     slack = 1e-9
-    assert below.best.low <= above.best.low + slack
-    assert below.best.value <= above.best.value
-    assert below.best.high <= above.best.high + slack
+    assert below.estimate.low <= above.estimate.low + slack
+    assert below.estimate.value <= above.estimate.value
+    assert below.estimate.high <= above.estimate.high + slack
 
 
 @settings(max_examples=30)
 @given(rates)
-def test_likely_rates_have_the_stated_mean(rate: FalsePositiveRate) -> None:
-    drawn = likely_rates(rate)
+def test_rate_quantiles_have_the_stated_mean(rate: FalsePositiveRate) -> None:
+    drawn = rate_quantiles(rate)
     assert np.all((drawn >= 0) & (drawn <= 1))
     assert np.all(np.diff(drawn) >= 0)
     assert drawn.mean() == pytest.approx(
@@ -253,13 +261,13 @@ def test_likely_rates_have_the_stated_mean(rate: FalsePositiveRate) -> None:
 
 
 def coverage(rate: FalsePositiveRate, share: float, cells: int) -> float:
-    """Return how many of 20,000 slides hold the true share, each of a patient of its own.
+    """Return the share of 20,000 slides, each of another patient, whose interval holds the truth.
 
-    Both ends grow with the infected cells, so two numbers say which of these hold it.
+    Both ends increase with the infected cells, so the interval holds the truth between two counts.
     """
     counts = range(cells + 1)
-    first = bisect_left(counts, share, key=lambda k: compensated(k, cells, rate).best.high)
-    past = bisect_left(counts, True, key=lambda k: compensated(k, cells, rate).best.low > share)
+    first = bisect_left(counts, share, key=lambda k: compensated(k, cells, rate).estimate.high)
+    past = bisect_left(counts, True, key=lambda k: compensated(k, cells, rate).estimate.low > share)
     rng = np.random.default_rng(0)
     size = rate.rate * (1 - rate.rate) / rate.sd**2 - 1
     own = rng.beta(rate.rate * size, (1 - rate.rate) * size, 20_000)
@@ -277,7 +285,7 @@ def test_intervals_hold_the_truth(mean: float, sd: float, cells: int, share: flo
 
 @pytest.mark.slow
 def test_intervals_hold_the_truth_where_the_rate_was_fitted_on_16_patients() -> None:
-    """Each slide has a validation of its own, so what is unsure about the rate counts."""
+    """Each slide has its own validation, so the error of the rate matters."""
     rng = np.random.default_rng(0)
     held = [share_is_held(rng, 0.02) for _ in range(200)]
     assert np.mean(held) >= 0.93
@@ -290,7 +298,7 @@ def share_is_held(rng: np.random.Generator, share: float) -> bool:
     called = rng.binomial(cells, own[:16]).astype(np.float64)
     rate = FalsePositiveRate(*beta_moments(called, cells.astype(np.float64)), 16, int(cells.sum()))
     seen = int(rng.binomial(3000, share + (1 - share) * own[16]))
-    found = compensated(seen, 3000, rate).best
+    found = compensated(seen, 3000, rate).estimate
     return found.low <= share <= found.high
 
 
@@ -322,13 +330,13 @@ def test_only_usable_fields_and_whole_red_cells_count() -> None:
     assert slide.parasitaemia.raw.value == 3 / 96
 
 
-def test_cells_for_review_are_told_beside() -> None:
-    """1 of 100 infected and 4 for review: 1 %, and 5 % if all of them were."""
+def test_cells_for_review_are_reported_separately() -> None:
+    """1 of 100 infected and 4 for review: 1 %, or 5 % if all of the 4 were infected."""
     slide = counted(some_field(infected=1, healthy=95, review=4), rate=None)
     assert slide.parasitaemia is not None
     assert slide.parasitaemia.raw.value == 0.01
     assert slide.if_review_infected == pytest.approx(0.05)
-    assert "if all 4 were infected: 5 %" in summarize(slide)
+    assert "If all 4 were infected, the parasitaemia would be 5 %." in summarize(slide)
 
 
 def test_without_a_rate_there_is_no_verdict() -> None:
@@ -349,18 +357,20 @@ def fails() -> Iterator[tuple[list[Field], str]]:
     yield [good, bad, broken], "2 of 3 fields"
     yield [], "no field"
     yield [some_field()], "no red cell"
-    yield [some_field(healthy=50, review=50)], "50 of 100 red cells need a person's eye"
+    yield [some_field(healthy=50, review=50)], "50 of 100 red cells are for review"
 
 
-@pytest.mark.parametrize(("fields", "why"), list(fails()))
-def test_a_slide_that_fails_is_not_reported_and_not_negative(fields: list[Field], why: str) -> None:
+@pytest.mark.parametrize(("fields", "reason"), list(fails()))
+def test_a_slide_that_fails_is_not_reported_and_not_negative(
+    fields: list[Field], reason: str
+) -> None:
     slide = counted(*fields)
     assert slide.verdict == "not reported"
     assert slide.parasitaemia is None
-    assert why in summarize(slide)
+    assert reason in summarize(slide)
     assert "parasites/µL (" not in summarize(slide)
     data = slide.to_dict()
-    assert data["why"] == slide.why
+    assert data["why"] == slide.reason
     assert {data[name] for name in ("raw", "parasitaemia", "parasites_per_ul")} == {None}
 
 
@@ -375,11 +385,11 @@ def test_a_field_with_two_flaws_fails_once() -> None:
     slide = counted(good, good, some_field(flaws=(BLURRED, dark)))
     assert slide.fields_flawed == 1
     assert slide.flaws == {"out of focus": 1, "too dark": 1}
-    assert "1 field left out: out of focus 1, too dark 1" in summarize(slide)
+    assert "1 field not counted: out of focus 1, too dark 1" in summarize(slide)
 
 
 def test_slide_json_is_plain_and_its_names_stay() -> None:
-    """A table of slides has a row of each, so no name may depend on the verdict."""
+    """slides.csv has a row for each slide, so no name may depend on the verdict."""
     slides = [
         counted(some_field(infected=500, healthy=500)),
         counted(some_field(healthy=5), rate=None),
@@ -392,24 +402,24 @@ def test_slide_json_is_plain_and_its_names_stay() -> None:
         assert json.loads(json.dumps(data, allow_nan=False)) == data
 
 
-def test_text_by_hand() -> None:
+def test_text_in_a_worked_example() -> None:
     slide = counted(some_field(infected=300, healthy=1700), blood=Blood(rbc_per_ul=4.5e6))
     text = summarize(slide)
     assert text.startswith("slide 1: Reportable: 13.3 % (")
     assert "300 of 2,000 = 15 %" in text
-    assert "2 % of the 1,734.7 cells not infected = 34.7" in text
+    assert "2 % of the 1,734.7 uninfected cells = 34.7" in text
     assert "300 - 34.7 = 265.3" in text
     assert "265.3 / 2,000 = 13.3 %" in text
     assert "× 4,500,000 red cells/µL (as given) = 600,000 parasites/µL" in text
-    assert "not a medical device" in text
+    assert "Research use only. Not a medical device." in text
 
 
-def test_what_a_number_of_cells_can_show() -> None:
+def test_how_likely_an_infected_cell_is() -> None:
     """At 200 parasites/µL of 5 million cells/µL: 1 - (1 - .00004)^5000 = .1813."""
     slide = counted(some_field(healthy=5000))
-    assert chance_of_one(slide) == pytest.approx(0.1813, abs=5e-5)
-    assert "5,000 red cells were counted" in summarize(slide)
-    assert "contain an infected one in 18.1 % of slides" in summarize(slide)
+    assert chance_of_infected_cell(slide) == pytest.approx(0.1813, abs=5e-5)
+    assert "5,000 red cells counted" in summarize(slide)
+    assert "contains an infected one in 18.1 % of slides" in summarize(slide)
 
 
 @pytest.mark.parametrize(
@@ -438,12 +448,12 @@ def test_number(value: float, says: str) -> None:
 # --- blood --------------------------------------------------------------------------------------
 
 
-def test_blood_by_hand() -> None:
+def test_blood_in_a_worked_example() -> None:
     """45 % of a µL at 90 fL = 9·10⁻⁸ µL: .45 / 9·10⁻⁸ = 5 million."""
-    assert Blood().red_cells == 5e6
-    assert Blood(rbc_per_ul=3.2e6).red_cells == 3.2e6
-    assert Blood(hematocrit=45).red_cells == pytest.approx(5e6)
-    assert Blood(hematocrit=27).red_cells == pytest.approx(3e6)
+    assert Blood().red_cells_per_ul == 5e6
+    assert Blood(rbc_per_ul=3.2e6).red_cells_per_ul == 3.2e6
+    assert Blood(hematocrit=45).red_cells_per_ul == pytest.approx(5e6)
+    assert Blood(hematocrit=27).red_cells_per_ul == pytest.approx(3e6)
 
 
 @pytest.mark.parametrize(
@@ -458,6 +468,6 @@ def test_blood_by_hand() -> None:
         ({"hematocrit": math.inf}, "give 5 to 75"),
     ],
 )
-def test_no_blood_has_this(values: dict[str, float], says: str) -> None:
+def test_numbers_that_are_impossible_in_blood(values: dict[str, float], says: str) -> None:
     with pytest.raises(DataError, match=says):
         Blood(**values)

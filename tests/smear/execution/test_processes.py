@@ -1,4 +1,4 @@
-"""Processes that screen: they answer as this one would, and none outlives its pipe."""
+"""Processes that screen: they give the same results as this one, and end with their pipe."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pytest
 
 from hemozoin.errors import RunError
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.execution.processes import processes
+from hemozoin.smear.execution.processes import process_pool
 from hemozoin.smear.execution.work import ScreenerSettings
 from tests.support.smears import make_fields
 
-NETWORK = ScreenerSettings(Predictor.load("nano").bundle, "fp32", 50.0)
+SETTINGS = ScreenerSettings(Predictor.load("nano").bundle, "fp32", 50.0)
 
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
-    """Return the processes that were started so far."""
+    """Return the list of the processes that are started."""
     running: list[subprocess.Popen[bytes]] = []
 
     class Recorded(subprocess.Popen[bytes]):
@@ -38,46 +38,48 @@ def picture(tmp_path: Path) -> bytes:
     return (make_fields(tmp_path, "1.png") / "1.png").read_bytes()
 
 
-def test_a_process_answers_as_this_one_would(
+def test_a_process_gives_the_same_result_as_this_one(
     picture: bytes, started: list[subprocess.Popen[bytes]]
 ) -> None:
-    with processes(NETWORK, 3) as work:
+    with process_pool(SETTINGS, 3) as screen:
         assert not started
-        found = work(picture, "1.png")
+        found = screen(picture, "1.png")
         assert found.field.cells
-        assert found == NETWORK.work()(picture, "1.png")
-        assert work(b"no picture", "2.png").field.error
+        assert found == SETTINGS.load()(picture, "1.png")
+        assert screen(b"no picture", "2.png").field.error
     assert [process.returncode for process in started] == [0]
 
 
 def test_a_process_that_is_killed(picture: bytes, started: list[subprocess.Popen[bytes]]) -> None:
-    with processes(NETWORK, 1) as work:
-        work(picture, "1.png")
+    with process_pool(SETTINGS, 1) as screen:
+        screen(picture, "1.png")
         started[0].send_signal(signal.SIGKILL)
-        with pytest.raises(RunError, match=r"2\.png: the process .*killed, perhaps for want"):
-            work(picture, "2.png")
+        with pytest.raises(
+            RunError, match=r"2\.png: the process .*killed, perhaps because memory ran out"
+        ):
+            screen(picture, "2.png")
 
 
 def test_a_process_that_fails_says_why(
     picture: bytes, started: list[subprocess.Popen[bytes]], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with (
-        processes(replace(NETWORK, version="0.0.1"), 1) as work,
+        process_pool(replace(SETTINGS, version="0.0.1"), 1) as screen,
         pytest.raises(RunError, match=r"1\.png: the process .*exit code 1"),
     ):
-        work(picture, "1.png")
+        screen(picture, "1.png")
     assert "not 0.0.1" in capfd.readouterr().err
 
 
-def test_it_ends_when_nobody_asks_any_more(
+def test_it_ends_when_its_pipe_is_closed(
     picture: bytes, started: list[subprocess.Popen[bytes]]
 ) -> None:
-    """As when the process that asks was killed: the system closes its pipes."""
-    with processes(NETWORK, 1) as work:
-        work(picture, "1.png")
+    """If the calling process is killed, the system closes its pipes."""
+    with process_pool(SETTINGS, 1) as screen:
+        screen(picture, "1.png")
         (process,) = started
-        process.send_signal(signal.SIGINT)  # Ctrl-C goes to all of a terminal's processes
-        assert work(picture, "1.png").field.cells
+        process.send_signal(signal.SIGINT)  # Ctrl-C is sent to all processes of a terminal
+        assert screen(picture, "1.png").field.cells
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(30) == 0

@@ -1,4 +1,4 @@
-"""Slides screened from files to files: streamed, stopped, gone on with, and refused."""
+"""Slides screened from files to files: streamed, stopped, resumed, and refused."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import csv
 import json
 import os
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -19,7 +21,7 @@ from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.execution import run, work
 from hemozoin.smear.execution.run import ScreenConfig, screen_slides
 from hemozoin.smear.field import Cell, Field, SmearObject
-from hemozoin.smear.output import results
+from hemozoin.smear.output import report, results
 from hemozoin.smear.screen import screen
 from hemozoin.smear.slides import MARK
 from tests.support.commands import FullDisk, tree
@@ -29,7 +31,7 @@ PER_SLIDE = {".fields", "cells.csv", "fields.csv", "overlays", "report.html", "s
 
 
 class Quick:
-    """Stands for the screener: two cells in each picture, of which the level of grey decides."""
+    """A screener that finds two cells in each picture; the p of one depends on the grey level."""
 
     seen: list[str]
 
@@ -51,10 +53,10 @@ class Quick:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Screen at once; returns the names of the pictures that were screened so far."""
+    """Make screening quick; return the list of the pictures that are screened."""
     monkeypatch.setattr(Quick, "seen", [], raising=False)
     monkeypatch.setattr(work, "Screener", Quick)
-    monkeypatch.setattr(run, "_FEW", 10**6)  # other processes know nothing of this one
+    monkeypatch.setattr(run, "_FEW", 10**6)  # other processes would not use `Quick`
     return Quick.seen
 
 
@@ -67,14 +69,14 @@ def content(out: Path) -> dict[str, bytes]:
     return {name.removeprefix(str(out)): data for name, data in tree(out).items()}
 
 
-def again(out: Path, paths: list[Path]) -> dict[str, bytes]:
-    """Return what one run from start to end writes into an empty folder."""
+def fresh_run(out: Path, paths: list[Path]) -> dict[str, bytes]:
+    """Return what a single run writes to an empty folder."""
     fresh = out.with_name(f"{out.name} afresh")
     screen_slides(paths, fresh)
     return content(fresh)
 
 
-# ---- what is written -------------------------------------------------------------------------
+# ---- the output -------------------------------------------------------------------------
 
 
 def test_one_slide(tmp_path: Path, quick: list[str]) -> None:
@@ -121,7 +123,7 @@ def test_several_slides(tmp_path: Path, quick: list[str]) -> None:
     ]
 
 
-def test_the_tables_say_what_was_found(tmp_path: Path) -> None:
+def test_the_tables_have_what_was_found(tmp_path: Path) -> None:
     fields = make_fields(tmp_path / "left", "1.png", "2.png")
     screen_slides([fields], tmp_path / "out")
     found = [screen(fields / name) for name in ("1.png", "2.png")]
@@ -174,7 +176,7 @@ def test_hostile_names(tmp_path: Path, quick: list[str]) -> None:
     assert {row["slide"] for row in table} == {"a, \n b"}
     assert not any(row["error"] for row in table)
     assert len(list((tmp_path / "out" / "overlays").iterdir())) == len(table)
-    assert content(tmp_path / "out").keys() == again(tmp_path / "out", [slide]).keys() | {
+    assert content(tmp_path / "out").keys() == fresh_run(tmp_path / "out", [slide]).keys() | {
         "/cells.coco.json"
     }
 
@@ -188,21 +190,56 @@ def test_coco_is_there_where_it_was_asked_for(tmp_path: Path, quick: list[str]) 
     assert quick == ["1.png"]
 
 
+@pytest.mark.parametrize("resumed", [False, True], ids=["fresh", "resumed"])
 def test_memory_does_not_grow_with_the_fields(
-    tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
+    resumed: bool, tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "render_report", lambda slide, shown, about: str(len(list(shown))))
+    for limit in ("INFECTED", "REVIEWED", "OVERLAYS", "ROWS", "FAILED"):
+        monkeypatch.setattr(report, limit, 5)
     peaks = []
     for count in (30, 180):
-        slide = make_plain(tmp_path / str(count), *(f"{k}.png" for k in range(count)))
+        slide, out = tmp_path / str(count), tmp_path / "out" / str(count)
+        make_plain(slide, *(f"{k}.png" for k in range(count)))
+        if resumed:
+            screen_slides([slide], out, ScreenConfig(coco=True))
         tracemalloc.start()
-        screen_slides([slide], tmp_path / "out" / str(count))
+        screen_slides([slide], out, ScreenConfig(coco=True))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < peaks[0] + 200_000  # kept, 150 results would take 700,000
+    assert peaks[1] < peaks[0] + 200_000  # 150 results in memory would take 700,000
 
 
-def test_many_pictures_are_done_in_processes_with_the_same_bytes(
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Return how often the state of each field was parsed."""
+    counts: Counter[str] = Counter()
+    loads = json.loads
+
+    def recorded(text: bytes) -> Any:
+        found = loads(text)
+        if "field" in found:
+            counts[found["field"]["field"]] += 1
+        return found
+
+    monkeypatch.setattr(json, "loads", recorded)
+    return counts
+
+
+def test_the_state_of_a_field_is_parsed_once_in_a_run(
+    tmp_path: Path, quick: list[str], parsed: Counter[str]
+) -> None:
+    """The first run has the fields in memory, and parses none."""
+    config, out = ScreenConfig(coco=True), tmp_path / "out"
+    slide = make_plain(tmp_path / "left", *"123")
+    screen_slides([slide], out, config)
+    assert not parsed
+    make_plain(slide, "4")
+    screen_slides([slide], out, config)
+    assert parsed == {"1": 1, "2": 1, "3": 1}
+    assert len(quick) == 4
+
+
+def test_many_pictures_are_screened_in_processes_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slide = make_fields(tmp_path / "left", *(f"{k}.png" for k in range(run._FEW + 1)))
@@ -213,10 +250,10 @@ def test_many_pictures_are_done_in_processes_with_the_same_bytes(
     assert content(tmp_path / "processes") == content(tmp_path / "threads")
 
 
-# ---- stopped, and gone on with ---------------------------------------------------------------
+# ---- stopped and resumed ---------------------------------------------------------------------
 
 
-def test_what_is_done_is_not_done_again(tmp_path: Path, quick: list[str]) -> None:
+def test_finished_fields_are_not_screened_again(tmp_path: Path, quick: list[str]) -> None:
     slide, out = make_plain(tmp_path / "left", "1.png", "2.png"), tmp_path / "out"
     screen_slides([slide], out)
     before = content(out)
@@ -236,32 +273,42 @@ def test_only_new_and_changed_pictures_are_screened(tmp_path: Path, quick: list[
     screen_slides([slide], out)
     assert sorted(quick) == ["2", "4"]
     assert [row["field"] for row in rows(out / "fields.csv")] == ["2", "3", "4"]
-    assert content(out) == again(out, [slide])
+    assert content(out) == fresh_run(out, [slide])
 
 
-@pytest.mark.parametrize("harm", ["state cut short", "state gone", "overlay gone", "half written"])
-def test_what_was_harmed_is_made_again(harm: str, tmp_path: Path, quick: list[str]) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("state cut short", "state gone", "overlay gone", "half written"),
+        *("crops gone", "crops cut short"),
+    ],
+)
+def test_a_field_with_a_damaged_file_is_screened_again(
+    damage: str, tmp_path: Path, quick: list[str]
+) -> None:
     slide, out = make_plain(tmp_path / "left", *"123"), tmp_path / "out"
     screen_slides([slide], out)
-    before, state, overlay = content(out), out / ".fields" / "2.json", out / "overlays" / "2.jpg"
+    before, state = content(out), out / ".fields" / "2.json"
+    overlay, crops = out / "overlays" / "2.jpg", out / ".fields" / "2.zip"
     quick.clear()
-    if harm == "state cut short":
-        state.write_bytes(state.read_bytes()[:-9])
-    elif harm == "half written":
+    if damage.endswith("cut short"):
+        file = state if damage.startswith("state") else crops
+        file.write_bytes(file.read_bytes()[:-9])
+    elif damage == "half written":
         state.rename(state.with_name("2.json.99.partial"))
-        (out / "cells.csv.99.partial").write_text("half")
-        (out / "overlays" / "2.jpg.99.partial").write_text("half")
+        for half in (out / "cells.csv", overlay, crops):
+            half.with_name(f"{half.name}.99.partial").write_text("half")
     else:
-        (state if harm == "state gone" else overlay).unlink()
+        {"state gone": state, "overlay gone": overlay, "crops gone": crops}[damage].unlink()
     screen_slides([slide], out)
     assert quick == ["2"]
     assert content(out) == before
 
 
-def test_a_bad_picture_is_tried_again(
+def test_an_unreadable_picture_is_tried_again(
     tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may have been the network that the folder is on."""
+    """The cause may have been the network that the folder is on."""
     slide, out = make_plain(tmp_path / "left", "1", "2"), tmp_path / "out"
 
     def unreadable(self: FolderSource, name: str) -> bytes:
@@ -273,12 +320,12 @@ def test_a_bad_picture_is_tried_again(
     assert "Input/output error" in rows(out / "fields.csv")[0]["error"]
     screen_slides([slide], out)
     assert sorted(quick) == ["1", "2"]
-    assert content(out) == again(out, [slide])
+    assert content(out) == fresh_run(out, [slide])
 
 
-#: In the order in which a run of two pictures writes.
+#: All files that a run of two pictures writes, in this order.
 WRITES = (
-    *(MARK, "1.jpg", "1.json", "2.jpg", "2.json"),
+    *(MARK, "1.jpg", "1.zip", "1.json", "2.jpg", "2.zip", "2.json"),
     *("fields.csv", "cells.csv", "cells.coco.json", "slide.json", "report.html"),
 )
 
@@ -310,7 +357,7 @@ def test_stopped_between_two_slides(
     make_plain(tmp_path / "in", *(f"{slide}/{k}.png" for slide in "ab" for k in range(3)))
 
     def interrupt(*_: object) -> str:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt  # as Ctrl-C at this moment
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -318,10 +365,10 @@ def test_stopped_between_two_slides(
         screen_slides([tmp_path / "in"], out)
     assert not (out / "slides.csv").exists()
     screen_slides([tmp_path / "in"], out)
-    assert content(out) == again(out, [tmp_path / "in"])
+    assert content(out) == fresh_run(out, [tmp_path / "in"])
 
 
-# ---- refused, and begun anew -----------------------------------------------------------------
+# ---- refused, and overwritten ----------------------------------------------------------------
 
 
 def test_other_settings_are_refused(tmp_path: Path, quick: list[str]) -> None:
@@ -342,7 +389,7 @@ def test_other_settings_are_refused(tmp_path: Path, quick: list[str]) -> None:
     assert quick == ["1.png"]
 
 
-def test_overwrite_starts_anew_and_leaves_what_is_not_ours(
+def test_overwrite_removes_the_earlier_results_and_no_other_files(
     tmp_path: Path, quick: list[str]
 ) -> None:
     make_plain(tmp_path / "in", "a/1.png", "a/b/1.png", "c/1.png")
@@ -352,7 +399,7 @@ def test_overwrite_starts_anew_and_leaves_what_is_not_ours(
     put(out / "c" / "mine.txt", b"mine")
     slide = make_plain(tmp_path / "d", "2.png")
     screen_slides([slide], out, ScreenConfig(diameter=50.0), overwrite=True)
-    expected = again(out, [slide])
+    expected = fresh_run(out, [slide])
     found = content(out)
     assert found.pop("/mine.txt") == found.pop("/c/mine.txt") == b"mine"
     assert found.keys() == expected.keys() | {"/c"}
@@ -360,7 +407,7 @@ def test_overwrite_starts_anew_and_leaves_what_is_not_ours(
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_folder_that_is_not_ours_stays_as_it_is(
+def test_a_folder_with_other_files_is_not_changed(
     overwrite: bool, tmp_path: Path, quick: list[str]
 ) -> None:
     slide = make_plain(tmp_path / "left", "1.png")
@@ -374,7 +421,7 @@ def test_a_folder_that_is_not_ours_stays_as_it_is(
     assert tree(tmp_path) == before
 
 
-def test_the_folder_may_lie_among_the_pictures(tmp_path: Path, quick: list[str]) -> None:
+def test_the_output_may_be_in_the_folder_of_the_pictures(tmp_path: Path, quick: list[str]) -> None:
     slide = make_plain(tmp_path / "left", "1.png")
     for _ in range(2):
         assert len(screen_slides([slide], slide / "out")) == 1

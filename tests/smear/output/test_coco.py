@@ -1,9 +1,8 @@
-"""The COCO file, held against the format as it is described (cocodataset.org/#format-data)."""
+"""The COCO file, compared with the description of the format (cocodataset.org/#format-data)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from hemozoin.errors import HemozoinError
 from hemozoin.smear.field import Cell, Field, SmearObject
-from hemozoin.smear.output.coco import CATEGORIES, write_coco
+from hemozoin.smear.output.coco import CATEGORIES, open_coco
 
 SQUARE = ((10, 20), (30, 20), (30, 50), (10, 50))
 TRIANGLE = ((0, 0), (4, 0), (0, 3))
@@ -37,7 +36,9 @@ FIELDS = (
 
 
 def written(path: Path, fields: tuple[Field, ...] = FIELDS) -> dict[str, Any]:
-    write_coco("left", lambda: iter(fields), path / "cells.coco.json")
+    with open_coco("left", path / "cells.coco.json") as coco:
+        for field in fields:
+            coco.add(field)
     assert [file.name for file in path.iterdir()] == ["cells.coco.json"]
     read: dict[str, Any] = json.loads((path / "cells.coco.json").read_text())
     return read
@@ -67,7 +68,7 @@ def test_the_format(tmp_path: Path) -> None:
     assert all(found["image_id"] in images for found in coco["annotations"])
 
 
-def test_what_it_says(tmp_path: Path) -> None:
+def test_its_values(tmp_path: Path) -> None:
     coco = written(tmp_path)
     assert [image["file_name"] for image in coco["images"]] == ["a.png", "empty.png", "b.png"]
     names = {category["id"]: category["name"] for category in coco["categories"]}
@@ -105,11 +106,34 @@ def test_no_field_at_all(tmp_path: Path) -> None:
     assert coco["images"] == coco["annotations"] == []
 
 
-def test_fields_that_break_off_leave_no_file(tmp_path: Path) -> None:
-    def broken() -> Iterator[Field]:
-        yield FIELDS[0]
+def test_after_an_error_there_is_no_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(HemozoinError),
+        open_coco("left", tmp_path / "cells.coco.json") as coco,
+    ):
+        coco.add(FIELDS[0])
         raise HemozoinError("gone")
-
-    with pytest.raises(HemozoinError):
-        write_coco("left", broken, tmp_path / "cells.coco.json")
     assert not list(tmp_path.iterdir())
+
+
+def test_until_the_end_there_is_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "cells.coco.json"
+    path.write_text("before")
+    with open_coco("left", path) as coco:
+        for field in FIELDS:
+            coco.add(field)
+            assert path.read_text() == "before"
+    assert json.loads(path.read_text())["images"]
+
+
+def test_its_bytes(tmp_path: Path) -> None:
+    """One item per line; the images come before the annotations."""
+    written(tmp_path)
+    lines = (tmp_path / "cells.coco.json").read_text().splitlines()
+    assert lines[0].startswith('{"info": {"description": "slide left, by hemozoin screen"')
+    starts = [k for k, line in enumerate(lines) if line.endswith("[")]
+    assert [lines[k] for k in starts] == ['"categories": [', '"images": [', '"annotations": [']
+    assert starts == [1, 11, 16]
+    assert lines[12] == '{"id": 1, "file_name": "a.png", "width": 640, "height": 480},'
+    assert lines[-1] == "]}"
+    assert len(lines) == 23

@@ -1,4 +1,4 @@
-"""A body's colour is held against that of the others in its field."""
+"""The colour of an object is compared with the colours of the others in its field."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ def cells(colour: Floats, count: int, spread: float = 0.1) -> Floats:
 
 
 @pytest.mark.parametrize("stain", [PINK, GREY])
-def test_most_cells_are_usual_and_another_hue_is_odd(stain: Floats) -> None:
-    known = typical_color(cells(stain, 100))
-    assert np.mean([known.is_outlier(one) for one in cells(stain, 100)]) < 0.05
-    assert known.is_outlier(stain * [0.5, 1, 1])
-    assert known.is_outlier(stain * [1, 1, 2.2])
+def test_most_cells_are_typical_and_another_hue_is_an_outlier(stain: Floats) -> None:
+    typical = typical_color(cells(stain, 100))
+    assert np.mean([typical.is_outlier(one) for one in cells(stain, 100)]) < 0.05
+    assert typical.is_outlier(stain * [0.5, 1, 1])
+    assert typical.is_outlier(stain * [1, 1, 2.2])
 
 
-def test_a_pale_cell_is_odd_and_a_little_paler_one_is_not() -> None:
-    known = typical_color(cells(PINK, 100))
-    assert known.is_outlier(PINK / 3)
-    assert not known.is_outlier(PINK * 0.85)
+def test_a_pale_cell_is_an_outlier_and_a_slightly_paler_one_is_not() -> None:
+    typical = typical_color(cells(PINK, 100))
+    assert typical.is_outlier(PINK / 3)
+    assert not typical.is_outlier(PINK * 0.85)
 
 
-def test_cells_all_alike_leave_room_for_others() -> None:
-    known = typical_color(np.tile(PINK, (50, 1)))
-    assert not known.is_outlier(PINK * 1.1)
-    assert known.is_outlier(PINK * [0.5, 1, 1])
+def test_a_small_difference_from_identical_cells_is_no_outlier() -> None:
+    typical = typical_color(np.tile(PINK, (50, 1)))
+    assert not typical.is_outlier(PINK * 1.1)
+    assert typical.is_outlier(PINK * [0.5, 1, 1])
 
 
-def test_among_few_bodies_nothing_is_odd() -> None:
-    known = typical_color(cells(PINK, 7))
-    assert not known.is_outlier(PINK / 9)
+def test_among_few_objects_there_is_no_outlier() -> None:
+    typical = typical_color(cells(PINK, 7))
+    assert not typical.is_outlier(PINK / 9)
     assert not typical_color(np.zeros((0, 3))).is_outlier(PINK)
 
 
-def test_a_body_without_stain_has_a_colour() -> None:
+def test_an_object_without_stain_has_a_colour() -> None:
     assert typical_color(cells(PINK, 100)).is_outlier(np.array([-0.1, 0.0, 0.0]))

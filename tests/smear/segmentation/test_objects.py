@@ -1,4 +1,4 @@
-"""Bodies are found where they lie, at any scale, and told apart."""
+"""Objects are found where they are, at any scale, and get the right kind."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ def picture_of(smear: Smear) -> Image.Image:
 
 
 def overlap(a: SmearObject | DrawnObject, b: SmearObject | DrawnObject) -> float:
-    """Return the share of both boxes that they have in common, 0..1."""
+    """Return the intersection of two boxes over their union, 0..1."""
     width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
     height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
     both = max(0, width) * max(0, height)
     return both / (a.width * a.height + b.width * b.height - both)
 
 
-def found_share(smear: Smear, bodies: list[SmearObject]) -> float:
-    """Return the share of the whole red cells that one of the bodies lies on."""
-    whole = [placed for placed in smear.placed if placed.kind == "red cell" and is_inside(placed)]
-    return float(np.mean([any(overlap(cell, body) > 0.5 for body in bodies) for cell in whole]))
+def found_share(smear: Smear, found: list[SmearObject]) -> float:
+    """Return the share of the drawn, whole red cells that were found."""
+    whole = [drawn for drawn in smear.objects if drawn.kind == "red cell" and is_inside(drawn)]
+    return float(np.mean([any(overlap(cell, one) > 0.5 for one in found) for cell in whole]))
 
 
-def is_inside(placed: DrawnObject) -> bool:
-    right, bottom = placed.x + placed.width, placed.y + placed.height
-    return placed.x > 8 and placed.y > 8 and right < 1272 and bottom < 952
+def is_inside(drawn: DrawnObject) -> bool:
+    right, bottom = drawn.x + drawn.width, drawn.y + drawn.height
+    return drawn.x > 8 and drawn.y > 8 and right < 1272 and bottom < 952
 
 
-def scaled(body: SmearObject, by: float) -> SmearObject:
-    x, y, width, height = (round(v * by) for v in (body.x, body.y, body.width, body.height))
-    return replace(body, x=x, y=y, width=width, height=height)
+def scaled(found: SmearObject, by: float) -> SmearObject:
+    x, y, width, height = (round(v * by) for v in (found.x, found.y, found.width, found.height))
+    return replace(found, x=x, y=y, width=width, height=height)
 
 
-def red(bodies: tuple[SmearObject, ...]) -> list[SmearObject]:
-    return [body for body in bodies if body.kind == "red cell"]
+def red(objects: tuple[SmearObject, ...]) -> list[SmearObject]:
+    return [one for one in objects if one.kind == "red cell"]
 
 
 @pytest.mark.parametrize("zoom", [0.5, 1, 2])
@@ -58,55 +58,55 @@ def test_red_cells_are_found_at_any_scale(smear: Smear, zoom: float) -> None:
     picture = picture_of(smear)
     size = (round(picture.width * zoom), round(picture.height * zoom))
     found = segment(picture.resize(size, Image.Resampling.LANCZOS))
-    back = [scaled(body, 1 / zoom) for body in red(found.bodies)]
+    back = [scaled(one, 1 / zoom) for one in red(found.objects)]
     assert found_share(smear, back) > 0.8
-    usual = np.median([p.width for p in smear.placed if p.kind == "red cell"])
-    assert found.diameter / zoom == pytest.approx(usual, rel=0.25)
+    typical = np.median([p.width for p in smear.objects if p.kind == "red cell"])
+    assert found.diameter / zoom == pytest.approx(typical, rel=0.25)
 
 
-def test_few_red_cells_are_made_up(smear: Smear) -> None:
-    bodies = red(segment(picture_of(smear)).bodies)
-    true = [placed for placed in smear.placed if placed.kind == "red cell"]
-    made_up = [b for b in bodies if not any(overlap(b, cell) > 0.4 for cell in true)]
-    assert len(made_up) < 0.05 * len(bodies)
+def test_few_red_cells_are_false_positives(smear: Smear) -> None:
+    found = red(segment(picture_of(smear)).objects)
+    true = [drawn for drawn in smear.objects if drawn.kind == "red cell"]
+    false = [one for one in found if not any(overlap(one, cell) > 0.4 for cell in true)]
+    assert len(false) < 0.05 * len(found)
 
 
-def test_white_cells_are_no_red_cells(smear: Smear) -> None:
-    bodies = segment(picture_of(smear)).bodies
-    white = [body for body in bodies if body.kind == "white cell"]
+def test_white_cells_are_not_red_cells(smear: Smear) -> None:
+    objects = segment(picture_of(smear)).objects
+    white = [one for one in objects if one.kind == "white cell"]
     assert 1 <= len(white) <= 3
-    for placed in smear.placed:
-        if placed.kind == "white cell":
-            assert not any(overlap(placed, body) > 0.5 for body in red(bodies))
+    for drawn in smear.objects:
+        if drawn.kind == "white cell":
+            assert not any(overlap(drawn, one) > 0.5 for one in red(objects))
 
 
-def test_a_red_cell_lies_whole_in_the_picture(smear: Smear) -> None:
+def test_a_red_cell_is_whole_and_inside_the_picture(smear: Smear) -> None:
     found = segment(picture_of(smear))
-    assert any(body.kind == "cut by the edge" for body in found.bodies)
-    for body in red(found.bodies):
-        assert body.x >= 0 and body.x + body.width <= 1280
-        assert body.y >= 0 and body.y + body.height <= 960
-        assert all(body.x - 3 <= x <= body.x + body.width + 3 for x, _ in body.outline)
+    assert any(one.kind == "cut by the edge" for one in found.objects)
+    for one in red(found.objects):
+        assert one.x >= 0 and one.x + one.width <= 1280
+        assert one.y >= 0 and one.y + one.height <= 960
+        assert all(one.x - 3 <= x <= one.x + one.width + 3 for x, _ in one.outline)
 
 
 def test_uneven_light_and_a_tint_change_little(smear: Smear) -> None:
     shade = np.linspace(0.55, 1, 1280)[None, :, None] * np.array([1, 0.9, 0.8])
     uneven = Image.fromarray((smear.pixels * shade).astype(np.uint8))
-    assert found_share(smear, red(segment(uneven).bodies)) > 0.75
+    assert found_share(smear, red(segment(uneven).objects)) > 0.75
 
 
-def test_the_diameter_can_be_forced(smear: Smear) -> None:
+def test_the_diameter_can_be_given(smear: Smear) -> None:
     picture = picture_of(smear)
     diameter = segment(picture).diameter
-    assert found_share(smear, red(segment(picture, diameter).bodies)) > 0.8
+    assert found_share(smear, red(segment(picture, diameter).objects)) > 0.8
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_an_empty_picture_has_no_cells(level: int) -> None:
-    assert red(segment(Image.new("RGB", (640, 480), (level,) * 3)).bodies) == []
+    assert red(segment(Image.new("RGB", (640, 480), (level,) * 3)).objects) == []
 
 
-def test_noise_and_stripes_end_without_an_error() -> None:
+def test_noise_and_stripes_raise_no_error() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     segment(Image.fromarray(noise))
     segment(
@@ -122,7 +122,7 @@ PALE, DARK, SWOLLEN = (200, 120, 160), (150, 30, 110), (175, 85, 165)
 
 
 def discs(*placed: Disc, size: tuple[int, int] = (1280, 960)) -> Image.Image:
-    """Draw discs (x, y, radius, colour) on glass, with its noise."""
+    """Draw discs (x, y, radius, colour) on a noisy background."""
     sheet = Image.new("RGB", size, (215, 230, 220))
     for x, y, radius, colour in placed:
         ImageDraw.Draw(sheet).ellipse((x - radius, y - radius, x + radius, y + radius), colour)
@@ -131,13 +131,14 @@ def discs(*placed: Disc, size: tuple[int, int] = (1280, 960)) -> Image.Image:
     return Image.fromarray((blurred + noise).clip(0, 255).astype(np.uint8))
 
 
-def alone(colour: tuple[int, int, int]) -> list[Disc]:
+def isolated(colour: tuple[int, int, int]) -> list[Disc]:
     """Return 60 discs that don't touch, in the left half of a field."""
     return [(50 + 95 * (n % 6), 50 + 95 * (n // 6), 34.0, colour) for n in range(60)]
 
 
-def at(bodies: tuple[SmearObject, ...], x: float, y: float) -> list[SmearObject]:
-    return [b for b in bodies if abs(b.x + b.width / 2 - x) < 8 > abs(b.y + b.height / 2 - y)]
+def at(objects: tuple[SmearObject, ...], x: float, y: float) -> list[SmearObject]:
+    """Return the objects whose middle is within 8 px of (x, y)."""
+    return [o for o in objects if abs(o.x + o.width / 2 - x) < 8 > abs(o.y + o.height / 2 - y)]
 
 
 def ring_of(colour: tuple[int, int, int], radius: float) -> list[Disc]:
@@ -149,12 +150,12 @@ def ring_of(colour: tuple[int, int, int], radius: float) -> list[Disc]:
 
 def test_a_swollen_cell_of_another_colour_is_found_among_those_that_touch_it() -> None:
     around = ring_of(DARK, 76)
-    found = segment(discs(*alone(DARK), *around, (900, 480, 46, SWOLLEN))).bodies
-    assert [body.kind for body in at(found, 900, 480)] == ["red cell"]
+    found = segment(discs(*isolated(DARK), *around, (900, 480, 46, SWOLLEN))).objects
+    assert [one.kind for one in at(found, 900, 480)] == ["red cell"]
 
 
 def test_a_pale_cell_is_found_whole_among_dark_ones() -> None:
-    found = segment(discs(*alone(DARK), (900, 480, 40, (195, 110, 165)))).bodies
+    found = segment(discs(*isolated(DARK), (900, 480, 40, (195, 110, 165)))).objects
     (pale,) = at(found, 900, 480)
     assert pale.kind == "red cell"
     assert pale.width == pytest.approx(80, rel=0.15)
@@ -163,12 +164,12 @@ def test_a_pale_cell_is_found_whole_among_dark_ones() -> None:
 @pytest.mark.parametrize(
     ("cells", "nucleus"), [(PALE, (90, 40, 130)), ((150, 150, 160), (140, 30, 135))]
 )
-def test_a_nucleus_is_known_in_pink_and_in_grey_smears(
+def test_a_nucleus_is_found_in_pink_and_in_grey_smears(
     cells: tuple[int, int, int], nucleus: tuple[int, int, int]
 ) -> None:
-    found = segment(discs(*alone(cells), (900, 480, 45, nucleus))).bodies
-    assert [body.kind for body in at(found, 900, 480)] == ["white cell"]
-    assert sum(body.kind == "white cell" for body in found) == 1
+    found = segment(discs(*isolated(cells), (900, 480, 45, nucleus))).objects
+    assert [one.kind for one in at(found, 900, 480)] == ["white cell"]
+    assert sum(one.kind == "white cell" for one in found) == 1
 
 
 @pytest.mark.parametrize("radius", [6.5, 9, 13])
@@ -182,14 +183,14 @@ def test_small_cells_are_found_in_a_large_picture(radius: float) -> None:
     ]
     found = segment(discs(*many, size=(2048, 1024)))
     assert found.diameter == pytest.approx(2 * radius, rel=0.2)
-    assert len(red(found.bodies)) > 0.9 * len(many)
+    assert len(red(found.objects)) > 0.9 * len(many)
 
 
-def test_an_outline_follows_its_body() -> None:
-    bodies = red(segment(discs(*alone(DARK))).bodies)
-    assert len(bodies) > 50
-    for body in bodies:
-        x, y = np.array(body.outline).T
+def test_an_outline_follows_its_object() -> None:
+    found = red(segment(discs(*isolated(DARK))).objects)
+    assert len(found) > 50
+    for one in found:
+        x, y = np.array(one.outline).T
         area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
         assert area == pytest.approx(np.pi * 34**2, rel=0.12)
-        assert 16 <= len(body.outline) <= 60
+        assert 16 <= len(one.outline) <= 60

@@ -1,4 +1,4 @@
-"""Cross-validation: every patient tested once, and nothing done twice."""
+"""Cross-validation: every patient is tested once, and no fold is run twice."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.support.commands import QUICK, hemozoin, refused, succeed, tree
-from tests.conftest import make_cells
 from hemozoin.training.runs import start
+from tests.conftest import make_cells
+from tests.support.commands import QUICK, hemozoin, refused, succeed, tree
 
 OPTIONS = ("--folds", 3, *QUICK)
 
 
 @pytest.fixture(scope="module")
 def folds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished cross-validation; its data are `cells.zip` beside it."""
+    """A finished cross-validation; its data are in `cells.zip` next to it."""
     folder = tmp_path_factory.mktemp("crossval")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEMOZOIN_CACHE", str(folder / "cache"))
@@ -42,7 +42,7 @@ def test_every_patient_is_tested_once(folds: Path) -> None:
         assert split.equals(pl.read_csv(folds / f"split{k}.csv"))
 
 
-def test_folds_csv_is_mean_and_spread(folds: Path) -> None:
+def test_folds_csv_has_mean_and_spread(folds: Path) -> None:
     table = pl.read_csv(folds / "folds.csv")
     assert table.columns == ["figure", "mean", "sd", "min", "max"]
     rows = {row["figure"]: row for row in table.to_dicts()}
@@ -61,7 +61,7 @@ def test_folds_csv_is_mean_and_spread(folds: Path) -> None:
     )
 
 
-def test_only_what_is_left_is_done(
+def test_only_the_missing_folds_are_run(
     tmp_path: Path, folds: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped before the second fold, then at the end of the third."""
@@ -92,7 +92,7 @@ def test_only_what_is_left_is_done(
     assert begun == ["new", "new"]
     assert tree(out / "fold1") == done
 
-    (out / "fold3" / "model" / "SHA256SUMS").unlink()  # as if stopped while it was written
+    (out / "fold3" / "model" / "SHA256SUMS").unlink()  # as if stopped while writing it
     begun.clear()
     succeed(*command)
     assert begun == ["resume"]
@@ -102,7 +102,7 @@ def test_only_what_is_left_is_done(
         assert (out / name).read_bytes() == (folds / name).read_bytes()
 
 
-def test_given_again_it_only_shows_the_result(folds: Path) -> None:
+def test_a_repeated_command_only_shows_the_result(folds: Path) -> None:
     before = tree(folds)
     data = folds.parent / "cells.zip"
     shown = succeed("crossval", data, "--out", folds, *OPTIONS)
@@ -133,7 +133,7 @@ def test_other_options_are_another_cross_validation(
 def test_other_cells_are_another_cross_validation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A patient who came since could be tested twice, or never."""
+    """Otherwise an added patient could be tested twice or never."""
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -142,12 +142,12 @@ def test_other_cells_are_another_cross_validation(
     command = ("crossval", tmp_path / "cells.zip", "--out", tmp_path / "out", *OPTIONS)
     make_cells(tmp_path / "cells.zip", patients=9)
     assert hemozoin(*command).code == 130
-    assert hemozoin(*command).code == 130  # the same again is welcome
+    assert hemozoin(*command).code == 130  # the same command is accepted
     make_cells(tmp_path / "cells.zip", patients=10)
     assert "other cells or options" in refused(*command)
 
 
-def test_under_torchrun_it_is_refused(
+def test_it_is_refused_under_torchrun(
     tmp_path: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -156,7 +156,7 @@ def test_under_torchrun_it_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_in_the_way(tmp_path: Path, finished_run: Path) -> None:
+def test_a_folder_with_a_run_is_refused(tmp_path: Path, finished_run: Path) -> None:
     data = finished_run.parent / "cells.zip"
     before = tree(finished_run)
     refused("crossval", data, "--out", finished_run, *OPTIONS)

@@ -1,4 +1,4 @@
-"""The network trained on every patient, decided by what the folds said of strangers."""
+"""The final network: trained on all patients, its decision fitted on out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.support.commands import QUICK, hemozoin, succeed
-from tests.conftest import make_cells
 from hemozoin.decision.temperature import calibrate
 from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.model.bundle import load_bundle
+from hemozoin.training.packaging import fit_decision
 from hemozoin.training.runs.config import RunConfig
-from hemozoin.training.runs.final import _all_of, out_of_fold
-from hemozoin.training.runs.run import load_split_data
+from hemozoin.training.runs.final import _all_cells, out_of_fold_log_odds
 from hemozoin.training.runs.folder import RunFolder
-from hemozoin.training.packaging import decide
+from hemozoin.training.runs.run import load_split_data
 from hemozoin.training.runs.start import read_config
+from tests.conftest import make_cells
+from tests.support.commands import QUICK, hemozoin, succeed
 
 OPTIONS = ("--folds", 3, "--final", *QUICK)
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished cross-validation with its final network; its data are `cells.zip` beside it."""
+    """A finished cross-validation with a final network; its data are in `cells.zip` next to it."""
     folder = tmp_path_factory.mktemp("final")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEMOZOIN_CACHE", str(folder / "cache"))
@@ -39,35 +39,35 @@ def folds(out: Path) -> list[RunFolder]:
     return [RunFolder(out / f"fold{k}") for k in (1, 2, 3)]
 
 
-def test_it_learns_from_every_cell(out: Path) -> None:
+def test_it_is_trained_on_every_cell(out: Path) -> None:
     config: RunConfig = read_config(out / "final" / "config.json")
-    training_data = _all_of(load_split_data(config, out / "split1.csv"), config)
+    training_data = _all_cells(load_split_data(config, out / "split1.csv"), config)
     assert sorted(training_data.train) == list(range(72))
     weights = [load_bundle(run / "model").weights for run in sorted(out.glob("f*[l123]"))]
     first = [one["network.head.weight"].tobytes() for one in weights]
     assert len(set(first)) == 4
 
 
-def test_each_cell_is_decided_by_the_fold_that_had_not_seen_its_patient(out: Path) -> None:
-    cells, logit = out_of_fold(folds(out))
+def test_each_cell_is_predicted_by_the_fold_that_tested_its_patient(out: Path) -> None:
+    cells, logit = out_of_fold_log_odds(folds(out))
     assert cells["cell"].n_unique() == len(logit) == 72
     for fold in folds(out):
-        said = pl.read_csv(fold.predictions)
-        mine = cells["cell"].is_in(said["cell"].implode()).to_numpy()
-        p = calibrate(logit[mine], load_bundle(fold.model).temperature)
-        assert np.abs(p - said["p_parasitized"].to_numpy()).max() < 2e-6
+        predictions = pl.read_csv(fold.predictions)
+        of_fold = cells["cell"].is_in(predictions["cell"].implode()).to_numpy()
+        p = calibrate(logit[of_fold], load_bundle(fold.model).temperature)
+        assert np.abs(p - predictions["p_parasitized"].to_numpy()).max() < 2e-6
 
 
-def test_its_decisions_and_figures_are_of_those_answers(out: Path) -> None:
+def test_its_decision_and_metrics_are_of_the_out_of_fold_predictions(out: Path) -> None:
     bundle = load_bundle(out / "final" / "model")
-    decisions = decide(*out_of_fold(folds(out)), OperatingPoint())
-    assert bundle.threshold == decisions.threshold
-    assert bundle.band == decisions.band
-    assert bundle.false_positive_rate == decisions.false_positive_rate is not None
-    assert bundle.temperature == pytest.approx(decisions.temperature)
+    decision = fit_decision(*out_of_fold_log_odds(folds(out)), OperatingPoint())
+    assert bundle.threshold == decision.threshold
+    assert bundle.review_band == decision.review_band
+    assert bundle.false_positive_rate == decision.false_positive_rate is not None
+    assert bundle.temperature == pytest.approx(decision.temperature)
     assert bundle.about["figures"]["labels_as_given"]["cells"] == 72
     assert [fold["roc_auc"] for fold in bundle.about["folds"]] == [
-        fold.figures()["roc_auc"] for fold in folds(out)
+        fold.test_metrics()["roc_auc"] for fold in folds(out)
     ]
 
 
@@ -77,7 +77,7 @@ def test_it_predicts(out: Path) -> None:
     assert len(table.splitlines()) == 73
 
 
-def test_given_again_it_trains_only_what_is_missing(out: Path, tmp_path: Path) -> None:
+def test_a_repeated_command_trains_only_the_missing_network(out: Path, tmp_path: Path) -> None:
     shutil.copytree(out, tmp_path / "out")
     before = load_bundle(out / "final" / "model").weights
     shutil.rmtree(tmp_path / "out" / "final")

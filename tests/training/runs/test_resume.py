@@ -1,4 +1,4 @@
-"""A run that is stopped, at any moment and in any way, ends as if it never had been."""
+"""A run that was stopped and resumed, at any moment, ends like one that was not stopped."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import QUICK, FullDisk, hemozoin, refused, start, succeed, tree
 from tests.conftest import make_cells, make_zip
+from tests.support.commands import QUICK, FullDisk, hemozoin, refused, start, succeed, tree
 
-#: Files of a run that are the same, bit for bit, every time.
+#: Files of a run that are identical in every repetition.
 SAME = ("config.json", "split.csv", "predictions.csv", "metrics.json", "model/model.safetensors")
 
 LARGER = ("--size", 32, "--epochs", 1, "--batch", 16, "--alpha", 0.3)
@@ -24,7 +24,7 @@ THREE_EPOCHS = ("--size", 32, "--epochs", 3, "--batch", 16)
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Sums depend on how they are shared out among threads: have one, as `start` does."""
+    """Use one thread, as `start` does: sums depend on the number of threads."""
     import torch  # noqa: PLC0415
 
     threads = torch.get_num_threads()
@@ -47,21 +47,21 @@ def test_stopped_after_an_epoch(
         assert process.stderr
         assert process.stderr.readline().startswith("epoch 1:")
         process.send_signal(how)
-        said = process.stderr.read()
+        errors = process.stderr.read()
     assert process.returncode == (130 if how == signal.SIGINT else -how)
     if how == signal.SIGINT:
-        assert said.splitlines()[-1].startswith("hemozoin: stopped; a run goes on with")
-        assert "Traceback" not in said
+        assert errors.splitlines()[-1].startswith("hemozoin: stopped; resume a run with")
+        assert "Traceback" not in errors
     assert not (run / "report.html").exists()
     first = (run / "results.csv").read_text().splitlines()[1]
     succeed("train", "--resume", run)
-    assert (run / "results.csv").read_text().splitlines()[1] == first  # seconds and all
+    assert (run / "results.csv").read_text().splitlines()[1] == first  # including the seconds
     succeed("train", cells_zip, "--out", tmp_path / "whole", *THREE_EPOCHS)
     assert kept(run) == kept(tmp_path / "whole")
     assert len(kept(run)) == len(SAME)
 
 
-#: In the order in which a run of one epoch writes: two of the cells, then its own.
+#: Files in the order in which a run of one epoch writes them; the first two are the cache.
 WRITES = (
     "KEY.json",
     "KEY.npy",
@@ -94,7 +94,7 @@ def test_the_disk_is_full_at_every_write(
     *before, line = outcome.err.splitlines()
     assert line.startswith("hemozoin: ")
     assert "disk full" in line or "No space left" in line
-    assert all(said.startswith("epoch ") for said in before)
+    assert all(errors.startswith("epoch ") for errors in before)
 
     whole = kept(finished_run)
     assert kept(run).items() <= whole.items()
@@ -112,14 +112,14 @@ def test_a_run_writes_no_other_file(
     disk = FullDisk(1000)
     monkeypatch.setattr(os, "fsync", disk.fsync)
     succeed("train", cells_zip, "--out", tmp_path / "run", *QUICK)
-    assert 1000 - disk.left == len(WRITES)
+    assert 1000 - disk.remaining == len(WRITES)
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "crossval"])
 def test_the_disk_is_full_for_other_verbs(
     verb: str, tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both find their cells decoded; then evaluate's 2nd file, crossval's first."""
+    """The cells are in the cache; the disk is full at evaluate's 2nd file, crossval's first."""
     monkeypatch.setenv("HEMOZOIN_CACHE", str(finished_run.parent / "cache"))
     out, data = tmp_path / "out", finished_run.parent / "cells.zip"
     options = {
@@ -132,7 +132,7 @@ def test_the_disk_is_full_for_other_verbs(
     assert not out.exists() or not list(out.iterdir())
 
 
-def test_what_a_killed_run_left_half_written_goes(tmp_path: Path, finished_run: Path) -> None:
+def test_partial_files_of_a_killed_run_are_removed(tmp_path: Path, finished_run: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)
     for name in ("checkpoint.safetensors.77.partial", "model/config.json.77.partial"):
@@ -148,7 +148,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path, finished_run: Path)
     shutil.rmtree(run / "model")
     outcome = hemozoin("train", "--resume", run)
     assert outcome.code == 0
-    assert outcome.err.splitlines() == [outcome.err.strip()]  # says where it stands
+    assert outcome.err.splitlines() == [outcome.err.strip()]  # prints the last epoch
     assert kept(run) == kept(finished_run)
     checkpoint, results = run / "checkpoint.safetensors", run / "results.csv"
     assert checkpoint.stat().st_mtime_ns == (finished_run / checkpoint.name).stat().st_mtime_ns
@@ -160,7 +160,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path, finished_run: Path)
 
 @pytest.fixture
 def stopped(tmp_path: Path) -> Path:
-    """A run that has its epoch, but no model yet; its data are `cells` beside it."""
+    """A run that has trained its epoch, but has no model yet; its data are `cells` next to it."""
     data = make_cells(tmp_path / "cells")
     run = tmp_path / "run"
     succeed("train", data, "--out", run, *QUICK)
@@ -168,14 +168,14 @@ def stopped(tmp_path: Path) -> Path:
     return run
 
 
-def test_all_data_have_vanished(stopped: Path) -> None:
+def test_all_data_are_missing(stopped: Path) -> None:
     shutil.rmtree(stopped.parent / "cells")
     before = tree(stopped)
     assert "cells: No such file" in refused("train", "--resume", stopped)
     assert tree(stopped) == before
 
 
-def test_a_cell_has_vanished(stopped: Path) -> None:
+def test_a_cell_is_missing(stopped: Path) -> None:
     min((stopped.parent / "cells").rglob("*.png")).unlink()
     before = tree(stopped)
     line = refused("train", "--resume", stopped)
@@ -185,7 +185,7 @@ def test_a_cell_has_vanished(stopped: Path) -> None:
 
 
 def test_more_cells_change_nothing(stopped: Path) -> None:
-    """The run goes on with those that it began with."""
+    """The run resumes with the cells that it began with."""
     data = stopped.parent / "cells" / "cell_images" / "Uninfected"
     shutil.copy(min(data.glob("*.png")), data / "C1P1ThinF_IMG_20150918_144104_cell_0.png")
     shutil.copy(min(data.glob("*.png")), data / "C99P9ThinF_IMG_20150918_144104_cell_1.png")
@@ -213,8 +213,8 @@ def test_a_split_csv_that_was_edited(stopped: Path) -> None:
     assert "split.csv" in refused("train", "--resume", stopped)
 
 
-def test_resume_where_the_zip_was_moved_within(tmp_path: Path, cells_zip: Path) -> None:
-    """Folders inside may change: cells go by their names."""
+def test_resume_after_files_were_moved_within_the_zip(tmp_path: Path, cells_zip: Path) -> None:
+    """Folders inside may change: cells are identified by their names."""
     run = tmp_path / "run"
     succeed("train", cells_zip, "--out", run, *QUICK)
     before = kept(run)

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies in it, that it can be trusted, and that it can be done again."""
+"""The folder of a run: its files, their content, and the same files from the same run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 from sklearn import metrics
 
-from tests.support.commands import LEARN, QUICK, hemozoin, succeed
-from tests.conftest import make_cells, make_zip
 from hemozoin.model.bundle import load_bundle
+from tests.conftest import make_cells, make_zip
+from tests.support.commands import LEARN, QUICK, hemozoin, succeed
 
 
 def weights(run: Path) -> bytes:
@@ -23,7 +23,7 @@ def weights(run: Path) -> bytes:
 
 
 def repacked(data: Path, out: Path, change: dict[str, str]) -> Path:
-    """Copy a zip with parts of the names changed."""
+    """Copy a zip with parts of the names replaced."""
     with zipfile.ZipFile(data) as archive:
         files = {info.filename: archive.read(info) for info in archive.infolist()}
     for old, new in change.items():
@@ -65,40 +65,40 @@ def test_columns(finished_run: Path) -> None:
     }
 
 
-def test_no_patient_on_two_sides_and_no_cell_twice(finished_run: Path) -> None:
+def test_no_patient_in_two_parts_and_no_cell_twice(finished_run: Path) -> None:
     split = pl.read_csv(finished_run / "split.csv")
     assert len(split) == split["cell"].n_unique() == 72
     assert set(split["split"]) == {"train", "validation", "test"}
     parts = split.group_by("patient").agg(pl.col("split").n_unique())
     assert parts["split"].to_list() == [1] * 9
-    # The patient is the one in the name, and so is the label: infected cells have numbers from 5.
+    # Patient and label agree with the name: infected cells have numbers from 5.
     assert (split["cell"].str.extract(r"^(C\d+)P") == split["patient"]).all()
     number = split["cell"].str.extract(r"_(\d+)$").cast(pl.Int64)
     assert ((number > 4) == (split["label"] == "parasitized")).all()
 
 
-def test_what_is_judged_are_the_test_cells(finished_run: Path) -> None:
+def test_predictions_are_of_the_test_cells(finished_run: Path) -> None:
     split = pl.read_csv(finished_run / "split.csv").filter(pl.col("split") == "test")
     found = pl.read_csv(finished_run / "predictions.csv")
     same = ["cell", "patient", "label"]
     assert found.select(same).sort("cell").equals(split.select(same).sort("cell"))
 
 
-def test_figures_agree_with_scikit_learn(learned_run: Path) -> None:
-    """From nothing but predictions.csv and the threshold."""
+def test_metrics_agree_with_scikit_learn(learned_run: Path) -> None:
+    """Computed only from predictions.csv and the threshold."""
     table = pl.read_csv(learned_run / "predictions.csv")
     truth = (table["label"] == "parasitized").to_numpy()
     p = table["p_parasitized"].to_numpy()
     found = json.loads((learned_run / "metrics.json").read_text())
-    called = p >= found["threshold"]["value"]
-    sensitivity = metrics.recall_score(truth, called)
-    specificity = metrics.recall_score(~truth, ~called)
+    is_positive = p >= found["threshold"]["value"]
+    sensitivity = metrics.recall_score(truth, is_positive)
+    specificity = metrics.recall_score(~truth, ~is_positive)
     expected = {
-        "accuracy": metrics.accuracy_score(truth, called),
+        "accuracy": metrics.accuracy_score(truth, is_positive),
         "sensitivity": sensitivity,
         "specificity": specificity,
-        "f1": metrics.f1_score(truth, called),
-        "mcc": metrics.matthews_corrcoef(truth, called),
+        "f1": metrics.f1_score(truth, is_positive),
+        "mcc": metrics.matthews_corrcoef(truth, is_positive),
         "roc_auc": metrics.roc_auc_score(truth, p),
         "average_precision": metrics.average_precision_score(truth, p),
         "brier": metrics.brier_score_loss(truth, p),
@@ -111,7 +111,7 @@ def test_figures_agree_with_scikit_learn(learned_run: Path) -> None:
     assert found["prevalence"] == 0.01
 
 
-def test_results_and_what_was_said(tmp_path: Path, cells_zip: Path) -> None:
+def test_results_and_printed_lines(tmp_path: Path, cells_zip: Path) -> None:
     options = (*QUICK, "--epochs", 3)
     outcome = hemozoin("train", cells_zip, "--out", tmp_path / "run", *options[:4], *options[6:])
     results = pl.read_csv(tmp_path / "run" / "results.csv")
@@ -123,7 +123,7 @@ def test_results_and_what_was_said(tmp_path: Path, cells_zip: Path) -> None:
         assert f"{row['val_auc']:.4f}" in line
 
 
-def test_the_report_stands_alone(finished_run: Path) -> None:
+def test_the_report_needs_no_other_file(finished_run: Path) -> None:
     page = (finished_run / "report.html").read_text()
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", page)
@@ -132,10 +132,10 @@ def test_the_report_stands_alone(finished_run: Path) -> None:
         assert patient in page
 
 
-# ---- the same again ----------------------------------------------------------------------------
+# ---- repeated runs -----------------------------------------------------------------------------
 
 
-def test_same_seed_same_bits_other_seed_other_bits(tmp_path: Path, finished_run: Path) -> None:
+def test_the_seed_decides_every_bit(tmp_path: Path, finished_run: Path) -> None:
     data = finished_run.parent / "cells.zip"
     succeed("train", data, "--out", tmp_path / "same", *QUICK, "--seed", 0)
     assert weights(tmp_path / "same") == weights(finished_run)
@@ -145,10 +145,10 @@ def test_same_seed_same_bits_other_seed_other_bits(tmp_path: Path, finished_run:
     assert weights(tmp_path / "other") != weights(finished_run)
 
 
-def test_from_config_json_the_same_run(
+def test_config_json_repeats_the_run(
     tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # where relative paths would lead nowhere
+    monkeypatch.chdir(tmp_path)  # where relative paths would not be found
     succeed("train", "--config", finished_run / "config.json", "--out", "again")
     assert weights(Path("again")) == weights(finished_run)
     assert Path("again/config.json").read_bytes() == (finished_run / "config.json").read_bytes()
@@ -217,11 +217,11 @@ def test_training_that_diverges(batch: int, tmp_path: Path, cells_zip: Path) -> 
     assert not (tmp_path / "run" / "model").exists()
 
 
-# ---- names decide, not order -------------------------------------------------------------------
+# ---- names decide, not their order -------------------------------------------------------------
 
 
-def test_classes_go_by_name_not_by_alphabet(tmp_path: Path, finished_run: Path) -> None:
-    """Healthy cells first in the alphabet, or last: the same labels, dealt out the same way."""
+def test_classes_are_identified_by_name_not_by_alphabet(tmp_path: Path, finished_run: Path) -> None:
+    """Healthy cells first or last in the alphabet: the same labels and the same split."""
     data = finished_run.parent / "cells.zip"
     change = {"Uninfected": "a_healthy", "Parasitized": "z_sick"}
     renamed = repacked(data, tmp_path / "renamed.zip", change)
@@ -232,7 +232,7 @@ def test_classes_go_by_name_not_by_alphabet(tmp_path: Path, finished_run: Path) 
 
 
 def test_the_positive_class_is_the_one_with_parasites(tmp_path: Path, learned_run: Path) -> None:
-    """It learns, and in the right direction, whatever the class folders are called."""
+    """It learns in the right direction, whatever the class folders are called."""
     change = {"Uninfected": "a_healthy", "Parasitized": "z_sick"}
     renamed = repacked(learned_run.parent / "cells.zip", tmp_path / "renamed.zip", change)
     names = ("--parasitized", "z_sick", "--uninfected", "a_healthy")
@@ -258,7 +258,7 @@ def test_folders_and_zips_give_the_same_network(tmp_path: Path, finished_run: Pa
 # ---- patients ----------------------------------------------------------------------------------
 
 
-def test_without_patients_a_loud_warning(tmp_path: Path, finished_run: Path) -> None:
+def test_unknown_patients_give_a_warning(tmp_path: Path, finished_run: Path) -> None:
     data = repacked(finished_run.parent / "cells.zip", tmp_path / "anonymous.zip", {"/C": "/cell"})
     outcome = hemozoin("train", data, "--out", tmp_path / "run", *QUICK)
     assert outcome.code == 0
@@ -276,7 +276,7 @@ def test_without_patients_a_loud_warning(tmp_path: Path, finished_run: Path) -> 
 
 
 def test_patients_from_a_csv(tmp_path: Path, finished_run: Path) -> None:
-    """As good as those in the names: the same deal."""
+    """They give the same split as those in the names."""
     change = {"/C": "/cell"}
     data = repacked(finished_run.parent / "cells.zip", tmp_path / "anonymous.zip", change)
     split = pl.read_csv(finished_run / "split.csv")
@@ -303,7 +303,7 @@ def test_only_some_cells_have_a_patient(tmp_path: Path, cells_folder: Path) -> N
 # ---- the model ---------------------------------------------------------------------------------
 
 
-def test_the_model_says_what_it_is(finished_run: Path) -> None:
+def test_the_model_describes_itself(finished_run: Path) -> None:
     config = json.loads((finished_run / "model" / "config.json").read_text())
     assert sorted(config["classes"]) == ["parasitized", "uninfected"]
     assert config["preprocessing"]["size"] == 32

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from hemozoin.cli.extras import require_training_extra
-from hemozoin.cli.options import Cells, Deciding, DecisionOptions, Device, Learning, RecipeOptions
+from hemozoin.cli.options import (
+    Cells,
+    DecisionGroup,
+    DecisionOptions,
+    Device,
+    RecipeOptions,
+    TrainingGroup,
+)
 from hemozoin.data.labels import OnCorrection
 from hemozoin.data.options import CellOptions
 
@@ -18,39 +25,39 @@ def crossval(
     final: bool = False,
     on_correction: OnCorrection = "relabel",
     device: Device = "auto",
-    learning: Learning = RecipeOptions(),
-    deciding: Deciding = DecisionOptions(),
+    training: TrainingGroup = RecipeOptions(),
+    decision: DecisionGroup = DecisionOptions(),
     cells: Cells = CellOptions(),
 ) -> None:
-    """Train once per fold, each patient being tested once, and show the spread.
+    """Train once per fold, test each patient once, and show the spread over the folds.
+
+    If a cross-validation was stopped, the same command resumes it.
 
     Parameters
     ----------
     data
         As for train.
     out
-        Folder of the runs, OUT/fold1 and so on. Finished folds in it are kept, a stopped one is
-        gone on with.
+        Folder of the runs: OUT/fold1 and so on.
     folds
-        Number of folds, from 2.
+        Number of folds, 2 or more.
     final
-        Then train on all patients: OUT/final/model, with the folds' figures.
+        Then train a network on all patients: OUT/final/model, with the metrics of the folds.
     on_correction
-        With --labels: learn the corrected label, or leave such cells out.
+        With --labels: train on the corrected label, or leave corrected cells out.
     device
-        Processor; auto takes a GPU where there is one.
+        Device to train on; auto takes a GPU if there is one.
     """
     require_training_extra()
     from hemozoin.training.runs.config import RunConfig
     from hemozoin.training.runs.crossval import cross_validate
 
     config = RunConfig(
-        data,
-        cells,
-        learning.recipe(),
-        None,
-        on_correction,
-        deciding.operating_point(),
-        deciding.prevalence,
+        data=data,
+        cells=cells,
+        recipe=training.recipe(),
+        on_correction=on_correction,
+        operating_point=decision.operating_point(),
+        prevalence=decision.prevalence,
     )
     print(cross_validate(config, out, folds, device, final))

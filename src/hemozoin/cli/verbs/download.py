@@ -1,4 +1,4 @@
-"""`hemozoin download`: NLM's file of cells."""
+"""`hemozoin download`: download NLM's file of cells."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def download(out: Path = Path("cell_images.zip")) -> None:
-    """Fetch NLM's cell_images.zip (353 MB), going on where a transfer broke off.
+    """Download NLM's cell_images.zip (353 MB); resume a download that was interrupted.
 
     Parameters
     ----------
     out
-        Where to put it.
+        File to write, or the folder for it.
     """
-    from hemozoin.data.download import download as fetch
+    from hemozoin.data.download import download as download_file
 
-    print(fetch(out))
+    print(download_file(out))

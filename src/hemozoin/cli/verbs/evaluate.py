@@ -1,4 +1,4 @@
-"""`hemozoin evaluate`: a network tested on labelled cells."""
+"""`hemozoin evaluate`: test a network on labelled cells."""
 
 from __future__ import annotations
 
@@ -24,31 +24,29 @@ def evaluate(
     as_json: Annotated[bool, Parameter(name="--json")] = False,
     cells: Cells = CellOptions(),
 ) -> None:
-    """Judge a network on labelled cells, with intervals that resample patients.
+    """Test a network on labelled cells; 95 % intervals come from resampling patients.
 
     Parameters
     ----------
     data
         A zip or folder with two class folders.
     model
-        A network that ships, by its name, or the folder of a model or a run.
+        Name of a network that comes with hemozoin, or the folder of a model or a run.
     precision
-        int8 is smaller and quicker, where the model has it.
+        int8 is smaller and faster, if the model has it.
     out
-        Folder for metrics.json, predictions.csv and report.html; new or empty.
+        New or empty folder for metrics.json, predictions.csv and report.html.
     split
-        A split.csv; only its test cells are judged.
+        A split.csv; only its test cells are used.
     prevalence
-        Share of parasitized cells (0..1) at which PPV and NPV are given.
+        Share of parasitized cells (0..1) for which PPV and NPV are computed.
     as_json
-        Print all figures as JSON.
+        Print all metrics as JSON.
     """
-    from hemozoin.evaluation.evaluate import evaluate as evaluate_predictions
+    from hemozoin.evaluation.evaluate import evaluate as run_evaluation
     from hemozoin.evaluation.report import summary
     from hemozoin.model.predictor import Predictor
 
     predictor = Predictor.load(model, precision)
-    report = evaluate_predictions(
-        data, cells, predictor, split=split, prevalence=prevalence, out=out
-    )
+    report = run_evaluation(data, cells, predictor, split=split, prevalence=prevalence, out=out)
     print(json.dumps(report.evaluation.to_dict(), indent=2) if as_json else summary(report))

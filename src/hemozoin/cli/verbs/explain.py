@@ -1,4 +1,4 @@
-"""`hemozoin explain`: the verbs."""
+"""`hemozoin explain`: show why MobileNet is cheap."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ explain_app = App(
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """Where an explanation goes: the terminal, unless something else is said."""
+    """The format of an explanation: text in the terminal by default."""
 
     html: Path | None = None
-    """Write it as one illustrated page that needs nothing beside it."""
+    """Write the explanation to this file, as one illustrated page that needs no other file."""
     as_json: Annotated[bool, Parameter(name="--json")] = False
-    """Print it as JSON."""
+    """Print the explanation as JSON."""
 
 
 @dataclass(frozen=True)
 class ConvolutionOptions:
-    """The shapes of a convolution, as text that is still to be read."""
+    """The shapes of a convolution, as given on the command line."""
 
     input: str = "12x12x3"
-    """Height x width x channels that go in."""
+    """Height x width x channels of the input."""
     filters: int = 256
-    """Channels that come out, from 1."""
+    """Output channels, from 1."""
     kernel: str = "5x5"
     """Height x width of the kernel, or one number for both."""
     stride: int = 1
-    """Pixels from one place of the kernel to the next, from 1."""
+    """Pixels from one position of the kernel to the next, from 1."""
     padding: int = 0
     """Zeros added on every side, from 0."""
 
     def shapes(self) -> Shapes:
-        """Return the shapes; raises HemozoinError where they can't be."""
+        """Return the shapes; raises HemozoinError where they are not allowed."""
         height, width, channels = read_sizes(self.input, "input", (3,))
         sides = read_sizes(self.kernel, "kernel", (1, 2))
         area = (sides[0], sides[-1])
@@ -67,19 +67,19 @@ _EXAMPLE = ConvolutionOptions()
 
 @explain_app.default
 def everything(*, output: Output = _TERMINAL) -> None:
-    """Explain everything: separable kernels, the two steps, the network, the paper's tables."""
+    """Explain all: separable kernels, depthwise convolution, the network, the paper's tables."""
     chapters = all_chapters()
     _show(chapters, chapters.to_dict(), output)
 
 
 @explain_app.command
 def separable(kernel: str = EXAMPLE_KERNEL, /, *, output: Output = _TERMINAL) -> None:
-    """Tell whether a kernel is a column times a row, and what that saves.
+    """Show whether a kernel is a column times a row, and what that saves.
 
     Parameters
     ----------
     kernel
-        Rows of numbers, such as '[[1,2,1],[2,4,2]]'; or sobel, gauss, laplace.
+        Rows of numbers, such as '[[1,2,1],[2,4,2]]', or one of sobel, gauss, laplace.
     """
     explained = explain_kernel(kernel)
     _show(Chapters(kernels=(explained,)), explained.to_dict(), output)
@@ -89,12 +89,12 @@ def separable(kernel: str = EXAMPLE_KERNEL, /, *, output: Output = _TERMINAL) ->
 def depthwise(
     *, convolution: ConvolutionShape = _EXAMPLE, groups: int = 1, output: Output = _TERMINAL
 ) -> None:
-    """Take a convolution apart into its two steps, count both ways, and run both.
+    """Compare a full convolution with its two depthwise separable steps, in cost and result.
 
     Parameters
     ----------
     groups
-        Also count it in so many groups; a divisor of the channels and of the filters.
+        Also count a grouped convolution; the groups must divide channels and filters.
     """
     explained = explain_depthwise(convolution.shapes(), groups)
     _show(Chapters(depthwise=explained), explained.to_dict(), output)
@@ -109,7 +109,7 @@ def network(
     body: Body = "separable",
     output: Output = _TERMINAL,
 ) -> None:
-    """List every layer with shapes, parameters, mult-adds, receptive field and memory.
+    """List every layer with its shape, parameters, mult-adds, receptive field and memory.
 
     Parameters
     ----------
@@ -118,9 +118,9 @@ def network(
     size
         Input size in pixels, from 32.
     classes
-        Classes to tell apart.
+        Number of classes, from 1.
     body
-        As in Table 1, with full convolutions (Table 4), or shallow (Table 5).
+        separable (Table 1), full convolutions (Table 4) or shallow (Table 5).
     """
     explained = explain_network(Architecture(alpha=alpha, classes=classes, body=body), size)
     _show(Chapters(network=explained), explained.to_dict(), output)
@@ -128,16 +128,16 @@ def network(
 
 @explain_app.command
 def tables(*, output: Output = _TERMINAL) -> None:
-    """Set the paper's Tables 1 to 7 beside our counts, differences marked."""
+    """Show the paper's Tables 1 to 7 next to the numbers counted here; differences are marked."""
     explained = paper_tables()
     data = [table.to_dict() for table in explained]
     _show(Chapters(tables=explained), data, output)
 
 
 def _show(chapters: Chapters, data: Any, output: OutputOptions) -> None:
-    """Write the page where one is wanted; print JSON, or else the text where there is no page."""
+    """Write the page if `html` is given; print JSON, the page's path or the text."""
     if output.html:
-        # matplotlib takes a second to import: only a page waits for it.
+        # matplotlib takes a second to import, and only a page needs it.
         from hemozoin.paper.explain.page import render_explanation
         from hemozoin.reports.page import write_page
 
@@ -152,6 +152,6 @@ def _show(chapters: Chapters, data: Any, output: OutputOptions) -> None:
 
 def _print(chapters: Chapters) -> None:
     console = Console(highlight=False)
-    with console.capture() as captured:  # rich would end the program itself on a closed pipe
+    with console.capture() as captured:  # on a closed pipe, rich would end the program itself
         console.print(chapters.text(), crop=False)
     print("\n".join(line.rstrip() for line in captured.get().rstrip().splitlines()))

@@ -1,4 +1,4 @@
-"""`hemozoin export`: a run's network as a folder that can be put anywhere."""
+"""`hemozoin export`: a run's network as a folder that is complete by itself."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def export(
     check: Path | None = None,
     cells: Cells = CellOptions(),
 ) -> None:
-    """Write a run's network as a folder for anywhere: ONNX, int8, model card, checksums.
+    """Write a run's network as a folder for other programs: ONNX, int8, model card, checksums.
 
-    torch, ONNX and int8 are compared on real cells; one that is off is not written.
+    torch, ONNX and int8 are compared on real cells; nothing is written if they differ.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def export(
     out
         Folder to write, new or empty.
     check
-        A zip or folder with two class folders to compare on; the run's own test cells without it.
+        A zip or folder with two class folders to compare on; default: the run's test cells.
     """
     require_training_extra()
     from hemozoin.export.export import export as write_export

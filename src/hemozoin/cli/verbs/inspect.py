@@ -1,4 +1,4 @@
-"""`hemozoin inspect`: what a data set holds."""
+"""`hemozoin inspect`: check a data set before training."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ def inspect(
     as_json: Annotated[bool, Parameter(name="--json")] = False,
     cells: Cells = CellOptions(),
 ) -> None:
-    """Look at a data set: classes, patients, sizes, colours, bad files, duplicates.
+    """Check a data set: classes, patients, sizes, colours, unreadable files, duplicates.
 
     Parameters
     ----------
     data
         A zip or folder with two class folders.
     html
-        Write the same as one page, with a contact sheet of both classes.
+        File for an HTML page with the results and example cells of both classes.
     as_json
-        Print it as JSON.
+        Print the results as JSON.
     """
     from hemozoin.data.dataset import find_cells
-    from hemozoin.data.inspect.inspection import inspect as look
+    from hemozoin.data.inspect.inspection import inspect as inspect_cells
     from hemozoin.data.inspect.page import render_inspection
     from hemozoin.reports.page import write_page
 
-    inspection = look(*find_cells(data, cells))
+    inspection = inspect_cells(*find_cells(data, cells))
     if html:
         write_page(render_inspection(inspection), html)
     print(json.dumps(inspection.to_dict(), indent=2) if as_json else inspection.text())

@@ -1,4 +1,4 @@
-"""`hemozoin predict`: pictures of single cells, classified."""
+"""`hemozoin predict`: classify pictures of single cells."""
 
 from __future__ import annotations
 
@@ -27,40 +27,43 @@ def predict(
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
-    """Tell parasitized from uninfected cells: one row per picture, bad ones with their error.
+    """Classify cells as parasitized or uninfected: one row per picture.
 
-    A cell that is not like those trained on, or too close to call, is for review.
+    A cell that is not like the training cells, or too close to call, is marked for review. The
+    row of a picture that can't be read has the error.
 
     Parameters
     ----------
     paths
-        Pictures, folders, zips; one cell a picture.
+        Pictures, folders or zips; each picture shows one cell.
     model
-        A network that ships, by its name, or the folder of a model or a run.
+        Name of a network that comes with hemozoin, or the folder of a model or a run.
     precision
-        int8 is smaller and quicker, where the model has it.
+        int8 is smaller and faster, if the model has it.
     no_review
-        Decide every cell, also strange ones and close calls.
+        Give a decision for every cell; mark none for review.
     explain
-        Folder, new or empty, for a picture of each cell and of what in it speaks for what.
+        New or empty folder for a picture of each cell with its class-activation map.
     out
-        A .csv, .parquet, .json or .jsonl (JSON Lines) file; standard output without it.
+        File to write: .csv, .parquet, .json or .jsonl (JSON Lines). Default: standard output.
     as_json
         Print JSON Lines instead of CSV.
     """
     if out and as_json:
-        raise RunError("--json is for standard output; the ending of --out says what that is")
+        raise RunError(
+            "--json is for standard output; the ending of --out decides the format of the file"
+        )
     from hemozoin.model.prediction_table import write_csv, write_json_lines, write_table
     from hemozoin.model.predictor import Predictor, predict_in_detail
-    from hemozoin.model.saliency_card import write_explanations
+    from hemozoin.model.saliency_card import write_saliency_cards
     from hemozoin.progress import track
 
     predictor = Predictor.load(model, precision)
-    findings = _pointing_at_screen(predict_in_detail(paths, predictor, not no_review))
+    details = _count_empty(predict_in_detail(paths, predictor, not no_review))
     predictions = (
-        write_explanations(findings, predictor, explain)
+        write_saliency_cards(details, predictor, explain)
         if explain
-        else (found.prediction for found in findings)
+        else (detail.prediction for detail in details)
     )
     if out:
         write_table(track(predictions, "Predicting"), out)
@@ -68,15 +71,16 @@ def predict(
         (write_json_lines if as_json else write_csv)(predictions, sys.stdout)
 
 
-def _pointing_at_screen(findings: Iterable[DetailedPrediction]) -> Iterator[DetailedPrediction]:
-    """Hand findings on, and say in the end how many may be of whole fields."""
-    from hemozoin.progress import say
+def _count_empty(details: Iterable[DetailedPrediction]) -> Iterator[DetailedPrediction]:
+    """Yield the predictions, and report at the end how many pictures may be whole fields."""
+    from hemozoin.progress import print_status
 
     empty = 0
-    for found in findings:
-        empty += found.pixels is not None and not found.pixels.any()
-        yield found
+    for detail in details:
+        empty += detail.pixels is not None and not detail.pixels.any()
+        yield detail
     if empty:
-        say(
-            f"pictures without a single cell in the middle: {empty}; fields are for hemozoin screen"
+        print_status(
+            f"pictures without a single cell in the middle: {empty};"
+            " use hemozoin screen for whole fields"
         )

@@ -1,4 +1,4 @@
-"""`hemozoin screen`: pictures of smears, counted."""
+"""`hemozoin screen`: count the cells in pictures of smears."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ def screen(
     scheduler: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
-    """Count cells and infected cells on pictures of thin smears: the parasitaemia of each slide.
+    """Count red cells and infected cells in pictures of thin smears; estimate the parasitaemia.
 
-    The same command, given again, goes on where it was stopped.
+    If a run was stopped, the same command resumes it.
 
     Parameters
     ----------
     paths
-        Pictures, which are fields of one slide; folders, each a slide, as are folders in them.
+        Pictures, which are fields of one slide, or folders; each folder inside is a slide as well.
     out
-        Folder for tables, report and overlays; new, empty, or of the same command.
+        Folder for tables, report and overlays: new, empty, or from the same command.
     model
-        A network that ships, by its name, or the folder of a model or a run.
+        Name of an included network, or folder of a model or a run.
     precision
-        int8 is smaller and quicker, where the model has it.
+        fp32, or int8: smaller and faster, if the model has it.
     diameter
-        Diameter of a red cell in px; found in each field without it.
+        Diameter of a red cell in px; measured in each field by default.
     rbc_per_ul
-        The patient's red cells per µL; 5 million where nobody says.
+        The patient's red cells per µL; 5 million by default.
     hematocrit
-        The patient's hematocrit in %, instead.
+        The patient's hematocrit in %, instead of --rbc-per-ul.
     coco
-        Write all outlines and boxes too, as cells.coco.json.
+        Also write all outlines and boxes, to cells.coco.json.
     overwrite
-        Remove what was screened into --out before.
+        Remove the results of an earlier run from --out first.
     scheduler
         Address of a Dask cluster that does the work, such as tcp://192.168.0.7:8786.
     as_json

@@ -1,4 +1,4 @@
-"""`hemozoin sweep`: the paper's experiments, repeated on cells."""
+"""`hemozoin sweep`: repeat the paper's experiments on cells."""
 
 from __future__ import annotations
 
@@ -25,31 +25,30 @@ def sweep(
 ) -> None:
     """Repeat the paper's experiments on cells: full convolutions, fewer layers, widths, sizes.
 
-    Every network is trained alike and tested on the same patients, seed by seed.
+    Every network is trained in the same way and, for each seed, tested on the same patients.
 
     Parameters
     ----------
     data
-        As for train.
+        Labelled cells, as for train.
     out
-        Folder of the rows, tables, drawings and runs. The same command, given again, does what
-        is left.
+        Folder for the rows, tables, plots and runs. Run the same command again to resume.
     epochs
-        Times that each training cell is seen, for every network.
+        Number of passes over the training cells, for every network.
     seeds
-        How many times all is done, each with other test patients.
+        Number of repetitions. Each has different test patients.
     tables
-        Which of the paper's: 4 (full convolutions), 5 (shallow), 6 (widths), 7 (sizes).
+        Tables of the paper to repeat: 4 (full convolutions), 5 (shallow), 6 (widths), 7 (sizes).
     alpha
-        Width multiplier, above 0, of the network that is changed.
+        Width multiplier of the base network, above 0.
     size
-        Its input size in pixels, from 32.
+        Input size of the base network in pixels, from 32.
     alphas
-        Its other widths, for Table 6.
+        Widths for Table 6.
     sizes
-        Its other input sizes, for Table 7.
+        Input sizes in pixels for Table 7.
     device
-        Processor; auto takes a GPU where there is one.
+        Processor; auto uses a GPU where there is one.
     """
     require_training_extra()
     from hemozoin.paper.sweep.grid import Grid, read_numbers, read_tables

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from hemozoin.cli.extras import require_training_extra
-from hemozoin.cli.options import Cells, Deciding, DecisionOptions, Device, Learning, RecipeOptions
+from hemozoin.cli.options import (
+    Cells,
+    DecisionGroup,
+    DecisionOptions,
+    Device,
+    RecipeOptions,
+    TrainingGroup,
+)
 from hemozoin.data.labels import OnCorrection
 from hemozoin.data.options import CellOptions
 from hemozoin.errors import DataError, RunError
@@ -21,56 +28,56 @@ def train(
     split: Path | None = None,
     on_correction: OnCorrection = "relabel",
     device: Device = "auto",
-    learning: Learning = RecipeOptions(),
-    deciding: Deciding = DecisionOptions(),
+    training: TrainingGroup = RecipeOptions(),
+    decision: DecisionGroup = DecisionOptions(),
     cells: Cells = CellOptions(),
 ) -> None:
-    """Train, validate and test a MobileNet on cells dealt out by patient.
+    """Train, validate and test a MobileNet on cells that are split by patient.
 
     Parameters
     ----------
     data
-        NLM's cell_images.zip, its folder, or a zip or folder of yours with two class folders.
+        NLM's cell_images.zip, its folder, or a zip or folder of your own with two class folders.
     out
         Folder of the run, new or empty.
     resume
-        Folder of a run that was stopped: go on from its last epoch.
+        Folder of a run that was stopped: resume it after its last epoch.
     config
-        A run's config.json: do that run again, instead of DATA and the options below.
+        A run's config.json: repeat that run, instead of DATA and the options below.
     overwrite
-        Remove the run that lies in --out.
+        Replace the run in --out.
     split
-        A split.csv to deal the cells out by.
+        A split.csv that assigns the cells to training, validation and test.
     on_correction
-        With --labels: learn the corrected label, or leave such cells out.
+        With --labels: train on the corrected label, or leave corrected cells out.
     device
-        Processor; auto takes a GPU where there is one.
+        Device to train on; auto takes a GPU if there is one.
     """
     require_training_extra()
     from hemozoin.training.runs import start
     from hemozoin.training.runs.config import RunConfig
 
-    plan = RunConfig(
+    run_config = RunConfig(
         data=data or Path(),
         cells=cells,
-        recipe=learning.recipe(),
+        recipe=training.recipe(),
         split=split,
         on_correction=on_correction,
-        operating_point=deciding.operating_point(),
-        prevalence=deciding.prevalence,
+        operating_point=decision.operating_point(),
+        prevalence=decision.prevalence,
     )
-    planned = plan != RunConfig(Path())
-    if resume and (planned or out or config or overwrite):
-        raise RunError("--resume goes on as RUN/config.json says; add nothing but --device")
-    if config and planned:
-        raise RunError("--config says all about a run; add nothing but --out and --device")
+    has_options = run_config != RunConfig(Path())
+    if resume and (has_options or out or config or overwrite):
+        raise RunError("--resume uses RUN/config.json; add nothing but --device")
+    if config and has_options:
+        raise RunError("--config decides everything; add nothing but --out, --overwrite, --device")
     if resume:
         start.resume(resume, device)
     elif out is None:
-        raise RunError("give a folder for the run with --out, or one to go on with --resume")
+        raise RunError("give a folder for a new run with --out, or of a stopped one with --resume")
     elif config:
         start.again(config, out, overwrite, device)
     elif data is None:
-        raise DataError("give DATA: NLM's cell_images.zip or a folder of yours")
+        raise DataError("give DATA: NLM's cell_images.zip or a folder of your own")
     else:
-        start.new(plan, out, overwrite, device)
+        start.new(run_config, out, overwrite, device)

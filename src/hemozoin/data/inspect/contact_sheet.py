@@ -1,4 +1,4 @@
-"""A contact sheet: some cells of each class, from as many patients as there are."""
+"""The contact sheet: example cells of each class, from as many patients as possible."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import polars as pl
 
 from hemozoin.data.inspect.findings import LABELS
 
-#: Cells of each class on the sheet.
+#: Number of cells of each class on the sheet.
 PER_CLASS = 40
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One cell on the sheet; `jpeg` is its picture, at most 128 px wide and high."""
+    """A cell on the sheet; `jpeg` is its picture, at most 128 px wide and high."""
 
     file: str
     label: str
@@ -24,13 +24,13 @@ class Tile:
 
 
 def choose_cells(cells: pl.DataFrame, seed: int = 0) -> list[int]:
-    """Return the rows of `PER_CLASS` cells of each class, or all where there are fewer.
+    """Return the row numbers of `PER_CLASS` random cells of each class, or of all cells if fewer.
 
-    Every patient gives one cell before any gives a second; which one is drawn with `seed`.
+    A patient gets a second cell only after each patient has one, and so on.
     """
     rng = np.random.default_rng(seed)
     shuffled = cells.with_row_index("row")[rng.permutation(len(cells))]
-    turn = pl.int_range(pl.len()).over("label", "patient")
-    in_turn = shuffled.sort(turn, maintain_order=True)
-    of_class = [in_turn.filter(pl.col("label") == label).head(PER_CLASS) for label in LABELS]
+    number_of_patient = pl.int_range(pl.len()).over("label", "patient")
+    ordered = shuffled.sort(number_of_patient, maintain_order=True)
+    of_class = [ordered.filter(pl.col("label") == label).head(PER_CLASS) for label in LABELS]
     return pl.concat(of_class)["row"].to_list()

@@ -1,9 +1,9 @@
-"""What the table of measured cells says about a data set, before any network has seen it.
+"""Findings about a data set: counts, quantiles, duplicates, errors and advice.
 
-The functions take the table that `measure` makes: one row per cell with `file`, `label`,
+The functions take the table `MeasuredCells.cells`: one row per cell with `file`, `label`,
 `patient` (null if unknown), `width`, `height` (px), `red`, `green`, `blue` (0..255, means over
-the cell's own pixels) and `pixels` (a hash). A picture that can't be read has null for all of
-the latter, one that is wholly black has no colour.
+the pixels of the cell) and `pixels` (a hash). The measures of a picture that can't be read are
+null; so are the colours of a black picture.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ import polars as pl
 
 from hemozoin.classes import PARASITIZED, UNINFECTED
 
+#: The order in which the classes are shown; that of the network's outputs is `classes.CLASSES`.
 LABELS = (PARASITIZED, UNINFECTED)
 
-#: What is measured on a cell, and the quantiles that are told of it.
+#: The measures of a cell, and the quantiles that are shown.
 MEASURES = ("width", "height", "red", "green", "blue")
 QUANTILES = {"min": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "max": 1.0}
 
-#: Class -> name of the quantile -> value.
+#: Class → name of the quantile → value.
 Quantiles = dict[str, dict[str, float]]
 
-#: By so much must the patient beat a blind guess before it is worth a warning.
-_TELLING = 0.05
+#: Advice is given if the patient predicts the label by this much better than guessing.
+_RELEVANT_GAIN = 0.05
 
 
 @dataclass(frozen=True)
 class ClassCount:
-    """How many cells a class has, and of how many patients."""
+    """The number of cells and of patients of a class."""
 
     label: str
     cells: int
@@ -39,7 +40,7 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Files that hold one and the same picture, with every label and patient it goes by."""
+    """Files with the same picture, and all labels and patients of these files."""
 
     files: tuple[str, ...]
     labels: tuple[str, ...]
@@ -47,17 +48,17 @@ class Duplicate:
 
     @property
     def across_classes(self) -> bool:
-        """Whether one of its labels must be wrong."""
+        """Whether the files are in both classes, so that a label is wrong."""
         return len(self.labels) > 1
 
     @property
     def across_patients(self) -> bool:
-        """Whether a split by patient can still put it on both sides."""
+        """Whether the files have several patients, so that a split may put them in both parts."""
         return len(self.patients) > 1
 
 
 def count_classes(cells: pl.DataFrame) -> tuple[ClassCount, ...]:
-    """Return the counts of both classes, parasitized first."""
+    """Return the counts of both classes, in the order of `LABELS`."""
     return tuple(_count_class(cells, label) for label in LABELS)
 
 
@@ -67,9 +68,9 @@ def _count_class(cells: pl.DataFrame, label: str) -> ClassCount:
 
 
 def count_patients(cells: pl.DataFrame) -> pl.DataFrame:
-    """Return `patient`, `cells`, `parasitized`, `uninfected`, `share` (parasitized, 0..1).
+    """Return a row per known patient, sorted by decreasing number of cells.
 
-    One row per known patient, the one with the most cells first.
+    Columns: `patient`, `cells`, `parasitized`, `uninfected`, `share` (parasitized, 0..1).
     """
     infected = pl.col("label") == PARASITIZED
     return (
@@ -86,41 +87,41 @@ def count_patients(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def patient_facts(patients: pl.DataFrame) -> dict[str, str]:
-    """Return what is worth knowing about the patients, as name -> value; nothing for none."""
+    """Return facts about the patients, as name → value; empty without patients."""
     if patients.is_empty():
         return {}
     cells, share = patients["cells"].to_numpy(), patients["share"].to_numpy()
     return {
         "patients": f"{len(patients):,}",
-        "with one class only": f"{np.isin(share, (0, 1)).sum():,}",
-        "holding half of all parasitized cells": f"{holders_of_half(patients):,}",
-        "cells of each": f"{cells.min():,} to {cells.max():,}, median {np.median(cells):,.0f}",
-        "parasitized of each": f"{share.min():.0%} to {share.max():.0%},"
+        "patients with one class only": f"{np.isin(share, (0, 1)).sum():,}",
+        "patients with half of all parasitized cells": f"{patients_with_half(patients):,}",
+        "cells per patient": f"{cells.min():,} to {cells.max():,}, median {np.median(cells):,.0f}",
+        "share parasitized per patient": f"{share.min():.0%} to {share.max():.0%},"
         f" median {np.median(share):.0%}",
     }
 
 
-def holders_of_half(patients: pl.DataFrame) -> int:
-    """Return how few patients hold half of the parasitized cells between them."""
-    held = np.sort(patients["parasitized"].to_numpy())[::-1].cumsum()
-    return int(np.searchsorted(held, held[-1] / 2)) + 1
+def patients_with_half(patients: pl.DataFrame) -> int:
+    """Return the smallest number of patients who together have half of the parasitized cells."""
+    cells = np.sort(patients["parasitized"].to_numpy())[::-1].cumsum()
+    return int(np.searchsorted(cells, cells[-1] / 2)) + 1
 
 
-def patient_alone(patients: pl.DataFrame) -> tuple[float, float]:
-    """Return how often each patient's commoner label is right, and how often the commoner of all.
+def majority_accuracies(patients: pl.DataFrame) -> tuple[float, float]:
+    """Return the accuracy of predicting the majority label of each patient, and of all cells.
 
-    Both are shares of the cells, 0..1. The gap between them is what a network can gain by
-    recognising patients instead of parasites.
+    Both are in [0, 1]. A network can gain their difference by recognising patients instead of
+    parasites.
     """
     counts = patients.select("parasitized", "uninfected").to_numpy()
-    right, overall = counts.max(axis=1).sum(), counts.sum(axis=0).max()
-    return float(right / counts.sum()), float(overall / counts.sum())
+    by_patient, overall = counts.max(axis=1).sum(), counts.sum(axis=0).max()
+    return float(by_patient / counts.sum()), float(overall / counts.sum())
 
 
 def quantiles(cells: pl.DataFrame, measure: str) -> Quantiles:
     """Return the `QUANTILES` of a measure by class; a class without values is left out."""
-    told = [pl.col(measure).quantile(q).alias(name) for name, q in QUANTILES.items()]
-    table = cells.drop_nulls(measure).group_by("label").agg(told)
+    expressions = [pl.col(measure).quantile(q).alias(name) for name, q in QUANTILES.items()]
+    table = cells.drop_nulls(measure).group_by("label").agg(expressions)
     rows = {row.pop("label"): row for row in table.iter_rows(named=True)}
     return {label: rows[label] for label in LABELS if label in rows}
 
@@ -142,34 +143,34 @@ def find_duplicates(cells: pl.DataFrame) -> tuple[Duplicate, ...]:
 
 
 def find_alarms(cells: pl.DataFrame, duplicates: tuple[Duplicate, ...]) -> tuple[str, ...]:
-    """Return what is wrong with the cells themselves, one sentence each."""
+    """Return the errors in the data, a sentence each."""
     conflicts = sum(one.across_classes for one in duplicates)
     leaks = sum(one.across_patients for one in duplicates)
     black = len(cells.drop_nulls("width")) - len(cells.drop_nulls("red"))
-    found = {
-        f"Pictures that stand in BOTH CLASSES: {conflicts:,}. One label of each must be wrong;"
-        " decide which, and take the other file out.": conflicts,
-        f"Pictures that stand under several PATIENTS: {leaks:,}. Even a split by patient can put"
-        " them into training and test; keep one of each.": leaks,
-        f"Pictures that are wholly black: {black:,}. There is nothing to learn from them.": black,
+    counts = {
+        f"Pictures in BOTH CLASSES: {conflicts:,}. One label of each is wrong; decide which, and"
+        " remove that file.": conflicts,
+        f"Pictures of several PATIENTS: {leaks:,}. Even a split by patient can put the same picture"
+        " into training and test data; keep one file of each.": leaks,
+        f"Black pictures: {black:,}. They are useless for training.": black,
     }
-    return tuple(sentence for sentence, count in found.items() if count)
+    return tuple(sentence for sentence, count in counts.items() if count)
 
 
 def find_advice(cells: pl.DataFrame, patients: pl.DataFrame) -> tuple[str, ...]:
-    """Return what to mind when figures are measured on these cells, one sentence each."""
+    """Return advice for training and testing on these cells, a sentence each."""
     advice = []
     if len(patients):
-        alone, guess = patient_alone(patients)
-        if alone - guess > _TELLING:
+        by_patient, guess = majority_accuracies(patients)
+        if by_patient - guess > _RELEVANT_GAIN:
             advice.append(
-                f"The patient alone predicts the label with {alone:.1%} (a blind guess:"
-                f" {guess:.1%}). Split by patient, never by cell."
+                f"{by_patient:.1%} of the labels can be predicted from the patient alone, and"
+                f" {guess:.1%} by guessing the larger class. Split by patient, never by cell."
             )
     unknown = cells["patient"].null_count()
     if unknown:
         advice.append(
-            f"The patient of {unknown:,} of {len(cells):,} cells is unknown; name them with"
-            " --patients CSV. A split by picture gives figures that are too good."
+            f"The patient of {unknown:,} of {len(cells):,} cells is unknown; give --patients CSV."
+            " With a split by picture, the metrics are too good."
         )
     return tuple(advice)

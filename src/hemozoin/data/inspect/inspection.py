@@ -1,4 +1,4 @@
-"""The viewer of a data set: what is in it, and what would spoil figures measured on it."""
+"""The inspection of a data set: its content, its errors, and advice for training and testing."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from hemozoin.data.inspect.findings import MEASURES, QUANTILES, ClassCount, Dupl
 from hemozoin.data.inspect.measurement import measure_cells, printable
 from hemozoin.data.source import Source
 
-#: Bad or doubled files that are listed on a terminal; JSON has them all.
+#: Number of unreadable or duplicate pictures listed on a terminal; JSON has all of them.
 _LISTED = 10
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What there is to know about a data set.
+    """All findings about a data set.
 
-    `cells` is the table of cells with its measures (see `Measured`), `patients` the one of
-    patients (see `count_patients`); `measures` maps each of `MEASURES` to its quantiles by
-    class; `unreadable` has one line per picture that can't be read; `alarms` say what is wrong
-    with the cells, `advice` what to mind with them; `sheet` has the cells of the contact sheet.
+    `cells` is the table of `MeasuredCells`, `patients` that of `count_patients`. `measures` maps
+    each of `MEASURES` to its quantiles by class. `unreadable` has a line per picture that can't
+    be read. `alarms` are errors in the data, `advice` is for training and testing on them.
+    `sheet` has the cells of the contact sheet.
     """
 
     source: str
@@ -40,7 +40,7 @@ class Inspection:
     sheet: tuple[Tile, ...]
 
     def text(self) -> str:
-        """Return everything but the pictures, for a terminal 80 columns wide."""
+        """Return everything except the pictures as text for a terminal of 80 columns."""
         parts = [
             _classes_text(self),
             _patients_text(self.patients),
@@ -52,7 +52,7 @@ class Inspection:
         return "\n\n".join(part for part in parts if part)
 
     def to_dict(self) -> dict[str, object]:
-        """Return everything but the pictures as plain values, ready for JSON."""
+        """Return everything except the pictures as plain values for JSON."""
         return {
             "source": self.source,
             "cells": len(self.cells),
@@ -67,9 +67,10 @@ class Inspection:
 
 
 def inspect(source: Source, cells: pl.DataFrame) -> Inspection:
-    """Decode every picture once and tell what there is; bad pictures are listed, never fatal.
+    """Decode every picture once, and return the findings.
 
-    `cells` is the table that `index_cells` made from `source`.
+    `cells` is the table of `index_cells` for this `source`. Pictures that can't be read are
+    listed.
     """
     measured = measure_cells(source, cells)
     patients = findings.count_patients(measured.cells)
@@ -88,9 +89,9 @@ def inspect(source: Source, cells: pl.DataFrame) -> Inspection:
     )
 
 
-def _classes_text(seen: Inspection) -> str:
-    heading = f"{seen.source}: {len(seen.cells):,} cells\n"
-    lines = [f"{of.label:20}{of.cells:9,}{of.patients:9,}" for of in seen.classes]
+def _classes_text(inspection: Inspection) -> str:
+    heading = f"{inspection.source}: {len(inspection.cells):,} cells\n"
+    lines = [f"{one.label:20}{one.cells:9,}{one.patients:9,}" for one in inspection.classes]
     return "\n".join([heading, f"{'':20}{'cells':>9}{'patients':>9}", *lines])
 
 
@@ -104,28 +105,29 @@ def _measures_text(measures: dict[str, Quantiles]) -> str:
     for name, by_class in measures.items():
         for label, values in by_class.items():
             lines.append(f"{name:8}{label:12}" + "".join(f"{v:9.0f}" for v in values.values()))
-    return "\n".join([*lines, "width, height in px; colours 0 to 255, means over the cell itself"])
+    lines.append("width, height in px; colours 0 to 255, means over the cell without background")
+    return "\n".join(lines)
 
 
-def _files_text(seen: Inspection) -> str:
-    doubled = ["\n  = ".join(one.files) + _alarm(one) for one in seen.duplicates]
+def _files_text(inspection: Inspection) -> str:
+    duplicates = ["\n  = ".join(one.files) + _marks(one) for one in inspection.duplicates]
     return "\n".join(
         [
-            *_listing("unreadable pictures", seen.unreadable),
-            *_listing("pictures stored more than once", doubled),
+            *_listing("unreadable pictures", inspection.unreadable),
+            *_listing("pictures stored more than once", duplicates),
         ]
     )
 
 
-def _alarm(one: Duplicate) -> str:
+def _marks(one: Duplicate) -> str:
     across = [(one.across_classes, "BOTH CLASSES"), (one.across_patients, "SEVERAL PATIENTS")]
-    marks = ", ".join(mark for holds, mark in across if holds)
+    marks = ", ".join(mark for is_across, mark in across if is_across)
     return f" ({marks})" if marks else ""
 
 
-def _listing(what: str, lines: Sequence[str]) -> list[str]:
+def _listing(title: str, lines: Sequence[str]) -> list[str]:
     more = [f"  and {len(lines) - _LISTED:,} more"] if len(lines) > _LISTED else []
-    return [f"{len(lines):,} {what}", *(f"  {line}" for line in lines[:_LISTED]), *more]
+    return [f"{len(lines):,} {title}", *(f"  {line}" for line in lines[:_LISTED]), *more]
 
 
 def _sentence(mark: str, sentence: str) -> str:

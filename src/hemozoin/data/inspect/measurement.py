@@ -1,4 +1,4 @@
-"""One pass over all pictures: size, mean colour, a hash, and thumbnails of a few."""
+"""One pass over all pictures: size, mean colour, hash, and the thumbnails of a few."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import polars as pl
 from PIL import Image, ImageChops, ImageStat
 
 from hemozoin.data.inspect.contact_sheet import Tile, choose_cells
-from hemozoin.data.picture import decode_cell, thumbnail
+from hemozoin.data.picture import decode_cell
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.source import Source
 from hemozoin.errors import DataError
+from hemozoin.images import thumbnail
 from hemozoin.progress import track
 from hemozoin.threads import in_threads
 
@@ -21,21 +22,21 @@ _SIZE = {"width": pl.Int64, "height": pl.Int64}
 _COLOUR = {"red": pl.Float64, "green": pl.Float64, "blue": pl.Float64}
 _MEASURED = {**_SIZE, **_COLOUR, "pixels": pl.UInt64}
 
-#: For each grey level 255 where it belongs to a cell, 0 where to the background.
-_IS_CELL = [255 * (level > Preprocessing().background) for level in range(256)]
+#: Maps each grey level to 255 if it belongs to a cell, to 0 if it is background.
+_CELL_MASK = [255 * (level > Preprocessing().background) for level in range(256)]
 
-#: A value for each of `_MEASURED`.
+#: A value for each column of `_MEASURED`.
 Values = tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What the pass brings.
+class MeasuredCells:
+    """The results of the pass.
 
     `cells` is the table of cells with the columns `width`, `height` (px), `red`, `green`,
-    `blue` (0..255, means over the cell's own pixels; null where all is black) and `pixels`
-    (a hash of size and pixels), all null for a picture that can't be read; `unreadable` has
-    one line for each of these. Names are made printable.
+    `blue` (0..255, means over the pixels of the cell; null if the picture is black) and `pixels`
+    (a hash of size and pixels). For a picture that can't be read, all of these are null, and
+    `unreadable` has a line. All names are printable.
     """
 
     cells: pl.DataFrame
@@ -43,43 +44,43 @@ class Measured:
     sheet: tuple[Tile, ...]
 
 
-def measure_cells(source: Source, cells: pl.DataFrame) -> Measured:
-    """Decode every picture of `cells` (from `index_cells`) once; bad ones are listed.
+def measure_cells(source: Source, cells: pl.DataFrame) -> MeasuredCells:
+    """Decode and measure every picture of `cells` (from `index_cells`) once.
 
-    Memory holds a few numbers per cell and a few batches of pictures.
+    Only a few pictures are in memory at a time.
     """
     values: list[Values] = []
     unreadable, jpegs = [], {}
-    looks = _look_at_all(source, cells["file"].to_list(), set(choose_cells(cells)))
-    for row, look in enumerate(track(looks, "Inspecting cells", len(cells))):
-        if isinstance(look, DataError):
-            unreadable.append(printable(str(look)))
+    results = _measure_all(source, cells["file"].to_list(), set(choose_cells(cells)))
+    for row, result in enumerate(track(results, "Inspecting cells", len(cells))):
+        if isinstance(result, DataError):
+            unreadable.append(printable(str(result)))
             values.append((None,) * len(_MEASURED))
             continue
-        values.append(look[0])
-        if look[1]:
-            jpegs[row] = look[1]
+        values.append(result[0])
+        if result[1]:
+            jpegs[row] = result[1]
     measures = pl.DataFrame(values, _MEASURED, orient="row")
     names = pl.col("file", "patient").map_elements(printable, return_dtype=pl.String)
     table = pl.concat([cells.with_columns(names), measures], how="horizontal")
     files, labels, patients = table["file"], table["label"], table["patient"]
     sheet = tuple(Tile(files[k], labels[k], patients[k], jpeg) for k, jpeg in jpegs.items())
-    return Measured(table, tuple(unreadable), sheet)
+    return MeasuredCells(table, tuple(unreadable), sheet)
 
 
-def _look_at_all(
+def _measure_all(
     source: Source, files: list[str], on_sheet: set[int]
 ) -> Iterator[tuple[Values, bytes | None] | DataError]:
-    """Return each file's values and, for the rows `on_sheet`, its thumbnail, in order."""
+    """Yield the values of each file and, if its row is `on_sheet`, its thumbnail, in order."""
 
-    def look(row: int) -> tuple[Values, bytes | None] | DataError:
+    def measure(row: int) -> tuple[Values, bytes | None] | DataError:
         try:
             image = decode_cell(source.read(files[row]), files[row])
         except DataError as error:
             return error
         return _values(image), thumbnail(image) if row in on_sheet else None
 
-    return in_threads(look, range(len(files)))
+    return in_threads(measure, range(len(files)))
 
 
 def _values(image: Image.Image) -> Values:
@@ -87,20 +88,20 @@ def _values(image: Image.Image) -> Values:
 
 
 def _mean_colour(image: Image.Image) -> Values:
-    """Return the means of R, G and B over the pixels that `Preprocessing` takes for the cell."""
+    """Return the means of R, G and B over the pixels that are not background."""
     red, green, blue = image.split()
     brightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    stat = ImageStat.Stat(image, brightest.point(_IS_CELL))
+    stat = ImageStat.Stat(image, brightest.point(_CELL_MASK))
     return tuple(stat.mean) if stat.count[0] else (None, None, None)
 
 
 def _hash(image: Image.Image) -> int:
-    """Hash size and pixels: the same picture in another file format is the same picture."""
+    """Hash size and pixels, so that the same picture in another file format has the same hash."""
     digest = blake2b(repr(image.size).encode(), digest_size=8)
     digest.update(image.tobytes())
     return int.from_bytes(digest.digest())
 
 
 def printable(name: str) -> str:
-    """Escape what could steer a terminal or break a line."""
+    """Escape characters that control a terminal or break a line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

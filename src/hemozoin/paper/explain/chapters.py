@@ -1,4 +1,4 @@
-"""What is shown: the four explanations, or one of them."""
+"""The chapters of an explanation: all four, or one of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hemozoin.paper.tables import Table, paper_tables
 
 @dataclass(frozen=True)
 class Chapters:
-    """The chapters of a page; one that is left out isn't shown."""
+    """The chapters of an explanation. Empty ones are not shown."""
 
     kernels: tuple[KernelExplanation, ...] = ()
     depthwise: DepthwiseExplanation | None = None
@@ -41,6 +41,6 @@ class Chapters:
 
 
 def all_chapters() -> Chapters:
-    """Return everything, by the examples that the project started from."""
+    """Return all chapters, with their default examples."""
     kernels = tuple(explain_kernel(kernel) for kernel in (EXAMPLE_KERNEL, *NAMED))
     return Chapters(kernels, explain_depthwise(), explain_network(), paper_tables())

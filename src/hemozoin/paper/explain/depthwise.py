@@ -1,4 +1,4 @@
-"""Depthwise separability: the two steps, their cost on any shapes, and a proof by running."""
+"""Depthwise separable convolution: its two steps, their cost, and a check with random numbers."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from hemozoin.errors import HemozoinError
-from hemozoin.paper.separable import Shapes, run_both
+from hemozoin.paper.explain.block import block_text, block_to_dict
+from hemozoin.paper.separable import Shapes, compare_outputs
 
-#: The example that the project started from.
+#: The convolution that is explained by default.
 EXAMPLE_SHAPES = Shapes(height=12, width=12, channels=3, filters=256, kernel=(5, 5))
 
-#: Said beside the example: its first telling left a term out.
+#: Shown with the default example, because the text that it comes from has a mistake.
 CORRECTION = (
-    "The text that this project grew from leaves the first step out of its sum and arrives at "
-    "49,152. With its 4,800 it is 53,952, and what the text wants to show stands: about 23 times "
-    "less work."
+    "The text that this example comes from leaves the first step out of its sum and gives 49,152. "
+    "With the first step's 4,800 the sum is 53,952. The conclusion stays the same: about 23 times "
+    "fewer multiplications."
 )
 
-#: Multiplications, and numbers in a picture, up to which the proof runs on the shapes given.
+#: The most multiplications, and numbers in a picture, for which the check runs on the given shapes.
 _QUICK = 5_000_000
 
 
 @dataclass(frozen=True)
 class Step:
-    """One way, or one step of a way: what is multiplied, what comes out, what it costs."""
+    """A convolution, or one of the two steps: its product, output shape and cost."""
 
     name: str
     formula: str
@@ -39,32 +40,32 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Proof:
-    """Both ways were run on `shapes`: how far they differ at most, and their largest number."""
+class NumericalCheck:
+    """Both ways computed on random numbers of `shapes`: largest difference, largest output."""
 
     shapes: Shapes
-    difference: int
-    largest: int
+    largest_difference: int
+    largest_number: int
 
 
 @dataclass(frozen=True)
 class DepthwiseExplanation:
-    """A convolution whole and in two steps; `groups` is 1, or a third way to be counted."""
+    """A full convolution and the two steps. With `groups` above 1, a grouped one is counted too."""
 
     shapes: Shapes
     groups: int
-    proof: Proof
+    check: NumericalCheck
 
     @property
     def full(self) -> Step:
-        """The convolution that filters and mixes at once."""
+        """The convolution that filters and mixes in one step."""
         s = self.shapes
         formula = f"{by(*s.kernel)}·{s.channels}·{s.filters}·{by(*s.output[:2])}"
         return Step("full convolution", formula, by(*s.output), s.full, s.full_weights)
 
     @property
     def in_groups(self) -> Step:
-        """The same with the channels dealt out to groups, each mixed by itself."""
+        """The grouped convolution, which mixes the channels only within each group."""
         s, g = self.shapes, self.groups
         formula = f"{by(*s.kernel)}·{s.channels // g}·{s.filters}·{by(*s.output[:2])}"
         return Step(f"in {g} groups", formula, by(*s.output), s.grouped(g), s.full_weights // g)
@@ -73,47 +74,44 @@ class DepthwiseExplanation:
     def steps(self) -> tuple[Step, Step]:
         """Depthwise, which filters each channel; pointwise, which mixes the channels."""
         s = self.shapes
-        places = by(*s.output[:2])
-        first = f"{by(*s.kernel)}·{s.channels}·{places}"
+        positions = by(*s.output[:2])
+        first = f"{by(*s.kernel)}·{s.channels}·{positions}"
+        second = f"{s.channels}·{s.filters}·{positions}"
         filtered, mixed = by(*s.output[:2], s.channels), by(*s.output)
         weights = s.channels * s.filters
         return (
             Step("1  depthwise", first, filtered, s.depthwise, s.pair_weights - weights),
-            Step(
-                "2  pointwise",
-                f"{s.channels}·{s.filters}·{places}",
-                mixed,
-                s.pointwise,
-                weights,
-            ),
+            Step("2  pointwise", second, mixed, s.pointwise, weights),
         )
 
     @property
     def ratio(self) -> str:
-        """The paper's formula with the numbers put in."""
+        """The paper's formula for the ratio, with these numbers."""
         s = self.shapes
         terms = f"1/{s.filters} + 1/{s.kernel[0] * s.kernel[1]}"
         return f"1/N + 1/D_K² = {terms} = {s.ratio} = {100 * float(s.ratio):.2f} %"
 
     @property
-    def verdict(self) -> str:
-        """What the ratio means."""
+    def saving(self) -> str:
+        """What the ratio means, in words."""
         times = float(1 / self.shapes.ratio)
-        return f"{times:.3g} times less work" if times > 1 else "nothing saved on these shapes"
+        if times > 1:
+            return f"{times:.3g} times fewer multiplications"
+        return "nothing saved with these shapes"
 
     @property
-    def proven(self) -> str:
-        """What running both ways showed."""
-        ran, shapes = self.proof, self.proof.shapes
+    def check_result(self) -> str:
+        """The result of the numerical check, in words."""
+        check, shapes = self.check, self.check.shapes
         numbers = shapes.output[0] * shapes.output[1] * shapes.filters
-        smaller = "" if shapes == self.shapes else f"; run smaller, on a {describe(shapes)}"
+        smaller = "" if shapes == self.shapes else f"; on smaller shapes: a {describe(shapes)}"
         return (
-            f"largest difference {ran.difference} in {numbers:,} whole numbers of up to "
-            f"{ran.largest:,}{smaller}"
+            f"largest difference {check.largest_difference} in {numbers:,} whole numbers of up to "
+            f"{check.largest_number:,}{smaller}"
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values, ready for JSON."""
+        """Return the explanation as plain values, ready for JSON."""
         s = self.shapes
         grouped = {"groups": self.groups, "multiplications": self.in_groups.multiplications}
         return {
@@ -134,15 +132,16 @@ class DepthwiseExplanation:
             "ratio_exact": str(s.ratio),
             "grouped": grouped if self.groups > 1 else None,
             "proof": {
-                "on": describe(self.proof.shapes),
-                "largest_difference": self.proof.difference,
-                "largest_number": self.proof.largest,
+                "on": describe(self.check.shapes),
+                "largest_difference": self.check.largest_difference,
+                "largest_number": self.check.largest_number,
             },
             "note": CORRECTION if s == EXAMPLE_SHAPES else None,
+            "block": block_to_dict(),
         }
 
     def text(self) -> RenderableType:
-        """Return it for a terminal."""
+        """Return the explanation for a terminal."""
         sums = Grid(box=None, padding=(0, 2, 0, 0), header_style="dim")
         sums.add_column("")
         sums.add_column("")
@@ -158,30 +157,34 @@ class DepthwiseExplanation:
         )
         facts = Grid.grid(padding=(0, 2))
         facts.add_column(style="bold", no_wrap=True)
-        facts.add_row("ratio", f"{self.ratio}: {self.verdict}")
+        facts.add_row("ratio", f"{self.ratio}: {self.saving}")
         facts.add_row(
-            "proof", f"the pair equals the full convolution by its product: {self.proven}"
+            "check",
+            "the two steps equal the full convolution with the combined kernels: "
+            f"{self.check_result}",
         )
         if s == EXAMPLE_SHAPES:
             facts.add_row("note", CORRECTION)
-        return Group(Text(f"A {describe(s)}", style="bold"), "", sums, "", facts)
+        title = Text(f"A {describe(s)}", style="bold")
+        return Group(title, "", sums, "", facts, "", block_text())
 
 
 def explain_depthwise(shapes: Shapes = EXAMPLE_SHAPES, groups: int = 1) -> DepthwiseExplanation:
-    """Count a convolution whole and in two steps, and run both on random whole numbers.
+    """Count a full convolution and the two steps, and run both on random whole numbers.
 
-    Large shapes are run at a smaller size. Raises HemozoinError where `groups` doesn't divide
-    both channels and filters.
+    Large shapes run at a smaller size. Raises HemozoinError where `groups` doesn't divide both
+    channels and filters.
     """
     shapes.grouped(groups)
     runnable = _runnable(shapes)
-    return DepthwiseExplanation(shapes, groups, Proof(runnable, *run_both(runnable)))
+    check = NumericalCheck(runnable, *compare_outputs(runnable))
+    return DepthwiseExplanation(shapes, groups, check)
 
 
 def read_sizes(text: str, name: str, counts: tuple[int, ...]) -> tuple[int, ...]:
-    """Read "12x12x3" or "12×12×3": as many whole numbers as one of `counts` says.
+    """Read sizes such as "12x12x3" or "12×12×3". `counts` are the allowed numbers of sizes.
 
-    Raises HemozoinError, calling the text `name`, where it is anything else.
+    Raises HemozoinError where the text is anything else; `name` stands for it in the message.
     """
     parts = re.split("[x×]", text)
     if len(parts) not in counts or not all(re.fullmatch("[0-9]{1,9}", part) for part in parts):
@@ -196,12 +199,12 @@ def by(*sizes: int) -> str:
 
 
 def many(count: int, what: str) -> str:
-    """Write a number of things, one of them or more."""
+    """Write a number of things: "1 kernel", "256 kernels"."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def describe(shapes: Shapes) -> str:
-    """Write shapes in words."""
+    """Return the shapes in words."""
     picture = by(shapes.height, shapes.width, shapes.channels)
     kernels = f"{many(shapes.filters, 'kernel')} of {by(*shapes.kernel, shapes.channels)}"
     padding = f"padding {shapes.padding}" if shapes.padding else "no padding"
@@ -209,7 +212,7 @@ def describe(shapes: Shapes) -> str:
 
 
 def _runnable(shapes: Shapes) -> Shapes:
-    """Return the shapes themselves, or ones of the same kind that run in a moment."""
+    """Return the shapes themselves, or similar shapes that run in less than a second."""
     pad = 2 * shapes.padding
     numbers = (shapes.height + pad) * (shapes.width + pad) * shapes.channels
     if max(shapes.full, numbers) <= _QUICK:

@@ -1,4 +1,4 @@
-"""A kernel and its factors, tried on the picture of a cell."""
+"""The example cell: a synthetic cell, filtered with a kernel and with the kernel's factors."""
 
 from __future__ import annotations
 
@@ -10,49 +10,51 @@ from hemozoin.arrays import Floats, Pixels
 from hemozoin.paper.separable import Separation, convolve
 from hemozoin.synthetic.cell import draw_cell, draw_patient
 
-#: A cell with a good ring in it.
+#: A seed that draws a cell with a clearly visible ring-stage parasite.
 _SEED = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
-    """A synthetic cell under a kernel [h, w] at once, and under its factors in turn.
+class FilteredCell:
+    """A synthetic cell, and its green channel filtered in two ways with a kernel [h, w].
 
-    `cell` is uint8 [H, W, 3]. Its green channel, where stained cells are darkest, was filtered:
-    `at_once` and `in_turn` are [H − h + 1, W − w + 1], `after_column` is [H − h + 1, W].
+    `cell` is uint8 [H, W, 3]. Stained cells are darkest in the green channel. `by_kernel` is the
+    kernel's response, [H − h + 1, W − w + 1]. `by_column` is the response of the column alone,
+    [H − h + 1, W]; `by_factors` is that of the column and then the row, with the shape of
+    `by_kernel`.
     """
 
     cell: Pixels
-    at_once: Floats
-    after_column: Floats
-    in_turn: Floats
+    by_kernel: Floats
+    by_column: Floats
+    by_factors: Floats
 
     @property
-    def difference(self) -> float:
-        """The largest difference between both ways, in the response's own unit."""
-        return float(np.abs(self.at_once - self.in_turn).max())
+    def largest_difference(self) -> float:
+        """The largest absolute difference between `by_kernel` and `by_factors`."""
+        return float(np.abs(self.by_kernel - self.by_factors).max())
 
     @property
-    def largest(self) -> float:
-        """The largest response of the kernel, as an amount."""
-        return float(np.abs(self.at_once).max())
+    def largest_response(self) -> float:
+        """The largest absolute response of the kernel."""
+        return float(np.abs(self.by_kernel).max())
 
 
-def try_on_cell(separation: Separation) -> Trial:
-    """Filter a synthetic cell with the kernel, and with its column and then its row."""
+def filter_example_cell(separation: Separation) -> FilteredCell:
+    """Filter the synthetic cell with the kernel, and with its column and then its row."""
     rng = np.random.default_rng(_SEED)
     cell = draw_cell(rng, draw_patient(rng), infected=True)
-    grey = cell[..., 1].astype(np.float64)
-    after_column = _filter(grey, separation.column)
-    return Trial(
+    green = cell[..., 1].astype(np.float64)
+    by_column = _filter(green, separation.column)
+    return FilteredCell(
         cell=cell,
-        at_once=_filter(grey, separation.kernel),
-        after_column=after_column,
-        in_turn=_filter(after_column, separation.row),
+        by_kernel=_filter(green, separation.kernel),
+        by_column=by_column,
+        by_factors=_filter(by_column, separation.row),
     )
 
 
-def _filter(grey: Floats, kernel: Floats) -> Floats:
-    """Filter a picture of one channel, [H, W] by [h, w], where the kernel lies wholly on it."""
-    filtered: Floats = convolve(grey[..., None], kernel[..., None, None])[..., 0]
-    return filtered
+def _filter(channel: Floats, kernel: Floats) -> Floats:
+    """Filter one channel [H, W] with a kernel [h, w], without padding: [H − h + 1, W − w + 1]."""
+    response: Floats = convolve(channel[..., None], kernel[..., None, None])[..., 0]
+    return response

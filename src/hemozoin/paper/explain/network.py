@@ -17,13 +17,13 @@ from hemozoin.paper.explain.depthwise import by
 #: Bytes of a number in float32.
 _FLOAT = 4
 
-#: What two columns of the layer table mean.
+#: The meaning of two columns of the layer table.
 LEGEND = (
-    "field: receptive field, the pixels of the input in a row that one pixel out depends on. "
-    "memory: the layer's output for one picture, in float32."
+    "field: receptive field, the width in pixels of the part of the input that one output pixel "
+    "depends on. memory: the layer's output for one picture, in float32."
 )
 
-#: What each kind of layer is called.
+#: The name of each kind of layer.
 NAMES: dict[LayerKind, str] = {
     "conv": "convolution 3×3",
     "depthwise": "depthwise 3×3",
@@ -35,13 +35,13 @@ NAMES: dict[LayerKind, str] = {
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A layer with its cost and what else is worth knowing of it."""
+    """A layer with its cost, receptive field and memory."""
 
     cost: LayerCost
-    #: How many pixels of the input, in a row, one pixel that comes out depends on; where it
-    #: reaches beyond the picture it sees padding.
+    #: Width in pixels of the part of the input that one output pixel depends on. It can be wider
+    #: than the picture; the rest is padding.
     receptive_field: int
-    #: Bytes of what goes in and what comes out, in float32, for one picture.
+    #: Bytes of the layer's input and output, in float32, for one picture.
     bytes_in: int
     bytes_out: int
 
@@ -52,7 +52,7 @@ class LayerRow:
 
     @property
     def filter(self) -> str:
-        """Kernel, channels in and out as Table 1 has them, and the stride where it isn't 1."""
+        """Kernel and channels as in Table 1, and the stride where it isn't 1: "3×3×3×32 /2"."""
         layer = self.layer
         square = by(layer.kernel, layer.kernel)
         stride = f" /{layer.stride}" if layer.stride > 1 else ""
@@ -62,7 +62,7 @@ class LayerRow:
 
     @property
     def output(self) -> str:
-        """Height, width and channels that come out."""
+        """Height, width and channels of the output."""
         return by(self.layer.size_out, self.layer.size_out, self.layer.channels_out)
 
 
@@ -76,13 +76,32 @@ class NetworkExplanation:
     rows: tuple[LayerRow, ...]
 
     @property
-    def busiest(self) -> LayerRow:
-        """The layer whose input and output take the most memory together."""
+    def peak(self) -> LayerRow:
+        """The layer whose input and output together take the most memory."""
         return max(self.rows, key=lambda row: row.bytes_in + row.bytes_out)
 
     @property
+    def output_bytes(self) -> int:
+        """Bytes of the outputs of all layers, in float32, for one picture."""
+        return sum(row.bytes_out for row in self.rows)
+
+    @property
+    def training_bytes(self) -> int:
+        """Bytes that torch keeps of one picture, in float32, from forward to backward pass.
+
+        They are the picture (input of the first convolution), the output of every convolution
+        (batch norm needs it), the output of every ReLU (ReLU and the next layer need it) and the
+        classifier's input. Batch norm and ReLU share one output, since ReLU works in place. The
+        weights and batch norm's two numbers per channel and batch are not included. This holds
+        for the paper's ReLU and for symmetric padding; a test compares it with torch.
+        """
+        *convolutions, pool, _ = self.rows
+        kept_twice = sum(row.bytes_out for row in convolutions)
+        return self.rows[0].bytes_in + 2 * kept_twice + pool.bytes_out
+
+    @property
     def title(self) -> str:
-        """Which network this is."""
+        """The network's body, α, input size and classes, in words."""
         a = self.architecture
         body = {"separable": "", "full": " with full convolutions", "shallow": ", shallow"}[a.body]
         return (
@@ -91,17 +110,27 @@ class NetworkExplanation:
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """Yield the totals as name and value."""
-        busiest = self.busiest
-        peak = memory(busiest.bytes_in + busiest.bytes_out)
-        outputs = sum(row.bytes_out for row in self.rows)
-        yield "mult-adds", f"{self.cost.mult_adds:,} a picture"
-        yield "parameters", f"{self.cost.parameters:,} ({self.cost.weights:,} of them filters)"
-        yield "weights file", f"{memory(_FLOAT * self.cost.parameters)} in float32"
-        yield "activations", f"{peak} at once at most, in and out of {busiest.layer.name}"
-        yield "in training", f"{memory(outputs)} a picture, the outputs of all layers"
+        peak = self.peak
+        yield "mult-adds", f"{self.cost.mult_adds:,} per picture"
+        yield "parameters", f"{self.cost.parameters:,} ({self.cost.weights:,} of them in filters)"
+        yield "weights", f"{memory(_FLOAT * self.cost.parameters)} in float32"
+        yield "layer outputs", f"{memory(self.output_bytes)} per picture, all layers together"
+        yield (
+            "at inference",
+            f"at most {memory(peak.bytes_in + peak.bytes_out)} at one time: input and output of "
+            f"{peak.layer.name}",
+        )
+        yield (
+            "in training",
+            f"{memory(self.training_bytes)} per picture, kept for the backward pass: the picture, "
+            "the outputs of all convolutions and ReLUs, the classifier's input",
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values, ready for JSON; bytes are of float32, for one picture."""
+        """Return the explanation as plain values, ready for JSON.
+
+        Bytes are for float32 and one picture.
+        """
         return {
             "architecture": self.architecture.to_dict(),
             "size": self.size,
@@ -120,14 +149,15 @@ class NetworkExplanation:
                 "mult_adds": self.cost.mult_adds,
                 "parameters": self.cost.parameters,
                 "weights": self.cost.weights,
-                "activation_bytes": sum(row.bytes_out for row in self.rows),
-                "peak_activation_bytes": self.busiest.bytes_in + self.busiest.bytes_out,
+                "activation_bytes": self.output_bytes,
+                "peak_activation_bytes": self.peak.bytes_in + self.peak.bytes_out,
+                "training_activation_bytes": self.training_bytes,
             },
             "shares": [asdict(share) for share in self.cost.shares()],
         }
 
     def text(self) -> RenderableType:
-        """Return it for a terminal."""
+        """Return the explanation for a terminal."""
         facts = Grid.grid(padding=(0, 2))
         facts.add_column(style="bold", no_wrap=True)
         for name, value in self.facts():
@@ -163,7 +193,7 @@ class NetworkExplanation:
 def explain_network(
     architecture: Architecture | None = None, size: int = 224
 ) -> NetworkExplanation:
-    """List a MobileNet's layers with their costs; the paper's own by default.
+    """List a MobileNet's layers with their costs; by default the paper's own network.
 
     Raises HemozoinError where `size` is smaller than 32.
     """
@@ -173,14 +203,14 @@ def explain_network(
 
 
 def memory(size: int) -> str:
-    """Write bytes as B, kB (1,000 bytes) or MB."""
+    """Write bytes as B, kB (1,000 bytes) or MB (1,000,000 bytes)."""
     if size < 1e3:
         return f"{size} B"
     return f"{size / 1e6:,.2f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
 
 
 def _rows(counted: Cost) -> Iterator[LayerRow]:
-    """Follow the receptive field: a kernel widens it by its own reach, strides stretch that."""
+    """Yield the rows. Each kernel widens the field by (kernel − 1) · all strides before it."""
     field, step = 1, 1
     for layer_cost in counted.layers:
         layer = layer_cost.layer

@@ -1,4 +1,4 @@
-"""The chapters as one HTML page that needs nothing but itself."""
+"""The chapters as one HTML page that loads nothing."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ from markupsafe import Markup
 from hemozoin.mobilenet.architecture import Architecture, layers
 from hemozoin.mobilenet.cost import cost
 from hemozoin.paper.explain import blocks, drawing, plots
+from hemozoin.paper.explain.block import BATCH_NORM, CODE, RELU
 from hemozoin.paper.explain.chapters import Chapters
-from hemozoin.paper.explain.depthwise import CORRECTION, EXAMPLE_SHAPES, DepthwiseExplanation, by, describe
+from hemozoin.paper.explain.depthwise import (
+    CORRECTION,
+    EXAMPLE_SHAPES,
+    DepthwiseExplanation,
+    by,
+    describe,
+)
 from hemozoin.paper.explain.network import LEGEND, NAMES, NetworkExplanation, memory
 from hemozoin.paper.explain.spatial import KernelExplanation
 from hemozoin.paper.explain.tables import SOURCE, counted_text
 from hemozoin.reports import page as pages
+from hemozoin.reports.style import CSS_VARIABLES
 
-#: What the named kernels are for.
+#: The heading of each kernel, with its purpose.
 _HEADINGS = {
     "kernel": "A kernel",
     "sobel": "Sobel: finds edges",
@@ -32,13 +40,15 @@ def render_explanation(chapters: Chapters) -> str:
 
 
 def render_chapters(chapters: Chapters) -> str:
-    """Return the chapters alone, to stand in another page that has `style()`."""
+    """Return the chapters alone, for another page that has the style sheet `style()`."""
     return _render("chapters.html", chapters)
 
 
 def style() -> str:
-    """Return the style sheet of the page, its colours for light and for dark first."""
-    return resources.files("hemozoin.paper.explain").joinpath("page.css").read_text("utf-8")
+    """Return the style sheet of the page."""
+    package = resources.files("hemozoin")
+    sheets = ("reports/base.css", "paper/explain/page.css")
+    return "".join(package.joinpath(sheet).read_text("utf-8") for sheet in sheets)
 
 
 def _render(template: str, chapters: Chapters) -> str:
@@ -51,19 +61,19 @@ def _render(template: str, chapters: Chapters) -> str:
         network=chapters.network and _network(chapters.network),
         tables=chapters.tables,
         source=SOURCE,
-        colours={kind: drawing.VARIABLES[ink] for kind, ink in plots.COLOURS.items()},
+        colours={kind: CSS_VARIABLES[colour] for kind, colour in plots.COLOURS.items()},
         names=NAMES,
     )
 
 
 def _kernel(kernel: KernelExplanation) -> dict[str, Any]:
-    found, trial = kernel.separation, kernel.trial
+    found, filtered = kernel.separation, kernel.filtered
     grid = None if found.separable else plots.kernel_grid(found.kernel, kernel.title)
     strip = {
-        "the cell": trial.cell,
-        "the column": drawing.grey(trial.after_column),
-        "then the row": drawing.grey(trial.in_turn),
-        "kernel at once": drawing.grey(trial.at_once),
+        "the cell": filtered.cell,
+        "the column": drawing.grey(filtered.by_column),
+        "then the row": drawing.grey(filtered.by_factors),
+        "the kernel": drawing.grey(filtered.by_kernel),
     }
     return {
         "heading": _HEADINGS[kernel.name],
@@ -71,7 +81,7 @@ def _kernel(kernel: KernelExplanation) -> dict[str, Any]:
         "grid": grid,
         "table": plots.times_table(found, kernel.title),
         "facts": list(kernel.facts()),
-        "tried": kernel.tried,
+        "comparison": kernel.comparison,
         "strip": {name: drawing.picture(pixels) for name, pixels in strip.items()},
     }
 
@@ -87,6 +97,10 @@ def _depthwise(explained: DepthwiseExplanation) -> dict[str, Any]:
         "first": blocks.depthwise_step(shapes),
         "second": blocks.pointwise_step(shapes),
         "bars": plots.cost_bars(shapes),
+        "block": blocks.block_with_norm_and_relu(),
+        "batch_norm": BATCH_NORM,
+        "relu": RELU,
+        "code": CODE,
         "correction": CORRECTION if shapes == EXAMPLE_SHAPES else "",
     }
 

@@ -1,4 +1,4 @@
-"""The figures of the page: kernels, costs, the network."""
+"""The plots of the page: kernels, costs, the network."""
 
 from __future__ import annotations
 
@@ -10,22 +10,14 @@ from matplotlib.patches import Rectangle
 from hemozoin.arrays import Floats
 from hemozoin.mobilenet.architecture import LayerKind
 from hemozoin.mobilenet.cost import Cost
-from hemozoin.paper.explain.drawing import (
-    BLUE,
-    GREEN,
-    LINE,
-    MUTED,
-    ORANGE,
-    VIOLET,
-    canvas,
-    page_svg,
-    write,
-)
+from hemozoin.paper.explain.drawing import canvas, write
 from hemozoin.paper.explain.network import NetworkExplanation
 from hemozoin.paper.explain.spatial import number
 from hemozoin.paper.separable import Separation, Shapes
+from hemozoin.reports.style import BLUE, GREEN, LINE, MUTED, ORANGE, VIOLET
+from hemozoin.reports.svg import figure_svg
 
-#: The colour of each kind of layer, wherever it is shown.
+#: The colour of each kind of layer.
 COLOURS: dict[LayerKind, str] = {
     "conv": BLUE,
     "depthwise": ORANGE,
@@ -36,15 +28,15 @@ COLOURS: dict[LayerKind, str] = {
 
 
 def kernel_grid(kernel: Floats, name: str) -> Markup:
-    """Draw a kernel [h, w]: violet above 0, orange below, stronger for larger numbers."""
+    """Draw a kernel `[h, w]`: numbers above 0 violet, below 0 orange, larger ones stronger."""
     rows, columns = kernel.shape
     figure, axes = canvas(3.2, 3.2 * (rows + 0.2) / (columns + 1.6), (columns + 1.6, rows + 0.2))
     _draw_grid(axes, kernel, (0.8, 0.1), float(np.abs(kernel).max()))
-    return page_svg(figure, f"The numbers of {name}")
+    return figure_svg(figure, f"The numbers of {name}")
 
 
 def times_table(separation: Separation, name: str) -> Markup:
-    """Draw a column and a row, and where they meet their product: `name`, or closest to it."""
+    """Draw a column, a row and their product: the kernel `name`, or the closest one to it."""
     rows, columns = separation.kernel.shape
     size = (columns + 1.6, rows + 1.5)
     figure, axes = canvas(3.2, 3.2 * size[1] / size[0], size)
@@ -53,11 +45,11 @@ def times_table(separation: Separation, name: str) -> Markup:
     _draw_grid(axes, row, (1.4, 0.1), float(np.abs(row).max()))
     _draw_grid(axes, separation.product, (1.4, 1.4), float(np.abs(separation.kernel).max()))
     write(axes, (0.6, 0.6), "×", MUTED, ha="center", va="center", fontsize=12)
-    return page_svg(figure, f"A column times a row for {name}")
+    return figure_svg(figure, f"A column times a row for {name}")
 
 
 def cost_bars(shapes: Shapes) -> Markup:
-    """Draw what the full convolution costs, and the two steps on the same scale."""
+    """Draw the costs of the full convolution and of the two steps on the same scale."""
     figure, axes = canvas(3.2, 1.2)
     axes.set(xlim=(0, max(shapes.full, shapes.pair)), ylim=(1.5, -0.8))
     axes.barh(0, shapes.full, color=BLUE, height=0.5)
@@ -65,11 +57,11 @@ def cost_bars(shapes: Shapes) -> Markup:
     axes.barh(1.2, shapes.pointwise, left=shapes.depthwise, color=VIOLET, height=0.5)
     write(axes, (0, -0.35), f"full convolution: {shapes.full:,} multiplications", va="bottom")
     write(axes, (0, 0.85), f"both steps: {shapes.pair:,}", va="bottom")
-    return page_svg(figure, "Multiplications of the full convolution and of the two steps")
+    return figure_svg(figure, "Multiplications of the full convolution and of the two steps")
 
 
 def share_bars(cost: Cost) -> Markup:
-    """Draw which kind of layer takes which part of the work, and of the filters (Table 2)."""
+    """Draw the share of each kind of layer in the mult-adds and in the parameters (Table 2)."""
     figure, axes = canvas(3.2, 1.2)
     axes.set(xlim=(0, 1), ylim=(1.5, -0.8))
     work = weights = 0.0
@@ -80,14 +72,14 @@ def share_bars(cost: Cost) -> Markup:
         work, weights = work + share.mult_adds, weights + share.weights
     write(axes, (0, -0.35), "mult-adds", va="bottom")
     write(axes, (0, 0.85), "numbers in the filters", va="bottom")
-    return page_svg(figure, "Share of mult-adds and of filters by kind of layer")
+    return figure_svg(figure, "Share of mult-adds and of filters by kind of layer")
 
 
 def network_row(network: NetworkExplanation, width: float) -> Markup:
-    """Draw the layers as a row of blocks, and below each its mult-adds and its parameters.
+    """Draw the layers as a row of blocks, and below each block its mult-adds and its parameters.
 
-    A block is as high as its map is, and the wider the more channels it has. `width` is in
-    inches: 3.2 for a phone, more where there is room.
+    The height of a block is the side of its map, its width grows with the number of channels.
+    `width` is that of the figure in inches: 3.2 for a phone.
     """
     figure, axes = canvas(width, 3.6)
     axes.set(xlim=(0, 1), ylim=(3.6, 0))
@@ -98,7 +90,7 @@ def network_row(network: NetworkExplanation, width: float) -> Markup:
     maps = np.array([row.layer.size_out for row in network.rows])
     costs = [row.cost for row in network.rows]
     panels = (
-        ("maps out, px", maps, 1.3, 1.55),
+        ("output size, px", maps, 1.3, 1.55),
         ("mult-adds, millions", np.array([cost.mult_adds / 1e6 for cost in costs]), 0.6, 2.5),
         ("parameters, thousands", np.array([cost.parameters / 1e3 for cost in costs]), 0.6, 3.45),
     )
@@ -107,29 +99,29 @@ def network_row(network: NetworkExplanation, width: float) -> Markup:
         tall = values * height / values.max()
         axes.bar(left, -tall, wide, bottom=base, color=colours, align="edge")
         axes.axhline(base, color=LINE, linewidth=0.8)
-        words = f"{title}: up to {values.max():,.4g}"
-        write(axes, (1, base - height - 0.06), words, MUTED, ha="right")
+        label = f"{title}: up to {values.max():,.4g}"
+        write(axes, (1, base - height - 0.06), label, MUTED, ha="right")
     _label_maps(axes, maps, left, 1.55 - maps * 1.3 / maps.max())
-    return page_svg(figure, "The network as a row of blocks")
+    return figure_svg(figure, "The network as a row of blocks")
 
 
 def shrinking_bars(alphas: dict[str, int], sizes: dict[str, int]) -> Markup:
-    """Draw how mult-adds shrink with the width (Table 6) and with the resolution (Table 7)."""
+    """Draw the mult-adds by width multiplier α (Table 6) and by input resolution (Table 7)."""
     bars = [*alphas.items(), *sizes.items()]
     figure, axes = canvas(3.2, 2.3)
-    most = max(mult_adds for _, mult_adds in bars)
-    axes.set(xlim=(0, most), ylim=(len(bars) + 0.4, -0.5))
+    longest = max(mult_adds for _, mult_adds in bars)
+    axes.set(xlim=(0, longest), ylim=(len(bars) + 0.4, -0.5))
     for line, (name, mult_adds) in enumerate(bars):
         y = line + 0.8 * (line >= len(alphas))
-        axes.barh(y, 0.55 * mult_adds, left=0.2 * most, color=VIOLET, height=0.62)
+        axes.barh(y, 0.55 * mult_adds, left=0.2 * longest, color=VIOLET, height=0.62)
         write(axes, (0, y), name, va="center")
-        end = 0.22 * most + 0.55 * mult_adds
+        end = 0.22 * longest + 0.55 * mult_adds
         write(axes, (end, y), f"{mult_adds / 1e6:,.1f} M", MUTED, va="center")
-    return page_svg(figure, "Mult-adds by width and by resolution")
+    return figure_svg(figure, "Mult-adds by width and by resolution")
 
 
 def _draw_grid(axes: Axes, numbers: Floats, corner: tuple[float, float], strongest: float) -> None:
-    """Draw numbers [h, w] as squares of side 1 from the upper left `corner` on."""
+    """Draw numbers `[h, w]` as squares of side 1; the upper left one is at `corner`."""
     longest = max(len(number(float(x))) for x in numbers.flat)
     columns = axes.get_xlim()[1]
     font = min(11.0, 340 / columns / max(longest, 3))
@@ -144,7 +136,7 @@ def _draw_grid(axes: Axes, numbers: Floats, corner: tuple[float, float], stronge
 
 
 def _label_maps(axes: Axes, maps: Floats, left: Floats, top: Floats) -> None:
-    """Write the size of the map over the first block of each size."""
+    """Write the side of the map above the first block of each size."""
     for size in dict.fromkeys(maps.tolist()):
         first = int(np.flatnonzero(maps == size)[0])
         write(axes, (left[first], top[first] - 0.04), f"{size}", fontsize=7.5)

@@ -1,4 +1,4 @@
-"""The paper's tables for a terminal: each figure as printed, beside the count."""
+"""The paper's tables for a terminal: each number as printed, and the count next to it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from rich.text import Text
 
 from hemozoin.paper.tables import Table, TableEntry
 
-#: Said with the tables, wherever they are shown.
+#: Shown with the tables, in a terminal and on the page.
 SOURCE = (
-    "Printed: Howard et al. 2017, arXiv 1704.04861. Counted: from the layer table, here. "
+    "Printed: Howard et al. 2017, arXiv 1704.04861. Counted: computed here from Table 1. "
     "The ImageNet accuracies are the paper's; they were not measured again."
 )
 
 
 def tables_text(tables: tuple[Table, ...]) -> RenderableType:
-    """Return the tables one under the other, what differs marked ≠ and explained."""
+    """Return the tables one below the other. Numbers that differ are marked ≠ and explained."""
     return Group(*(part for table in tables for part in (_table_text(table), "")), Text(SOURCE))
 
 
 def counted_text(entry: TableEntry) -> str:
-    """Write a count with two digits more than are printed, at most; "" where there is none."""
+    """Write a count with two decimals more than printed; "" where there is no count."""
     if entry.counted is None or isinstance(entry.counted, str):
         return entry.counted or ""
     decimals = len(entry.printed.partition(".")[2])

@@ -1,4 +1,4 @@
-"""What one finished run is worth and what it costs: its row."""
+"""The row of a finished run: its results, read from its files, and its latency, measured here."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from hemozoin.paper.sweep.rows import SweepRow
 from hemozoin.training.recipe import Recipe
 from hemozoin.training.runs.folder import RunFolder
 
-#: Answers that are timed, after a tenth of them that only warm up.
+#: Predictions that are timed. A tenth as many run before them, untimed, to warm up.
 _TIMED = 200
 
 
 def measure_run(
     run: RunFolder, network: SweepNetwork, recipe: Recipe, tables: tuple[int, ...]
 ) -> SweepRow:
-    """Return the row of a finished run; the latency is measured now."""
+    """Return the row of a finished run. The latency is measured during the call."""
     cost = network.cost()
-    found = json.loads(run.metrics.read_text())[AS_GIVEN.replace(" ", "_")]
+    metrics = json.loads(run.metrics_file.read_text())[AS_GIVEN.replace(" ", "_")]
     return SweepRow(
         tables=" ".join(map(str, tables)),
         network=network.name,
@@ -42,12 +42,12 @@ def measure_run(
         epochs=recipe.epochs,
         mult_adds=cost.mult_adds,
         parameters=cost.parameters,
-        **_with_interval("accuracy", found["accuracy"]),
-        **_with_interval("auc", found["roc_auc"]),
-        cells=found["cells"],
-        patients=found["patients"] or 0,
+        **_with_interval("accuracy", metrics["accuracy"]),
+        **_with_interval("auc", metrics["roc_auc"]),
+        cells=metrics["cells"],
+        patients=metrics["patients"] or 0,
         training_seconds=round(sum(pl.read_csv(run.results)["seconds"].to_list()), 2),
-        latency_ms=round(latency(load_bundle(run.model)), 3),
+        latency_ms=round(measure_latency(load_bundle(run.model)), 3),
         threads=torch.get_num_threads(),
         cores=os.cpu_count() or 1,
         machine=platform.machine(),
@@ -57,17 +57,17 @@ def measure_run(
 
 
 def _with_interval(name: str, estimate: dict[str, Any]) -> dict[str, float]:
-    """Return a figure and its interval as columns, NaN where it isn't defined."""
+    """Return a metric and its interval as columns of a row, NaN where it isn't defined."""
     columns = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
     values = {column: estimate[key] for column, key in columns.items()}
     return {key: float("nan") if x is None else round(x, 6) for key, x in values.items()}
 
 
-def latency(bundle: Bundle) -> float:
-    """Return the median time of an answer for one cell, in milliseconds.
+def measure_latency(bundle: Bundle) -> float:
+    """Return the median time for the prediction of one cell, in milliseconds.
 
-    One thread of ONNX Runtime; the whole graph from pixels to probability, so all quarter turns.
-    The cell is noise: convolutions take the same time whatever they see.
+    It is for one thread of ONNX Runtime and the whole graph from pixels to probability, with rot90
+    test-time augmentation. The cell is noise: the time of a convolution does not depend on pixels.
     """
     size = bundle.preprocessing.size
     cell = np.random.default_rng(0).integers(1, 256, (1, size, size, 3), dtype=np.uint8)

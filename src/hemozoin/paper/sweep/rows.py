@@ -1,4 +1,4 @@
-"""sweep.csv: a row a run, and what else is known of it."""
+"""sweep.csv: one row for each run, with its network, results and cost."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from hemozoin.files import replace_file
 
 @dataclass(frozen=True)
 class SweepRow:
-    """One network, trained and tested once."""
+    """The results and the cost of one network, trained and tested once."""
 
-    #: The paper's tables that it stands in, "4 6 7".
+    #: The paper's tables that the network is in, "4 6 7".
     tables: str
     network: str
     alpha: float
@@ -25,25 +25,25 @@ class SweepRow:
     size: int
     #: separable, full or shallow.
     body: str
-    #: Decides who is tested: networks of one seed share their patients.
+    #: Determines the split: networks of the same seed have the same test patients.
     seed: int
     epochs: int
     #: For one picture, as the paper counts them.
     mult_adds: int
     parameters: int
-    #: On the test patients, labels as given; low and high are the 95 % interval.
+    #: On the test patients, labels as given; low and high are the limits of the 95 % interval.
     accuracy: float
     accuracy_low: float
     accuracy_high: float
     auc: float
     auc_low: float
     auc_high: float
-    #: How many were tested; 0 patients where none is known.
+    #: Tested cells and their patients; 0 where no patient is known.
     cells: int
     patients: int
-    #: All epochs, with their look at the validation patients.
+    #: All epochs, including their evaluation on the validation patients.
     training_seconds: float
-    #: Median for one cell on one thread of ONNX Runtime, all quarter turns.
+    #: Median for one cell on one thread of ONNX Runtime, with rot90 test-time augmentation.
     latency_ms: float
     threads: int
     cores: int
@@ -53,33 +53,33 @@ class SweepRow:
 
     @property
     def key(self) -> tuple[str, int]:
-        """What tells it from every other row of its file."""
+        """Network and seed, which identify a row in its file."""
         return self.network, self.seed
 
 
 COLUMNS = tuple(field.name for field in fields(SweepRow))
 
-_KINDS = get_type_hints(SweepRow)
+_TYPES = get_type_hints(SweepRow)
 
 
 def read_rows(path: Path) -> list[SweepRow]:
-    """Read a sweep.csv, none where there is none; raises RunError for any other file."""
+    """Return the rows of a sweep.csv, none where there is no file; raises RunError for others."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        found = csv.DictReader(file)
+        reader = csv.DictReader(file)
         try:
-            if tuple(found.fieldnames or ()) != COLUMNS:
+            if tuple(reader.fieldnames or ()) != COLUMNS:
                 raise ValueError("other columns")
             return [
-                SweepRow(**{name: _KINDS[name](row[name]) for name in COLUMNS}) for row in found
+                SweepRow(**{name: _TYPES[name](row[name]) for name in COLUMNS}) for row in reader
             ]
         except (ValueError, TypeError) as error:
             raise RunError(f"{path}: not written by this version ({error})") from error
 
 
 def write_rows(path: Path, rows: Iterable[SweepRow]) -> None:
-    """Write the whole file anew, or leave it as it was."""
+    """Write all rows to the file; if that fails, the old file stays."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -1,12 +1,12 @@
-"""The sweep: every network of the grid, on the same patients, seed by seed.
+"""The sweep: train and test every network of the grid on the same patients, seed by seed.
 
 OUT/
-  sweep.json           everything that decides the rows
-  sweep.csv            a row a run, written as each ends
-  runs/NAME/           the runs, as `hemozoin train` leaves them
+  sweep.json           everything that the rows depend on
+  sweep.csv            one row for each run, written when the run ends
+  runs/NAME/           the run folders, as `hemozoin train` writes them
   tables.md            Tables 4 to 7 in the paper's form
-  mult_adds.svg        accuracy over mult-adds (the paper's figure 4)
-  parameters.svg       accuracy over parameters (figure 5)
+  mult_adds.svg        accuracy over mult-adds (Figure 4 of the paper)
+  parameters.svg       accuracy over parameters (Figure 5 of the paper)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hemozoin.paper.sweep.measurement import measure_run
 from hemozoin.paper.sweep.plots import COSTS, draw
 from hemozoin.paper.sweep.rows import SweepRow, read_rows, write_rows
 from hemozoin.paper.sweep.tables import markdown
-from hemozoin.progress import say
+from hemozoin.progress import print_status
 from hemozoin.training.runs import start
 from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.folder import RunFolder
@@ -35,10 +35,10 @@ from hemozoin.training.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is to be done: `config` for every network but for its α, size, body and seed.
+    """A sweep: every run has `config`, except for the network's α, size and body and the seed.
 
-    Seeds are 0 up to, without it, `seeds`. Raises HemozoinError where there are none, or where
-    a network of the grid can't be.
+    The seeds are 0 to `seeds` − 1. Raises HemozoinError where there is no seed or where a network
+    of the grid isn't allowed.
     """
 
     config: RunConfig
@@ -47,38 +47,38 @@ class Sweep:
     seeds: int = 3
 
     def __post_init__(self) -> None:
-        """Refuse what can't be run, before anything has been."""
+        """Raise HemozoinError before the first run where a later one could not start."""
         if self.seeds < 1:
             raise HemozoinError(f"seeds is {self.seeds}; give 1 or more")
         self.grid.networks(tuple(TABLES))
 
     def runs(self) -> list[tuple[SweepNetwork, int]]:
-        """Return what is to be run: seed by seed, so that a sweep cut short is balanced."""
+        """Return network and seed of each run, seed by seed: so every stop is balanced."""
         networks = self.grid.networks(self.tables)
         return [(network, seed) for seed in range(self.seeds) for network in networks]
 
 
 def run_sweep(sweep: Sweep, out: Path, device: str = "auto") -> str:
-    """Do what is left of a sweep and return its tables as Markdown.
+    """Run what is left of a sweep and return its tables as Markdown.
 
-    Rows that are in OUT/sweep.csv are not run again, a run that was stopped is gone on with.
-    Raises RunError where `out` holds anything but the beginning of the same sweep (more seeds or
-    tables are welcome), and where several processes were started: each would run every network.
+    Runs with a row in OUT/sweep.csv are not repeated; an interrupted run is resumed. Raises
+    RunError where `out` contains anything other than a part of the same sweep (with fewer seeds or
+    tables), and where several processes were started, since each would run every network.
     """
     if "WORLD_SIZE" in os.environ:
         raise RunError("sweep runs in one process; start it without torchrun")
-    rows = _begin(sweep, out)
+    rows = _open_folder(sweep, out)
     runs = sweep.runs()
     for number, (network, seed) in enumerate(runs, 1):
         if (network.name, seed) not in {row.key for row in rows}:
-            say(f"run {number} of {len(runs)}: {network.name}, seed {seed}")
+            print_status(f"run {number} of {len(runs)}: {network.name}, seed {seed}")
             rows.append(_run(sweep, network, seed, out / "runs", device))
             write_rows(out / "sweep.csv", rows)
-    return _conclude(rows, out)
+    return _write_results(rows, out)
 
 
-def _begin(sweep: Sweep, out: Path) -> list[SweepRow]:
-    """Write down what decides the rows, or see that it stands there; return what rows there are."""
+def _open_folder(sweep: Sweep, out: Path) -> list[SweepRow]:
+    """Write sweep.json or check that it is the same, and return the rows that are already there."""
     _, cells = find_cells(sweep.config.data, sweep.config.cells)
     digest = hashlib.sha256(cells.write_csv().encode()).hexdigest()
     plan = {"digest": digest, "grid": sweep.grid.to_dict(), **sweep.config.to_dict()}
@@ -93,7 +93,7 @@ def _begin(sweep: Sweep, out: Path) -> list[SweepRow]:
 
 
 def _run(sweep: Sweep, network: SweepNetwork, seed: int, runs: Path, device: str) -> SweepRow:
-    """Train and judge one network, or what is left of it."""
+    """Train and test one network, or resume it, and return its row."""
     recipe = replace(
         sweep.config.recipe,
         alpha=network.alpha,
@@ -102,17 +102,17 @@ def _run(sweep: Sweep, network: SweepNetwork, seed: int, runs: Path, device: str
         seed=seed,
     )
     folder = RunFolder(runs / f"{network.name.replace(' ', '-')}-seed{seed}")
-    with redirect_stdout(sys.stderr):  # where a run tells of itself, the sweep's result is not
+    with redirect_stdout(sys.stderr):  # standard output is for the sweep's own result
         if folder.config.exists() and not folder.finished:
             start.resume(folder.path, device)
         elif not folder.finished:
-            folder.sweep()  # killed while it wrote its first file, it would be in the way
+            folder.remove_partial_files()  # of a run killed at its first file: they block a new one
             start.new(replace(sweep.config, recipe=recipe), folder.path, device=device)
     return measure_run(folder, network, recipe, sweep.grid.tables_of(network))
 
 
-def _conclude(rows: list[SweepRow], out: Path) -> str:
-    """Write the tables and the drawings of all rows, and return the tables."""
+def _write_results(rows: list[SweepRow], out: Path) -> str:
+    """Write the tables and the plots of all rows, and return the tables."""
     tables = markdown(rows)
     replace_file(out / "tables.md", tables + "\n")
     for name in COSTS:

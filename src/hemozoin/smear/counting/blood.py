@@ -1,4 +1,4 @@
-"""The patient's blood: how many red cells a µL of it has."""
+"""The number of red cells per µL of the patient's blood."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 from hemozoin.errors import DataError
 
-#: Red cells per µL where nobody counted them.
-USUAL_RBC_PER_UL = 5e6
+#: Red cells per µL that are assumed if the patient's number is not given.
+ASSUMED_RBC_PER_UL = 5e6
 
-#: Mean volume of a red cell in fL, by which a hematocrit becomes a count.
+#: Mean volume of a red cell in fL, which converts a hematocrit to a count.
 RED_CELL_VOLUME = 90.0
 
-#: Outside of these a number was mistyped, or is in another unit.
+#: A number outside these limits is a typing error, or in another unit.
 _RBC_PER_UL, _HEMATOCRIT = (5e5, 1e7), (5.0, 75.0)
 
 
 @dataclass(frozen=True)
 class Blood:
-    """How many red cells a µL has: as counted, or from the hematocrit in %; else 5 million.
+    """The patient's red cells per µL: given, or from the hematocrit in %, or 5 million.
 
-    Of a hematocrit h a µL has h / 100 / (90 fL) cells: 45 % make 5 million. Raises DataError
-    where both are given, or one that no blood has.
+    A hematocrit of h % means h / 100 / (90 fL) cells per µL: 45 % is 5 million. Raises DataError
+    if both are given, or if a number is outside the range that is possible in blood.
     """
 
     rbc_per_ul: float | None = None
@@ -31,25 +31,25 @@ class Blood:
         """Check the ranges."""
         if self.rbc_per_ul is not None and self.hematocrit is not None:
             raise DataError("red cells per µL and hematocrit are both given; give one of them")
-        _require("red cells per µL", self.rbc_per_ul, _RBC_PER_UL)
-        _require("hematocrit in %", self.hematocrit, _HEMATOCRIT)
+        _require_in_range("red cells per µL", self.rbc_per_ul, _RBC_PER_UL)
+        _require_in_range("hematocrit in %", self.hematocrit, _HEMATOCRIT)
 
     @property
-    def red_cells(self) -> float:
+    def red_cells_per_ul(self) -> float:
         """Return the red cells per µL; a fL is 10⁻⁹ µL."""
         if self.hematocrit is not None:
             return self.hematocrit / 100 / (RED_CELL_VOLUME * 1e-9)
-        return USUAL_RBC_PER_UL if self.rbc_per_ul is None else self.rbc_per_ul
+        return ASSUMED_RBC_PER_UL if self.rbc_per_ul is None else self.rbc_per_ul
 
     @property
     def source(self) -> str:
-        """Say where the number comes from."""
+        """Return where the number is from, as reports show it."""
         if self.hematocrit is not None:
-            return f"from a hematocrit of {self.hematocrit:g} % and {RED_CELL_VOLUME:g} fL a cell"
+            return f"from a hematocrit of {self.hematocrit:g} % and {RED_CELL_VOLUME:g} fL per cell"
         return "assumed" if self.rbc_per_ul is None else "as given"
 
 
-def _require(name: str, value: float | None, limits: tuple[float, float]) -> None:
+def _require_in_range(name: str, value: float | None, limits: tuple[float, float]) -> None:
     low, high = limits
     if value is not None and not low <= value <= high:
         raise DataError(f"{name}: {value:g} is out of range; give {low:,.0f} to {high:,.0f}")

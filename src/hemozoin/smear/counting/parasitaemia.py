@@ -1,24 +1,26 @@
-"""The share of red cells that are infected, without the healthy ones that were called so.
+"""The parasitaemia, which is the share of infected red cells, corrected for false positives.
 
-Of n red cells k were called infected. A healthy cell is called so with the patient's own rate f,
-an infected one always (what the network misses is not made up for). With t truly infected cells
-k is t and the expected false positives, f of the cells that are not infected:
+The network called k of n red cells infected. It calls an uninfected cell infected with a
+probability f, the patient's false-positive rate, and an infected cell always: the estimate is not
+corrected for infected cells that the network misses. If t cells are truly infected, k is expected
+to be t plus the false positives, a share f of the uninfected cells:
 
     k = t + f (n - t),    t = (k - f n) / (1 - f),    parasitaemia π = t / n
 
-This is the density less the expected false positives, as the Remoscope group takes the background
-of its count off (czbiohub-sf/remo-stats-utils, CountCompensator), or Rogan & Gladen 1978 (Am. J.
-Epidemiol. 107, 71) for a sensitivity of 1. Where k is no more than f n, π is 0.
+This is the estimator of Rogan & Gladen 1978 (Am. J. Epidemiol. 107, 71) for a sensitivity of 1.
+The Remoscope group subtracts the expected false positives in the same way
+(czbiohub-sf/remo-stats-utils, CountCompensator). If k is at most f n, π is 0.
 
-The patient's f is not known: it is one of those that patients of the validation had, a beta
-distribution with their mean and variance. So k has, for a parasitaemia π, the distribution
+The f of this patient is unknown. It is taken as drawn from the rates of the validation patients,
+a beta distribution with their mean and variance. For a parasitaemia π, k then has the distribution
 
     P(K = k | π) = E_f [ Binomial(k; n, π + (1 - π) f) ]
 
-and the 95 % interval is all π that k doesn't contradict, as Clopper & Pearson 1934 (Biometrika 26,
-404) have it for f = 0: at the lower end P(K ≥ k | π) = 2.5 %, at the upper one P(K ≤ k | π) =
-2.5 %. The lower end is 0 where P(K ≥ k | 0) > 2.5 %: more than one uninfected patient in 40 shows
-as many infected cells. The least k without this is the reportable limit.
+The 95 % interval holds every π that is consistent with k, as that of Clopper & Pearson 1934
+(Biometrika 26, 404) does for f = 0: at the lower end P(K ≥ k | π) = 2.5 %, at the upper end
+P(K ≤ k | π) = 2.5 %. The lower end is 0 if P(K ≥ k | 0) > 2.5 %, which means that more than 1 of 40
+uninfected patients have as many cells called infected. The smallest k with a lower end above 0 is
+the reportable limit.
 """
 
 from __future__ import annotations
@@ -36,140 +38,152 @@ from hemozoin.arrays import Floats
 from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.metrics.bootstrap import Estimate
 
-#: What is left beyond each end of a 95 % interval.
+#: The probability beyond each end of a 95 % interval.
 _TAIL = 0.025
 
-#: Patients that stand for all: each as likely as the next, so 25 of them make a tail.
-_PATIENTS = 1000
+#: Number of quantiles that represent the beta distribution: 25 of them are a tail.
+_QUANTILES = 1000
 
-#: No false positives at all, which makes the interval that of Clopper and Pearson.
-_NONE = np.zeros(1)
+#: A false-positive rate of 0, which gives the interval of Clopper and Pearson.
+_NO_FALSE_POSITIVES = np.zeros(1)
 
 
 @dataclass(frozen=True)
 class Parasitaemia:
-    """Infected over red cells, each estimate a share in 0..1 with its 95 % interval.
+    """Infected cells as a share of red cells, each estimate in 0..1 with its 95 % interval.
 
-    `raw` is `infected / red_cells` with the interval for counting alone. `compensated` has the
-    false positives taken off; it and `reportable`, the fewest infected cells among so many that
-    are reported, are None where their rate isn't known, the latter too where none would do.
-    `contradicts` tells that at most 2.5 % of uninfected patients show so few.
+    `raw` is `infected / red_cells`; its interval covers sampling error only. `compensated` is
+    corrected for false positives, None if their rate is unknown. `reportable_infected` is the
+    smallest number of infected cells that is reported for this number of red cells, None if the
+    rate is unknown or no number is large enough. `fewer_than_expected` is true if at most 2.5 % of
+    uninfected patients have as few cells called infected.
     """
 
     infected: int
     red_cells: int
     raw: Estimate
     compensated: Estimate | None = None
-    reportable: int | None = None
-    contradicts: bool = False
+    reportable_infected: int | None = None
+    fewer_than_expected: bool = False
 
     @property
-    def best(self) -> Estimate:
-        """Return the compensated share where there is one."""
+    def estimate(self) -> Estimate:
+        """Return the compensated share, or the raw one if the false-positive rate is unknown."""
         return self.compensated or self.raw
 
 
 def estimate_parasitaemia(
     infected: int, red_cells: int, false_positive_rate: FalsePositiveRate | None
 ) -> Parasitaemia:
-    """Count out what the module says, for 0 ≤ infected ≤ red_cells, red_cells ≥ 1."""
+    """Return the estimate that the module describes, for 0 ≤ infected ≤ red_cells, red_cells ≥ 1.
+
+    Without a false-positive rate only the raw share is estimated.
+    """
     value = infected / red_cells
-    raw = Estimate(value, _low(infected, red_cells, _NONE), _high(infected, red_cells, _NONE))
+    raw = Estimate(
+        value,
+        _lower_end(infected, red_cells, _NO_FALSE_POSITIVES),
+        _upper_end(infected, red_cells, _NO_FALSE_POSITIVES),
+    )
     if false_positive_rate is None:
         return Parasitaemia(infected, red_cells, raw)
-    rates = likely_rates(false_positive_rate)
+    rates = rate_quantiles(false_positive_rate)
     share = compensate(value, false_positive_rate.rate)
-    low, high = _low(infected, red_cells, rates), _high(infected, red_cells, rates)
+    low, high = _lower_end(infected, red_cells, rates), _upper_end(infected, red_cells, rates)
     return Parasitaemia(
         infected,
         red_cells,
         raw,
         Estimate(share, min(low, share), max(high, share)),
-        _reportable(red_cells, false_positive_rate.rate, rates),
+        _reportable_infected(red_cells, false_positive_rate.rate, rates),
         _at_most(infected, red_cells, rates) <= _TAIL,
     )
 
 
 def compensate(share: float, rate: float) -> float:
-    """Return (share - rate) / (1 - rate), 0 where negative: see the module."""
+    """Return (share - rate) / (1 - rate), or 0 if that is negative (see the module)."""
     return max(0.0, share - rate) / (1 - rate) if rate < 1 else 0.0
 
 
-def likely_rates(false_positive_rate: FalsePositiveRate) -> Floats:
-    """Return the rates of 1,000 patients, float `[1000]`, ascending: quantiles of a beta.
+def rate_quantiles(false_positive_rate: FalsePositiveRate) -> Floats:
+    """Return 1,000 quantiles of the patients' false-positive rates, float `[1000]`, ascending.
 
-    With v = m (1 - m), c cells and P patients the beta has
+    The rates have a beta distribution. With v = m (1 - m), c cells and P patients it has
 
         mean m = (rate c + ½) / (c + 1)
         variance (sd² + √(2 / (P - 1)) (sd² + v P / c)) (1 + 1 / P) + v / c
 
-    The ½ keeps no false positive among few cells from being a promise. The root is the error of
-    a variance from P patients of c / P cells, of which one is added; 1 / P and v / c are the
-    error of the mean. Without it intervals from 16 simulated patients held the parasitaemia in
-    85 to 94 % of 800 slides, with it in 93 to 97; from 160 patients in 93 to 97 and 95 to 98.
+    With the ½ the mean is above 0 even if no false positive was seen among few cells. The root is
+    the standard error of a variance that was estimated from P patients with c / P cells each; one
+    standard error is added. The terms 1 / P and v / c are the error of the mean. In simulations
+    with the rate of 16 patients, the intervals held the true parasitaemia in 93 to 97 % of 800
+    slides, and in 85 to 94 % without the added error; with that of 160 patients in 95 to 98 %, and
+    in 93 to 97 % without it.
     """
     cells, patients = false_positive_rate.cells, false_positive_rate.patients
     mean = (false_positive_rate.rate * cells + 0.5) / (cells + 1)
-    noise, between = mean * (1 - mean), false_positive_rate.sd**2
-    unsure = math.sqrt(2 / max(patients - 1, 1)) * (between + noise * patients / cells)
-    variance = (between + unsure) * (1 + 1 / patients) + noise / cells
-    size = max(noise / variance - 1, 1e-3)
-    middle = (np.arange(_PATIENTS) + 0.5) / _PATIENTS
-    return np.asarray(betaincinv(mean * size, (1 - mean) * size, middle))
+    sampling, between_patients = mean * (1 - mean), false_positive_rate.sd**2
+    error = math.sqrt(2 / max(patients - 1, 1)) * (between_patients + sampling * patients / cells)
+    variance = (between_patients + error) * (1 + 1 / patients) + sampling / cells
+    size = max(sampling / variance - 1, 1e-3)
+    probabilities = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    return np.asarray(betaincinv(mean * size, (1 - mean) * size, probabilities))
 
 
-def _reportable(n: int, rate: float, rates: Floats) -> int | None:
-    """Return the fewest infected cells that at most 2.5 % of uninfected patients show.
+def _reportable_infected(n: int, rate: float, rates: Floats) -> int | None:
+    """Return the smallest number of infected cells that at most 2.5 % of uninfected patients have.
 
-    And more than are expected: where few patients have nearly all false positives, these are
-    not the same.
+    It is also larger than the expected number. The two differ if a few patients have nearly all
+    false positives.
     """
     rare = bisect_left(range(n + 1), True, key=lambda k: _at_least(k, n, rates) <= _TAIL)
-    enough = max(rare, math.floor(rate * n) + 1)
-    return enough if enough <= n else None
+    reportable = max(rare, math.floor(rate * n) + 1)
+    return reportable if reportable <= n else None
 
 
-def _low(k: int, n: int, rates: Floats) -> float:
+def _lower_end(k: int, n: int, rates: Floats) -> float:
     if _at_least(k, n, rates) > _TAIL:
         return 0.0
-    return _crossing(lambda share: _at_least(k, n, _called(share, rates)))
+    return _solve(lambda share: _at_least(k, n, _call_probability(share, rates)))
 
 
-def _high(k: int, n: int, rates: Floats) -> float:
-    """Return the upper end, which no number of infected cells brings to 0.
+def _upper_end(k: int, n: int, rates: Floats) -> float:
+    """Return the upper end of the interval, which is above 0 for every number of infected cells.
 
-    Where at most 2.5 % of uninfected patients show so few, the slide contradicts the rate, and
-    more than the counting can't be relied on: then, and up to where the interval without it
-    would lie above, the end is that for the most such cells at f = 0.
+    If at most 2.5 % of uninfected patients have so few cells called infected, the rate does not
+    fit the slide and is not used: the end is that for f = 0. For a larger k the end is at least
+    the one for f = 0 at the largest such number, so that it does not decrease with k.
     """
-    most = bisect_left(range(n + 1), True, key=lambda j: _at_most(j, n, rates) > _TAIL) - 1
-    without = _solve_high(min(k, most), n, _NONE) if most >= 0 else 0.0
-    return max(without, _solve_high(k, n, rates) if k > most else 0.0)
+    unlikely = bisect_left(range(n + 1), True, key=lambda j: _at_most(j, n, rates) > _TAIL) - 1
+    without = 0.0
+    if unlikely >= 0:
+        without = _solve_upper_end(min(k, unlikely), n, _NO_FALSE_POSITIVES)
+    return max(without, _solve_upper_end(k, n, rates) if k > unlikely else 0.0)
 
 
-def _solve_high(k: int, n: int, rates: Floats) -> float:
+def _solve_upper_end(k: int, n: int, rates: Floats) -> float:
     if k == n:
         return 1.0
-    return _crossing(lambda share: _at_most(k, n, _called(share, rates)))
+    return _solve(lambda share: _at_most(k, n, _call_probability(share, rates)))
 
 
-def _crossing(tail: Callable[[float], float]) -> float:
-    """Return the share at which a tail, which is monotone in it, is 2.5 %."""
+def _solve(tail: Callable[[float], float]) -> float:
+    """Return the share at which a tail probability, monotone in the share, is 2.5 %."""
     return float(brentq(lambda share: tail(share) - _TAIL, 0.0, 1.0, xtol=1e-12))
 
 
-def _called(share: float, rates: Floats) -> Floats:
-    """Return how likely a cell is called infected, for each patient's rate."""
+def _call_probability(share: float, rates: Floats) -> Floats:
+    """Return the probability that a cell is called infected, for each false-positive rate."""
     return share + (1 - share) * rates
 
 
-def _at_least(k: int, n: int, called: Floats) -> float:
-    """Return P(K ≥ k), the mean over patients: the incomplete beta function at `called`."""
+def _at_least(k: int, n: int, probabilities: Floats) -> float:
+    """Return P(K ≥ k), a mean over patients: the incomplete beta function at `probabilities`."""
     if k in (0, n + 1):
         return float(k == 0)
-    return float(betainc(k, n - k + 1, called).mean())
+    return float(betainc(k, n - k + 1, probabilities).mean())
 
 
-def _at_most(k: int, n: int, called: Floats) -> float:
-    """Return P(K ≤ k), the mean over patients."""
-    return 1 - _at_least(k + 1, n, called)
+def _at_most(k: int, n: int, probabilities: Floats) -> float:
+    """Return P(K ≤ k), a mean over patients."""
+    return 1 - _at_least(k + 1, n, probabilities)

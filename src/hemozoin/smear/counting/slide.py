@@ -1,4 +1,4 @@
-"""What was counted on a slide, and what can be said of it."""
+"""The result of a slide: its counts, its parasitaemia and its verdict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hemozoin.smear.field import ObjectKind
 
 Verdict = Literal["reportable", "below the reportable limit", "not compensated", "not reported"]
 
-#: What else is found in a field, and what its number is called.
+#: The objects that are not counted as red cells, and the column with their number.
 OTHERS: dict[ObjectKind, str] = {
     "white cell": "white_cells",
     "platelet": "platelets",
@@ -24,11 +24,12 @@ OTHERS: dict[ObjectKind, str] = {
 
 @dataclass(frozen=True)
 class Slide:
-    """What was counted on a slide and what it comes to.
+    """The counts of a slide, and its parasitaemia.
 
-    Of its pictures `fields` were counted, `fields_flawed` had flaws (`flaws`: how many had
-    which) and `fields_unreadable` could not be read. Cells, and `others` by kind, are those of
-    counted fields. `parasitaemia` is None where the slide is not reported, and `why` says why.
+    `fields` is the number of pictures that were counted, `fields_flawed` of those with flaws
+    (`flaws` has the number of pictures for each flaw), and `fields_unreadable` of those that could
+    not be read. `red_cells`, `infected`, `review` and `others`, by kind, are from the counted
+    fields. If the slide is not reported, `parasitaemia` is None and `reason` says why.
     """
 
     slide: str
@@ -43,11 +44,11 @@ class Slide:
     blood: Blood
     false_positive_rate: FalsePositiveRate | None
     parasitaemia: Parasitaemia | None
-    why: str | None
+    reason: str | None
 
     @property
     def verdict(self) -> Verdict:
-        """Return what can be said: "reportable" where the interval doesn't reach zero."""
+        """Return the verdict: "reportable" if the lower end of the interval is above zero."""
         if self.parasitaemia is None:
             return "not reported"
         if self.parasitaemia.compensated is None:
@@ -57,45 +58,45 @@ class Slide:
 
     @property
     def expected_false_positives(self) -> float | None:
-        """Return the rate times the cells that are not infected, where the rate is known."""
+        """Return the rate times the number of uninfected cells; None if the rate is unknown."""
         if self.parasitaemia is None or self.false_positive_rate is None:
             return None
-        infected = self.parasitaemia.best.value * self.red_cells
+        infected = self.parasitaemia.estimate.value * self.red_cells
         return self.false_positive_rate.rate * (self.red_cells - infected)
 
     @property
-    def least(self) -> float | None:
-        """Return the least parasitaemia that is reported with so many cells, in 0..1.
+    def reportable_parasitaemia(self) -> float | None:
+        """Return the lowest parasitaemia, 0..1, that is reported for this number of red cells.
 
-        None where it isn't known, or no number of infected cells would do.
+        None if it is unknown, or if no number of infected cells is large enough.
         """
-        if self.parasitaemia is None or self.parasitaemia.reportable is None:
+        if self.parasitaemia is None or self.parasitaemia.reportable_infected is None:
             return None
         rate = self.false_positive_rate.rate if self.false_positive_rate else 0.0
-        return compensate(self.parasitaemia.reportable / self.red_cells, rate)
+        return compensate(self.parasitaemia.reportable_infected / self.red_cells, rate)
 
     @property
     def if_review_infected(self) -> float | None:
-        """Return the parasitaemia if all cells in review were infected too, in 0..1."""
+        """Return the parasitaemia, 0..1, if all cells for review were infected as well."""
         if self.parasitaemia is None:
             return None
-        return min(1.0, self.parasitaemia.best.value + self.review / self.red_cells)
+        return min(1.0, self.parasitaemia.estimate.value + self.review / self.red_cells)
 
     def per_ul(self, share: float) -> float:
-        """Return a share of red cells as parasites per µL, one to an infected cell."""
-        return share * self.blood.red_cells
+        """Return a share of red cells as parasites per µL, with one parasite per infected cell."""
+        return share * self.blood.red_cells_per_ul
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON: parasitaemia in 0..1, None where there is none."""
+        """Return plain data for JSON: parasitaemia in 0..1, None for each value that is unknown."""
         rate = self.false_positive_rate
         return {
             "slide": self.slide,
             "verdict": self.verdict,
-            "why": self.why,
+            "why": self.reason,
             **{name: getattr(self, name) for name in _COUNTS},
             **{name: self.others[kind] for kind, name in OTHERS.items()},
             **self._shares(),
-            "red_cells_per_ul": self.blood.red_cells,
+            "red_cells_per_ul": self.blood.red_cells_per_ul,
             "flaws": self.flaws,
             "false_positives": rate.to_dict() if rate else None,
         }
@@ -106,13 +107,13 @@ class Slide:
         share = asdict(found.compensated) if found and found.compensated else _UNKNOWN
         per_ul = {k: None if v is None else self.per_ul(v) for k, v in share.items()}
         return {
-            **_named("raw", raw),
+            **_columns("raw", raw),
             "expected_false_positives": self.expected_false_positives,
-            **_named("parasitaemia", share),
-            **_named("parasites_per_ul", per_ul),
+            **_columns("parasitaemia", share),
+            **_columns("parasites_per_ul", per_ul),
             "if_review_infected": self.if_review_infected,
-            "reportable_infected": found.reportable if found else None,
-            "reportable_parasitaemia": self.least,
+            "reportable_infected": found.reportable_infected if found else None,
+            "reportable_parasitaemia": self.reportable_parasitaemia,
         }
 
 
@@ -124,5 +125,6 @@ _COUNTS = (
 _UNKNOWN: dict[str, float | None] = dict.fromkeys(("value", "low", "high"))
 
 
-def _named(name: str, estimate: dict[str, float | None]) -> dict[str, float | None]:
+def _columns(name: str, estimate: dict[str, float | None]) -> dict[str, float | None]:
+    """Return an estimate's value and interval under the names `name`, `name_low`, `name_high`."""
     return {name if k == "value" else f"{name}_{k}": v for k, v in estimate.items()}

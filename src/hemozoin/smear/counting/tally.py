@@ -1,9 +1,10 @@
-"""From the fields of a slide to what is written down about it.
+"""Add up the fields of a slide.
 
-Only fields without a flaw are counted, and in them only whole, separate red cells: parasitaemia
-is infected over red cells really counted, be they 90 or 90,000. A cell for review is a red cell
-and not an infected one. A slide of which half of the fields fail, or half of the cells need a
-person, is not reported: it is not negative either.
+Only fields without a flaw are counted, and in them only whole, separate red cells. The
+parasitaemia is the number of infected cells divided by the number of red cells that were really
+counted, whether 90 or 90,000. A cell for review counts as a red cell, not as an infected one. A
+slide is not reported if half of its fields fail, or if half of its cells are for review. That is
+not a negative result.
 """
 
 from __future__ import annotations
@@ -16,11 +17,9 @@ from hemozoin.smear.counting.parasitaemia import estimate_parasitaemia
 from hemozoin.smear.counting.slide import OTHERS, Slide
 from hemozoin.smear.field import Field, ObjectKind
 
-__all__ = ["Blood", "Slide", "Tally"]
-
 
 class Tally:
-    """Counts a slide's fields one after another; its size doesn't grow with them."""
+    """Counts the fields of a slide one after another; its size is the same for any number."""
 
     def __init__(self, slide: str) -> None:
         self.name = slide
@@ -41,11 +40,11 @@ class Tally:
             self._red_cells += len(field.cells)
             self._infected += field.infected
             self._review += field.review
-            self._others.update(body.kind for body in field.others)
+            self._others.update(one.kind for one in field.others)
 
     def slide(self, false_positive_rate: FalsePositiveRate | None, blood: Blood) -> Slide:
-        """Return what was counted so far; without `false_positive_rate` it is not compensated."""
-        why = self._unreported()
+        """Return the result so far; without `false_positive_rate` it is not compensated."""
+        reason = self._reason_not_reported()
         counted = self._infected, self._red_cells
         return Slide(
             slide=self.name,
@@ -59,11 +58,11 @@ class Tally:
             others={kind: self._others[kind] for kind in OTHERS},
             blood=blood,
             false_positive_rate=false_positive_rate,
-            parasitaemia=None if why else estimate_parasitaemia(*counted, false_positive_rate),
-            why=why,
+            parasitaemia=None if reason else estimate_parasitaemia(*counted, false_positive_rate),
+            reason=reason,
         )
 
-    def _unreported(self) -> str | None:
+    def _reason_not_reported(self) -> str | None:
         failed = self._flawed + self._unreadable
         total = self._fields + failed
         if 2 * failed >= total:
@@ -71,5 +70,5 @@ class Tally:
         if not self._red_cells:
             return "no red cell was found"
         if 2 * self._review >= self._red_cells:
-            return f"{self._review:,} of {self._red_cells:,} red cells need a person's eye"
+            return f"{self._review:,} of {self._red_cells:,} red cells are for review"
         return None

@@ -1,7 +1,7 @@
-"""The same work on a Dask cluster: pictures go out as bytes, what was found in them comes back.
+"""Screen fields on a Dask cluster: send pictures, receive the results.
 
-Workers need no disk in common with us, only the same hemozoin. A field whose worker dies is given
-to another; results are yielded, and written by the caller, once for each picture.
+The workers need the same version of hemozoin, but no disk in common with this computer. If a worker
+dies, the scheduler gives its field to another one. Each picture has exactly one result.
 """
 
 from __future__ import annotations
@@ -21,34 +21,36 @@ from uuid import uuid4
 from hemozoin.about import VERSION
 from hemozoin.errors import DataError, MissingExtraError, RunError
 from hemozoin.smear.execution.work import ScreenerSettings, ScreenFunction
+from hemozoin.smear.field import Field
 from hemozoin.smear.output.folder import SlideFolder
-from hemozoin.smear.output.screened_field import ScreenedField, unreadable
+from hemozoin.smear.output.screened_field import ScreenedField, unreadable_field
+from hemozoin.smear.picture import PictureData
 from hemozoin.smear.slides import Photo
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    #: A picture on its way, or what was known of it without sending.
-    Sent = Future[ScreenedField] | ScreenedField | None
+    #: The result for a picture, which may still be awaited; a Field was saved by an earlier run.
+    Pending = Future[ScreenedField] | ScreenedField | Field
 
-#: Seconds in which a scheduler must answer, and then its first worker.
-_PATIENCE = 5
+#: Seconds to wait for the scheduler, and then for its first worker.
+_CONNECT_TIMEOUT = 5
 
-#: Seconds after which it is asked whether there still are workers.
-_LONG = 30
+#: Seconds to wait for a result before checking that there still are workers.
+_CHECK_INTERVAL = 30
 
-#: A function that workers have in any case, and what they are to call it with.
-_THEIR_VERSION = (resolve_name, "hemozoin.about:VERSION")
+#: A function that is certain to be on the workers, and its argument.
+_READ_VERSION = (resolve_name, "hemozoin.about:VERSION")
 
-_AGAIN = "what is done is kept: run the same command again to go on"
+_RESUME = "finished fields are kept: run the same command again to resume"
 
 
 @contextmanager
 def connected(address: str) -> Iterator[Client]:
     """Yield a client of the scheduler at an address such as tcp://192.168.0.7:8786.
 
-    Raises MissingExtraError without hemozoin[dask], and RunError where there is no scheduler, or
-    one without workers (that takes five seconds), or another hemozoin.
+    Raises MissingExtraError without hemozoin[dask], and RunError if no scheduler answers, if no
+    worker joins within five seconds, or if the cluster has another version of hemozoin.
     """
     if "://" not in address:
         raise RunError(f"{address}: give the scheduler's address, such as tcp://192.168.0.7:8786")
@@ -58,7 +60,7 @@ def connected(address: str) -> Iterator[Client]:
         _require_same_version(client, address)
         yield client
     finally:
-        client.close(timeout=_PATIENCE)
+        client.close(timeout=_CONNECT_TIMEOUT)
 
 
 def _client(address: str) -> Client:
@@ -68,116 +70,116 @@ def _client(address: str) -> Client:
     except ImportError as error:
         raise MissingExtraError("--scheduler needs Dask: pip install 'hemozoin[dask]'") from error
     for name in ("distributed", "distributed.client", "tornado.application"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is raised as well
-    # Pictures travel inside their tasks, on purpose: the scheduler can give them out again.
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are raised as well
+    # The task contains the picture, so that the scheduler can give it to another worker.
     dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"})
     try:
-        with ThreadPoolExecutor(1) as pool:  # a notebook's own thread has an event loop already
-            pool.submit(asyncio.run, _knock(address)).result()
-        return Client(address, timeout=_PATIENCE, set_as_default=False)
-    except Exception as error:  # what answers there may be anything, and be read as anything
+        with ThreadPoolExecutor(1) as pool:  # a notebook has an event loop in its main thread
+            pool.submit(asyncio.run, _require_scheduler(address)).result()
+        return Client(address, timeout=_CONNECT_TIMEOUT, set_as_default=False)
+    except Exception as error:  # another program may answer there, with anything
         raise RunError(f"{address}: no Dask scheduler answers there; see dask scheduler") from error
 
 
-async def _knock(address: str) -> None:
-    """Raise where no scheduler answers: a client that finds none takes long to give up."""
+async def _require_scheduler(address: str) -> None:
+    """Raise if no scheduler answers: a client would try for much longer."""
     from distributed.comm.core import connect  # noqa: PLC0415
 
-    comm = await asyncio.wait_for(connect(address, timeout=_PATIENCE), _PATIENCE)
+    comm = await asyncio.wait_for(connect(address, timeout=_CONNECT_TIMEOUT), _CONNECT_TIMEOUT)
     await comm.close()
 
 
 def _await_workers(client: Client, address: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=_PATIENCE)
+        client.wait_for_workers(1, timeout=_CONNECT_TIMEOUT)
     except TimeoutError as error:
         raise RunError(f"{address}: has no workers; start some with dask worker") from error
 
 
 def _require_same_version(client: Client, address: str) -> None:
-    """Raise RunError where hemozoin is missing or another: a worker would die of our tasks."""
+    """Raise RunError if hemozoin is missing or of another version: tasks would kill a worker."""
     try:
-        found = {client.run_on_scheduler(*_THEIR_VERSION), *client.run(*_THEIR_VERSION).values()}
+        found = {client.run_on_scheduler(*_READ_VERSION), *client.run(*_READ_VERSION).values()}
     except (ImportError, AttributeError):
         found = {"none"}
     if found != {VERSION}:
         raise RunError(
-            f"{address}: its scheduler and workers need hemozoin {VERSION}, as is here; found"
-            f" {', '.join(sorted(found))}"
+            f"{address}: its scheduler and workers need hemozoin {VERSION}, as on this computer;"
+            f" found {', '.join(sorted(found))}"
         )
 
 
-def on_workers(
-    client: Client, network: ScreenerSettings, jobs: Iterable[tuple[SlideFolder, Photo]]
-) -> Iterator[ScreenedField | None]:
-    """Yield what was found in each picture, in order; None where its folder has that already.
+def screen_on_workers(
+    client: Client, settings: ScreenerSettings, jobs: Iterable[tuple[SlideFolder, Photo]]
+) -> Iterator[ScreenedField | Field]:
+    """Yield the result for each picture, in order; a Field if its folder already has it.
 
-    Twice as many pictures are on their way as the workers have threads. Raises RunError where
-    the scheduler or all workers are lost, and where a picture killed several of them.
+    At most two pictures per thread of the workers are sent ahead. Raises RunError if the scheduler
+    or all workers are lost, and if a picture kills several workers.
     """
     from distributed.comm.core import CommClosedError  # noqa: PLC0415
 
     try:
-        yield from _answers(client, network, jobs)
+        yield from _results(client, settings, jobs)
     except (CancelledError, CommClosedError) as error:
-        raise RunError(f"the Dask scheduler is gone; {_AGAIN}") from error
+        raise RunError(f"the Dask scheduler is gone; {_RESUME}") from error
 
 
-def _answers(
-    client: Client, network: ScreenerSettings, jobs: Iterable[tuple[SlideFolder, Photo]]
-) -> Iterator[ScreenedField | None]:
+def _results(
+    client: Client, settings: ScreenerSettings, jobs: Iterable[tuple[SlideFolder, Photo]]
+) -> Iterator[ScreenedField | Field]:
     run = uuid4().hex
-    waiting: deque[tuple[str, Sent]] = deque()
-    # A task rather than scattered data, which would be lost with the workers that hold it.
-    shared = client.submit(_itself, network, key=f"hemozoin-network-{run}")
+    waiting: deque[tuple[str, Pending]] = deque()
+    # A task, because scattered data would be lost with the workers that hold it.
+    shared = client.submit(_identity, settings, key=f"hemozoin-network-{run}")
     for number, (folder, photo) in enumerate(jobs):
         key = f"hemozoin-field-{run}-{number}"
-        sent = None if folder.has(photo) else _sent(client, shared, photo, key)
-        waiting.append((photo.field, sent))
+        pending = folder.load(photo) or _submit(client, shared, photo, key)
+        waiting.append((photo.field, pending))
         if len(waiting) > 2 * max(1, sum(client.nthreads().values())):
-            yield _received(client, *waiting.popleft())
+            yield _await_result(client, *waiting.popleft())
     while waiting:
-        yield _received(client, *waiting.popleft())
+        yield _await_result(client, *waiting.popleft())
 
 
-def _sent(client: Client, network: Future[ScreenerSettings], photo: Photo, key: str) -> Sent:
+def _submit(client: Client, settings: Future[ScreenerSettings], photo: Photo, key: str) -> Pending:
     try:
         data = photo.read()
     except DataError as error:
-        return unreadable(photo.field, error)
-    return client.submit(_screen, network, data, photo.field, key=key)
+        return unreadable_field(photo.field, error)
+    return client.submit(_screen, settings, data, photo.field, key=key)
 
 
-def _received(client: Client, field: str, sent: Sent) -> ScreenedField | None:
+def _await_result(client: Client, field: str, pending: Pending) -> ScreenedField | Field:
     from distributed import KilledWorker  # noqa: PLC0415
 
-    if sent is None or isinstance(sent, ScreenedField):
-        return sent
+    if isinstance(pending, ScreenedField | Field):
+        return pending
     while True:
         try:
-            return sent.result(timeout=_LONG)
+            return pending.result(timeout=_CHECK_INTERVAL)
         except KilledWorker as error:
-            raise RunError(f"{field}: one worker after another died of it; {_AGAIN}") from error
+            raise RunError(f"{field}: it killed one worker after another; {_RESUME}") from error
         except TimeoutError as error:
             if not client.nthreads():
-                raise RunError(f"all workers are gone; {_AGAIN}") from error
+                raise RunError(f"all workers are gone; {_RESUME}") from error
 
 
-def _itself(network: ScreenerSettings) -> ScreenerSettings:
-    return network
+def _identity(settings: ScreenerSettings) -> ScreenerSettings:
+    return settings
 
 
-def _screen(network: ScreenerSettings, data: bytes, name: str) -> ScreenedField:
-    """Do a worker's work on one picture."""
+def _screen(settings: ScreenerSettings, data: PictureData, name: str) -> ScreenedField:
+    """Screen one picture on a worker."""
     with _LOADING:
-        work = _work(network)
-    return work(data, name)
+        screen = _load(settings)
+    return screen(data, name)
 
 
 _LOADING = Lock()
 
 
 @lru_cache(maxsize=1)
-def _work(network: ScreenerSettings) -> ScreenFunction:
-    """Open the network; the same object comes with each task, so that this happens once."""
-    return network.work()
+def _load(settings: ScreenerSettings) -> ScreenFunction:
+    """Load the network once: each task of a worker has the same settings object."""
+    return settings.load()

@@ -1,10 +1,10 @@
-"""Slides in, counts out: a stream, however many fields there are, that can be stopped anywhere.
+"""Screen slides: from pictures to tables, counts and reports, for any number of fields.
 
-photos ── fields, one to a thread or a worker ── a file each ── the slide's tables, count, report
+photos ── fields, screened in parallel ── saved, in order ── the slide's tables, counts, report
 
-What a field gave is on disk before it counts; tables are made from those files, in the order of
-the photos. So a run that was killed goes on and ends with the same bytes, and one on a cluster
-has the bytes of one at home.
+A field is saved before it is counted. A run can be stopped at any time: the same command loads the
+saved fields, screens the others, and writes the same bytes as a run that was not stopped. The
+files are also the same on a cluster.
 """
 
 from __future__ import annotations
@@ -25,25 +25,26 @@ from hemozoin.model.registry import Precision, find_model
 from hemozoin.progress import track
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.slide import Slide
-from hemozoin.smear.execution.cluster import connected, on_workers
-from hemozoin.smear.execution.processes import processes
+from hemozoin.smear.execution.cluster import connected, screen_on_workers
+from hemozoin.smear.execution.processes import process_pool
 from hemozoin.smear.execution.work import ScreenerSettings, ScreenFunction, screen_photo
+from hemozoin.smear.field import Field
 from hemozoin.smear.output.folder import SLIDES, SlideFolder, open_output
 from hemozoin.smear.output.results import SlideWriter
 from hemozoin.smear.output.screened_field import ScreenedField
-from hemozoin.smear.output.tables import write_overview
+from hemozoin.smear.output.tables import write_slides
 from hemozoin.smear.slides import Photo, SlidePhotos, find_slides
 from hemozoin.threads import in_threads
 
 
 @dataclass(frozen=True)
 class ScreenConfig:
-    """How slides are screened, and what is written of them.
+    """How slides are screened, and what is written about them.
 
-    `model` is the name of a network that ships or the folder of one; `diameter` that of the red
-    cells in px, 10 to 1,000, found in each field without it; `coco` asks for cells.coco.json;
-    `scheduler` is the address of a Dask cluster that does the work, tcp://HOST:PORT. Raises
-    DataError for a diameter that no red cell has.
+    `model` is the name of an included network or the folder of a model. `diameter` is that of the
+    red cells in px, 10 to 1,000; if it is None it is measured in each field. `coco` writes
+    cells.coco.json. `scheduler` is the address of a Dask cluster, tcp://HOST:PORT, that does the
+    work. Raises DataError for a diameter outside its range.
     """
 
     model: str | Path = "nano"
@@ -61,14 +62,14 @@ class ScreenConfig:
             )
 
 
-#: So many pictures are done in this process sooner than others would have started.
+#: Up to this number of pictures, other processes would take longer to start than to save.
 _FEW = 6
 
 #: A picture, and the folder that may have its result already.
 Job = tuple[SlideFolder, Photo]
 
-#: Whoever does the work: a result for each job, in order; None where the folder has it.
-Workers = Callable[[Iterable[Job]], Iterator[ScreenedField | None]]
+#: Screens jobs and yields their results in order; a Field was saved by an earlier run.
+Workers = Callable[[Iterable[Job]], Iterator[ScreenedField | Field]]
 
 
 def screen_slides(
@@ -77,34 +78,36 @@ def screen_slides(
     config: ScreenConfig = ScreenConfig(),
     overwrite: bool = False,
 ) -> list[Slide]:
-    """Screen the slides in pictures, folders and zips; write tables, overlays, reports to `out`.
+    """Screen slides in pictures, folders and zips; write tables, overlays and reports to `out`.
 
-    See `find_slides` for what is a slide, and `folder` for what is written. A few fields are
-    held, however many there are. Given again, it goes on where it was stopped: what was found
-    in a picture is kept as long as the file stays the same. A bad picture is a row with its
-    error. Raises DataError for bad paths, and, at the end, where no picture at all could be
-    read; ModelError for the network; RunError where `out` holds anything else, or was screened
-    with another network or diameter, unless `overwrite` says to start anew.
+    `find_slides` says which pictures are a slide, and `output/folder.py` which files are written.
+    At most a few fields are in memory at a time. The same call resumes a run that was stopped: a
+    field is kept as long as its picture has not changed. A picture that can't be read becomes a row
+    with an error. `overwrite` removes the results of an earlier run first.
+
+    Raises DataError for bad paths and, at the end, if no picture could be read; ModelError for the
+    network; RunError if `out` has other files in it, or was screened with another network or
+    diameter, without `overwrite`.
     """
     slides = find_slides(paths)
     predictor = Predictor.load(config.model, config.precision)
-    basis = _basis(config, len(slides))
-    about, rate = _about(config, basis["model"]), predictor.bundle.false_positive_rate
+    settings = _settings(config, len(slides))
+    about, rate = _about(config, settings["model"]), predictor.bundle.false_positive_rate
     writer = SlideWriter(rate, config.blood, config.coco, about)
     pictures = sum(len(slide.photos) for slide in slides)
     with _workers(predictor, config, pictures) as workers:
-        open_output(out, basis, overwrite)
+        open_output(out, settings, overwrite)
         run = _Run(out, len(slides) > 1, writer)
-        found = list(run.screened(slides, workers))
+        results = list(run.screened(slides, workers))
     if len(slides) > 1:
-        write_overview(found, out / SLIDES)
-    if not any(slide.fields or slide.fields_flawed for slide in found):
-        raise DataError(f"{out}: no picture could be read; fields.csv says why for each")
-    return found
+        write_slides(results, out / SLIDES)
+    if not any(slide.fields or slide.fields_flawed for slide in results):
+        raise DataError(f"{out}: no picture could be read; fields.csv has the reason for each")
+    return results
 
 
-def _basis(config: ScreenConfig, slides: int) -> dict[str, Any]:
-    """Return all that decides what is found in a picture, and where it is written."""
+def _settings(config: ScreenConfig, slides: int) -> dict[str, Any]:
+    """Return all that the fields depend on, and whether each slide has its own folder."""
     sums = (find_model(config.model) / SUMS).read_bytes()
     return {
         "hemozoin": VERSION,
@@ -117,56 +120,65 @@ def _basis(config: ScreenConfig, slides: int) -> dict[str, Any]:
 
 @contextmanager
 def _workers(predictor: Predictor, config: ScreenConfig, pictures: int) -> Iterator[Workers]:
-    network = ScreenerSettings(predictor.bundle, config.precision, config.diameter)
+    settings = ScreenerSettings(predictor.bundle, config.precision, config.diameter)
     if config.scheduler is not None:
         with connected(config.scheduler) as client:
-            yield lambda jobs: on_workers(client, network, jobs)
+            yield lambda jobs: screen_on_workers(client, settings, jobs)
     elif pictures <= _FEW:
-        yield _threads(network.work())
+        yield _threads(settings.load())
     else:
-        with processes(network, min(pictures, os.cpu_count() or 1)) as work:
-            yield _threads(work)
+        with process_pool(settings, min(pictures, os.cpu_count() or 1)) as screen:
+            yield _threads(screen)
 
 
-def _threads(work: ScreenFunction) -> Workers:
-    def one(job: Job) -> ScreenedField | None:
+def _threads(screen: ScreenFunction) -> Workers:
+    def load_or_screen(job: Job) -> ScreenedField | Field:
         folder, photo = job
-        return None if folder.has(photo) else screen_photo(photo, work)
+        return folder.load(photo) or screen_photo(photo, screen)
 
-    return lambda jobs: in_threads(one, jobs, at_a_time=1)
+    return lambda jobs: in_threads(load_or_screen, jobs, at_a_time=1)
 
 
 @dataclass
 class _Run:
-    """The slides of one output folder."""
+    """The slides of one output folder; if there are several, each has its own folder in it."""
 
     out: Path
     several: bool
     write: SlideWriter
 
     def screened(self, slides: list[SlidePhotos], workers: Workers) -> Iterator[Slide]:
-        """Yield each slide when its last field is done; meanwhile the next ones are worked on."""
+        """Yield each slide when its last field is done; the work on the next slides continues."""
         jobs = ((self._folder(slide), photo) for slide in slides for photo in slide.photos)
         total = sum(len(slide.photos) for slide in slides)
-        with closing(track(workers(jobs), "Screening", total)) as done:
+        with closing(track(workers(jobs), "Screening", total)) as results:
             for slide in slides:
                 folder = self._folder(slide)
                 folder.begin()
-                for photo, screened in zip(slide.photos, done, strict=False):
-                    if screened is not None:
-                        folder.save(photo, screened)
-                yield self.write(slide, folder)
+                yield self.write(slide, folder, _saved(slide, folder, results))
 
     def _folder(self, slide: SlidePhotos) -> SlideFolder:
         return SlideFolder(self.out / slide.slide if self.several else self.out)
 
 
+def _saved(
+    slide: SlidePhotos, folder: SlideFolder, results: Iterator[ScreenedField | Field]
+) -> Iterator[Field]:
+    """Yield the fields of a slide, each saved before."""
+    for photo, result in zip(slide.photos, results, strict=False):
+        if isinstance(result, ScreenedField):
+            folder.save(photo, result)
+            yield result.field
+        else:
+            yield result
+
+
 def _about(config: ScreenConfig, digest: str) -> dict[str, str]:
-    """Return what the report says that its numbers rest on."""
+    """Return what the results depend on, for the report."""
     diameter = config.diameter
     return {
         "Network": f"{config.model}, {config.precision}",
-        "Its digest": digest,
-        "Diameter of red cells": f"{diameter:g} px" if diameter else "found in each field",
+        "SHA-256 of the model": digest,
+        "Diameter of red cells": f"{diameter:g} px" if diameter else "measured in each field",
         "Version": f"hemozoin {VERSION}",
     }

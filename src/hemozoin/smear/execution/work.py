@@ -1,4 +1,4 @@
-"""What is done with one field, wherever it is done: the bytes of a picture in, all found out."""
+"""Screen one field, in any process or on any computer: from a picture to the result."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ from hemozoin.model.bundle import Bundle
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.registry import Precision
 from hemozoin.smear.field import Field
-from hemozoin.smear.output.overlay import cell_picture, draw_overlay
-from hemozoin.smear.output.screened_field import ScreenedField, unreadable
-from hemozoin.smear.picture import decode_field
+from hemozoin.smear.output.overlay import crop_cell, draw_overlay
+from hemozoin.smear.output.screened_field import ScreenedField, unreadable_field
+from hemozoin.smear.picture import PictureData, decode_field
 from hemozoin.smear.screen import Screener
 from hemozoin.smear.slides import Photo
 
-#: Does the work: takes the bytes of a picture and the field's name; threads may share it.
-ScreenFunction = Callable[[bytes, str], ScreenedField]
+#: Screens a picture, given its content and the field's name; threads may share it.
+ScreenFunction = Callable[[PictureData, str], ScreenedField]
 
 
 @dataclass(frozen=True, eq=False)
 class ScreenerSettings:
-    """All that decides what is found in a picture, to be sent to where the work is done."""
+    """All that the result for a picture depends on; it can be sent to another process."""
 
     bundle: Bundle
     precision: Precision
     diameter: float | None
     version: str = VERSION
 
-    def work(self) -> ScreenFunction:
-        """Open the network; raises RunError where it comes from another version of hemozoin."""
+    def load(self) -> ScreenFunction:
+        """Load the network; raises RunError if the settings are of another hemozoin version."""
         if self.version != VERSION:
             raise RunError(f"a worker has hemozoin {VERSION}, not {self.version}; install the same")
         screener = Screener(Predictor(self.bundle, self.precision), self.diameter)
-        return lambda data, name: screen_bytes(data, name, screener)
+        return lambda data, name: screen_picture(data, name, screener)
 
 
-def screen_photo(photo: Photo, work: ScreenFunction) -> ScreenedField:
-    """Screen a file; one that can't be read becomes a field with its error."""
+def screen_photo(photo: Photo, screen: ScreenFunction) -> ScreenedField:
+    """Screen a file; the result for one that can't be read is a field with an error."""
     try:
         data = photo.read()
     except DataError as error:
-        return unreadable(photo.field, error)
-    return work(data, photo.field)
+        return unreadable_field(photo.field, error)
+    return screen(data, photo.field)
 
 
-def screen_bytes(
-    data: bytes, name: str, screener: Callable[[Image.Image, str], Field]
+def screen_picture(
+    data: PictureData, name: str, screener: Callable[[Image.Image, str], Field]
 ) -> ScreenedField:
-    """Screen the picture in a file's bytes; what is no field becomes one with its error."""
+    """Screen a picture; if it isn't one of a field, return a field with an error."""
     try:
         picture = decode_field(data, name)
-        found = screener(picture, name)
+        field = screener(picture, name)
     except DataError as error:
-        return unreadable(name, error)
-    pictures = {
-        cell.cell: cell_picture(picture, cell)
-        for cell in found.cells
+        return unreadable_field(name, error)
+    crops = {
+        cell.cell: crop_cell(picture, cell)
+        for cell in field.cells
         if cell.decision in (PARASITIZED, REVIEW)
     }
-    return ScreenedField(found, draw_overlay(picture, found), pictures)
+    return ScreenedField(field, draw_overlay(picture, field), crops)

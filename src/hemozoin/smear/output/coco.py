@@ -1,17 +1,21 @@
 """All outlines of a slide in COCO's format (Lin et al. 2014, https://cocodataset.org/#format-data).
 
-Categories are what the network decided of a red cell, and the kinds of all other bodies. Beyond
-the format, a red cell has its `cell` number in the field, `p_parasitized` and `reason`; `score`
-is how sure its category is, as COCO's results have it, and missing where nobody said.
+The category of a red cell is the network's decision; the category of any other object is its kind.
+Red cells have three keys that COCO does not define: `cell`, the number in the field,
+`p_parasitized` and `reason`. `score` is the probability of the category, as in COCO's results; a
+cell for review and an object that is not a red cell have none.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import IO, Any, get_args
 
 from hemozoin.about import VERSION
 from hemozoin.classes import PARASITIZED, UNINFECTED
@@ -23,37 +27,73 @@ Json = dict[str, Any]
 
 _RED, *_OTHERS = get_args(ObjectKind)
 
-#: By name, numbered from 1: 0 is background to many programs.
+#: The number of each category, from 1: many programs use 0 for the background.
 CATEGORIES = {
     name: number for number, name in enumerate((PARASITIZED, UNINFECTED, REVIEW, *_OTHERS), 1)
 }
 
 
-def write_coco(slide: str, fields: Callable[[], Iterable[Field]], path: Path) -> None:
-    """Write the file, which appears when it is whole.
+class CocoWriter:
+    """Writes the images to one open file and the annotations to another, field by field."""
 
-    `fields` gives the slide's fields, in the same order each time it is called: images come
-    first in the file, annotations last, and only one field is held. One that couldn't be read
-    has no image.
+    def __init__(self, images: IO[bytes], annotations: IO[bytes]) -> None:
+        self._images, self._annotations = _JsonList(images), _JsonList(annotations)
+
+    def add(self, field: Field) -> None:
+        """Write the image of one more field and its annotations; nothing if it was unreadable."""
+        if field.error is not None:
+            return
+        self._images.add(_image(self._images.count + 1, field))
+        for found in chain[SmearObject](field.cells, field.others):
+            number = self._annotations.count + 1
+            ids = {"id": number, "image_id": self._images.count}
+            self._annotations.add({**ids, **_shape(found), **_decision(found)})
+
+    def close(self) -> None:
+        """End both lists."""
+        self._images.close()
+        self._annotations.close()
+
+
+@contextmanager
+def open_coco(slide: str, path: Path) -> Iterator[CocoWriter]:
+    """Yield a writer of the file at `path`, which appears when the block ends without an error.
+
+    The annotations come last in the file. Until then they are in a temporary file without a name.
     """
-    with replacing(path) as file:
-        info = {"description": f"slide {slide}, by hemozoin screen", "version": VERSION}
-        file.write(f'{{"info": {json.dumps(info)},\n"categories": '.encode())
-        _write_list(map(_category, CATEGORIES), file)
+    with replacing(path) as file, TemporaryFile(dir=path.parent) as annotations:
+        _write_head(slide, file)
         file.write(b',\n"images": ')
-        _write_list((_image(*numbered) for numbered in _readable(fields())), file)
+        writer = CocoWriter(file, annotations)
+        yield writer
+        writer.close()
         file.write(b',\n"annotations": ')
-        _write_list(_annotations(fields()), file)
+        annotations.seek(0)
+        copyfileobj(annotations, file)
         file.write(b"}\n")
 
 
-def _write_list(items: Iterable[Json], file: BinaryIO) -> None:
-    """Write a JSON list, an item a line."""
-    between = "[\n"
-    for item in items:
-        file.write((between + json.dumps(item)).encode())
-        between = ",\n"
-    file.write(b"[]" if between == "[\n" else b"\n]")
+def _write_head(slide: str, file: IO[bytes]) -> None:
+    info = {"description": f"slide {slide}, by hemozoin screen", "version": VERSION}
+    file.write(f'{{"info": {json.dumps(info)},\n"categories": '.encode())
+    categories = _JsonList(file)
+    for name in CATEGORIES:
+        categories.add(_category(name))
+    categories.close()
+
+
+class _JsonList:
+    """Writes a JSON list, one item per line."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.count = file, 0
+
+    def add(self, item: Json) -> None:
+        self._file.write(((",\n" if self.count else "[\n") + json.dumps(item)).encode())
+        self.count += 1
+
+    def close(self) -> None:
+        self._file.write(b"\n]" if self.count else b"[]")
 
 
 def _category(name: str) -> Json:
@@ -61,34 +101,20 @@ def _category(name: str) -> Json:
     return {"id": CATEGORIES[name], "name": name, "supercategory": above}
 
 
-def _readable(fields: Iterable[Field]) -> Iterator[tuple[int, Field]]:
-    return enumerate((field for field in fields if field.error is None), 1)
-
-
 def _image(number: int, field: Field) -> Json:
     size = {"width": field.width, "height": field.height}
     return {"id": number, "file_name": field.field, **size}
 
 
-def _annotations(fields: Iterable[Field]) -> Iterator[Json]:
-    bodies = (
-        (image, body)
-        for image, field in _readable(fields)
-        for body in chain[SmearObject](field.cells, field.others)
-    )
-    for number, (image, body) in enumerate(bodies, 1):
-        yield {"id": number, "image_id": image, **_shape(body), **_said(body)}
-
-
-def _shape(body: SmearObject) -> Json:
-    corners = body.outline
+def _shape(found: SmearObject) -> Json:
+    corners = found.outline
     area = _area(corners)
-    if area == 0:  # a line, or less: the box is all there is
-        right, bottom = body.x + body.width, body.y + body.height
-        corners = ((body.x, body.y), (right, body.y), (right, bottom), (body.x, bottom))
-        area = body.width * body.height
+    if area == 0:  # the outline is a line or a point, so the box is used
+        right, bottom = found.x + found.width, found.y + found.height
+        corners = ((found.x, found.y), (right, found.y), (right, bottom), (found.x, bottom))
+        area = found.width * found.height
     return {
-        "bbox": [body.x, body.y, body.width, body.height],
+        "bbox": [found.x, found.y, found.width, found.height],
         "segmentation": [[value for corner in corners for value in corner]],
         "area": area,
         "iscrowd": 0,
@@ -101,15 +127,15 @@ def _area(corners: tuple[tuple[int, int], ...]) -> float:
     return abs(sum(x * down - right * y for (x, y), (right, down) in following)) / 2
 
 
-def _said(body: SmearObject) -> Json:
-    if not isinstance(body, Cell):
-        return {"category_id": CATEGORIES[body.kind]}
-    p = body.p_parasitized
-    sure = {PARASITIZED: {"score": p}, UNINFECTED: {"score": round(1 - p, 6)}}
+def _decision(found: SmearObject) -> Json:
+    if not isinstance(found, Cell):
+        return {"category_id": CATEGORIES[found.kind]}
+    p = found.p_parasitized
+    scores = {PARASITIZED: {"score": p}, UNINFECTED: {"score": round(1 - p, 6)}}
     return {
-        "category_id": CATEGORIES[body.decision],
-        **sure.get(body.decision, {}),
-        "cell": body.cell,
+        "category_id": CATEGORIES[found.decision],
+        **scores.get(found.decision, {}),
+        "cell": found.cell,
         "p_parasitized": p,
-        "reason": body.reason,
+        "reason": found.reason,
     }

@@ -1,107 +1,106 @@
-"""A field and its cells as pictures for people, each decision shown by its outline."""
+"""The overlay of a field, with an outline for each decision, and crops of its cells."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.decision.conformal import REVIEW
+from hemozoin.images import font, to_jpeg
 from hemozoin.smear.field import Cell, Field, ObjectKind, SmearObject
 
-#: Longer side of an overlay at most, in px: a screen shows no more, and a report holds a dozen.
+#: Largest longer side of an overlay in px: a screen shows no more, and a report has up to twelve.
 MAX_SIDE = 1600
 
-#: Side of a cell's picture at most, in px, and how much of its surroundings it shows.
-CELL_SIDE, CONTEXT = 176, 1.6
+#: Largest side of a crop in px, and its side as a multiple of the cell's.
+CROP_SIDE, CROP_MARGIN = 176, 1.6
 
-#: Height of the legend's strip and of its letters, in px.
-_STRIP, _LETTER = 30, 15
+#: Height of the legend and of its letters, in px.
+_LEGEND_HEIGHT, _LETTER_HEIGHT = 30, 15
 
-_PAPER, _INK = "#fffefd", "#241d29"
+_BACKGROUND, _TEXT = "#fffefd", "#241d29"
 
 
 @dataclass(frozen=True)
 class _Style:
-    """How an outline is drawn; `width` is in parts of 1/30 of a red cell's diameter."""
+    """How an outline and its tag are drawn; `width` is in 1/30 of a red cell's diameter."""
 
-    ink: str
+    color: str
     width: float
-    casing: str | None = None
-    tag_ink: str = "white"
+    border: str | None = None
+    tag_text: str = "white"
 
 
-#: Vermilion, yellow and bluish green of Okabe & Ito 2008 (jfly.uni-koeln.de/color), which the
-#: colour blind can tell apart; and they differ in width.
+#: Vermilion, yellow and bluish green of Okabe & Ito 2008 (jfly.uni-koeln.de/color), which
+#: colour-blind people can distinguish. The lines differ in width as well.
 STYLES: dict[str, _Style] = {
     PARASITIZED: _Style("#d55e00", 2.2, "white"),
-    REVIEW: _Style("#f0e442", 1.1, _INK, _INK),
+    REVIEW: _Style("#f0e442", 1.1, _TEXT, _TEXT),
     UNINFECTED: _Style("#009e73", 0.9),
 }
 
-_OTHER = _Style("#6d6472", 0.9)
+_NOT_COUNTED = _Style("#6d6472", 0.9)
 
-#: What an uncounted body is, in a letter; debris and what is cut by the edge need none.
+#: The tags of objects that are not counted; debris and objects cut by the edge have none.
 _TAGS: dict[ObjectKind, str] = {"white cell": "w", "platelet": "p", "clump": "c"}
 
-#: What the outlines mean, and where there is room for it, the letters.
+#: The legend: outlines, then tags; it ends early in a narrow picture.
 _LEGEND: tuple[tuple[_Style | None, str], ...] = (
     (STYLES[PARASITIZED], "infected"),
     (STYLES[REVIEW], "for review"),
     (STYLES[UNINFECTED], "uninfected"),
-    (_OTHER, "not counted"),
+    (_NOT_COUNTED, "not counted"),
     (None, ", ".join(f"{letter} {kind}" for kind, letter in _TAGS.items())),
 )
 
 
 def draw_overlay(picture: Image.Image, field: Field) -> bytes:
-    """Return the field's picture (RGB) with every outline on it, as a JPEG.
+    """Return the field's picture (RGB) with all outlines, as a JPEG.
 
-    Infected cells and those for review have their number. Below is a strip that says which is
-    which. A picture of more than MAX_SIDE px is drawn smaller.
+    Infected cells and cells for review are tagged with their number. A legend is below the picture.
+    A picture with a side of more than MAX_SIDE px is made smaller.
     """
     scale = min(1.0, MAX_SIDE / max(picture.size))
     width, height = (max(1, round(side * scale)) for side in picture.size)
-    sheet = Image.new("RGB", (width, height + _STRIP), _PAPER)
+    sheet = Image.new("RGB", (width, height + _LEGEND_HEIGHT), _BACKGROUND)
     sheet.paste(picture if scale == 1 else picture.resize((width, height)), (0, 0))
     pen = _Pen(ImageDraw.Draw(sheet), scale, (field.diameter or 60) * scale / 30)
-    marked = [*_others(field), *_boldest_last(field.cells)]
-    for body, style, _ in marked:
-        pen.outline(body, style)
-    for body, style, tag in marked:
-        pen.tag(body, tag, style)
+    styled = [*_others(field), *_infected_last(field.cells)]
+    for one, style, _ in styled:
+        pen.outline(one, style)
+    for one, style, tag in styled:
+        pen.tag(one, tag, style)
     _legend(pen.draw, height, width)
-    return _jpeg(sheet, 82)
+    return to_jpeg(sheet, 82)
 
 
-def cell_picture(picture: Image.Image, cell: SmearObject) -> bytes:
-    """Return a cell with what lies around it, a square as far as the picture goes, as a JPEG."""
-    side = CONTEXT * max(cell.width, cell.height)
+def crop_cell(picture: Image.Image, cell: SmearObject) -> bytes:
+    """Return a square crop with a cell and its surroundings, inside the picture, as a JPEG."""
+    side = CROP_MARGIN * max(cell.width, cell.height)
     box = (
         *_span(cell.x + cell.width / 2, side, picture.width),
         *_span(cell.y + cell.height / 2, side, picture.height),
     )
     crop = picture.crop((box[0], box[2], box[1], box[3]))
-    crop.thumbnail((CELL_SIDE, CELL_SIDE))
-    return _jpeg(crop, 88)
+    crop.thumbnail((CROP_SIDE, CROP_SIDE))
+    return to_jpeg(crop, 88)
 
 
 def _span(middle: float, side: float, limit: int) -> tuple[int, int]:
-    """Return where a crop begins and ends, moved so that it lies inside the picture."""
+    """Return where a crop starts and ends along one axis, moved to be inside the picture."""
     length = min(max(1, round(side)), limit)
     start = min(max(0, round(middle - length / 2)), limit - length)
     return start, start + length
 
 
 def _others(field: Field) -> Iterator[tuple[SmearObject, _Style, str]]:
-    return ((body, _OTHER, _TAGS.get(body.kind, "")) for body in field.others)
+    return ((one, _NOT_COUNTED, _TAGS.get(one.kind, "")) for one in field.others)
 
 
-def _boldest_last(cells: Iterable[Cell]) -> Iterator[tuple[SmearObject, _Style, str]]:
+def _infected_last(cells: Iterable[Cell]) -> Iterator[tuple[SmearObject, _Style, str]]:
     order = (UNINFECTED, REVIEW, PARASITIZED)
     for cell in sorted(cells, key=lambda cell: order.index(cell.decision)):
         tag = "" if cell.decision == UNINFECTED else str(cell.cell)
@@ -110,54 +109,40 @@ def _boldest_last(cells: Iterable[Cell]) -> Iterator[tuple[SmearObject, _Style, 
 
 @dataclass(frozen=True)
 class _Pen:
-    """Draws on a picture that is `scale` of the field's, with lines of `unit` px."""
+    """Draws on a picture that is scaled by `scale`; line widths are multiples of `unit` px."""
 
     draw: ImageDraw.ImageDraw
     scale: float
     unit: float
 
-    def outline(self, body: SmearObject, style: _Style) -> None:
-        if len(body.outline) < 2:
+    def outline(self, found: SmearObject, style: _Style) -> None:
+        if len(found.outline) < 2:
             return
-        corners = [(x * self.scale, y * self.scale) for x, y in body.outline]
+        corners = [(x * self.scale, y * self.scale) for x, y in found.outline]
         corners.append(corners[0])
         width = max(1, round(style.width * self.unit))
-        if style.casing:
-            self.draw.line(corners, style.casing, width + 2)
-        self.draw.line(corners, style.ink, width)
+        if style.border:
+            self.draw.line(corners, style.border, width + 2)
+        self.draw.line(corners, style.color, width)
 
-    def tag(self, body: SmearObject, text: str, style: _Style) -> None:
-        """Write on the upper left corner of a body's box."""
+    def tag(self, found: SmearObject, text: str, style: _Style) -> None:
+        """Write a tag on the upper left corner of an object's box."""
         if text:
-            font = _font(min(max(11, round(7 * self.unit)), 22))
-            at = body.x * self.scale, max(body.y * self.scale, font.size)
-            left, top, right, bottom = self.draw.textbbox(at, text, font, "ls")
-            self.draw.rectangle((left - 3, top - 2, right + 2, bottom + 2), style.ink)
-            self.draw.text(at, text, style.tag_ink, font, "ls")
+            typeface = font(min(max(11, round(7 * self.unit)), 22))
+            at = found.x * self.scale, max(found.y * self.scale, typeface.size)
+            left, top, right, bottom = self.draw.textbbox(at, text, typeface, "ls")
+            self.draw.rectangle((left - 3, top - 2, right + 2, bottom + 2), style.color)
+            self.draw.text(at, text, style.tag_text, typeface, "ls")
 
 
 def _legend(pen: ImageDraw.ImageDraw, top: int, width: int) -> None:
-    x, middle, font = 10.0, top + _STRIP // 2, _font(_LETTER)
-    for style, says in _LEGEND:
-        room = 28 if style else 0
-        if x + room + font.getlength(says) > width:
+    x, middle, typeface = 10.0, top + _LEGEND_HEIGHT // 2, font(_LETTER_HEIGHT)
+    for style, text in _LEGEND:
+        line = 28 if style else 0
+        if x + line + typeface.getlength(text) > width:
             return
         if style:
-            pen.line((x, middle, x + 22, middle), style.casing or style.ink, 7)
-            pen.line((x + 1, middle, x + 21, middle), style.ink, 4)
-        pen.text((x + room, middle), says, _INK, font, "lm")
-        x += room + font.getlength(says) + 22
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Return the font that comes with matplotlib: Pillow's own has few letters."""
-    from matplotlib import get_data_path  # noqa: PLC0415  (slow, and only a drawing needs it)
-
-    return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
-
-
-def _jpeg(picture: Image.Image, quality: int) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
+            pen.line((x, middle, x + 22, middle), style.border or style.color, 7)
+            pen.line((x + 1, middle, x + 21, middle), style.color, 4)
+        pen.text((x + line, middle), text, _TEXT, typeface, "lm")
+        x += line + typeface.getlength(text) + 22

@@ -1,9 +1,9 @@
-"""The report on one slide: one HTML page that needs nothing but itself.
+"""The report on one slide: one HTML page, with all its pictures inside.
 
-    fields, one after another ── kept: the cells surest to be infected, those for review,
-                                 the fields with most infected cells, the table ── page
+    fields, one after another ── selection: the infected cells and the cells for review with the
+                                 highest p, the fields with most infected cells, the table ── page
 
-What is kept is bounded, so a slide may have thousands of fields.
+The size of the selection is limited, so a slide may have thousands of fields.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,40 +21,34 @@ from hemozoin.reports import page as pages
 from hemozoin.smear.counting.slide import OTHERS, Slide
 from hemozoin.smear.field import Cell, Field
 from hemozoin.smear.output import wording
+from hemozoin.smear.output.crops import read_crop
 from hemozoin.smear.output.top_k import TopK
 
-#: What the page holds at most: infected cells, cells for review, overlays.
+#: Largest number of infected cells, of cells for review, and of overlays on the page.
 INFECTED, REVIEWED, OVERLAYS = 200, 100, 12
 
-#: Fields in the table at most, and fields above it that were left out.
+#: Largest number of fields in the table, and in the list of fields that were not counted.
 ROWS, FAILED = 1000, 50
 
 
 @dataclass(frozen=True)
-class FieldWithPictures:
-    """A field and its pictures: `overlay` a JPEG beside the report or None, `pictures` JPEGs.
-
-    `pictures` holds those of infected cells and of cells for review, by the number of the cell.
-    """
-
-    field: Field
-    overlay: Path | None
-    pictures: Mapping[int, bytes]
-
-
-@dataclass(frozen=True)
 class _Tile:
-    """A cell in a gallery."""
+    """A cell in a gallery; `crops` is the zip with its picture."""
 
     field: str
     cell: Cell
-    picture: bytes | None
     link: str | None
+    crops: Path
+
+    @cached_property
+    def picture(self) -> bytes | None:
+        """Return the cell's JPEG, read on first use; None if it is missing or damaged."""
+        return read_crop(self.crops, self.cell.cell)
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A field in the table: what it holds, without its outlines."""
+    """A field in the table, without its outlines."""
 
     field: str
     red_cells: int
@@ -65,14 +60,14 @@ class _Row:
 
     @property
     def link(self) -> str | None:
-        """Return the overlay's address as seen from the report, in the folder above its own."""
+        """Return the overlay's address relative to the report, which is one folder above it."""
         if self.overlay is None:
             return None
         return quote(f"{self.overlay.parent.name}/{self.overlay.name}")
 
 
-class _Kept:
-    """What the page shows of the fields that went by."""
+class ReportSelection:
+    """The fields and cells of a slide that its report shows."""
 
     def __init__(self) -> None:
         self.infected: TopK[_Tile] = TopK(INFECTED)
@@ -82,66 +77,62 @@ class _Kept:
         self.failed: list[_Row] = []
         self.fields = 0
 
-    def add(self, shown: FieldWithPictures) -> None:
-        """Keep of a field what is among the most; cells only where they are counted."""
-        row = _row(shown)
+    def add(self, field: Field, overlay: Path | None, crops: Path) -> None:
+        """Add one more field, the JPEG with its outlines, and the zip with crops of its cells.
+
+        Cells are selected only from fields that are counted. No picture is read here.
+        """
+        row = _row(field, overlay)
         self.fields += 1
         if len(self.rows) < ROWS:
             self.rows.append(row)
-        if not shown.field.usable:
-            if len(self.failed) < FAILED:
-                self.failed.append(row)
-        else:
-            self._add_cells(shown, row.link)
-        if shown.overlay:
-            rank = (shown.field.usable, row.infected, row.red_cells)
-            self.overlays.add(rank, (row, shown.overlay))
+        if field.usable:
+            self._add_cells(field, row.link, crops)
+        elif len(self.failed) < FAILED:
+            self.failed.append(row)
+        if overlay:
+            self.overlays.add((field.usable, row.infected, row.red_cells), (row, overlay))
 
-    def _add_cells(self, shown: FieldWithPictures, link: str | None) -> None:
+    def _add_cells(self, field: Field, link: str | None, crops: Path) -> None:
         galleries = {PARASITIZED: self.infected, REVIEW: self.review}
-        for cell in shown.field.cells:
+        for cell in field.cells:
             if cell.decision in galleries:
-                tile = _Tile(shown.field.field, cell, shown.pictures.get(cell.cell), link)
+                tile = _Tile(field.field, cell, link, crops)
                 galleries[cell.decision].add((cell.p_parasitized,), tile)
 
 
-def _row(shown: FieldWithPictures) -> _Row:
-    found = shown.field
+def _row(field: Field, overlay: Path | None) -> _Row:
     return _Row(
-        field=found.field,
-        red_cells=len(found.cells),
-        infected=found.infected,
-        review=found.review,
-        flaws=tuple(map(str, found.flaws)),
-        error=found.error and found.error.removeprefix(f"{found.field}: "),
-        overlay=shown.overlay,
+        field=field.field,
+        red_cells=len(field.cells),
+        infected=field.infected,
+        review=field.review,
+        flaws=tuple(map(str, field.flaws)),
+        error=field.error and field.error.removeprefix(f"{field.field}: "),
+        overlay=overlay,
     )
 
 
-def render_report(
-    slide: Slide, shown: Iterable[FieldWithPictures], about: Mapping[str, str]
-) -> str:
-    """Return the page as HTML; goes through `shown` once and holds what the page shows.
+def render_report(slide: Slide, selection: ReportSelection, about: Mapping[str, str]) -> str:
+    """Return the page as HTML.
 
-    `about` says what the count rests on, line by line: model, digest, version, settings.
-    Overlays are read when the page is made; one that is gone is left out.
+    `about` has what the count depends on, with a name for each line: model, digest, version,
+    settings. Pictures are read here. A cell without its picture is shown as "no picture"; a field
+    without its overlay is left out.
     """
-    kept = _Kept()
-    for one in shown:
-        kept.add(one)
     return pages.render(
         "smear/output/report.html",
         _FILTERS,
         slide=slide,
-        finding=wording.finding(slide),
+        result=wording.result(slide),
         bar=_bar(slide),
         tiles=_tiles(slide),
-        left_out=wording.fields_left_out(slide),
-        arithmetic=list(wording.arithmetic(slide)),
-        shows=list(wording.what_it_shows(slide)),
-        disclaimer=wording.DISCLAIMER,
-        kept=kept,
-        overlays=list(_embedded(kept.overlays.most())),
+        not_counted=wording.fields_not_counted(slide),
+        calculation=list(wording.calculation(slide)),
+        limitations=list(wording.limitations(slide)),
+        no_diagnosis=wording.NO_DIAGNOSIS,
+        selection=selection,
+        overlays=list(_embedded(selection.overlays.highest())),
         about=about,
     )
 
@@ -168,7 +159,7 @@ def _tiles(slide: Slide) -> list[tuple[str, int]]:
 
 @dataclass(frozen=True)
 class _Bar:
-    """The interval on a line from 0 to `end`, each a share in 0..1; `limit` may be None."""
+    """The interval on a line from 0 to `end`, all shares in 0..1; `limit` may be None."""
 
     low: float
     value: float
@@ -178,13 +169,13 @@ class _Bar:
 
 
 def _bar(slide: Slide) -> _Bar | None:
-    """Return the compensated parasitaemia beside the reportable limit."""
+    """Return the compensated parasitaemia and the reportable limit; None without a rate."""
     found = slide.parasitaemia
     if found is None or found.compensated is None:
         return None
-    share = found.compensated
-    end = min(1.0, 1.15 * max(share.high, slide.least or 0))
-    return _Bar(share.low, share.value, share.high, slide.least, end)
+    share, limit = found.compensated, slide.reportable_parasitaemia
+    end = min(1.0, 1.15 * max(share.high, limit or 0))
+    return _Bar(share.low, share.value, share.high, limit, end)
 
 
 def _embedded(overlays: Iterable[tuple[_Row, Path]]) -> Iterator[tuple[_Row, bytes]]:

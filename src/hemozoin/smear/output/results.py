@@ -1,10 +1,12 @@
-"""What is written of a slide when its last field is done, from the files of its fields alone."""
+"""Write all files of a slide in one pass over its fields."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.files import replace_file
@@ -13,18 +15,22 @@ from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.counting.tally import Tally
 from hemozoin.smear.field import Field
-from hemozoin.smear.output.coco import write_coco
+from hemozoin.smear.output.coco import open_coco
 from hemozoin.smear.output.folder import COCO, REPORT, SLIDE, SlideFolder
-from hemozoin.smear.output.report import FieldWithPictures, render_report
-from hemozoin.smear.output.tables import write_tables
-from hemozoin.smear.slides import Photo, SlidePhotos
+from hemozoin.smear.output.report import ReportSelection, render_report
+from hemozoin.smear.output.tables import open_tables
+from hemozoin.smear.slides import SlidePhotos
+
+
+class _Consumer(Protocol):
+    def add(self, field: Field, /) -> None: ...
 
 
 @dataclass(frozen=True)
 class SlideWriter:
-    """Counts slides and writes their tables, count and report, and COCO file if `coco` says so.
+    """Writes the tables, counts and report of slides, and a COCO file if `coco` is true.
 
-    `about` is what the report says that its numbers rest on.
+    `about` has what the results depend on, for the report.
     """
 
     false_positive_rate: FalsePositiveRate | None
@@ -32,32 +38,32 @@ class SlideWriter:
     coco: bool
     about: Mapping[str, str]
 
-    def __call__(self, slide: SlidePhotos, folder: SlideFolder) -> Slide:
-        """Write all of one slide, the report last, and return its count."""
-        folder.keep_only(slide.photos)
+    def __call__(self, slide: SlidePhotos, folder: SlideFolder, fields: Iterable[Field]) -> Slide:
+        """Write the files of one slide, the report last, and return the counts.
 
-        def fields() -> Iterator[Field]:
-            return (folder.load(photo).field for photo in slide.photos)
-
-        tally = Tally(slide.slide)
-        write_tables(slide.slide, _counted(fields(), tally), folder.path)
-        if self.coco:
-            write_coco(slide.slide, fields, folder.path / COCO)
-        else:
+        `fields` has one field for each photo, in order; it is iterated once, and one field is held
+        at a time. No file appears before the last field was added.
+        """
+        tally, selection = Tally(slide.slide), ReportSelection()
+        with self._open_files(slide.slide, folder) as files:
+            for photo, field in zip(slide.photos, fields, strict=True):
+                for consumer in (tally, *files):
+                    consumer.add(field)
+                overlay = folder.overlay(photo) if field.error is None else None
+                selection.add(field, overlay, folder.crops(photo))
+        if not self.coco:
             (folder.path / COCO).unlink(missing_ok=True)
+        folder.keep_only(slide.photos)
         counted = tally.slide(self.false_positive_rate, self.blood)
         replace_file(folder.path / SLIDE, json.dumps(counted.to_dict(), indent=2) + "\n")
-        shown = (_shown(folder, photo) for photo in slide.photos)
-        write_page(render_report(counted, shown, self.about), folder.path / REPORT)
+        write_page(render_report(counted, selection, self.about), folder.path / REPORT)
         return counted
 
-
-def _counted(fields: Iterable[Field], tally: Tally) -> Iterator[Field]:
-    for found in fields:
-        tally.add(found)
-        yield found
-
-
-def _shown(folder: SlideFolder, photo: Photo) -> FieldWithPictures:
-    found, overlay = folder.load(photo), folder.overlay(photo)
-    return FieldWithPictures(found.field, overlay if overlay.exists() else None, found.pictures)
+    @contextmanager
+    def _open_files(self, slide: str, folder: SlideFolder) -> Iterator[list[_Consumer]]:
+        with ExitStack() as stack:
+            files: list[_Consumer] = []
+            if self.coco:
+                files.append(stack.enter_context(open_coco(slide, folder.path / COCO)))
+            files.append(stack.enter_context(open_tables(slide, folder.path)))
+            yield files

@@ -1,13 +1,14 @@
-"""The tables of a slide, written field by field."""
+"""The CSV tables of a slide, and the table of all slides."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from hemozoin.csv_files import csv_line
 from hemozoin.files import replacing
-from hemozoin.model.prediction_table import csv_line
 from hemozoin.smear.counting.slide import OTHERS, Slide
 from hemozoin.smear.field import Field
 from hemozoin.smear.output.folder import CELLS, FIELDS
@@ -23,18 +24,30 @@ FIELD_COLUMNS = (
 )
 
 
-def write_tables(slide: str, fields: Iterable[Field], folder: Path) -> None:
-    """Write cells.csv and fields.csv, a row each; both appear when they are whole.
+class SlideTables:
+    """Writes the rows of a slide's fields to two open files, for cells.csv and fields.csv."""
 
-    None is empty, as where a field couldn't be read; `usable` is true or false, and several
-    flaws are set apart by "; ".
+    def __init__(self, slide: str, cells: BinaryIO, fields: BinaryIO) -> None:
+        self._slide, self._cells, self._fields = slide, cells, fields
+        cells.write(csv_line(CELL_COLUMNS).encode())
+        fields.write(csv_line(FIELD_COLUMNS).encode())
+
+    def add(self, field: Field) -> None:
+        """Write the rows of one more field."""
+        rows = _cell_rows(self._slide, field)
+        self._cells.writelines(csv_line(row).encode() for row in rows)
+        self._fields.write(csv_line(_field_row(self._slide, field)).encode())
+
+
+@contextmanager
+def open_tables(slide: str, folder: Path) -> Iterator[SlideTables]:
+    """Yield the tables of a slide; both files appear when the block ends without an error.
+
+    A value that is unknown, such as the size of a picture that could not be read, is empty.
+    `usable` is true or false. Several flaws are separated by "; ".
     """
-    with replacing(folder / CELLS) as of_cells, replacing(folder / FIELDS) as of_fields:
-        of_cells.write(csv_line(CELL_COLUMNS).encode())
-        of_fields.write(csv_line(FIELD_COLUMNS).encode())
-        for field in fields:
-            of_cells.writelines(csv_line(row).encode() for row in _cell_rows(slide, field))
-            of_fields.write(csv_line(_field_row(slide, field)).encode())
+    with replacing(folder / CELLS) as cells, replacing(folder / FIELDS) as fields:
+        yield SlideTables(slide, cells, fields)
 
 
 def _cell_rows(slide: str, field: Field) -> Iterator[tuple[object, ...]]:
@@ -54,8 +67,8 @@ def _field_row(slide: str, field: Field) -> tuple[object, ...]:
     )
 
 
-def write_overview(slides: Iterable[Slide], path: Path) -> None:
-    """Write a row a slide: what slide.json has, but for what is a list in itself."""
+def write_slides(slides: Iterable[Slide], path: Path) -> None:
+    """Write slides.csv, one row per slide: the values of slide.json that are single numbers."""
     rows = [_without(slide.to_dict(), "flaws", "false_positives") for slide in slides]
     with replacing(path) as file:
         file.write(csv_line(rows[0]).encode())

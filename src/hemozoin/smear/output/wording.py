@@ -1,4 +1,4 @@
-"""What a slide's numbers say and don't say, in the words of the terminal and of the report."""
+"""The sentences about a slide's result that the terminal and the report show."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from hemozoin.about import DISCLAIMER
 from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.smear.counting.slide import Slide
 
-#: Parasites per µL for which it is told how often so few cells hold any: a low infection.
+#: A low infection, in parasites per µL: how often is it visible in this number of red cells?
 LOW_DENSITY = 200
 
-DISCLAIMER = "For research only; not a medical device. No diagnosis rests on this count."
+NO_DIAGNOSIS = "Do not base a diagnosis on this count."
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage with two digits that count, without the sign."""
-    places = 2 if share < 0.1 else 3
-    return _plain(100 * share, places)
+    """Return a share as a percentage with two or three significant digits, without the sign."""
+    return _significant(100 * share, 2 if share < 0.1 else 3)
 
 
 def two_digits(value: float) -> str:
-    """Return a large number with two digits that count: 61,728 is 62,000."""
+    """Return a number with two significant digits: 61,728 is 62,000."""
     whole = int(float(f"{value:.1e}")) if value >= 100 else value
-    return f"{whole:,}" if value >= 100 else _plain(value, 2)
+    return f"{whole:,}" if value >= 100 else _significant(value, 2)
 
 
-def _plain(value: float, digits: int) -> str:
+def _significant(value: float, digits: int) -> str:
     return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
 
 
-def with_noun(count: int, what: str) -> str:
+def with_noun(count: int, noun: str) -> str:
     """Return a number with its noun: 1 field, 2 fields."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def interval(estimate: Estimate) -> str:
@@ -42,64 +42,66 @@ def interval(estimate: Estimate) -> str:
 
 
 def headline(slide: Slide) -> str:
-    """Return the verdict and what it rests on in a line."""
-    return f"{slide.verdict.capitalize()}: {finding(slide)}"
+    """Return the verdict and the result in one line."""
+    return f"{slide.verdict.capitalize()}: {result(slide)}"
 
 
-def finding(slide: Slide) -> str:
-    """Return the figure behind the verdict, or why there is none."""
+def result(slide: Slide) -> str:
+    """Return the parasitaemia with its interval, or why there is none."""
     if slide.parasitaemia is None:
-        return str(slide.why)
-    share = slide.parasitaemia.best
+        return str(slide.reason)
+    share = slide.parasitaemia.estimate
     if slide.verdict == "not compensated":
         return (
-            f"{percent(share.value)} % of red cells called infected; how many of them are healthy"
-            " isn't known for this model"
+            f"{percent(share.value)} % of red cells called infected; the number of false positives"
+            " among them is not known for this model"
         )
-    found = f"{percent(share.value)} % ({interval(share)})"
+    estimate = _percent_with_interval(share)
     if slide.verdict == "reportable":
-        return f"{found}, {two_digits(slide.per_ul(share.value))} parasites/µL"
-    return f"{found}, up to {two_digits(slide.per_ul(share.high))} parasites/µL"
+        return f"{estimate}, {two_digits(slide.per_ul(share.value))} parasites/µL"
+    return f"{estimate}, at most {two_digits(slide.per_ul(share.high))} parasites/µL"
 
 
 def cells_counted(slide: Slide) -> str:
-    """Return how many cells there were, and of what decision."""
+    """Return the number of cells, in total and by decision."""
     return (
         f"{with_noun(slide.red_cells, 'red cell')} in {with_noun(slide.fields, 'field')}:"
         f" {slide.infected:,} called infected, {slide.review:,} for review"
     )
 
 
-def fields_left_out(slide: Slide) -> str | None:
-    """Return how many fields were not counted, and why; None where all were."""
-    flaws = [f"{what} {count:,}" for what, count in slide.flaws.items()]
+def fields_not_counted(slide: Slide) -> str | None:
+    """Return the number of fields that were not counted, and why; None if all were."""
+    reasons = [f"{flaw} {count:,}" for flaw, count in slide.flaws.items()]
     if slide.fields_unreadable:
-        flaws.append(f"unreadable {slide.fields_unreadable:,}")
-    left = slide.fields_flawed + slide.fields_unreadable
-    return f"{with_noun(left, 'field')} left out: {', '.join(flaws)}" if left else None
+        reasons.append(f"unreadable {slide.fields_unreadable:,}")
+    failed = slide.fields_flawed + slide.fields_unreadable
+    return f"{with_noun(failed, 'field')} not counted: {', '.join(reasons)}" if failed else None
 
 
-def arithmetic(slide: Slide) -> Iterator[tuple[str, str]]:
-    """Yield the count step by step, what and how, as it can be done again by hand."""
+def calculation(slide: Slide) -> Iterator[tuple[str, str]]:
+    """Yield each step of the calculation with its name, so that a reader can check it."""
     found, rate = slide.parasitaemia, slide.false_positive_rate
     if found is None:
         return
-    yield "Called infected", f"{slide.infected:,} of {slide.red_cells:,} = {_share(found.raw)}"
+    called = f"{slide.infected:,} of {slide.red_cells:,}"
+    yield "Called infected", f"{called} = {_percent_with_interval(found.raw)}"
     if rate is None:
         return
-    infected = found.best.value * slide.red_cells
-    healthy = slide.red_cells - infected
+    infected = found.estimate.value * slide.red_cells
+    uninfected = slide.red_cells - infected
     expected = f"{slide.expected_false_positives:,.1f}"
     yield (
         "Expected false positives",
-        f"{percent(rate.rate)} % of the {healthy:,.1f} cells not infected = {expected}",
+        f"{percent(rate.rate)} % of the {uninfected:,.1f} uninfected cells = {expected}",
     )
     if infected:
         yield "Infected", f"{slide.infected:,} - {expected} = {infected:,.1f}"
     else:
-        yield "Infected", f"{slide.infected:,} are no more than {expected}: 0"
-    yield "Parasitaemia", f"{infected:,.1f} / {slide.red_cells:,} = {_share(found.best)}"
-    yield "Per µL", _per_ul(slide, found.best)
+        yield "Infected", f"0, because {slide.infected:,} is not more than {expected}"
+    share = _percent_with_interval(found.estimate)
+    yield "Parasitaemia", f"{infected:,.1f} / {slide.red_cells:,} = {share}"
+    yield "Per µL", _per_ul(slide, found.estimate)
 
 
 def _per_ul(slide: Slide, share: Estimate) -> str:
@@ -107,73 +109,75 @@ def _per_ul(slide: Slide, share: Estimate) -> str:
         two_digits(slide.per_ul(one)) for one in (share.value, share.low, share.high)
     )
     return (
-        f"{percent(share.value)} % × {slide.blood.red_cells:,.0f} red cells/µL"
+        f"{percent(share.value)} % × {slide.blood.red_cells_per_ul:,.0f} red cells/µL"
         f" ({slide.blood.source}) = {value} parasites/µL ({low} to {high}),"
-        " one to an infected cell"
+        " with one parasite per infected cell"
     )
 
 
-def _share(estimate: Estimate) -> str:
+def _percent_with_interval(estimate: Estimate) -> str:
     return f"{percent(estimate.value)} % ({interval(estimate)})"
 
 
-def chance_of_one(slide: Slide) -> float:
-    """Return how likely so many cells hold an infected one at LOW_DENSITY: 1 - (1 - d/R)^n."""
-    free = 1 - LOW_DENSITY / slide.blood.red_cells
-    return float(1 - free**slide.red_cells)
+def chance_of_infected_cell(slide: Slide) -> float:
+    """Return the probability of at least one infected cell at LOW_DENSITY: 1 - (1 - d/R)^n."""
+    uninfected = 1 - LOW_DENSITY / slide.blood.red_cells_per_ul
+    return float(1 - uninfected**slide.red_cells)
 
 
-def what_it_shows(slide: Slide) -> Iterator[str]:
-    """Yield what the count can show and what it can't, a sentence each."""
+def limitations(slide: Slide) -> Iterator[str]:
+    """Yield sentences about what the count can show and what it can't show."""
     found = slide.parasitaemia
     yield (
-        f"{with_noun(slide.red_cells, 'red cell')} were counted; WHO asks for many thousands."
-        f" At {LOW_DENSITY} parasites/µL so many cells contain an infected one in"
-        f" {percent(chance_of_one(slide))} % of slides."
+        f"{with_noun(slide.red_cells, 'red cell')} counted; WHO asks for many thousands."
+        f" At {LOW_DENSITY} parasites/µL, this number of red cells contains an infected one in"
+        f" {percent(chance_of_infected_cell(slide))} % of slides."
     )
     if found and found.compensated:
-        yield _limit(slide)
+        yield _reportable_limit(slide)
         yield (
-            "The rate of false positives is that of the patients on whom the network was judged;"
-            " another stain or microscope may have another."
+            "The false-positive rate was measured on the patients on whom the network was tested."
+            " It may differ with another stain or microscope."
         )
-    if found and found.contradicts:
+    if found and found.fewer_than_expected:
         yield (
-            "So few cells are called infected that this rate doesn't fit the slide: the upper end"
-            " of the interval doesn't rest on it."
+            "Fewer cells are called infected than this false-positive rate predicts, so the upper"
+            " end of the interval does not depend on it."
         )
     if slide.if_review_infected is not None and slide.review:
         yield (
-            f"Cells for review count as red cells, not as infected ones; if all {slide.review:,}"
-            f" were infected: {percent(slide.if_review_infected)} %."
+            "Cells for review count as red cells, not as infected cells. If all"
+            f" {slide.review:,} were infected, the parasitaemia would be"
+            f" {percent(slide.if_review_infected)} %."
         )
     yield (
-        "Infected cells that the network takes for healthy are not made up for. Clumps and cells"
+        "The count is not corrected for infected cells that the network misses. Clumps and cells"
         " cut by the edge are not counted."
     )
 
 
-def _limit(slide: Slide) -> str:
-    if slide.parasitaemia is None or slide.least is None:
-        return "No number of infected cells among so few would be reported."
+def _reportable_limit(slide: Slide) -> str:
+    found, limit = slide.parasitaemia, slide.reportable_parasitaemia
+    if found is None or limit is None:
+        return "With so few red cells, no number of infected cells would be reported."
     return (
-        f"With so many cells {slide.parasitaemia.reportable:,} have to be called infected to be"
-        f" reported, a parasitaemia of {percent(slide.least)} %"
-        f" ({two_digits(slide.per_ul(slide.least))} parasites/µL): fewer are seen in more than 1 of"
-        " 40 uninfected patients."
+        f"At this count, fewer than {found.reportable_infected:,} cells called infected can all be"
+        " false positives: more than 1 of 40 uninfected patients have as many. From"
+        f" {found.reportable_infected:,} on, the slide is reported, with a parasitaemia of"
+        f" {percent(limit)} % ({two_digits(slide.per_ul(limit))} parasites/µL) or more."
     )
 
 
 def summarize(slide: Slide) -> str:
-    """Return what the terminal shows of a slide."""
-    left = fields_left_out(slide)
+    """Return what the terminal shows about a slide."""
+    not_counted = fields_not_counted(slide)
     return "\n".join(
         [
             f"{slide.slide}: {headline(slide)}",
             f"  {cells_counted(slide)}",
-            *([f"  {left}"] if left else []),
-            *(f"  {what}: {how}" for what, how in arithmetic(slide)),
-            *(f"  {sentence}" for sentence in what_it_shows(slide)),
-            f"  {DISCLAIMER}",
+            *([f"  {not_counted}"] if not_counted else []),
+            *(f"  {step}: {numbers}" for step, numbers in calculation(slide)),
+            *(f"  {sentence}" for sentence in limitations(slide)),
+            f"  {DISCLAIMER} {NO_DIAGNOSIS}",
         ]
     )

@@ -1,7 +1,7 @@
-"""What is on the glass: the light made even, the stain measured, bodies told from glass.
+"""The background of a field, and how much stain each pixel has compared with it.
 
-All in optical density against the glass beside it, so that a lamp that shines on one side, the
-tint of a camera and the exposure don't matter.
+Everything is measured as optical density relative to the background next to it. Uneven
+illumination, the colour cast of a camera and the exposure then make no difference.
 """
 
 from __future__ import annotations
@@ -12,68 +12,94 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from hemozoin.arrays import Floats
+from hemozoin.optics import optical_density
 
-#: Green takes most of the light that haemoglobin takes, in any Giemsa.
+#: The channel in which haemoglobin absorbs the most light, whatever the Giemsa stain: green.
 _GREEN = 1
 
-#: The darkest 2 % of a field, nuclei and dirt, would pull a threshold between glass and cells up.
-_DARKEST = 98
+#: Percentiles to which values are clipped before Otsu's method. The darkest 2 % of a field, nuclei
+#: and dirt, would raise the threshold between background and cells.
+_CLIPPED = 1, 98
 
-#: About so many pixels tell a threshold as well as all of them.
-_ENOUGH = 30_000
+#: About this many pixels give the same threshold as all of them.
+_SAMPLE = 30_000
 
-#: Rounds in which glass and light are found by turns.
+#: How often the background's pixels are selected and the illumination is fitted to them.
 _ROUNDS = 2
 
+#: Every 7th pixel is enough to fit the illumination. Pixels at the rims of cells are left out of
+#: the fit where more than 200 others remain.
+_STEP, _MIN_BACKGROUND = 7, 200
 
-def density(picture: Image.Image, scale: float) -> Floats:
-    """Return the optical density of a picture made smaller by `scale`.
+#: Fewest pixels, both of objects and of background, from which a stain's colour is estimated.
+_MIN_STAINED = 50
 
-    float32 `[h, w, 3]` of an RGB picture, `[h, w]` of one channel.
+#: Standard deviation in px of the blur that takes the noise out of the stain density.
+_BLUR = 0.8
+
+
+def downscaled_density(picture: Image.Image, scale: float) -> Floats:
+    """Return the optical density of a picture that was made smaller by the factor `scale`.
+
+    float32 `[h, w, 3]` of an RGB picture, `[h, w]` of a single channel.
     """
     size = max(8, round(picture.width / scale)), max(8, round(picture.height / scale))
-    small = picture.resize(size, Image.Resampling.BOX)
-    return np.asarray(-np.log((np.asarray(small, np.float32) + 1) / 256))
+    return optical_density(np.asarray(picture.resize(size, Image.Resampling.BOX)))
 
 
-def subtract_background(picture: Floats) -> Floats:
-    """Return densities `[h, w, 3]` less that of the glass, a smooth surface: 0 on bare glass."""
-    surfaces = _surfaces(*picture.shape[:2])
-    green = picture[..., _GREEN]
-    glass = green < otsu(green)
+def subtract_background(densities: Floats) -> Floats:
+    """Return densities `[h, w, 3]` minus those of the background, which thus gets values near 0.
+
+    The background is a quadratic surface for each channel, fitted to the pixels that are below
+    Otsu's threshold in green.
+    """
+    terms = _quadratic_terms(*densities.shape[:2])
+    relative = densities
     for _ in range(_ROUNDS):
-        inner = ndimage.binary_erosion(glass)
-        sure = inner if inner.sum() > 200 else glass
-        weights, *_ = np.linalg.lstsq(surfaces[sure][::7], picture[sure][::7], rcond=None)
-        relative: Floats = picture - surfaces @ weights
-        glass = relative[..., _GREEN] < otsu(relative[..., _GREEN])
+        green = relative[..., _GREEN]
+        background = green < otsu_threshold(green)
+        inner = ndimage.binary_erosion(background)
+        fitted = inner if inner.sum() > _MIN_BACKGROUND else background
+        sample = terms[fitted][::_STEP], densities[fitted][::_STEP]
+        weights, *_ = np.linalg.lstsq(*sample, rcond=None)
+        relative = densities - terms @ weights
     return relative
 
 
-def stain(relative: Floats) -> Floats:
-    """Return how much stain there is, float `[h, w]`, in the colour that tells it best.
+def stain_density(relative: Floats) -> Floats:
+    """Return how much stain there is, slightly blurred: float `[h, w]`, about 0 on background.
 
-    That is the direction of Fisher's linear discriminant between glass and bodies, with no
-    negative part: pink, lilac and grey-green smears each have their own.
+    `relative` `[h, w, 3]` are densities relative to the background.
     """
-    bodies = relative[..., _GREEN] > otsu(relative[..., _GREEN])
-    core, bare = ndimage.binary_erosion(bodies, iterations=2), ndimage.binary_erosion(~bodies)
-    if min(core.sum(), bare.sum()) < 50:
-        return relative[..., _GREEN]
-    on, off = relative[core], relative[bare]
-    within = (np.cov(on.T) + np.cov(off.T)) / 2 + 1e-4 * np.eye(3)
-    best = np.linalg.solve(within, on.mean(axis=0) - off.mean(axis=0)).clip(0)
-    return np.asarray(relative @ (best / best.sum()).astype(np.float32))
+    return np.asarray(ndimage.gaussian_filter(_combined_channels(relative), _BLUR))
 
 
-def otsu(values: Floats) -> float:
-    """Return Otsu's threshold of values whose extremes are left out."""
-    some = values.ravel()[:: max(1, values.size // _ENOUGH)]
-    low, high = np.percentile(some, [1, _DARKEST])
-    return float(threshold_otsu(some.clip(low, high)))  # type: ignore[no-untyped-call]
+def _combined_channels(relative: Floats) -> Floats:
+    """Return the weighted mean of the channels that separates objects from background best.
+
+    The weights are those of Fisher's linear discriminant, negative ones set to 0: pink, lilac
+    and grey-green smears each have their own. Without enough pixels it is the green channel.
+    """
+    green = relative[..., _GREEN]
+    objects = green > otsu_threshold(green)
+    inner = ndimage.binary_erosion(objects, iterations=2)
+    background = ndimage.binary_erosion(~objects)
+    if min(inner.sum(), background.sum()) < _MIN_STAINED:
+        return green
+    stained, bare = relative[inner], relative[background]
+    within = (np.cov(stained.T) + np.cov(bare.T)) / 2 + 1e-4 * np.eye(3)
+    weights = np.linalg.solve(within, stained.mean(axis=0) - bare.mean(axis=0)).clip(0)
+    return np.asarray(relative @ (weights / weights.sum()).astype(np.float32))
 
 
-def _surfaces(height: int, width: int) -> Floats:
-    """Return 1, x, y, x², xy, y² over a picture, `[h, w, 6]`: what light can be like."""
+def otsu_threshold(values: Floats) -> float:
+    """Return Otsu's threshold of a sample of `values`, whose extremes are clipped before."""
+    sample = values.ravel()[:: max(1, values.size // _SAMPLE)]
+    low, high = np.percentile(sample, _CLIPPED)
+    return float(threshold_otsu(sample.clip(low, high)))  # type: ignore[no-untyped-call]
+
+
+def _quadratic_terms(height: int, width: int) -> Floats:
+    """Return 1, x, y, x², xy, y² over a picture, float32 `[h, w, 6]`: illumination is smooth."""
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).astype(np.float32)

@@ -1,8 +1,8 @@
-"""Which bodies are unlike the others of their field in colour, as cells full of parasite are.
+"""Colour outliers: objects whose colour differs from the others of their field.
 
-The dyes that stain a parasite take other light than haemoglobin does, and a cell that swells
-grows pale. What the colours of a smear are depends on the stain and the camera, so the bodies of
-one field are held against one another.
+Cells full of parasite are such outliers: the dyes that stain a parasite absorb other colours than
+haemoglobin does, and a cell that swells gets paler. The typical colours depend on the stain and
+the camera, so an object is compared only with the others of the same field.
 """
 
 from __future__ import annotations
@@ -14,41 +14,47 @@ from scipy.stats import median_abs_deviation
 
 from hemozoin.arrays import Floats
 
-#: From so many spreads on, in all three measures together, a colour is odd. In 24 fields 99 % of
-#: the cells without parasites lie below 5, and most of those with old ones above 6.
-_ODD = 5.5
+#: A colour is an outlier from this distance on, in standard deviations, over all three measures
+#: together. In 24 fields 99 % of the cells without parasites are below 5, and most of those with
+#: old parasites above 6.
+_OUTLIER = 5.5
 
-#: Least spread of a measure: in smears that were drawn all cells can have the same colour.
-_LEAST = 0.05
+#: Added to the spread of a measure: in drawn smears all cells can have the same colour.
+_MIN_SPREAD = 0.05
 
-#: With fewer bodies than these nothing is usual.
-_ENOUGH = 8
+#: Among fewer objects than these no colour is an outlier.
+_MIN_OBJECTS = 8
+
+#: Densities below this one are raised to it before their logarithm is taken.
+_MIN_DENSITY = 1e-3
 
 
 @dataclass(frozen=True)
 class TypicalColor:
-    """The colours of most bodies in a field: the middle and the spread of three measures."""
+    """The typical colour of the objects in a field: median and spread of three measures, `[3]`."""
 
-    middle: Floats
+    median: Floats
     spread: Floats
 
     def is_outlier(self, densities: Floats) -> bool:
-        """Tell whether mean densities, `[3]`, against the glass are not of the usual colour."""
-        away = (_measures(densities) - self.middle) / self.spread
-        return float(np.linalg.norm(away)) > _ODD
+        """Return whether an object of these mean densities, `[3]`, is a colour outlier."""
+        distance = (_measures(densities) - self.median) / self.spread
+        return float(np.linalg.norm(distance)) > _OUTLIER
 
 
 def typical_color(densities: Floats) -> TypicalColor:
-    """Return what is usual among bodies of these mean densities, `[n, 3]`, against the glass."""
-    if len(densities) < _ENOUGH:
+    """Return the typical colour among objects.
+
+    `densities` `[n, 3]` are the mean densities of each, relative to the background.
+    """
+    if len(densities) < _MIN_OBJECTS:
         return TypicalColor(np.zeros(3), np.full(3, np.inf))
     measures = _measures(densities)
-    middle = np.median(measures, axis=0)
     spread = median_abs_deviation(measures, axis=0, scale="normal")
-    return TypicalColor(middle, spread + _LEAST)
+    return TypicalColor(np.median(measures, axis=0), spread + _MIN_SPREAD)
 
 
 def _measures(densities: Floats) -> Floats:
-    """Return two hues and the depth of a colour, as logarithms: `[..., 3]`."""
-    red, green, blue = np.moveaxis(densities.clip(1e-3), -1, 0)
+    """Return logarithms of red over green, blue over green, and green: float `[..., 3]`."""
+    red, green, blue = np.moveaxis(densities.clip(_MIN_DENSITY), -1, 0)
     return np.asarray(np.log(np.stack([red / green, blue / green, green], axis=-1)))

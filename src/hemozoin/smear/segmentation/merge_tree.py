@@ -1,9 +1,9 @@
-"""Pieces of clumps put together again to cells: the best cut through a tree of them.
+"""The pieces of a watershed merged to cells: the best cut through the tree of merges.
 
-Each node is a piece, or two nodes together. The best cut takes, in each branch, the node that is
-most like one cell by size and form, or what its parts give, whichever is more. Pieces of a colour
-that is odd in the field are those of an infected cell: they are joined first, and the cell may
-be swollen and crenated.
+Each node of the tree is one piece, or two nodes merged. In each branch the best cut takes either
+the node, or the best cuts of its parts, whichever has the higher total of single-cell score times
+area. Pieces with a colour that is an outlier in the field belong to infected cells: they are
+merged with each other first, and such a cell may be swollen and crenated.
 """
 
 from __future__ import annotations
@@ -17,97 +17,105 @@ from hemozoin.arrays import Bools, Floats, Ints
 from hemozoin.smear.segmentation.color import typical_color
 from hemozoin.smear.segmentation.shape import Box, measure_shape
 
-#: How fast likeness falls: with the log of the area over a cell's; with what is missing to 0.97
-#: of solidity; with elongation above 1.15.
-_SIZE, _DENTS, _LENGTH = 0.45, 0.05, 1.05
+#: How fast the single-cell score falls: with the logarithm of the area over that of a cell, with
+#: the solidity below `_SOLID`, and with the elongation above `_ROUND`.
+_AREA_SCALE, _DENTS_SCALE, _LENGTH_SCALE = 0.45, 0.05, 1.05
 
-#: Area of a cell of odd colour over that of the others, and how much more dents it may have.
+#: Solidity from which on, and elongation up to which, a shape loses no score.
+_SOLID, _ROUND = 0.97, 1.15
+
+#: A colour outlier may have this many times the area of other cells, and of their dents.
 _SWOLLEN, _CRENATED = 1.25, 2
 
-#: What is larger than so many cells isn't one.
-_MOST = 3
+#: A region with this many times the area of a cell isn't a single cell.
+_TOO_LARGE = 3
 
-#: Pieces from this share of a cell's area on show what colour is usual.
-_SOME = 0.3
+#: The typical colour is that of the pieces with at least this share of a cell's area.
+_MIN_COLORED = 0.3
 
 
 @dataclass(frozen=True)
 class Region:
-    """A part of a mask: `inside` is bool `[h, w]` over `box`, `likeness` to one cell 0..1.
+    """A part of the foreground.
 
-    `odd` tells whether it is of another colour than most of the field.
+    `mask` is bool `[h, w]` within `box`; `single_cell_score` 0..1; `color_outlier` says whether
+    its colour differs from that of most pieces in the field.
     """
 
-    inside: Bools
+    mask: Bools
     box: Box
     single_cell_score: float = 0.0
-    odd: bool = False
+    color_outlier: bool = False
 
 
 @dataclass(frozen=True)
 class _Node:
+    """One region made of the pieces `labels`; `best` is the total score of the best cut below."""
+
     labels: tuple[int, ...]
     region: Region
-    parts: tuple[_Node, ...]
+    children: tuple[_Node, ...]
     best: float
 
 
 def best_cut(
-    pieces: Ints, necks: list[tuple[int, int]], relative: Floats, area: float
+    pieces: Ints, neighbours: list[tuple[int, int]], relative: Floats, area: float
 ) -> list[Region]:
     """Return the regions, each of one or more `pieces`, that are most like single cells.
 
-    `pieces` `[h, w]` are numbered from 1, 0 is glass; `necks` are pairs that touch, the first to
-    be joined first; `relative` `[h, w, 3]` are densities against the glass; `area` is a cell's.
+    `pieces` `[h, w]` are numbered from 1, and 0 is background; `neighbours` are pairs of them that
+    touch, in the order in which they are to be merged; `relative` `[h, w, 3]` are densities
+    relative to the background; `area` is that of a cell in px.
     """
     tree = _Tree(pieces, relative, area)
     nodes = {label: tree.node((label,)) for label in tree.labels}
-    odd = {label for label, node in nodes.items() if node.region.odd}
-    top = {label: label for label in nodes}
-    for one, other in sorted(necks, key=lambda pair: not odd.issuperset(pair)):
-        a, b = _root(top, one), _root(top, other)
+    outliers = {label for label, node in nodes.items() if node.region.color_outlier}
+    parents = {label: label for label in nodes}
+    for one, other in sorted(neighbours, key=lambda pair: not outliers.issuperset(pair)):
+        a, b = _root(parents, one), _root(parents, other)
         if a != b:
-            top[b] = a
-            parts = nodes[a], nodes.pop(b)
-            nodes[a] = tree.node(parts[0].labels + parts[1].labels, parts)
-    return [region for node in nodes.values() for region in _chosen(node)]
+            parents[b] = a
+            children = nodes[a], nodes.pop(b)
+            nodes[a] = tree.node(children[0].labels + children[1].labels, children)
+    return [region for node in nodes.values() for region in _cut(node)]
 
 
 class _Tree:
-    """Makes nodes; knows the pieces, the densities in each, and which colour is usual."""
+    """Makes the nodes, from the pieces and the sums of the densities in each."""
 
     def __init__(self, pieces: Ints, relative: Floats, area: float) -> None:
         self._pieces, self._area = pieces, area
         self._boxes: list[Box] = ndimage.find_objects(pieces)
         flat, end = pieces.ravel(), len(self._boxes) + 1
-        self._size = np.bincount(flat, minlength=end)
+        self._sizes = np.bincount(flat, minlength=end)
         channels = relative.reshape(-1, 3).T
-        self._dye = np.stack([np.bincount(flat, one, end) for one in channels], axis=1)
-        some = np.flatnonzero(self._size[1:] > _SOME * area) + 1
-        self._usual = typical_color(self._dye[some] / self._size[some, None])
+        self._sums = np.stack([np.bincount(flat, one, end) for one in channels], axis=1)
+        large = np.flatnonzero(self._sizes[1:] > _MIN_COLORED * area) + 1
+        self._typical = typical_color(self._sums[large] / self._sizes[large, None])
 
     @property
     def labels(self) -> list[int]:
         """Return the numbers of the pieces."""
         return [label for label, box in enumerate(self._boxes, 1) if box]
 
-    def node(self, labels: tuple[int, ...], parts: tuple[_Node, ...] = ()) -> _Node:
-        box = _around([self._boxes[label - 1] for label in labels])
-        inside: Bools = np.isin(self._pieces[box], labels)
-        size = int(self._size[list(labels)].sum())
-        odd = self._usual.is_outlier(self._dye[list(labels)].sum(axis=0) / size)
-        score = single_cell_score(inside, self._area, odd) if size < _MOST * self._area else 0.0
-        best = max(score * size, sum(part.best for part in parts))
-        return _Node(labels, Region(inside, box, score, odd), parts, best)
+    def node(self, labels: tuple[int, ...], children: tuple[_Node, ...] = ()) -> _Node:
+        box = _bounding_box([self._boxes[label - 1] for label in labels])
+        mask: Bools = np.isin(self._pieces[box], labels)
+        size = int(self._sizes[list(labels)].sum())
+        outlier = self._typical.is_outlier(self._sums[list(labels)].sum(axis=0) / size)
+        small_enough = size < _TOO_LARGE * self._area
+        score = single_cell_score(mask, self._area, outlier) if small_enough else 0.0
+        best = max(score * size, sum(child.best for child in children))
+        return _Node(labels, Region(mask, box, score, outlier), children, best)
 
 
-def _root(top: dict[int, int], label: int) -> int:
-    while top[label] != label:
-        label = top[label]
+def _root(parents: dict[int, int], label: int) -> int:
+    while parents[label] != label:
+        label = parents[label]
     return label
 
 
-def _around(boxes: list[Box]) -> Box:
+def _bounding_box(boxes: list[Box]) -> Box:
     rows, columns = zip(*boxes, strict=True)
     return (
         slice(min(r.start for r in rows), max(r.stop for r in rows)),
@@ -115,16 +123,20 @@ def _around(boxes: list[Box]) -> Box:
     )
 
 
-def _chosen(node: _Node) -> list[Region]:
-    if node.best > node.region.single_cell_score * node.region.inside.sum():
-        return [region for part in node.parts for region in _chosen(part)]
+def _cut(node: _Node) -> list[Region]:
+    """Return the regions of the best cut through the tree below a node."""
+    if node.best > node.region.single_cell_score * node.region.mask.sum():
+        return [region for child in node.children for region in _cut(child)]
     return [node.region]
 
 
-def single_cell_score(inside: Bools, area: float, odd: bool = False) -> float:
-    """Return how much a region is like one cell of this area by its size and form: 0..1."""
-    shape = measure_shape(inside)
-    size = np.log(shape.area / area / (_SWOLLEN if odd else 1)) / _SIZE
-    dents = max(0, 0.97 - shape.solidity) / (_DENTS * (_CRENATED if odd else 1))
-    length = max(0, shape.elongation - 1.15) / _LENGTH
+def single_cell_score(mask: Bools, area: float, color_outlier: bool = False) -> float:
+    """Return how much the size and shape of a region are like those of one cell: 0..1.
+
+    `area` is that of a cell in px; a colour outlier may be larger and more dented.
+    """
+    shape = measure_shape(mask)
+    size = np.log(shape.area / area / (_SWOLLEN if color_outlier else 1)) / _AREA_SCALE
+    dents = max(0, _SOLID - shape.solidity) / (_DENTS_SCALE * (_CRENATED if color_outlier else 1))
+    length = max(0, shape.elongation - _ROUND) / _LENGTH_SCALE
     return float(np.exp(-(size**2) / 2 - dents - length))

@@ -1,8 +1,4 @@
-"""The bodies in a field: found at the scale of its red cells, and told apart.
-
-picture ── scale ── against the glass ── bodies ── white cells ── touching ones split ── kinds
-           mask     glass                mask      nuclei         split, tree, tint
-"""
+"""The objects in a field: found in a small copy of it, outlined, and given a kind."""
 
 from __future__ import annotations
 
@@ -15,159 +11,153 @@ from scipy import ndimage
 
 from hemozoin.arrays import Bools, Floats
 from hemozoin.smear.field import ObjectKind, SmearObject
-from hemozoin.smear.segmentation.background import density, subtract_background
-from hemozoin.smear.segmentation.foreground import (
-    amount_of,
-    cell_diameter,
-    find_foreground,
-    lone_area,
+from hemozoin.smear.segmentation.background import (
+    downscaled_density,
+    stain_density,
+    subtract_background,
 )
+from hemozoin.smear.segmentation.cell_size import cell_diameter, isolated_cell_area
+from hemozoin.smear.segmentation.foreground import find_foreground
 from hemozoin.smear.segmentation.merge_tree import Region
 from hemozoin.smear.segmentation.nuclei import white_cells
-from hemozoin.smear.segmentation.shape import Box, at_edge, measure_shape, trace_outline
-from hemozoin.smear.segmentation.watershed import split
+from hemozoin.smear.segmentation.shape import Box, measure_shape, touches_border, trace_outline
+from hemozoin.smear.segmentation.watershed import split_clumps
 
-#: Diameter of a red cell, in px, in the copy that all is found in. With 36, 44 and 56 an early
-#: version took up to twice the time and found no more (F1 .908, .907, .904 against .910).
+#: Diameter of a red cell, in px, in the copy in which objects are found. With 36, 44 and 56 an
+#: early version took up to twice the time and found no more (F1 .908, .907, .904 against .910).
 _DIAMETER = 28
 
-#: Share of a cell's area from which on a body can be a red cell.
+#: An object with less than this share of a red cell's area is a platelet or debris.
 _SMALL = 0.3
 
-#: Least clarity of a red cell: one less clear lies in a clump.
-_CLEAR = 0.05
+#: Least separation score of a red cell; a region with less is part of a clump.
+_MIN_SEPARATION = 0.05
 
-#: Least likeness to one cell of what is told from its neighbours by colour.
-_ONE = 0.3
+#: A colour outlier with at least this single-cell score is a red cell whatever it touches.
+_MIN_SINGLE = 0.3
 
-#: Space around a cell in its box, in diameters: the rim is blurred, and belongs to the cell.
+#: Margin around an object in its box, in diameters of a red cell: the blurred rim is part of it.
 _MARGIN = 0.06
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """The bodies of a field, and what they are like.
+    """The objects of a field, and measures of the whole field.
 
-    `diameter` is that of most red cells in px (0: none found), `cover` the share of the field
-    that bodies cover, 0..1, `density` their median optical density in green against the glass.
+    `diameter` is that of a typical red cell in px (0 where no object was found); `coverage` the
+    share of the field that objects cover, 0..1; `density` the median optical density of the
+    objects in green, relative to the background.
     """
 
-    bodies: tuple[SmearObject, ...] = ()
+    objects: tuple[SmearObject, ...] = ()
     diameter: float = 0.0
-    cover: float = 0.0
+    coverage: float = 0.0
     density: float = 0.0
 
 
 @dataclass(frozen=True)
-class _Plane:
-    """The small copy of a field in which bodies are found.
+class _Copy:
+    """The small copy of a field in which objects are found.
 
-    `relative` `[h, w, 3]` are densities against the glass, `taken` bool `[h, w]` where bodies
-    are, `cell` the area of a red cell in px, `scale` what makes the copy as large as the `size`
-    (width, height) of the picture.
+    `relative` `[h, w, 3]` are densities relative to the background, `stain` `[h, w]` is the stain
+    density, `foreground` bool `[h, w]`; `cell_area` is that of a red cell in px of the copy;
+    `scale` is the size of the picture over that of the copy; `size` the picture's (width, height).
     """
 
     relative: Floats
-    taken: Bools
-    cell: float
+    stain: Floats
+    foreground: Bools
+    cell_area: float
     scale: float
     size: tuple[int, int]
 
 
 def segment(picture: Image.Image, diameter: float | None = None) -> Segmentation:
-    """Find and tell apart the bodies in a field, RGB; `diameter` of its red cells in px, if known.
+    """Return the objects in a field, RGB, from top to bottom, each with its kind and outline.
 
-    They come from top to bottom.
+    `diameter` is that of the red cells in px; it is measured where it is None.
     """
     scale = (cell_diameter(picture) if diameter is None else diameter) / _DIAMETER
     if not scale:
         return Segmentation()
-    relative = subtract_background(density(picture, scale))
-    amount = amount_of(relative)
-    taken = find_foreground(amount)
-    if not taken.any():
+    relative = subtract_background(downscaled_density(picture, scale))
+    stain = stain_density(relative)
+    foreground = find_foreground(stain)
+    if not foreground.any():
         return Segmentation()
-    cell = lone_area(taken) or np.pi / 4 * _DIAMETER**2
-    plane = _Plane(relative, taken, cell, scale, picture.size)
-    bodies = sorted(_bodies(plane, amount), key=lambda body: (body.y, body.x))
+    cell_area = isolated_cell_area(foreground) or np.pi / 4 * _DIAMETER**2
+    copy = _Copy(relative, stain, foreground, cell_area, scale, picture.size)
     return Segmentation(
-        bodies=tuple(bodies),
-        diameter=float(2 * np.sqrt(cell / np.pi) * scale),
-        cover=float(taken.mean()),
-        density=float(np.median(relative[..., 1][taken])),
+        objects=tuple(sorted(_objects(copy), key=lambda found: (found.y, found.x))),
+        diameter=float(2 * np.sqrt(cell_area / np.pi) * scale),
+        coverage=float(foreground.mean()),
+        density=float(np.median(relative[..., 1][foreground])),
     )
 
 
-def _bodies(plane: _Plane, amount: Floats) -> Iterator[SmearObject]:
-    white = white_cells(plane.relative, plane.taken, plane.cell)
+def _objects(copy: _Copy) -> Iterator[SmearObject]:
+    white = white_cells(copy.relative, copy.foreground, copy.cell_area)
+    rest = copy.foreground.copy()
     for region in white:
-        yield _body("white cell", region.inside, region.box, plane)
-    left = plane.taken.copy()
-    for region in white:
-        left[region.box] &= ~region.inside
-    left = ndimage.binary_opening(left, iterations=2)
-    if not left.any():
+        yield _object("white cell", region.mask, region.box, copy)
+        rest[region.box] &= ~region.mask
+    rest = ndimage.binary_opening(rest, iterations=2)
+    if not rest.any():
         return
-    regions = split(left, plane.relative, amount, _DIAMETER, plane.cell)
-    crowding = ndimage.gaussian_filter(plane.taken.astype(np.float32), _DIAMETER)
+    regions = split_clumps(rest, copy.relative, copy.stain, _DIAMETER, copy.cell_area)
+    crowding = ndimage.gaussian_filter(copy.foreground.astype(np.float32), _DIAMETER)
     for region in regions:
-        yield _body(_kind(region, plane, crowding), region.inside, region.box, plane)
+        yield _object(_kind(region, copy, crowding), region.mask, region.box, copy)
 
 
-def _kind(region: Region, plane: _Plane, crowding: Floats) -> ObjectKind:
-    area = region.inside.sum()
-    if area < _SMALL * plane.cell:
-        return "platelet" if _is_platelet(region, plane) else "debris"
-    if at_edge(region.box, plane.taken.shape):
+def _kind(region: Region, copy: _Copy, crowding: Floats) -> ObjectKind:
+    if region.mask.sum() < _SMALL * copy.cell_area:
+        return "platelet" if _is_platelet(region, copy) else "debris"
+    if touches_border(region.box, copy.foreground.shape):
         return "cut by the edge"
-    clear = _clarity(region, plane.taken, crowding) > _CLEAR
-    return "red cell" if clear or _stands_out(region) else "clump"
+    separate = _separation(region, copy.foreground, crowding) > _MIN_SEPARATION
+    by_color = region.color_outlier and region.single_cell_score > _MIN_SINGLE
+    return "red cell" if separate or by_color else "clump"
 
 
-def _stands_out(region: Region) -> bool:
-    """Tell whether a region is one cell by its colour, whatever lies against it."""
-    return region.odd and region.single_cell_score > _ONE
+def _separation(region: Region, foreground: Bools, crowding: Floats) -> float:
+    """Return a score of how separate a single cell is, 0..1.
 
-
-def _clarity(region: Region, taken: Bools, crowding: Floats) -> float:
-    """Return how clearly a region is one cell, 0..1.
-
-    By its form, by the share of its outline that lies against glass, and by the glass around it
-    within about a diameter. Where cells lie on one another they hide what is in them, and people
-    who mark cells in such pictures leave them out too.
+    It is the product of the root of the single-cell score, the share of the outline that is next
+    to background, and the share of background within about a diameter (1 - `crowding`). Cells
+    that overlap hide each other's contents, and people who mark cells leave them out too.
     """
-    against = _touching(region, taken)
-    around = float(crowding[region.box][region.inside].mean())
-    return float(np.sqrt(region.single_cell_score)) * (1 - against) * (1 - around)
+    touching = _touching_share(region, foreground)
+    crowded = float(crowding[region.box][region.mask].mean())
+    return float(np.sqrt(region.single_cell_score)) * (1 - touching) * (1 - crowded)
 
 
-def _touching(region: Region, taken: Bools) -> float:
-    """Return the share of a region's outline behind which something else lies, 0..1."""
+def _touching_share(region: Region, foreground: Bools) -> float:
+    """Return the share of a region's outline at which it touches other foreground, 0..1."""
     rows, columns = (slice(max(0, side.start - 1), side.stop + 1) for side in region.box)
-    wide = np.pad(region.inside, 1)
+    around = foreground[rows, columns]
     top, left = 1 - (region.box[0].start - rows.start), 1 - (region.box[1].start - columns.start)
-    around = taken[rows, columns]
-    wide = wide[top : top + around.shape[0], left : left + around.shape[1]]
-    ring = ndimage.binary_dilation(wide) & ~wide
+    mask = np.pad(region.mask, 1)[top : top + around.shape[0], left : left + around.shape[1]]
+    ring = ndimage.binary_dilation(mask) & ~mask
     return float(around[ring].mean()) if ring.any() else 0.0
 
 
-def _is_platelet(region: Region, plane: _Plane) -> bool:
-    """Tell a small body, round and stained, from ink and dirt, which are grey, and from threads."""
-    shape = measure_shape(region.inside)
-    red, green, blue = plane.relative[region.box][region.inside].mean(axis=0)
+def _is_platelet(region: Region, copy: _Copy) -> bool:
+    """Return whether a small object is round and coloured: dirt is grey, and fibres are long."""
+    shape = measure_shape(region.mask)
+    red, green, blue = copy.relative[region.box][region.mask].mean(axis=0)
     grey = min(red, blue) > 0.8 * green
     return not grey and shape.solidity > 0.8 and shape.elongation < 2.2
 
 
-def _body(kind: ObjectKind, inside: Bools, box: Box, plane: _Plane) -> SmearObject:
-    x, width = _span(box[1], plane.scale, plane.size[0])
-    y, height = _span(box[0], plane.scale, plane.size[1])
-    return SmearObject(kind, x, y, width, height, trace_outline(inside, box, plane.scale))
+def _object(kind: ObjectKind, mask: Bools, box: Box, copy: _Copy) -> SmearObject:
+    x, width = _span(box[1], copy.scale, copy.size[0])
+    y, height = _span(box[0], copy.scale, copy.size[1])
+    return SmearObject(kind, x, y, width, height, trace_outline(mask, box, copy.scale))
 
 
 def _span(side: slice, scale: float, end: int) -> tuple[int, int]:
-    """Return where a box with its margin begins, and its length, in px of the picture."""
+    """Return start and length of one side of a box with its margin, in px of the picture."""
     margin = _MARGIN * _DIAMETER
-    first = max(0, round((side.start - margin) * scale))
-    return first, min(end, round((side.stop + margin) * scale)) - first
+    start = max(0, round((side.start - margin) * scale))
+    return start, min(end, round((side.stop + margin) * scale)) - start

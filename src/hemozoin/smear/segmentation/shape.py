@@ -1,4 +1,4 @@
-"""Measures of a region: how much like one cell its form is."""
+"""The shape of a region: area, solidity, elongation, outline and edge distance."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from skimage.measure import find_contours
 
 from hemozoin.arrays import Bools, Floats
 
+#: The rows and the columns of a region's bounding box.
 Box = tuple[slice, slice]
 
-#: An outline of more corners than this keeps each third, some 38 of a red cell's: the polygon and
-#: the region share .99 of their union. Douglas and Peucker's choice took a third of all the time.
+#: Of an outline with more corners than this each third is kept, about 38 for a red cell: polygon
+#: and region then overlap by 0.99 (intersection over union). Douglas and Peucker's method took a
+#: third of the time of the whole segmentation.
 _FEW = 24
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The form of a region.
+    """The shape of a region.
 
     `area` in px; `solidity`, the share of its convex hull that it fills, 0..1; `elongation`, the
-    length of the ellipse of the same moments over its breadth, from 1.
+    ratio of the axes of the ellipse with the same second moments, 1 or more.
     """
 
     area: int
@@ -31,43 +33,49 @@ class Shape:
     elongation: float
 
 
-def measure_shape(region: Bools) -> Shape:
-    """Measure a region, bool `[h, w]`, with at least one pixel."""
-    y, x = np.nonzero(region)
-    spread = np.cov(np.stack([x, y]), bias=True) + np.eye(2) / 12  # a pixel is no point
-    narrow, wide = np.linalg.eigvalsh(spread)
-    return Shape(len(x), min(1.0, len(x) / _hull_area(region)), float(np.sqrt(wide / narrow)))
+def measure_shape(mask: Bools) -> Shape:
+    """Return the shape of a region, bool `[h, w]`, with at least one pixel."""
+    y, x = np.nonzero(mask)
+    pixel = np.eye(2) / 12  # a pixel is a square: this is the variance inside of it
+    moments = np.cov(np.stack([x, y]), bias=True) + pixel
+    minor, major = np.linalg.eigvalsh(moments)
+    return Shape(len(x), min(1.0, len(x) / _hull_area(mask)), float(np.sqrt(major / minor)))
 
 
-def _hull_area(region: Bools) -> float:
-    rows = np.flatnonzero(region.any(axis=1))  # of each row only the ends can be on the hull
-    first = region[rows].argmax(axis=1)
-    last = region.shape[1] - region[rows, ::-1].argmax(axis=1)
+def _hull_area(mask: Bools) -> float:
+    rows = np.flatnonzero(mask.any(axis=1))  # only the ends of each row can be on the hull
+    first = mask[rows].argmax(axis=1)
+    last = mask.shape[1] - mask[rows, ::-1].argmax(axis=1)
     x, y = np.concatenate([first, last] * 2), np.concatenate([rows, rows, rows + 1, rows + 1])
     try:
         return float(ConvexHull(np.column_stack([x, y])).volume)
-    except QhullError:  # no region has corners in a line, but rounding might say so
-        return float(region.sum())
+    except QhullError:  # pixels have an area, so the corners are never on a line; but for rounding
+        return float(mask.sum())
 
 
-def trace_outline(region: Bools, box: Box, scale: float) -> tuple[tuple[int, int], ...]:
-    """Return the outline of a region that lies in `box`, magnified: corners (x, y) in px."""
-    around = max(find_contours(np.pad(region, 1).astype(float), 0.5), key=len)[:-1]  # type: ignore[no-untyped-call]
-    some = around[:: 3 if len(around) > _FEW else 1]
-    corner = np.array([box[0].start, box[1].start]) - 0.5
-    points = np.rint((some + corner) * scale).astype(int)
+def trace_outline(mask: Bools, box: Box, scale: float) -> tuple[tuple[int, int], ...]:
+    """Return the outline of a region in px of the whole picture: corners (x, y) of a polygon.
+
+    `mask` is the region within `box`; `scale` is the size of the picture over that of the copy
+    in which the region was found.
+    """
+    contours = find_contours(np.pad(mask, 1).astype(float), 0.5)  # type: ignore[no-untyped-call]
+    longest = max(contours, key=len)[:-1]
+    corners = longest[:: 3 if len(longest) > _FEW else 1]
+    origin = np.array([box[0].start, box[1].start]) - 0.5
+    points = np.rint((corners + origin) * scale).astype(int)
     return tuple((int(x), int(y)) for y, x in points)
 
 
-def depth_of(region: Bools, blur: float) -> Floats:
-    """Return how far each place of a region is from its end, blurred: float `[h, w]`, in px.
+def edge_distance(mask: Bools, sigma: float) -> Floats:
+    """Return the distance in px of each pixel of a mask to its edge, blurred: float `[h, w]`.
 
-    The picture's edge is an end as well.
+    0 outside of the mask, before the blur. The picture's border is an edge as well.
     """
-    depth = ndimage.distance_transform_edt(np.pad(region, 1))
-    return np.asarray(ndimage.gaussian_filter(depth, blur)[1:-1, 1:-1])
+    distance = ndimage.distance_transform_edt(np.pad(mask, 1))
+    return np.asarray(ndimage.gaussian_filter(distance, sigma)[1:-1, 1:-1])
 
 
-def at_edge(box: Box, shape: tuple[int, ...]) -> bool:
-    """Tell whether a box reaches the edge of a picture of this shape."""
+def touches_border(box: Box, shape: tuple[int, ...]) -> bool:
+    """Return whether a box reaches the border of a picture with this shape, `(h, w)`."""
     return any(side.start == 0 or side.stop == end for side, end in zip(box, shape, strict=True))

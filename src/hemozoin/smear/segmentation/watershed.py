@@ -1,8 +1,8 @@
-"""Touching cells taken apart.
+"""Touching cells are separated by a watershed, then by merging its pieces.
 
-A watershed on the distance to the glass cuts a clump into more pieces than it has cells. Pieces
-are put together again, those with the widest necks first, and the best of it is taken
-(`tree.best_cut`). That is the watershed at all scales at once, each clump at its own.
+A watershed on the edge distance cuts a clump into more pieces than it has cells. Neighbouring
+pieces are merged again, those with the widest necks first, and the best cut through the tree of
+merges is taken (`merge_tree.best_cut`). Each clump is thus cut at its own scale.
 """
 
 from __future__ import annotations
@@ -13,56 +13,67 @@ from skimage.segmentation import watershed
 
 from hemozoin.arrays import Bools, Floats, Ints
 from hemozoin.smear.segmentation.merge_tree import Region, best_cut
-from hemozoin.smear.segmentation.shape import depth_of
+from hemozoin.smear.segmentation.shape import edge_distance
 
-#: A line at which the stain, over that of most bodies, curves up like this is a gap between two
-#: cells, and half its breadth in px. Cells that touch are joined in the mask, but seldom here.
-_VALLEY, _LINE = 0.09, 1.2
+#: A pixel is in the gap between two touching cells where the stain density, over its median, has
+#: at least this curvature (larger eigenvalue of the Hessian), with this sigma in px. The mask
+#: joins such cells, but the stain seldom does.
+_CURVATURE, _SIGMA = 0.09, 1.2
 
-#: Blur in px that takes the steps out of distances.
-_SMOOTH = 0.7
+#: Standard deviation in px of the blur that smooths the steps of the edge distance.
+_BLUR = 0.7
+
+#: Least edge distance of a seed, in diameters of a cell.
+_MIN_SEED = 0.12
 
 
-def split(
-    bodies: Bools, relative: Floats, amount: Floats, diameter: float, area: float
+def split_clumps(
+    mask: Bools, relative: Floats, stain: Floats, diameter: float, area: float
 ) -> list[Region]:
     """Return the regions of a mask, bool `[h, w]`, that are most like single cells.
 
-    `relative`, `[h, w, 3]`, are densities against the glass, `amount`, float `[h, w]`, is the
-    stain; `diameter` and `area` are those of a cell, in px.
+    `relative` `[h, w, 3]` are densities relative to the background, `stain` `[h, w]` is the stain
+    density; `diameter` and `area` are those of a red cell, in px.
     """
-    free = bodies & (_valleys(amount / np.median(amount[bodies])) < _VALLEY)
-    depth = depth_of(free, _SMOOTH)
-    peaks = _peaks(bodies, depth, diameter)
-    seeds = np.zeros(bodies.shape, np.int32)
+    without_gaps = mask & (_curvature(stain / np.median(stain[mask])) < _CURVATURE)
+    distance = edge_distance(without_gaps, _BLUR)
+    peaks = _peaks(mask, distance, _MIN_SEED * diameter)
+    seeds = np.zeros(mask.shape, np.int32)
     seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    pieces = watershed(-depth, seeds, mask=bodies)  # type: ignore[no-untyped-call]
-    heights = np.r_[0, depth[tuple(peaks.T)]]
-    return best_cut(pieces, _necks(pieces, depth, heights), relative, area)
+    pieces = watershed(-distance, seeds, mask=mask)  # type: ignore[no-untyped-call]
+    heights = np.r_[0, distance[tuple(peaks.T)]]
+    return best_cut(pieces, _neighbours(pieces, distance, heights), relative, area)
 
 
-def _valleys(amount: Floats) -> Floats:
-    """Return how sharply the stain rises on both sides of each place, float `[h, w]`."""
-    lines = hessian_matrix(amount, sigma=_LINE, use_gaussian_derivatives=False)  # type: ignore[no-untyped-call]
-    return np.asarray(hessian_matrix_eigvals(lines)[0])  # type: ignore[no-untyped-call]
+def _curvature(stain: Floats) -> Floats:
+    """Return how sharply the stain density rises on both sides of each pixel, float `[h, w]`."""
+    hessian = hessian_matrix(stain, sigma=_SIGMA, use_gaussian_derivatives=False)  # type: ignore[no-untyped-call]
+    return np.asarray(hessian_matrix_eigvals(hessian)[0])  # type: ignore[no-untyped-call]
 
 
-def _peaks(bodies: Bools, depth: Floats, diameter: float) -> Ints:
+def _peaks(mask: Bools, distance: Floats, least: float) -> Ints:
+    """Return the local maxima of the edge distance in a mask: rows and columns, `[n, 2]`."""
     peaks: Ints = peak_local_max(  # type: ignore[no-untyped-call]
-        depth, min_distance=2, threshold_abs=0.12 * diameter, exclude_border=False
+        distance, min_distance=2, threshold_abs=least, exclude_border=False
     )
-    inside: Ints = peaks[bodies[tuple(peaks.T)]]
+    inside: Ints = peaks[mask[tuple(peaks.T)]]
     return inside
 
 
-def _necks(pieces: Ints, depth: Floats, heights: Floats) -> list[tuple[int, int]]:
-    """Return pairs of neighbours, the one with the widest neck for its breadth first."""
-    widest: dict[tuple[int, int], float] = {}
+def _neighbours(pieces: Ints, distance: Floats, heights: Floats) -> list[tuple[int, int]]:
+    """Return the pairs of pieces that touch, sorted by the width of their necks, widest first.
+
+    The width is relative to the smaller piece's own: `heights` are the edge distances at the
+    seeds, by the number of the piece.
+    """
+    necks: dict[tuple[int, int], float] = {}
     for one, other in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
         a, b = pieces[one], pieces[other]
         meet = (a != b) & (a > 0) & (b > 0)
-        width = np.minimum(depth[one], depth[other])[meet]
-        for pair in zip(a[meet].tolist(), b[meet].tolist(), width.tolist(), strict=True):
-            key = (min(pair[:2]), max(pair[:2]))
-            widest[key] = max(widest.get(key, 0.0), pair[2])
-    return sorted(widest, key=lambda k: -widest[k] / min(heights[k[0]], heights[k[1]]))
+        widths = np.minimum(distance[one], distance[other])[meet]
+        for left, right, width in zip(
+            a[meet].tolist(), b[meet].tolist(), widths.tolist(), strict=True
+        ):
+            pair = (min(left, right), max(left, right))
+            necks[pair] = max(necks.get(pair, 0.0), width)
+    return sorted(necks, key=lambda pair: -necks[pair] / min(heights[pair[0]], heights[pair[1]]))

@@ -1,4 +1,4 @@
-"""Everything that decides a run, as RUN/config.json keeps it."""
+"""RunConfig: everything that decides a run, written to RUN/config.json."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any, get_args
 
 from hemozoin.data.labels import OnCorrection
 from hemozoin.data.options import CellOptions
+from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.errors import RunError
 from hemozoin.metrics.classification import PREVALENCE, require_prevalence
-from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One run: which cells, how they are dealt out, how to learn, how to decide.
+    """One run: the cells, how they are split, the recipe and the operating point.
 
-    `split` is a split.csv to deal the cells out by; None deals them by `recipe.seed`.
-    `prevalence` (0..1) is where PPV and NPV are given.
+    `split` is a split.csv that assigns the cells to training, validation and test; None splits
+    the patients at random, seeded by `recipe.seed`. `prevalence` (0..1) is the share of
+    parasitized cells at which PPV and NPV are given.
     """
 
     data: Path
@@ -32,7 +33,7 @@ class RunConfig:
     prevalence: float = PREVALENCE
 
     def __post_init__(self) -> None:
-        """Refuse what no run can be done with."""
+        """Raise RunError for a prevalence or a rule for corrections that is not allowed."""
         require_prevalence(self.prevalence)
         if self.on_correction not in get_args(OnCorrection):
             choices = " or ".join(get_args(OnCorrection))
@@ -52,7 +53,7 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunConfig:
-        """Read back what `to_dict` gave; raises RunError for what it can't have written."""
+        """Return the config that `to_dict` wrote; raises RunError for any other values."""
         try:
             return cls(
                 data=Path(values["data"]),

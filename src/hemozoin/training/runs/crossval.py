@@ -1,11 +1,11 @@
-"""Cross-validation by patient: one run per fold, each patient tested once.
+"""Cross-validation by patient: one run per fold; each patient is tested once.
 
 OUT/
-  crossval.json       everything that decides it
+  crossval.json       everything that decides the cross-validation
   split1.csv ...      who is tested in which fold
   fold1/ ...          the runs
-  folds.csv           mean and spread of every figure
-  final/ ...          the network trained on all patients, if it was asked for
+  folds.csv           mean and spread of every metric over the folds
+  final/ ...          the network trained on all patients, with --final
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from hemozoin.data.dataset import decode_cells
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.split import split_in_folds, write_split
 from hemozoin.errors import RunError
+from hemozoin.evaluation.folds import folds_text, spread_over_folds
 from hemozoin.files import is_free, replace_file
-from hemozoin.evaluation.folds import spread_over_folds, folds_text
-from hemozoin.progress import say
+from hemozoin.progress import print_status
 from hemozoin.training.runs import start
 from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.final import train_final
@@ -34,12 +34,12 @@ from hemozoin.training.runs.folder import RunFolder
 def cross_validate(
     config: RunConfig, out: Path, folds: int, device: str = "auto", final: bool = False
 ) -> str:
-    """Train once per fold and return the spread of every figure as text.
+    """Train once per fold and return mean and spread of every metric as text.
 
-    With `final` a network is then trained on all patients (see `training.final`). Finished folds
-    are kept and a stopped one is gone on with, so the same command, given again, does what is
-    left. Raises RunError where `out` holds anything but the beginning of the same
-    cross-validation, and where several processes were started: each would run every fold.
+    With `final` a network is then trained on all patients (see `train_final`). Finished folds
+    are kept and a stopped one is resumed, so the same command, given again, continues where it
+    stopped. Raises RunError where `out` contains anything but a part of the same
+    cross-validation, and under torchrun, where each process would run every fold.
     """
     if "WORLD_SIZE" in os.environ:
         raise RunError("crossval runs in one process; start it without torchrun")
@@ -48,21 +48,21 @@ def cross_validate(
     _begin(out, config, splits)
     runs = []
     for number in range(1, folds + 1):
-        say(f"fold {number} of {folds}")
-        split = replace(config, split=out / f"split{number}.csv")
-        runs.append(_run_fold(split, RunFolder(out / f"fold{number}"), device))
+        print_status(f"fold {number} of {folds}")
+        fold_config = replace(config, split=out / f"split{number}.csv")
+        runs.append(_run_fold(fold_config, RunFolder(out / f"fold{number}"), device))
     if final:
         train_final(config, runs, RunFolder(out / "final"), device)
-    found = [run.figures() for run in runs]
-    replace_file(out / "folds.csv", spread_over_folds(found).write_csv())
-    return folds_text(found)
+    metrics = [run.test_metrics() for run in runs]
+    replace_file(out / "folds.csv", spread_over_folds(metrics).write_csv())
+    return folds_text(metrics)
 
 
 def _begin(out: Path, config: RunConfig, splits: list[pl.DataFrame]) -> None:
-    """Write down what decides the folds, or see that it is what stands there already."""
-    tested = pl.concat([split.select("cell", "patient", "label", "split") for split in splits])
-    split_data = hashlib.sha256(tested.write_csv().encode()).hexdigest()
-    plan = json.dumps({"folds": len(splits), "dealt": split_data, **config.to_dict()}, indent=2)
+    """Write crossval.json and the splits, or check that `out` has the same ones already."""
+    tables = pl.concat([split.select("cell", "patient", "label", "split") for split in splits])
+    digest = hashlib.sha256(tables.write_csv().encode()).hexdigest()
+    plan = json.dumps({"folds": len(splits), "dealt": digest, **config.to_dict()}, indent=2)
     record = out / "crossval.json"
     if not record.exists() and not is_free(out):
         raise RunError(f"{out}: not an empty folder; give another --out")
@@ -75,6 +75,7 @@ def _begin(out: Path, config: RunConfig, splits: list[pl.DataFrame]) -> None:
 
 
 def _run_fold(config: RunConfig, folder: RunFolder, device: str) -> RunFolder:
+    """Do the run of a fold; return at once if it is finished, resume it if it has begun."""
     if folder.finished:
         return folder
     if folder.config.exists():

@@ -1,12 +1,13 @@
-"""The network to use: trained on every patient, decided by what the folds said of strangers.
+"""The final network: trained on all patients, its decision fitted on out-of-fold predictions.
 
-    folds ── log odds of each cell from the network that never saw its patient
-                 │                                              │
-                 │ temperature, threshold, band, false alarms   │ figures
-    all cells ── fit ── weights ──────────────────────────────── model/
+    folds ── log odds of each cell from the fold that tested its patient
+                 │                                                   │
+                 │ temperature, threshold, review band,              │ metrics
+                 │ false-positive rate                               │
+    all cells ── train ── weights ───────────────────────────────── model/
 
-A network that has seen every patient has none left to be judged by. So its figures are those of
-the folds' networks, which learned from fewer patients: it should be no worse.
+No patient is left to test a network that was trained on all of them. Its metrics are therefore
+those of the folds' networks, which were trained on fewer patients: it should be no worse.
 """
 
 from __future__ import annotations
@@ -17,74 +18,84 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hemozoin.arrays import Floats
+from hemozoin.decision.ood import fit_ood_detector
 from hemozoin.decision.temperature import calibrate, log_odds
 from hemozoin.evaluation.evaluation import evaluate_predictions
-from hemozoin.arrays import Floats
 from hemozoin.model.bundle import Bundle, load_bundle, save_bundle
-from hemozoin.decision.ood import fit_ood_detector
-from hemozoin.progress import say
+from hemozoin.progress import print_status
 from hemozoin.training.classifier import Classifier
+from hemozoin.training.device import choose_device, use_deterministic_algorithms
+from hemozoin.training.packaging import fit_decision, package
 from hemozoin.training.runs.config import RunConfig
-from hemozoin.training.device import choose_device, insist_on_same_results
-from hemozoin.training.trainer import TrainingData, fit
-from hemozoin.training.runs.run import SplitData, load_split_data, make_training_data, results_writer
 from hemozoin.training.runs.folder import RunFolder
-from hemozoin.training.packaging import decide, make_bundle
+from hemozoin.training.runs.run import (
+    SplitData,
+    load_split_data,
+    make_training_data,
+    results_writer,
+)
+from hemozoin.training.trainer import TrainingData, train_classifier
+
+_NOTE = (
+    "Trained on all patients. The metrics are of {folds}-fold cross-validation by patient: each"
+    " of the {cells:,} cells was classified by a network that was not trained on its patient."
+    " Temperature, threshold and review band were fitted on these predictions."
+)
 
 
 def train_final(
     config: RunConfig, folds: list[RunFolder], folder: RunFolder, device: str = "auto"
 ) -> None:
-    """Train on all cells of `folds`, or go on with it, and write the model to `folder`."""
+    """Train on all cells of `folds`, or resume this, and write the model into `folder`."""
     if folder.finished:
         return
-    insist_on_same_results()
+    use_deterministic_algorithms()
     split_data = load_split_data(config, folds[0].split)
     if not folder.config.exists():
         folder.begin(config.to_dict())
-    say("all patients")
-    classifier = fit(
-        _all_of(split_data, config),
+    print_status("all patients")
+    classifier = train_classifier(
+        _all_cells(split_data, config),
         config.recipe,
         choose_device(device),
         folder.checkpoint,
         results_writer(folder),
     )
-    save_bundle(_seal(classifier.cpu(), config, split_data, folds), folder.model)
+    save_bundle(_package(classifier.cpu(), config, split_data, folds), folder.model)
 
 
-def _all_of(split_data: SplitData, config: RunConfig) -> TrainingData:
-    """Learn from every cell; a twentieth of them is watched, and says nothing of others."""
+def _all_cells(split_data: SplitData, config: RunConfig) -> TrainingData:
+    """Return all cells as training cells.
+
+    Every 20th of them is also validated on, to show progress; this says nothing about other cells.
+    """
     cells = split_data.cells.with_columns(split=pl.lit("train"))
     training_data = make_training_data(replace(split_data, cells=cells), config)
     return replace(training_data, validation=training_data.train[::20])
 
 
-def _seal(
+def _package(
     classifier: Classifier, config: RunConfig, split_data: SplitData, folds: list[RunFolder]
 ) -> Bundle:
-    unseen, logit = out_of_fold(folds)
-    decisions = decide(unseen, logit, config.operating_point)
+    """Return the bundle, with decision and metrics from the out-of-fold predictions."""
+    cells, logit = out_of_fold_log_odds(folds)
+    decision = fit_decision(cells, logit, config.operating_point)
     ood_detector = fit_ood_detector(split_data.pixels[split_data.cells["row"].to_numpy()])
-    p = calibrate(logit, decisions.temperature)
-    evaluation = evaluate_predictions(unseen, p, decisions.threshold, config.prevalence, band=decisions.band)
+    p = calibrate(logit, decision.temperature)
+    evaluation = evaluate_predictions(
+        cells, p, decision.threshold, config.prevalence, review_band=decision.review_band
+    )
     about: dict[str, Any] = {
         "run": config.to_dict(),
         "figures": evaluation.to_dict(),
-        "folds": [fold.figures() for fold in folds],
-        "notes": [_NOTE.format(folds=len(folds), cells=len(unseen))],
+        "folds": [fold.test_metrics() for fold in folds],
+        "notes": [_NOTE.format(folds=len(folds), cells=len(cells))],
     }
-    return replace(make_bundle(classifier, config.recipe, decisions, ood_detector), about=about)
+    return replace(package(classifier, config.recipe, decision, ood_detector), about=about)
 
 
-_NOTE = (
-    "Trained on every patient. The figures are of {folds}-fold cross-validation by patient: each"
-    " of the {cells:,} cells was judged by a network that had not seen its patient; temperature,"
-    " threshold and review band were fitted on those answers."
-)
-
-
-def out_of_fold(folds: list[RunFolder]) -> tuple[pl.DataFrame, Floats]:
+def out_of_fold_log_odds(folds: list[RunFolder]) -> tuple[pl.DataFrame, Floats]:
     """Return all cells, and the uncalibrated log odds of each from the fold that tested it.
 
     The table has `cell`, `patient`, `label`; the log odds are float `[cells]`.

@@ -1,12 +1,12 @@
-"""The folder of one run: what lies where, and who may write into it.
+"""RunFolder: the files of one run, and the check that a run may be written into a folder.
 
 RUN/
-  config.json          everything that decides the run; `hemozoin train --resume RUN`
+  config.json          everything that decides the run; read by `hemozoin train --resume RUN`
   split.csv            cell, patient, label, split
-  results.csv          a row an epoch
-  metrics.json         figures with intervals
+  results.csv          one row per epoch
+  metrics.json         metrics with intervals
   predictions.csv      cell, patient, label, p_parasitized of the test cells
-  model/               the network, to be given to `hemozoin predict --model`
+  model/               the network, for `hemozoin predict --model`
   report.html          all of it on one page
   checkpoint.safetensors
 """
@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from hemozoin.errors import RunError
-from hemozoin.files import is_free, replace_file
 from hemozoin.evaluation.evaluation import AS_GIVEN
+from hemozoin.files import is_free, replace_file
 from hemozoin.model.bundle import FILES
 from hemozoin.model.checksums import SUMS
 
-#: All that a run writes. config.json comes first and goes last: without it there is no run.
+#: All files of a run. config.json is written first and removed last: it marks a folder as a run.
 _FILES = (
     "config.json",
     "split.csv",
@@ -45,27 +45,27 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """Everything that decides the run."""
+        """config.json: everything that decides the run."""
         return self.path / "config.json"
 
     @property
     def split(self) -> Path:
-        """Which cell is in which part."""
+        """split.csv: which cell is used for training, validation or test."""
         return self.path / "split.csv"
 
     @property
     def results(self) -> Path:
-        """One row an epoch."""
+        """results.csv: one row per epoch."""
         return self.path / "results.csv"
 
     @property
-    def metrics(self) -> Path:
-        """The figures on the test patients."""
+    def metrics_file(self) -> Path:
+        """metrics.json: the metrics on the test patients."""
         return self.path / "metrics.json"
 
     @property
     def predictions(self) -> Path:
-        """What was said of each test cell."""
+        """predictions.csv: the prediction for each test cell."""
         return self.path / "predictions.csv"
 
     @property
@@ -75,27 +75,27 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """The state after the last epoch."""
+        """checkpoint.safetensors: the state after the last epoch."""
         return self.path / "checkpoint.safetensors"
 
     @property
     def finished(self) -> bool:
-        """Whether the run has come to its end: its model is written last."""
+        """Whether the run is finished; SHA256SUMS of its model is the last file written."""
         return (self.model / SUMS).exists()
 
-    def figures(self) -> dict[str, float]:
-        """Return a finished run's figures by name, on the labels as given; NaN where undefined."""
-        figures = json.loads(self.metrics.read_text())[AS_GIVEN.replace(" ", "_")]
+    def test_metrics(self) -> dict[str, float]:
+        """Return a finished run's metrics by name, on the labels as given; NaN where undefined."""
+        estimates = json.loads(self.metrics_file.read_text())[AS_GIVEN.replace(" ", "_")]
         return {
             name: float("nan") if estimate["value"] is None else estimate["value"]
-            for name, estimate in figures.items()
+            for name, estimate in estimates.items()
             if isinstance(estimate, dict) and "value" in estimate
         }
 
     def require_free(self, overwrite: bool) -> None:
-        """Raise RunError where no run may begin here; nothing is changed.
+        """Raise RunError where a new run can't be written here; changes nothing.
 
-        A folder with files in it is free with `overwrite`, if what lies there is a run.
+        With `overwrite` a folder that contains a run counts as free.
         """
         if is_free(self.path):
             return
@@ -103,25 +103,25 @@ class RunFolder:
             raise RunError(f"{self.path}: is a file; give a folder with --out")
         if not overwrite:
             raise RunError(
-                f"{self.path}: not empty; give another --out, --overwrite to start anew,"
-                " or --resume to go on"
+                f"{self.path}: not empty; give another --out, --overwrite to replace the run,"
+                " or --resume to continue it"
             )
         if not self._is_run():
-            raise RunError(f"{self.path}: not a run of hemozoin, nothing is removed from it")
+            raise RunError(f"{self.path}: not a run of hemozoin; nothing is removed")
 
     def begin(self, config: dict[str, Any]) -> None:
         """Make the folder, remove the files of an earlier run, write config.json.
 
-        Files that are no run's stay where they are.
+        Other files in the folder are kept.
         """
         for name in reversed(_FILES):
             (self.path / name).unlink(missing_ok=True)
-        self.sweep()
+        self.remove_partial_files()
         self.path.mkdir(parents=True, exist_ok=True)
         replace_file(self.config, json.dumps(config, indent=2))
 
-    def sweep(self) -> None:
-        """Remove what a run that was killed while it wrote has left behind."""
+    def remove_partial_files(self) -> None:
+        """Remove incomplete files of a run that was killed while it was writing."""
         for name in _FILES:
             file = self.path / name
             for partial in file.parent.glob(f"{file.name}.*.partial"):

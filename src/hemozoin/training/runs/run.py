@@ -1,13 +1,11 @@
-"""One run, from the files of a data set to a model folder and its figures.
+"""One run, from the files of a data set to a model folder and its metrics.
 
-cells ── dealt out by patient ── store ── fit ── threshold on validation ── model/
-                                                                              │
-                           report.html ── figures on patients never seen ─────┘
+cells ── split by patient ── store ── train ── threshold on validation patients ── model/
+                                                                                     │
+                       report.html ── metrics on test patients ──────────────────────┘
 """
 
 from __future__ import annotations
-
-from hemozoin.arrays import Ints
 
 import time
 from collections.abc import Callable
@@ -16,37 +14,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import torch
 
+from hemozoin.arrays import Ints, Pixels
+from hemozoin.classes import CLASSES
 from hemozoin.data.dataset import decode_cells
 from hemozoin.data.labels import training_labels
-from hemozoin.arrays import Pixels
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.split import has_patients, read_split, split_by_patient
-from hemozoin.files import replace_file
+from hemozoin.evaluation.evaluate import describe_setup, evaluate_cells, write_evaluation
 from hemozoin.evaluation.report import Report, count_splits, summary
+from hemozoin.files import replace_file
 from hemozoin.model.bundle import Bundle, save_bundle
-from hemozoin.classes import CLASSES
-from hemozoin.evaluation.evaluate import describe_setup, report_on, write_evaluation
 from hemozoin.model.predictor import Predictor
-from hemozoin.progress import say
+from hemozoin.progress import print_status
 from hemozoin.training import distributed
 from hemozoin.training.checkpoint import EpochRow
-from hemozoin.training.runs.config import RunConfig
-from hemozoin.training.device import insist_on_same_results
-from hemozoin.training.trainer import TrainingData, fit
-from hemozoin.training.runs.folder import RunFolder
+from hemozoin.training.device import use_deterministic_algorithms
 from hemozoin.training.packaging import calibrate_and_package
+from hemozoin.training.runs.config import RunConfig
+from hemozoin.training.runs.folder import RunFolder
+from hemozoin.training.trainer import TrainingData, train_classifier
 
 
 @dataclass(frozen=True)
 class SplitData:
-    """The cells of a run, dealt out.
+    """The decoded cells of a run, split by patient.
 
-    `cells` is the table with `row`, a cell's place in `pixels` (uint8 `[N, S, S, 3]`), and
-    `split`. `unreadable` counts the pictures that were passed over.
+    `cells` is the table with `row`, a cell's index in `pixels` (uint8 `[N, S, S, 3]`), and
+    `split` ("train", "validation" or "test"). `unreadable` counts the pictures that were skipped.
     """
 
     cells: pl.DataFrame
@@ -54,21 +51,25 @@ class SplitData:
     unreadable: int
 
     def part(self, split: str) -> tuple[pl.DataFrame, Pixels]:
-        """Return the cells and pixels of one part."""
+        """Return the cells and pixels of one part of the split."""
         cells = self.cells.filter(pl.col("split") == split)
         return cells, self.pixels[cells["row"].to_numpy()]
 
 
 def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: torch.device) -> None:
-    """Do a run, or what is left of it: the model, its figures and the report in `folder`."""
+    """Do a run, or the rest of it: write model, metrics and report into `folder`."""
     started = time.monotonic()
-    insist_on_same_results()
+    use_deterministic_algorithms()
     training_data = make_training_data(split_data, config)
-    classifier = fit(training_data, config.recipe, device, folder.checkpoint, results_writer(folder))
+    classifier = train_classifier(
+        training_data, config.recipe, device, folder.checkpoint, results_writer(folder)
+    )
     with distributed.first_process_first() as first:
         if first:
             validation = split_data.part("validation")
-            bundle = calibrate_and_package(classifier.cpu(), *validation, config.recipe, config.operating_point)
+            bundle = calibrate_and_package(
+                classifier.cpu(), *validation, config.recipe, config.operating_point
+            )
             report = evaluate_run(bundle, split_data, config, folder, started)
             save_bundle(replace(bundle, about=_about(config, report)), folder.model)
             print(summary(report))
@@ -76,35 +77,42 @@ def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: tor
 
 
 def load_split_data(config: RunConfig, split: Path | None) -> SplitData:
-    """Decode the cells and deal them out: as a split.csv says where there is one, else by seed."""
+    """Decode the cells and split them: by the file `split` if given, else by patient and seed."""
     store = decode_cells(config.data, config.cells, Preprocessing(config.recipe.size))
     cells = store.cells.with_row_index("row")
-    split_data = read_split(cells, split) if split else split_by_patient(cells, config.recipe.seed)
-    if not has_patients(split_data):
-        say("WARNING: no patient is known, so the figures will be too good; give --patients CSV")
-    return SplitData(split_data, store.pixels, len(store.unreadable))
+    cells = read_split(cells, split) if split else split_by_patient(cells, config.recipe.seed)
+    if not has_patients(cells):
+        print_status(
+            "WARNING: the patients are not known, so the metrics will be too good;"
+            " give --patients CSV"
+        )
+    return SplitData(cells, store.pixels, len(store.unreadable))
 
 
 def make_training_data(split_data: SplitData, config: RunConfig) -> TrainingData:
-    """Return what is learned from; with corrections, their labels on the training cells only.
+    """Return the training data; corrected labels are used on the training cells only.
 
-    Validation and test keep the labels as given: those are what the figures are held against.
+    Validation and test cells keep the labels as given, which the metrics are computed on.
     """
     train, _ = split_data.part("train")
     if "corrected" in train.columns:
         train = training_labels(train, config.on_correction)
+    validation, _ = split_data.part("validation")
     targets = np.zeros(len(split_data.pixels), dtype=np.int64)
     for cells in (split_data.cells, train):
         targets[_rows(cells)] = [CLASSES.index(label) for label in cells["label"]]
-    return TrainingData(split_data.pixels, targets, _rows(train), _rows(split_data.part("validation")[0]))
+    return TrainingData(split_data.pixels, targets, _rows(train), _rows(validation))
 
 
 def evaluate_run(
     bundle: Bundle, split_data: SplitData, config: RunConfig, folder: RunFolder, started: float
 ) -> Report:
-    """Judge the network on the test patients and write what was found."""
+    """Test the network on the test patients, write metrics and report, return the report.
+
+    `started` is the time at which the run began, as `time.monotonic` gives it.
+    """
     cells, pixels = split_data.part("test")
-    report, p = report_on(Predictor(bundle), cells, pixels, config.prevalence)
+    report, p = evaluate_cells(Predictor(bundle), cells, pixels, config.prevalence)
     seconds = f"{time.monotonic() - started:.0f} s on {torch.get_num_threads()} threads"
     report = replace(
         report,
@@ -119,28 +127,28 @@ def evaluate_run(
 
 
 def _warnings(split_data: SplitData) -> list[str]:
-    """Return what makes the figures worth less, beyond what the report notices itself."""
-    passed_over = f"{split_data.unreadable} pictures could not be read and were passed over."
-    return [passed_over] if split_data.unreadable else []
+    """Return warnings about the data that the report can't find out itself."""
+    skipped = f"{split_data.unreadable} pictures could not be read and were skipped."
+    return [skipped] if split_data.unreadable else []
 
 
 def results_writer(folder: RunFolder) -> Callable[[list[EpochRow]], None]:
-    """Return what writes the epochs so far to results.csv, and tells of the last."""
+    """Return a callback that writes the epochs so far to results.csv and prints the last one."""
 
-    def record(rows: list[EpochRow]) -> None:
+    def write_results(rows: list[EpochRow]) -> None:
         replace_file(folder.results, pl.DataFrame(rows).cast({"epoch": pl.Int64}).write_csv())
         last = rows[-1]
-        say(
+        print_status(
             f"epoch {len(rows)}: loss {last['train_loss']:.4f}, on validation patients"
             f" {last['val_loss']:.4f}, accuracy {last['val_accuracy']:.4f},"
             f" AUC {last['val_auc']:.4f}, {last['seconds']:.0f} s"
         )
 
-    return record
+    return write_results
 
 
 def _about(config: RunConfig, report: Report) -> dict[str, Any]:
-    """Return where a network comes from, for its bundle."""
+    """Return config and metrics of the run, for the bundle's `about`."""
     return {"run": config.to_dict(), "figures": report.evaluation.to_dict()}
 
 

@@ -1,25 +1,27 @@
-"""The ways a run begins: new, done again from a config.json, or gone on with."""
+"""Three ways to start a run: a new one, one repeated from a config.json, a stopped one resumed."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from hemozoin.data.index import read_csv
+from hemozoin.csv_files import read_csv
 from hemozoin.data.split import write_split
 from hemozoin.errors import RunError
 from hemozoin.training import distributed
-from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.device import choose_device
-from hemozoin.training.runs.run import SplitData, load_split_data, run
+from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.folder import RunFolder
+from hemozoin.training.runs.run import SplitData, load_split_data, run
 
 
 def new(config: RunConfig, out: Path, overwrite: bool = False, device: str = "auto") -> RunFolder:
-    """Do a run in a new folder; raises RunError where `out` has files in it.
+    """Do a run in a new folder and return it.
 
-    The folder is made, and an earlier run removed from it, when the cells have been read and
-    dealt out: what is wrong with them costs nothing.
+    `overwrite` replaces an earlier run in `out`. The folder is made, and an earlier run removed
+    from it, only after the cells were read and split: errors in the data change nothing. Raises
+    RunError where `out` is not free, DataError for cells that can't be trained on, TrainingError
+    where training diverges.
     """
     folder, processor = RunFolder(out), choose_device(device)
     with distributed.process_group(processor):
@@ -35,14 +37,14 @@ def new(config: RunConfig, out: Path, overwrite: bool = False, device: str = "au
 
 
 def again(config: Path, out: Path, overwrite: bool = False, device: str = "auto") -> RunFolder:
-    """Do the run of a config.json again, in a new folder."""
+    """Repeat the run of a config.json in a new folder."""
     return new(read_config(config), out, overwrite, device)
 
 
 def resume(path: Path, device: str = "auto") -> RunFolder:
-    """Go on with a run that was stopped; a finished one only gets its figures anew.
+    """Resume a run that was stopped; a finished run is only tested again.
 
-    Raises RunError where the cells are no longer those that it began with.
+    Raises RunError where cells of the run are missing.
     """
     folder, processor = RunFolder(path), choose_device(device)
     config = read_config(folder.config)
@@ -53,16 +55,16 @@ def resume(path: Path, device: str = "auto") -> RunFolder:
             if begun:
                 _require_all_cells(split_data, config, folder.split)
             if first:
-                folder.sweep()
+                folder.remove_partial_files()
                 write_split(split_data.cells, folder.split)
         run(config, split_data, folder, processor)
     return folder
 
 
 def read_config(path: Path) -> RunConfig:
-    """Read the config.json of a run.
+    """Return the config of a run from its config.json.
 
-    Raises RunError for anything else, and where the weights that the run starts from have changed.
+    Raises RunError for any other file, and where the initial weights of the run have changed.
     """
     try:
         config = RunConfig.from_dict(json.loads(path.read_bytes()))
@@ -74,7 +76,9 @@ def read_config(path: Path) -> RunConfig:
 
 
 def _require_all_cells(split_data: SplitData, config: RunConfig, split: Path) -> None:
-    """Refuse to go on with fewer cells than the run began with: it would not be the same run."""
-    gone = len(read_csv(split)) - 1 - len(split_data.cells)
-    if gone > 0:
-        raise RunError(f"{config.data}: {gone} cells of {split} are gone; bring them back")
+    """Raise RunError where cells of the split are missing: it would not be the same run."""
+    missing = len(read_csv(split)) - 1 - len(split_data.cells)
+    if missing > 0:
+        raise RunError(
+            f"{config.data}: {missing} cells of {split} are missing; restore them to resume"
+        )
