@@ -4,7 +4,7 @@
 
 For each finished run, temperature, threshold, review band and out-of-distribution detector are
 fitted on its validation patients, as `hemozoin train` does, and tested on its test patients. One
-row per run goes to benchmarks/results/abstention.csv, which is written anew.
+row per run goes to benchmarks/results/abstention.csv, which is overwritten.
 """
 
 from __future__ import annotations

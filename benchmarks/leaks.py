@@ -5,7 +5,7 @@
 Each cell is given the more common label of its patient (or photo, or day). The accuracy of this
 guess, which reads no pixel, is a row in benchmarks/results/leaks.csv. patients.csv gets one row:
 how unevenly the parasitized cells and the corrected labels are distributed among the patients.
-Both files are written anew.
+Both files are overwritten.
 """
 
 from __future__ import annotations

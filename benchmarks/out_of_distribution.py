@@ -6,7 +6,7 @@ For each finished run, a detector is fitted on its validation cells, as `hemozoi
 detectors are tested on the same pictures of each kind (ood_pictures.py). `--fields` is a folder
 with `iml` and `bccd`: whole pictures with annotations.json. Their red cells, cut out by their
 boxes, should pass. One row per kind goes to benchmarks/results/out_of_distribution.csv, which is
-written anew.
+overwritten.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def updated(path: Path, name: str) -> str:
-    """Return the text of a file with the table `name` written anew."""
+    """Return the text of a file with the table `name` updated."""
     opening, closing = f"<!-- table: {name} -->", "<!-- end -->"
     before, found, rest = path.read_text(encoding="utf-8").partition(opening)
     if not found:

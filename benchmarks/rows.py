@@ -75,5 +75,5 @@ def append(name: str, row: Row) -> None:
 
 
 def remove(name: str) -> None:
-    """Delete a results file that is about to be written anew."""
+    """Delete a results file before it is measured again."""
     (RESULTS / name).unlink(missing_ok=True)

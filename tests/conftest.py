@@ -27,7 +27,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test its own cache folder, which doesn't exist yet."""
-    folder = tmp_path_factory.mktemp("home") / "cache"
+    folder = tmp_path_factory.mktemp("test") / "cache"
     monkeypatch.setenv("HEMOZOIN_CACHE", str(folder))
     return folder
 

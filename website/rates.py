@@ -24,5 +24,5 @@ def _rate(found: FalsePositiveRate | None) -> str:
         return "not known: the counts are **not compensated**"
     return (
         f"{found.rate:.2%}, standard deviation between patients {found.sd:.2%}; from"
-        f" {found.cells:,} uninfected cells of {found.patients} patients not used for training"
+        f" {found.cells:,} uninfected cells of {found.patients} patients, in cross-validation"
     )

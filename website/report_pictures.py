@@ -33,20 +33,28 @@ _QUIET = (
 
 #: Headings of the parts that each screenshot shows; None is the part above the first heading.
 OF_A_RUN: dict[str, tuple[str | None, ...]] = {
-    "report.png": (None, "All figures", "The threshold", "Don't know", "Telling the classes apart"),
+    "report.png": (
+        None,
+        "All metrics",
+        "The threshold",
+        "Cells for review",
+        "ROC and precision-recall curves",
+    ),
     "report_top.png": (None,),
-    "report_figures.png": ("All figures",),
+    "report_metrics.png": ("All metrics",),
     "report_threshold.png": ("The threshold",),
-    "report_review.png": ("Don't know",),
-    "report_curves.png": ("Telling the classes apart",),
-    "report_probabilities.png": ("The probabilities",),
-    "report_learning.png": ("Learning",),
+    "report_review.png": ("Cells for review",),
+    "report_curves.png": ("ROC and precision-recall curves",),
+    "report_probabilities.png": ("Probabilities",),
+    "report_learning.png": ("Learning curves",),
 }
-OF_DRAWN_CELLS: dict[str, tuple[str | None, ...]] = {"report_mistakes.png": ("The worst mistakes",)}
+OF_DRAWN_CELLS: dict[str, tuple[str | None, ...]] = {
+    "report_mistakes.png": ("Most confident mistakes",)
+}
 OF_A_SMEAR: dict[str, tuple[str | None, ...]] = {
     "screen_top.png": (None,),
     "screen_infected.png": ("Called infected",),
-    "screen_count.png": ("How it was worked out",),
+    "screen_count.png": ("Calculation",),
 }
 
 

@@ -41,9 +41,9 @@ def not_a_zip(path: Path) -> Path:
 
 
 def incomplete(path: Path) -> Path:
-    whole = make_cells(path / "cells.zip")
-    whole.write_bytes(whole.read_bytes()[:-1000])
-    return whole
+    data = make_cells(path / "cells.zip")
+    data.write_bytes(data.read_bytes()[:-1000])
+    return data
 
 
 def encrypted(path: Path) -> Path:

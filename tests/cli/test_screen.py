@@ -36,17 +36,17 @@ def content(out: Path) -> dict[str, bytes]:
 
 
 def test_the_printed_text(slide: Path, tmp_path: Path) -> None:
-    said = succeed("screen", slide, "--out", tmp_path / "out")
-    assert said.startswith("left: ")
-    assert said.endswith(f"Report: {tmp_path / 'out' / 'report.html'}\n")
+    printed = succeed("screen", slide, "--out", tmp_path / "out")
+    assert printed.startswith("left: ")
+    assert printed.endswith(f"Report: {tmp_path / 'out' / 'report.html'}\n")
     assert (tmp_path / "out" / "report.html").read_text("utf-8").lstrip().startswith("<!")
     make_fields(tmp_path / "right", "1.png")
-    said = succeed("screen", slide, tmp_path / "right", "--out", tmp_path / "both")
-    assert [line.split(":")[0] for line in said.splitlines() if line[:1].strip()] == [
+    printed = succeed("screen", slide, tmp_path / "right", "--out", tmp_path / "both")
+    assert [line.split(":")[0] for line in printed.splitlines() if line[:1].strip()] == [
         *("left", "right"),
         "Report",
     ]
-    assert said.endswith(f"Report: {tmp_path / 'both' / 'slides.csv'}\n")
+    assert printed.endswith(f"Report: {tmp_path / 'both' / 'slides.csv'}\n")
 
 
 def test_json(slide: Path, tmp_path: Path) -> None:
@@ -62,8 +62,8 @@ def test_the_patients_red_cells(slide: Path, tmp_path: Path) -> None:
         ("--rbc-per-ul", 4_000_000, 4e6),
         ("--hematocrit", 27, 3e6),
     ):
-        said = succeed("screen", slide, "--out", tmp_path / "out", option, value, "--json")
-        assert json.loads(said)[0]["red_cells_per_ul"] == pytest.approx(red_cells)
+        printed = succeed("screen", slide, "--out", tmp_path / "out", option, value, "--json")
+        assert json.loads(printed)[0]["red_cells_per_ul"] == pytest.approx(red_cells)
 
 
 def test_a_given_diameter(slide: Path, tmp_path: Path) -> None:
@@ -86,12 +86,12 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("options", "says"), REFUSED)
+@pytest.mark.parametrize(("options", "expected"), REFUSED)
 def test_impossible_options(
-    options: tuple[object, ...], says: str, slide: Path, tmp_path: Path
+    options: tuple[object, ...], expected: str, slide: Path, tmp_path: Path
 ) -> None:
     before = tree(tmp_path)
-    assert says in refused("screen", slide, "--out", tmp_path / "out", *options)
+    assert expected in refused("screen", slide, "--out", tmp_path / "out", *options)
     assert tree(tmp_path) == before
 
 
@@ -150,11 +150,12 @@ def test_stopped_midway(how: signal.Signals, count: int, tmp_path: Path) -> None
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(how)
-        _, said = process.communicate()
+        _, printed = process.communicate()
     assert process.returncode == (130 if how == signal.SIGINT else -how)
     if how == signal.SIGINT:
-        assert said.splitlines()[-1] == ("hemozoin: stopped; run the same command again to resume")
-        assert "Traceback" not in said
+        last = printed.splitlines()[-1]
+        assert last == "hemozoin: stopped; run the same command again to resume"
+        assert "Traceback" not in printed
     done = {path: path.stat().st_mtime_ns for path in out.glob(".fields/*.png.json")}
     assert 2 <= len(done) < count
     assert not (out / "cells.csv").exists()

@@ -103,6 +103,7 @@ def test_standard_output_is_closed(cells_zip: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode(finished_run: Path) -> None:
     data, model = finished_run.parent / "cells.zip", finished_run / "model"
     ascii_only = quiet() | {"PYTHONIOENCODING": "ascii"}

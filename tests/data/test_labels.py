@@ -41,17 +41,17 @@ a,{P},{U}
 def test_cells_in_the_list_get_the_corrected_label_and_others_keep_theirs(
     cells: pl.DataFrame, tmp_path: Path
 ) -> None:
-    seen = corrected(cells, tmp_path / "list.csv", LIST)
-    assert seen.columns == [*cells.columns, "corrected"]
-    assert seen["corrected"].to_list() == [P, U, P, None, U]
-    assert seen.drop("corrected").equals(cells)
+    table = corrected(cells, tmp_path / "list.csv", LIST)
+    assert table.columns == [*cells.columns, "corrected"]
+    assert table["corrected"].to_list() == [P, U, P, None, U]
+    assert table.drop("corrected").equals(cells)
 
 
 def test_labels_for_training(cells: pl.DataFrame, tmp_path: Path) -> None:
-    seen = corrected(cells, tmp_path / "list.csv", LIST)
-    relabelled = training_labels(seen, "relabel")
+    table = corrected(cells, tmp_path / "list.csv", LIST)
+    relabelled = training_labels(table, "relabel")
     assert dict(relabelled.select("cell", "label").iter_rows()) == {"c": P, "a": U, "e": P, "d": U}
-    agreed = training_labels(seen, "leave-out")
+    agreed = training_labels(table, "leave-out")
     assert dict(agreed.select("cell", "label").iter_rows()) == {"c": P, "d": U}
 
 

@@ -97,9 +97,9 @@ def test_colours_of_16_bits() -> None:
 def test_transparent_pixels_become_black(mode: str) -> None:
     image = Image.new("RGBA", (4, 4), (200, 200, 200, 255))
     image.putpixel((0, 0), (200, 200, 200, 0))
-    seen = pixels(png(image.convert(mode)))
-    assert (seen[0, 0] == 0).all()
-    assert (seen[3, 3] == 200).all()
+    rgb = pixels(png(image.convert(mode)))
+    assert (rgb[0, 0] == 0).all()
+    assert (rgb[3, 3] == 200).all()
 
 
 def test_half_transparent_is_half_as_bright() -> None:
@@ -107,9 +107,9 @@ def test_half_transparent_is_half_as_bright() -> None:
 
 
 def test_one_colour_marked_as_transparent() -> None:
-    seen = pixels(encoded(Image.fromarray(RGB), "PNG", transparency=tuple(map(int, RGB[0, 0]))))
-    assert (seen[0, 0] == 0).all()
-    assert (seen[1:] == RGB[1:]).all()
+    rgb = pixels(encoded(Image.fromarray(RGB), "PNG", transparency=tuple(map(int, RGB[0, 0]))))
+    assert (rgb[0, 0] == 0).all()
+    assert (rgb[1:] == RGB[1:]).all()
 
 
 def test_a_palette() -> None:
@@ -120,8 +120,8 @@ def test_a_palette() -> None:
 
 
 def test_a_cmyk_jpeg() -> None:
-    seen = pixels(encoded(Image.new("CMYK", (16, 16), (0, 255, 0, 0)), "JPEG", quality=100))
-    assert abs(seen.astype(int) - [255, 0, 255]).max() < 6
+    rgb = pixels(encoded(Image.new("CMYK", (16, 16), (0, 255, 0, 0)), "JPEG", quality=100))
+    assert abs(rgb.astype(int) - [255, 0, 255]).max() < 6
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "TIFF"])
@@ -130,17 +130,17 @@ def test_exif_rotation_is_applied(form: str) -> None:
     image.paste((255, 255, 255), (0, 0, 8, 8))
     exif = Image.Exif()
     exif[0x0112] = 6  # the top of the scene is on the right of the stored picture
-    seen = pixels(encoded(image, form, exif=exif))
-    assert seen.shape == (24, 8, 3)
-    assert seen[:6].min() > 200
-    assert seen[10:].max() < 50
+    rgb = pixels(encoded(image, form, exif=exif))
+    assert rgb.shape == (24, 8, 3)
+    assert rgb[:6].min() > 200
+    assert rgb[10:].max() < 50
 
 
 def test_16_bit_pictures_are_rotated_too() -> None:
     exif = Image.Exif()
     exif[0x0112] = 8
-    seen = pixels(encoded(Image.fromarray(GREY.astype(np.uint16) * 257), "PNG", exif=exif))
-    assert (seen == as_rgb(np.rot90(GREY))).all()
+    rgb = pixels(encoded(Image.fromarray(GREY.astype(np.uint16) * 257), "PNG", exif=exif))
+    assert (rgb == as_rgb(np.rot90(GREY))).all()
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])

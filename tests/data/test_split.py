@@ -125,9 +125,9 @@ def test_the_order_of_the_rows_makes_no_difference(patients: Counts, order: obje
 
 def test_same_seed_same_split_and_another_seed_another_one() -> None:
     cells = like_nlm()
-    seen = [parts(split_by_patient(cells, seed)) for seed in range(5)]
-    assert seen[3] == parts(split_by_patient(cells, 3))
-    assert len({tuple(one.values()) for one in seen}) == 5
+    splits = [parts(split_by_patient(cells, seed)) for seed in range(5)]
+    assert splits[3] == parts(split_by_patient(cells, 3))
+    assert len({tuple(one.values()) for one in splits}) == 5
     folds = [split_in_folds(cells, 5, seed)[0]["split"].to_list() for seed in (0, 0, 1)]
     assert folds[0] == folds[1] != folds[2]
 

@@ -237,11 +237,11 @@ def test_one_percent_may_be_unreadable(
         )  # the next call reads the pictures again, in case a file server was down
         return
     for _ in range(2):  # built, then from the cache
-        seen = opened(path)
+        result = opened(path)
         kept = [n for n in range(cells) if n not in rows]
-        assert seen.cells["cell"].to_list() == [f"{n:04}" for n in kept]
-        assert (seen.pixels[:, 8, 8, 0] == kept).all()
-        assert len(seen.unreadable) == bad
+        assert result.cells["cell"].to_list() == [f"{n:04}" for n in kept]
+        assert (result.pixels[:, 8, 8, 0] == kept).all()
+        assert len(result.unreadable) == bad
         assert "skipped: Parasitized/0003.png: not a readable" in capsys.readouterr().err
 
 
@@ -249,9 +249,9 @@ def test_more_may_be_unreadable_if_allowed_but_not_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = with_bad(tmp_path, 40, bad := list(range(1, 40, 2)))
-    seen = opened(path, allow=True)
-    assert (seen.pixels[:, 8, 8, 0] == range(0, 40, 2)).all()
-    assert len(seen.unreadable) == len(bad)
+    result = opened(path, allow=True)
+    assert (result.pixels[:, 8, 8, 0] == range(0, 40, 2)).all()
+    assert len(result.unreadable) == len(bad)
     assert capsys.readouterr().err.count("\n") == 11
     with pytest.raises(DataError, match="20 of 40 pictures can't be read"):
         opened(path)
@@ -274,11 +274,11 @@ def in_a_process(path: Path, before: str = "") -> subprocess.Popen[str]:
         from hemozoin.data.source import open_source
         from hemozoin.errors import DataError
         source = open_source(Path({str(path)!r}))
-        prepare, seen = store.prepare, []
+        prepare, result = store.prepare, []
         def after(number, do):
             def preparing(image, preprocessing):
-                seen.append(1)
-                if len(seen) == number:
+                result.append(1)
+                if len(result) == number:
                     do()
                 return prepare(image, preprocessing)
             store.prepare = preparing
@@ -347,10 +347,10 @@ def test_memory_does_not_grow_with_the_number_of_cells() -> None:
     cells = pl.DataFrame({"file": [f"{n}.png" for n in range(1000)]})
     cells = cells.with_columns(size=pl.lit(1), stamp=pl.lit(1))
     tracemalloc.start()
-    seen = open_store(Drawn(), cells, Preprocessing(64))
+    result = open_store(Drawn(), cells, Preprocessing(64))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert seen.pixels.nbytes > 12_000_000
+    assert result.pixels.nbytes > 12_000_000
     assert peak < 7_000_000
 
 
@@ -359,9 +359,9 @@ def test_memory_does_not_grow_with_the_number_of_cells() -> None:
 
 def test_decoding_keeps_the_order_of_pictures_and_errors() -> None:
     names = [f"{n}.bad" if n % 7 == 0 else f"{n}.png" for n in range(500)]
-    seen = list(decode_all(((Uneven(), name) for name in names), SMALL))
-    assert len(seen) == 500
-    for number, cell in enumerate(seen):
+    result = list(decode_all(((Uneven(), name) for name in names), SMALL))
+    assert len(result) == 500
+    for number, cell in enumerate(result):
         if number % 7 == 0:
             assert isinstance(cell, DataError)
             assert str(cell) == f"{number}.bad: bad"
@@ -421,6 +421,6 @@ def test_the_second_run_on_the_real_cells_starts_quickly(
         context.setattr(store, "decode_all", drawn)
         opened(real_zip, Preprocessing(8))
     started = time.process_time()
-    seen = opened(real_zip, Preprocessing(8))
+    result = opened(real_zip, Preprocessing(8))
     assert time.process_time() - started < 1
-    assert (seen.pixels[:, 0, 0, 0] == np.arange(22_066) % 256).all()
+    assert (result.pixels[:, 0, 0, 0] == np.arange(22_066) % 256).all()

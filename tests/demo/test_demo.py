@@ -44,6 +44,7 @@ def one_field(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_smear, "_TEST_FIELDS", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_field")
 def test_lines_show_found_and_true_counts(tmp_path: Path) -> None:
     folder = tmp_path / "slide"
@@ -69,15 +70,15 @@ def test_lines_show_found_and_true_counts(tmp_path: Path) -> None:
 
 def _count_by_hand(folder: Path) -> tuple[int, int]:
     truth = json.loads((folder / "truth.json").read_text())
-    reds = [
-        thing
+    red_cells = [
+        placed_object
         for placed in truth.values()
-        for thing in placed
-        if thing["kind"] == "red cell"
-        and 0 <= thing["x"] <= 1280 - thing["width"]
-        and 0 <= thing["y"] <= 960 - thing["height"]
+        for placed_object in placed
+        if placed_object["kind"] == "red cell"
+        and 0 <= placed_object["x"] <= 1280 - placed_object["width"]
+        and 0 <= placed_object["y"] <= 960 - placed_object["height"]
     ]
-    return len(reds), sum(thing["infected"] for thing in reds)
+    return len(red_cells), sum(placed_object["infected"] for placed_object in red_cells)
 
 
 @pytest.mark.usefixtures("one_field")
@@ -85,12 +86,12 @@ def test_the_network_that_classifies_drawn_cells_better_is_chosen(
     finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An untrained network is replaced by the one that ships, and the reverse."""
-    unlearned, learned = finished_run / "model", PRETRAINED / "nano"
-    network, reason = choose_network(unlearned)
+    untrained, trained = finished_run / "model", PRETRAINED / "nano"
+    network, reason = choose_network(untrained)
     assert re.match(r"nano, not the network just trained \(balanced accuracy on", reason)
     assert network.bundle.preprocessing.size == 64
-    monkeypatch.setattr(demo_smear, "_PRETRAINED", str(unlearned))
-    network, reason = choose_network(learned)
+    monkeypatch.setattr(demo_smear, "_PRETRAINED", str(untrained))
+    network, reason = choose_network(trained)
     assert re.match(r"the network just trained \(balanced accuracy on drawn cells 0\.[89]", reason)
     assert network.bundle.preprocessing.size == 64
 
@@ -159,6 +160,7 @@ def test_a_folder_that_cannot_be_made_gives_one_line(tmp_path: Path) -> None:
         screen_synthetic_smear(PRETRAINED / "nano", tmp_path / "slide")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_field")
 def test_demo_ends_with_the_smear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With an untrained network, on few simple cells; run twice."""

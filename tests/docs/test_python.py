@@ -47,6 +47,7 @@ def test_there_are_programs() -> None:
     assert len(programs()) > 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", programs(), ids=lambda text: text.splitlines()[-1][:40])
 def test_python_of_the_docs_runs(program: str, folder: Path) -> None:
     done = subprocess.run(

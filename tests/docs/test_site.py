@@ -79,6 +79,7 @@ def pages(site: Path) -> dict[Path, Html]:
     return {page: read(page) for page in sorted(site.rglob("*.html"))}
 
 
+@pytest.mark.slow
 def test_every_link_within_the_site_has_a_target(pages: dict[Path, Html]) -> None:
     checked = 0
     for page, html in pages.items():
@@ -94,6 +95,7 @@ def test_every_link_within_the_site_has_a_target(pages: dict[Path, Html]) -> Non
     assert checked > 300
 
 
+@pytest.mark.slow
 def test_no_page_loads_from_another_host(site: Path, pages: dict[Path, Html]) -> None:
     for page, html in pages.items():
         for address in html.fetched:
@@ -105,12 +107,14 @@ def test_no_page_loads_from_another_host(site: Path, pages: dict[Path, Html]) ->
         assert not re.search(r"https?:|//\w+\.\w|@import|url\(|import\(|fetch\(", file.read_text())
 
 
+@pytest.mark.slow
 def test_every_page_is_in_the_navigation(site: Path, pages: dict[Path, Html]) -> None:
     front = site / "index.html"
     reached = {(site / link.partition("#")[0]).resolve() for link in pages[front].links}
     assert set(pages) - reached == {site / "404.html"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", [name for name in app if not name.startswith("-")])
 def test_a_page_for_each_verb(site: Path, verb: str) -> None:
     text = plain(site / "commands" / f"{verb}.html")
@@ -119,6 +123,7 @@ def test_a_page_for_each_verb(site: Path, verb: str) -> None:
         assert option in text or option in ("--help", "--version")
 
 
+@pytest.mark.slow
 def test_a_section_for_each_public_name(site: Path) -> None:
     page = site / "python.html"
     assert {name.lower() for name in hemozoin.__all__} <= {name.lower() for name in read(page).ids}
@@ -127,12 +132,14 @@ def test_a_section_for_each_public_name(site: Path) -> None:
         assert signature.replace(" ", "") in text.replace(" ", "")
 
 
+@pytest.mark.slow
 def test_type_aliases_are_explained(site: Path) -> None:
     text = plain(site / "python.html").partition("Type aliases and constants")[2]
     for line in ('Precision Literal["fp32", "int8"]', "PREVALENCE 0.01", "Picture str | Path |"):
         assert line in text
 
 
+@pytest.mark.slow
 def test_returned_classes_are_shown(site: Path) -> None:
     text = plain(site / "python.html").partition("Returned classes")[2]
     for line in (
@@ -144,6 +151,7 @@ def test_returned_classes_are_shown(site: Path) -> None:
     assert "class hemozoin.model.bundle.Bundle" not in text  # a parameter, not returned
 
 
+@pytest.mark.slow
 def test_the_paper_is_shown_with_its_numbers(site: Path) -> None:
     text = plain(site / "mobilenet.html")
     for number in ("53,952", "1,228,800", "4,800", "49,152", "568.74", "1.91"):
@@ -151,11 +159,13 @@ def test_the_paper_is_shown_with_its_numbers(site: Path) -> None:
     assert (site / "mobilenet.html").read_text(encoding="utf-8").count("<svg") > 10
 
 
+@pytest.mark.slow
 def test_cards_of_all_networks_that_ship(site: Path) -> None:
     for name in ("nano", "best"):
         assert "Not a medical device" in plain(site / "models" / f"{name}.html")
 
 
+@pytest.mark.slow
 def test_the_page_on_screening_says_which_networks_compensate(site: Path) -> None:
     text = plain(site / "screen.html").partition("false-positive rate ")[2]
     for name in ("nano", "best"):
@@ -165,11 +175,13 @@ def test_the_page_on_screening_says_which_networks_compensate(site: Path) -> Non
         assert ("not compensated" in text_of_network) != known
 
 
+@pytest.mark.slow
 def test_no_placeholder_is_left(pages: dict[Path, Html]) -> None:
     for page in pages:
         assert not re.search(r"<!-- (?:chapter|output|rates)", page.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_a_misspelt_page_of_the_navigation_stops_the_build(tmp_path: Path) -> None:
     for name in ("docs", "website", "benchmarks", "src", "README.md", "CHANGELOG.md"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -193,6 +205,7 @@ def test_the_output_of_a_command_is_shown_below_it() -> None:
     assert "yes, spatially separable" in shown
 
 
+@pytest.mark.slow
 def test_search_finds_every_page(site: Path, pages: dict[Path, Html]) -> None:
     script = (site / "pages.js").read_text(encoding="utf-8")
     found = json.loads(script.removeprefix("const PAGES = ").removesuffix(";\n"))

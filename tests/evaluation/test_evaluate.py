@@ -38,6 +38,7 @@ def test_all_cells_without_a_split(tmp_path: Path, learned_run: Path) -> None:
     assert everything.filter(pl.col("cell").is_in(tested["cell"].to_list())).equals(tested)
 
 
+@pytest.mark.slow
 def test_prevalence_moves_predictive_values_only(finished_run: Path) -> None:
     data, model = finished_run.parent / "cells.zip", finished_run / "model"
     rare, common = (

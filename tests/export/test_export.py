@@ -52,10 +52,11 @@ def exported(sure_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def drawn(sure_run: Path) -> Pixels:
     """Return the pixels of the run's cells."""
-    how = load_bundle(sure_run / "model").preprocessing
-    return decode_cells(sure_run.parent / "cells.zip", CellOptions(), how).pixels
+    preprocessing = load_bundle(sure_run / "model").preprocessing
+    return decode_cells(sure_run.parent / "cells.zip", CellOptions(), preprocessing).pixels
 
 
+@pytest.mark.slow
 def test_the_folder_is_complete_and_its_checksums_match(exported: Path, sure_run: Path) -> None:
     assert {file.name for file in exported.iterdir()} == set(FILES)
     subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=exported, check=True, capture_output=True)
@@ -65,6 +66,7 @@ def test_the_folder_is_complete_and_its_checksums_match(exported: Path, sure_run
     assert (exported / WEIGHTS).read_bytes() == (sure_run / "model" / WEIGHTS).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(FILES) - {"SHA256SUMS"}))
 def test_a_changed_file_is_refused_by_name(exported: Path, tmp_path: Path, name: str) -> None:
     copy = shutil.copytree(exported, tmp_path / "copy")
@@ -75,15 +77,17 @@ def test_a_changed_file_is_refused_by_name(exported: Path, tmp_path: Path, name:
         load_bundle(copy)
 
 
+@pytest.mark.slow
 def test_int8_is_small_and_agrees_with_fp32(exported: Path, drawn: Pixels) -> None:
     bundle = load_bundle(exported)
     assert len(bundle.graphs[INT8_GRAPH]) < 300_000
-    p, p_int8 = (Predictor(bundle, way)(drawn) for way in ("fp32", "int8"))
+    p, p_int8 = (Predictor(bundle, precision)(drawn) for precision in ("fp32", "int8"))
     assert p.std() > 0.3  # the network has learned, so that the comparison means something
     assert np.abs(p - p_int8).mean() < 0.02
     assert ((p > 0.5) == (p_int8 > 0.5)).mean() > 0.98
 
 
+@pytest.mark.slow
 def test_both_graphs_have_the_same_metadata(exported: Path) -> None:
     graphs = load_bundle(exported).graphs
     fp32, int8 = (onnx.load_from_string(graphs[name]) for name in (GRAPH, INT8_GRAPH))
@@ -94,12 +98,14 @@ def test_both_graphs_have_the_same_metadata(exported: Path) -> None:
         assert list(getattr(fp32.graph, side)) == list(getattr(int8.graph, side))
 
 
+@pytest.mark.slow
 def test_predict_accepts_the_exported_folder(exported: Path, sure_run: Path) -> None:
     cells = sure_run.parent / "cells.zip"
     table = succeed("predict", cells, "--model", exported, "--precision", "int8")
     assert table.count("\n") == 1 + 360
 
 
+@pytest.mark.slow
 def test_the_check_can_use_other_cells(sure_run: Path, tmp_path: Path) -> None:
     """A model folder of the run is accepted too; corrected labels are used."""
     other = make_cells(tmp_path / "other.zip", patients=2, per_class=3, seed=7)
@@ -112,6 +118,7 @@ def test_the_check_can_use_other_cells(sure_run: Path, tmp_path: Path) -> None:
     assert succeed("export", sure_run, "--out", tmp_path / "again", *options).startswith("11 cells")
 
 
+@pytest.mark.slow
 def test_a_wrong_graph_is_not_written(
     sure_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +134,7 @@ def test_a_wrong_graph_is_not_written(
     assert tree(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_a_wrong_int8_graph_is_not_written(
     sure_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +149,7 @@ def test_a_wrong_int8_graph_is_not_written(
     assert tree(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_errors_of_the_user(sure_run: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
@@ -151,6 +160,7 @@ def test_errors_of_the_user(sure_run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_missing_cells(sure_run: Path, exported: Path, tmp_path: Path) -> None:
     run = shutil.copytree(sure_run, tmp_path / "run")
     data = sure_run.parent / "cells.zip"
@@ -163,6 +173,7 @@ def test_missing_cells(sure_run: Path, exported: Path, tmp_path: Path) -> None:
     assert "cells.zip: not found" in refused("export", exported, "--out", tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_file(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,8 +29,8 @@ def convolved(x: Array, convolution: Convolution) -> Array:
     top, left, bottom, right = convolution.pads
     padded = F.pad(torch.from_numpy(x), (left, right, top, bottom))
     weight, bias = torch.from_numpy(convolution.weight.copy()), torch.from_numpy(convolution.bias)
-    done = F.conv2d(padded, weight, bias, convolution.stride, groups=convolution.groups)
-    found: Array = done.numpy()
+    output = F.conv2d(padded, weight, bias, convolution.stride, groups=convolution.groups)
+    found: Array = output.numpy()
     return found
 
 
@@ -55,9 +55,9 @@ def test_rotated_kernels_give_the_output_of_a_rotated_cell(
     by_rotation = np.split(
         convolved(stacked, for_all_rotations(one, 4, size, kind == "cell")), 4, axis=1
     )
-    for k, (seen, done) in enumerate(zip(of_rotation, by_rotation, strict=True)):
-        expected = convolved(np.rot90(seen, k, (2, 3)).copy(), one)
-        assert np.allclose(np.rot90(done, k, (2, 3)), expected, atol=1e-5), k
+    for k, (unrotated, output) in enumerate(zip(of_rotation, by_rotation, strict=True)):
+        expected = convolved(np.rot90(unrotated, k, (2, 3)).copy(), one)
+        assert np.allclose(np.rot90(output, k, (2, 3)), expected, atol=1e-5), k
 
 
 def both_outputs(bundle: Bundle) -> tuple[NetworkOutput, NetworkOutput]:

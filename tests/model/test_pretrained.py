@@ -73,6 +73,7 @@ def test_a_picture_without_a_cell_is_for_review() -> None:
         assert network.predict(picture, review=False).decision == found.label
 
 
+@pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.parametrize("name", MEGABYTES)
 def test_it_fits_its_training_cells(name: str, real_zip: Path) -> None:
@@ -86,6 +87,7 @@ def test_it_fits_its_training_cells(name: str, real_zip: Path) -> None:
     assert 0.95 < metrics["accuracy"] < 0.995
 
 
+@pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.parametrize(("name", "sensitivity"), [("nano", 0.9), ("best", 0.85)])
 def test_it_works_with_another_microscope(name: str, sensitivity: float, real_fields: Path) -> None:

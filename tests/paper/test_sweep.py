@@ -75,6 +75,7 @@ def some_row(network: SweepNetwork, seed: int = 0, **changes: object) -> SweepRo
 # ---- the rows ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_columns(swept: Path) -> None:
     header = (swept / "out" / "sweep.csv").read_text().splitlines()[0]
     assert header == ",".join(COLUMNS)
@@ -84,6 +85,7 @@ def test_the_columns(swept: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_network_once_for_each_seed(swept: Path) -> None:
     rows = read_rows(swept / "out" / "sweep.csv")
     names = ("Conv 0.25 MobileNet-32", "0.25 MobileNet-32")
@@ -94,6 +96,7 @@ def test_every_network_once_for_each_seed(swept: Path) -> None:
     assert all(row.training_seconds > 0 < row.latency_ms for row in rows)
 
 
+@pytest.mark.slow
 def test_counts_are_those_of_the_network_that_was_trained(swept: Path) -> None:
     for row in read_rows(swept / "out" / "sweep.csv"):
         body: Body = "full" if row.body == "full" else "separable"
@@ -124,6 +127,7 @@ def counted_by_hooks(network: MobileNet, size: int) -> int:
     return total
 
 
+@pytest.mark.slow
 def test_networks_of_a_seed_are_tested_on_the_same_patients(swept: Path) -> None:
     splits = {path.parent.name: path.read_bytes() for path in swept.rglob("split.csv")}
     assert len(splits) == 4
@@ -132,6 +136,7 @@ def test_networks_of_a_seed_are_tested_on_the_same_patients(swept: Path) -> None
     assert splits["0.25-MobileNet-32-seed0"] != splits["0.25-MobileNet-32-seed1"]
 
 
+@pytest.mark.slow
 def test_the_metrics_of_a_row_are_those_of_its_predictions(swept: Path) -> None:
     for row in read_rows(swept / "out" / "sweep.csv"):
         run = swept / "out" / "runs" / f"{row.network.replace(' ', '-')}-seed{row.seed}"
@@ -157,6 +162,7 @@ def test_csv_is_written_and_read(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "none.csv") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [lambda s: s[:-40], lambda s: s.replace("alpha", "a"), str.upper])
 def test_another_csv_is_refused(spoil: object, mine: Path, swept: Path) -> None:
     file = mine / "sweep.csv"
@@ -171,6 +177,7 @@ def test_another_csv_is_refused(spoil: object, mine: Path, swept: Path) -> None:
 # ---- the same command again ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_only_shows_its_result(swept: Path) -> None:
     before = tree(swept / "out")
     outcome = hemozoin(*cells_and_command(swept, *TWO, "--seeds", 2))
@@ -180,6 +187,7 @@ def test_a_finished_sweep_only_shows_its_result(swept: Path) -> None:
     assert outcome.out.rstrip("\n") == (swept / "out" / "tables.md").read_text().rstrip("\n")
 
 
+@pytest.mark.slow
 def test_a_repeated_run_gives_the_same_row(swept: Path, mine: Path) -> None:
     """Its row and its run folder were deleted, as a person would do to check it."""
     rows = read_rows(mine / "sweep.csv")
@@ -193,6 +201,7 @@ def test_a_repeated_run_gives_the_same_row(swept: Path, mine: Path) -> None:
     assert (mine / weights).read_bytes() == (swept / "out" / weights).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_without_its_row_is_not_trained_again(
     swept: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +215,7 @@ def test_a_run_without_its_row_is_not_trained_again(
     assert replace(again[-1], latency_ms=0) == replace(rows[-1], latency_ms=0)
 
 
+@pytest.mark.slow
 def test_killed_while_the_runs_first_file_was_written(swept: Path, mine: Path) -> None:
     rows = read_rows(mine / "sweep.csv")
     write_rows(mine / "sweep.csv", rows[:-1])
@@ -218,6 +228,7 @@ def test_killed_while_the_runs_first_file_was_written(swept: Path, mine: Path) -
     assert not list(run.glob("*.partial"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_rows(
     swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +261,7 @@ def test_a_killed_sweep_loses_only_the_current_run(swept: Path, tmp_path: Path) 
     assert keys == [row.key for row in read_rows(swept / "out" / "sweep.csv")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [
@@ -270,6 +282,7 @@ def test_other_options_are_another_sweep(other: tuple[object, ...], swept: Path)
     assert tree(swept / "out") == before
 
 
+@pytest.mark.slow
 def test_other_cells_are_another_sweep(swept: Path, mine: Path, tmp_path: Path) -> None:
     """Cells with the same names and sizes are other cells if one picture has other content."""
     data = shutil.copy(swept / "cells.zip", tmp_path / "cells.zip")
@@ -281,6 +294,7 @@ def test_other_cells_are_another_sweep(swept: Path, mine: Path, tmp_path: Path) 
     assert set(tree(mine)) == set(before)
 
 
+@pytest.mark.slow
 def test_a_folder_with_other_files(swept: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     line = refused("sweep", swept / "cells.zip", "--out", tmp_path, *TWO)
@@ -439,6 +453,7 @@ def test_one_seed_has_no_standard_deviation() -> None:
     assert "±" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cost", COSTS)
 def test_plots_are_valid_and_the_same_every_time(cost: str, swept: Path) -> None:
     rows = [*read_rows(swept / "out" / "sweep.csv"), some_row(SweepNetwork(1.0, 64))]

@@ -32,6 +32,7 @@ def test_cells_marked_by_people_are_found_and_classified(real_fields: Path) -> N
     assert float(str(found["auc"])) > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_white_cells_of_another_camera_are_found(real_fields: Path) -> None:
     marked = true_positives = found = 0

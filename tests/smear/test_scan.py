@@ -98,9 +98,9 @@ def test_16_bit_grey_and_transparency_become_rgb(
     tmp_path: Path, pixels: npt.NDArray[np.uint8]
 ) -> None:
     grey = pixels[..., 0].astype(np.uint16) * 257
-    deep = saved(Image.fromarray(grey), tmp_path / "grey.tif")
-    names = [entry.name for entry in deep.walk()]
-    assert (stitched(deep, names) == pixels[..., :1]).all()
+    scan_of_grey = saved(Image.fromarray(grey), tmp_path / "grey.tif")
+    names = [entry.name for entry in scan_of_grey.walk()]
+    assert (stitched(scan_of_grey, names) == pixels[..., :1]).all()
     alpha = np.where(pixels[..., :1] > 99, 255, 0).astype(np.uint8)
     clear = saved(Image.fromarray(np.concatenate([pixels, alpha], axis=2)), tmp_path / "a.png")
     names = [entry.name for entry in clear.walk()]

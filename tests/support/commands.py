@@ -21,7 +21,10 @@ QUICK = ("--size", 32, "--alpha", 0.25, "--epochs", 1, "--batch", 16)
 
 #: Enough to classify drawn cells.
 LEARN_EPOCHS = 14
-LEARN = ("--size", 32, "--epochs", LEARN_EPOCHS, "--batch", 16, "--learning-rate", 0.006)
+LEARN = (
+    *("--size", 32, "--alpha", 0.5, "--epochs", LEARN_EPOCHS),
+    *("--batch", 16, "--learning-rate", 0.006),
+)
 
 
 @dataclass(frozen=True)

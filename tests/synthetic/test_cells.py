@@ -56,6 +56,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     return Drawn(path, cells, np.array(["/Parasitized/" in n for n in names]), np.array(numbers))
 
 
+@pytest.mark.slow
 def test_layout_is_that_of_nlm(drawn: Drawn) -> None:
     with zipfile.ZipFile(drawn.path) as archive:
         assert archive.testzip() is None
@@ -68,6 +69,7 @@ def test_layout_is_that_of_nlm(drawn: Drawn) -> None:
     assert all(re.fullmatch(pattern, n.rsplit("/", 1)[1]) for n in names if n.endswith(".png"))
 
 
+@pytest.mark.slow
 def test_index_finds_each_cell_and_patient(drawn: Drawn) -> None:
     cells = index_cells(open_source(drawn.path))
     assert len(cells) == PATIENTS * CELLS
@@ -115,6 +117,7 @@ def test_same_seed_same_file_in_another_process(tmp_path: Path) -> None:
     assert here.read_bytes() == there.read_bytes()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_cells(drawn: Drawn, tmp_path: Path) -> None:
     write_synthetic(tmp_path / "other.zip", 2, 2, seed=2)
     with zipfile.ZipFile(tmp_path / "other.zip") as other, zipfile.ZipFile(drawn.path) as first:
@@ -136,6 +139,7 @@ def _statistics(cell: Pixels) -> tuple[float, ...]:
     return width, height, len(pixels), *pixels.mean(axis=0), darkest, darkest / pixels.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STATISTICS)
 def test_classes_are_matched_in_simple_statistics(
     drawn: Drawn, statistics: dict[str, npt.NDArray[np.float64]], name: str
@@ -143,6 +147,7 @@ def test_classes_are_matched_in_simple_statistics(
     assert 0.38 < roc_auc_score(drawn.infected, statistics[name]) < 0.62
 
 
+@pytest.mark.slow
 def test_each_patient_has_a_stain_and_light(
     drawn: Drawn, statistics: dict[str, npt.NDArray[np.float64]]
 ) -> None:
@@ -167,6 +172,7 @@ def _own_density(small: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return relative
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", ["rgb", "density"])
 def test_linear_classifier_fails_on_other_patients(drawn: Drawn, features: str) -> None:
     small = _small(drawn)
@@ -178,6 +184,7 @@ def test_linear_classifier_fails_on_other_patients(drawn: Drawn, features: str) 
     assert linear.score(inputs[tested], drawn.infected[tested]) < 0.78
 
 
+@pytest.mark.slow
 def test_blue_cytoplasm_distinguishes_the_classes(drawn: Drawn) -> None:
     """The labels fit the pictures: a parasite absorbs more red light than blue light."""
     density = _own_density(_small(drawn))

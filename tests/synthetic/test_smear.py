@@ -267,6 +267,7 @@ def test_hundred_cells_are_drawn_in_less_than_three_seconds() -> None:
     assert time.process_time() - started < 3
 
 
+@pytest.mark.slow
 def test_the_nano_network_recognizes_drawn_parasites() -> None:
     """This is no metric of a smear: it shows that the drawn cells make sense to a network."""
     crops, infected = [], []

@@ -71,8 +71,8 @@ def test_each_cell_once_per_epoch_in_the_same_batches(pair: Any, alone: Any) -> 
         assert count0 == count1 == size == len(whole)
         assert sorted(rows0 + rows1) == sorted(whole)
         assert abs(len(rows0) - len(rows1)) <= 1
-    seen = [row for batches in (first, second) for rows, _ in batches for row in rows]
-    assert sorted(seen) == list(range(51))
+    rows = [row for batches in (first, second) for rows, _ in batches for row in rows]
+    assert sorted(rows) == list(range(51))
 
 
 @pytest.mark.slow

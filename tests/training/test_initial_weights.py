@@ -115,6 +115,7 @@ def test_ways_to_name_a_hemozoin_network(finished_run: Path) -> None:
 # ---- resuming ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [1, 2])
 def test_resumed_after_any_epoch_ends_with_the_same_weights(
     training_data: TrainingData, timm_file: Path, tmp_path: Path, stop_after: int

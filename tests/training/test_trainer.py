@@ -58,12 +58,14 @@ def equal(one: Weights, other: Weights) -> bool:
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_same_seed_same_weights_bit_for_bit(training_data: TrainingData, tmp_path: Path) -> None:
     first = weights(training_data, tmp_path / "1")
     assert equal(first, weights(training_data, tmp_path / "2"))
     assert not equal(first, weights(training_data, tmp_path / "3", replace(SMALL, seed=1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "rmsprop"])
 def test_resumed_after_any_epoch_ends_with_the_same_weights(
     training_data: TrainingData, tmp_path: Path, optimizer: Literal["adamw", "rmsprop"]
@@ -101,15 +103,16 @@ def test_every_cell_once_per_epoch_in_a_new_order(training_data: TrainingData) -
     assert epochs[0] != epochs[1] != list(range(36))
 
 
+@pytest.mark.slow
 def test_it_learns_and_reports_every_epoch(training_data: TrainingData, tmp_path: Path) -> None:
-    seen: list[list[EpochRow]] = []
+    reports: list[list[EpochRow]] = []
     recipe = Recipe(size=32, epochs=30, batch=12, augmentation="little")
     train_classifier(
-        training_data, recipe, CPU, tmp_path / "c", lambda rows: seen.append(list(rows))
+        training_data, recipe, CPU, tmp_path / "c", lambda rows: reports.append(list(rows))
     )
-    assert [len(rows) for rows in seen] == list(range(1, 31))
-    assert seen[-1][-1]["val_auc"] > 0.9
-    assert seen[-1][-1]["train_loss"] < seen[0][0]["train_loss"]
+    assert [len(rows) for rows in reports] == list(range(1, 31))
+    assert reports[-1][-1]["val_auc"] > 0.9
+    assert reports[-1][-1]["train_loss"] < reports[0][0]["train_loss"]
 
 
 def test_an_infinite_or_nan_loss_stops_the_run(training_data: TrainingData, tmp_path: Path) -> None:

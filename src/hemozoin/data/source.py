@@ -13,7 +13,7 @@ from typing import Protocol
 
 from hemozoin.errors import DataError
 
-#: Pictures of cells and fields are far smaller; a larger file is taken for an attack.
+#: Pictures of cells and fields are far smaller; a larger file counts as an attack.
 MAX_FILE_BYTES = 256 * 2**20
 
 _JUNK_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}

@@ -75,7 +75,7 @@ def read_third_party(path: Path) -> tuple[Architecture, NamedArrays]:
     (Keras' `include_top=False`, timm's `num_classes=0`), `head.weight` and `head.bias` are
     missing and `classes` is the paper's 1000.
 
-    Raises ModelError where the file is damaged or holds another network, MissingExtraError where
+    Raises ModelError where the file is damaged or has another network, MissingExtraError where
     a file of Keras needs h5py, OSError where the file can't be read.
     """
     library = _TIMM if path.suffix == ".safetensors" else _KERAS

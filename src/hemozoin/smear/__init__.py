@@ -2,7 +2,7 @@
 
     files
       │  slides         which pictures are the fields of which slide
-      │  scan           tiles of a picture too large to be held in memory
+      │  scan           tiles of a picture too large for memory
       ▼
     pictures
       │  picture        decoded; refused where they can't be fields

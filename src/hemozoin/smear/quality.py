@@ -62,7 +62,7 @@ def _measured(
     yield Flaw("too coarse", "diameter of the red cells in px", diameter, _MIN_DIAMETER)
     steepness = _steepness(picture, segmentation)
     yield Flaw("out of focus", "steepness of the cells' edges", steepness, _MIN_STEEPNESS)
-    yield Flaw("overcrowded", "share that bodies cover", coverage, _MAX_COVERAGE)
+    yield Flaw("overcrowded", "share covered by objects", coverage, _MAX_COVERAGE)
     unlike = float(np.mean([cell.reason == OUT_OF_DISTRIBUTION for cell in cells]))
     yield Flaw(
         "not a smear", "share of cells unlike those trained on", unlike, _MAX_OUT_OF_DISTRIBUTION

@@ -1,7 +1,7 @@
-"""Scans: pictures too large to be held in memory, read in tiles that are fields of their own.
+"""Scans: pictures too large for memory, read in tiles that are fields of their own.
 
 The file is read once, from top to bottom, whatever its format, and only a few rows of tiles are
-held at a time. A tile is named after the position of its upper left corner in px, as in
+in memory at a time. A tile is named after the position of its upper left corner in px, as in
 "scan.tif@y01024x02048". A cell cut by the edge of a tile isn't counted, as in any field.
 """
 
@@ -19,7 +19,7 @@ from hemozoin.arrays import Pixels
 from hemozoin.data.source import Entry
 from hemozoin.errors import DataError
 
-#: Pictures of up to this many px are held whole: the cameras of microscopes have fewer.
+#: Pictures of up to this many px are not scans: the cameras of microscopes have fewer.
 _LARGEST_FIELD = 32_000_000
 
 #: Largest width and height of a tile in px: about two fields of a microscope's camera.
@@ -28,7 +28,7 @@ _TILE = 2048, 1024
 #: A file with fewer bytes is not opened as a scan: no picture of so many cells is that small.
 _SMALLEST_FILE = 2**20
 
-#: Rows of tiles held at a time: threads read tiles nearly in order, but not exactly.
+#: Rows of tiles in memory at a time: threads read tiles nearly in order, but not exactly.
 _HELD = 2
 
 #: Lines requested from libvips at a time: it needs as much memory again as is requested.
@@ -36,7 +36,7 @@ _LINES = 64
 
 
 def open_scan(path: Path, entry: Entry) -> Scan | None:
-    """Return a file, described by `entry`, as a scan; None where it is small enough to be held.
+    """Return a file, described by `entry`, as a scan; None where it is small enough for a field.
 
     Also None without libvips (`hemozoin[scans]`), and for a file that libvips can't read.
     """

@@ -127,9 +127,9 @@ def _add_neighbours(cells: Tensor, random: Generator) -> Tensor:
     """Add a piece of another cell of the batch to some pictures, on their background only."""
     count = int(len(cells) * NEIGHBOURS)
     near, far = DISTANCE
-    turn, distance = torch.rand(2, generator=random).tolist()
+    direction, distance = torch.rand(2, generator=random).tolist()
     radius = cells.shape[2] * (near + (far - near) * distance)
-    down, across = (int(radius * f(2 * math.pi * turn)) for f in (math.sin, math.cos))
+    down, across = (int(radius * f(2 * math.pi * direction)) for f in (math.sin, math.cos))
     neighbours = _shift(cells[len(cells) - count :], down, across)
     own = cells[:count]
     added = (own == BACKGROUND) & (neighbours != BACKGROUND)

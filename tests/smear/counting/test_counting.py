@@ -423,7 +423,7 @@ def test_how_likely_an_infected_cell_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "says"),
+    ("share", "expected"),
     [
         (0, "0"),
         (1, "100"),
@@ -433,16 +433,16 @@ def test_how_likely_an_infected_cell_is() -> None:
         (1e-7, "0.00001"),
     ],
 )
-def test_percent(share: float, says: str) -> None:
-    assert percent(share) == says
+def test_percent(share: float, expected: str) -> None:
+    assert percent(share) == expected
 
 
 @pytest.mark.parametrize(
-    ("value", "says"),
+    ("value", "expected"),
     [(0, "0"), (61_728, "62,000"), (99.4, "99"), (149_500, "150,000"), (7.26, "7.3")],
 )
-def test_number(value: float, says: str) -> None:
-    assert two_digits(value) == says
+def test_number(value: float, expected: str) -> None:
+    assert two_digits(value) == expected
 
 
 # --- blood --------------------------------------------------------------------------------------
@@ -457,7 +457,7 @@ def test_blood_in_a_worked_example() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "says"),
+    ("values", "expected"),
     [
         ({"rbc_per_ul": 5e6, "hematocrit": 45.0}, "give one of them"),
         ({"rbc_per_ul": 5.0}, "give 500,000 to 10,000,000"),
@@ -468,6 +468,6 @@ def test_blood_in_a_worked_example() -> None:
         ({"hematocrit": math.inf}, "give 5 to 75"),
     ],
 )
-def test_numbers_that_are_impossible_in_blood(values: dict[str, float], says: str) -> None:
-    with pytest.raises(DataError, match=says):
+def test_numbers_that_are_impossible_in_blood(values: dict[str, float], expected: str) -> None:
+    with pytest.raises(DataError, match=expected):
         Blood(**values)

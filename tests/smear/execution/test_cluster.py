@@ -149,6 +149,7 @@ def test_a_scheduler_without_workers(local: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "http://127.0.0.1:9", "127.0.0.1:9"])
 def test_no_scheduler(address: str, local: Path, tmp_path: Path) -> None:
     began = time.monotonic()
@@ -234,7 +235,7 @@ class FailingClient(RecordingClient):
 
 
 @pytest.mark.parametrize(
-    ("client", "says"),
+    ("client", "expected"),
     [
         (
             FailingClient(KilledWorker("field", cast(Any, None), 3)),
@@ -246,11 +247,11 @@ class FailingClient(RecordingClient):
     ids=["killed", "cancelled", "no workers"],
 )
 def test_the_message_about_a_cluster_that_fails(
-    client: FailingClient, says: str, tmp_path: Path
+    client: FailingClient, expected: str, tmp_path: Path
 ) -> None:
     settings, source = ScreenerSettings(cast(Bundle, None), "fp32", None), cast(Any, AnySource())
     jobs = [(SlideFolder(tmp_path), Photo(source, Entry("1.png", 1, 1)))]
-    with pytest.raises(RunError, match=f"{says}.*run the same command again"):
+    with pytest.raises(RunError, match=f"{expected}.*run the same command again"):
         list(screen_on_workers(cast(Any, client), settings, jobs))
 
 

@@ -239,6 +239,7 @@ def test_the_state_of_a_field_is_parsed_once_in_a_run(
     assert len(quick) == 4
 
 
+@pytest.mark.slow
 def test_many_pictures_are_screened_in_processes_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,7 +147,7 @@ def test_the_page_needs_nothing_but_itself(show: Show) -> None:
 
 
 @pytest.mark.parametrize(
-    ("infected", "rate", "says"),
+    ("infected", "rate", "expected"),
     [
         (40, KNOWN, "Reportable 20"),
         (1, KNOWN, "Below the reportable limit"),
@@ -155,14 +155,14 @@ def test_the_page_needs_nothing_but_itself(show: Show) -> None:
     ],
 )
 def test_the_verdict_is_first(
-    infected: int, rate: FalsePositiveRate | None, says: str, show: Show
+    infected: int, rate: FalsePositiveRate | None, expected: str, show: Show
 ) -> None:
     fields = [show(some_field(f"{k}.png", (0.9,) * infected, (), 145)) for k in range(5)]
     text = Seen(page(*fields, rate=rate)).text
-    assert says in text[:150]
+    assert expected in text[:150]
     assert "Research use only. Not a medical device." in text[:1000]
     assert "Do not base a diagnosis on this count." in text[:1000]
-    assert ("not a negative result" in text) == (says.startswith("Below"))
+    assert ("not a negative result" in text) == (expected.startswith("Below"))
     assert ("there is no verdict" in text) == (rate is None)
 
 

@@ -106,6 +106,7 @@ def test_an_empty_picture_has_no_cells(level: int) -> None:
     assert red(segment(Image.new("RGB", (640, 480), (level,) * 3)).objects) == []
 
 
+@pytest.mark.slow
 def test_noise_and_stripes_raise_no_error() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     segment(Image.fromarray(noise))
@@ -172,6 +173,7 @@ def test_a_nucleus_is_found_in_pink_and_in_grey_smears(
     assert sum(one.kind == "white cell" for one in found) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radius", [6.5, 9, 13])
 def test_small_cells_are_found_in_a_large_picture(radius: float) -> None:
     rng, step = np.random.default_rng(1), 3 * radius

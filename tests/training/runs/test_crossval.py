@@ -30,6 +30,7 @@ def folds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.slow
 def test_every_patient_is_tested_once(folds: Path) -> None:
     tested = [pl.read_csv(folds / f"fold{k}" / "predictions.csv") for k in (1, 2, 3)]
     cells = pl.concat(tested)
@@ -42,25 +43,27 @@ def test_every_patient_is_tested_once(folds: Path) -> None:
         assert split.equals(pl.read_csv(folds / f"split{k}.csv"))
 
 
+@pytest.mark.slow
 def test_folds_csv_has_mean_and_spread(folds: Path) -> None:
     table = pl.read_csv(folds / "folds.csv")
     assert table.columns == ["figure", "mean", "sd", "min", "max"]
     rows = {row["figure"]: row for row in table.to_dicts()}
-    for figure in ("accuracy", "roc_auc", "sensitivity", "brier"):
+    for name in ("accuracy", "roc_auc", "sensitivity", "brier"):
         values = [
-            json.loads((folds / f"fold{k}" / "metrics.json").read_text())["labels_as_given"][figure]
+            json.loads((folds / f"fold{k}" / "metrics.json").read_text())["labels_as_given"][name]
             for k in (1, 2, 3)
         ]
         found = [value["value"] for value in values]
-        assert rows[figure]["mean"] == pytest.approx(statistics.mean(found))
-        assert rows[figure]["sd"] == pytest.approx(statistics.stdev(found))
-        assert (rows[figure]["min"], rows[figure]["max"]) == (min(found), max(found))
+        assert rows[name]["mean"] == pytest.approx(statistics.mean(found))
+        assert rows[name]["sd"] == pytest.approx(statistics.stdev(found))
+        assert (rows[name]["min"], rows[name]["max"]) == (min(found), max(found))
     shown = (folds.parent / "shown.txt").read_text()
     assert re.search(
         rf"accuracy +{rows['accuracy']['mean']:.4f} ± {rows['accuracy']['sd']:.4f}", shown
     )
 
 
+@pytest.mark.slow
 def test_only_the_missing_folds_are_run(
     tmp_path: Path, folds: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +105,7 @@ def test_only_the_missing_folds_are_run(
         assert (out / name).read_bytes() == (folds / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_repeated_command_only_shows_the_result(folds: Path) -> None:
     before = tree(folds)
     data = folds.parent / "cells.zip"
@@ -111,6 +115,7 @@ def test_a_repeated_command_only_shows_the_result(folds: Path) -> None:
     assert tree(folds) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -39,6 +39,7 @@ def folds(out: Path) -> list[RunFolder]:
     return [RunFolder(out / f"fold{k}") for k in (1, 2, 3)]
 
 
+@pytest.mark.slow
 def test_it_is_trained_on_every_cell(out: Path) -> None:
     config: RunConfig = read_config(out / "final" / "config.json")
     training_data = _all_cells(load_split_data(config, out / "split1.csv"), config)
@@ -48,6 +49,7 @@ def test_it_is_trained_on_every_cell(out: Path) -> None:
     assert len(set(first)) == 4
 
 
+@pytest.mark.slow
 def test_each_cell_is_predicted_by_the_fold_that_tested_its_patient(out: Path) -> None:
     cells, logit = out_of_fold_log_odds(folds(out))
     assert cells["cell"].n_unique() == len(logit) == 72
@@ -58,6 +60,7 @@ def test_each_cell_is_predicted_by_the_fold_that_tested_its_patient(out: Path) -
         assert np.abs(p - predictions["p_parasitized"].to_numpy()).max() < 2e-6
 
 
+@pytest.mark.slow
 def test_its_decision_and_metrics_are_of_the_out_of_fold_predictions(out: Path) -> None:
     bundle = load_bundle(out / "final" / "model")
     decision = fit_decision(*out_of_fold_log_odds(folds(out)), OperatingPoint())
@@ -71,12 +74,14 @@ def test_its_decision_and_metrics_are_of_the_out_of_fold_predictions(out: Path) 
     ]
 
 
+@pytest.mark.slow
 def test_it_predicts(out: Path) -> None:
     cells = out.parent / "cells.zip"
     table = succeed("predict", cells, "--model", out / "final")
     assert len(table.splitlines()) == 73
 
 
+@pytest.mark.slow
 def test_a_repeated_command_trains_only_the_missing_network(out: Path, tmp_path: Path) -> None:
     shutil.copytree(out, tmp_path / "out")
     before = load_bundle(out / "final" / "model").weights

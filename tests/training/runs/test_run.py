@@ -135,6 +135,7 @@ def test_the_report_needs_no_other_file(finished_run: Path) -> None:
 # ---- repeated runs -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_seed_decides_every_bit(tmp_path: Path, finished_run: Path) -> None:
     data = finished_run.parent / "cells.zip"
     succeed("train", data, "--out", tmp_path / "same", *QUICK, "--seed", 0)
@@ -154,6 +155,7 @@ def test_config_json_repeats_the_run(
     assert Path("again/config.json").read_bytes() == (finished_run / "config.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_every_option_is_in_config_json(tmp_path: Path) -> None:
     data = repacked(
         make_cells(tmp_path / "a.zip"), tmp_path / "b.zip", {"Para": "z_para", "Un": "a_un"}
@@ -231,6 +233,7 @@ def test_classes_are_identified_by_name_not_by_alphabet(tmp_path: Path, finished
     assert labels.equals(pl.read_csv(finished_run / "split.csv").sort("cell"))
 
 
+@pytest.mark.slow
 def test_the_positive_class_is_the_one_with_parasites(tmp_path: Path, learned_run: Path) -> None:
     """It learns in the right direction, whatever the class folders are called."""
     change = {"Uninfected": "a_healthy", "Parasitized": "z_sick"}
@@ -258,6 +261,7 @@ def test_folders_and_zips_give_the_same_network(tmp_path: Path, finished_run: Pa
 # ---- patients ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_unknown_patients_give_a_warning(tmp_path: Path, finished_run: Path) -> None:
     data = repacked(finished_run.parent / "cells.zip", tmp_path / "anonymous.zip", {"/C": "/cell"})
     outcome = hemozoin("train", data, "--out", tmp_path / "run", *QUICK)

@@ -33,7 +33,7 @@ def screen(
     Parameters
     ----------
     paths
-        Pictures, which are fields of one slide, or folders; each folder inside is a slide as well.
+        Pictures, which are fields of one slide, or folders or zips; each folder in them is a slide.
     out
         Folder for tables, report and overlays: new, empty, or from the same command.
     model
