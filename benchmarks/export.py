@@ -23,12 +23,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantType,
-    quantize_static,
-)
+import onnx
+from onnx import numpy_helper
 
 import markdown_tables as md
 import rows
@@ -51,7 +47,7 @@ SECONDS, REPEATS = 0.3, 15
 Quantize = Callable[[Bundle, Pixels], bytes]
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
+class _Reader:
     """Cells in the form that ONNX Runtime's quantizer reads."""
 
     def __init__(self, pixels: Pixels) -> None:
@@ -61,21 +57,35 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
         return next(self._batches, None)
 
 
-def static(bundle: Bundle, pixels: Pixels, method: CalibrationMethod, per_channel: bool) -> bytes:
-    """Return the fp32 graph quantized by ONNX Runtime's own quantizer, convolutions only."""
+def static(bundle: Bundle, pixels: Pixels, method: str, per_channel: bool) -> bytes:
+    """Return the fp32 graph quantized by ONNX Runtime's own quantizer, convolutions only.
+
+    `method` is a member of its CalibrationMethod.
+    """
+    from onnxruntime import quantization  # noqa: PLC0415 - after hemozoin turned telemetry off
+
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
         fp32.write_bytes(onnx_model(bundle))
-        quantize_static(
+        quantization.quantize_static(
             fp32,
             int8,
             _Reader(pixels),
             op_types_to_quantize=["Conv", "Relu"],
             per_channel=per_channel,
-            activation_type=QuantType.QUInt8,
-            calibrate_method=method,
+            activation_type=quantization.QuantType.QUInt8,
+            calibrate_method=quantization.CalibrationMethod[method],
         )
-        return int8.read_bytes()
+        return _as_hemozoin_writes(onnx.load(int8))
+
+
+def _as_hemozoin_writes(model: onnx.ModelProto) -> bytes:
+    """Return the file with its arrays as raw bytes: `Predictor` opens no other."""
+    del model.graph.value_info[:]
+    for array in model.graph.initializer:
+        array.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(array), array.name))
+    content: bytes = model.SerializeToString()
+    return content
 
 
 #: Number of calibration cells and the quantizer, by name; `hemozoin export` does the first.
@@ -86,15 +96,15 @@ VARIANTS: dict[str, tuple[int, Quantize]] = {
     "range to the 0.999 quantile": (CALIBRATION_CELLS, partial(quantize, quantile=0.999)),
     "quantize_static, per channel, maximum": (
         CALIBRATION_CELLS,
-        partial(static, method=CalibrationMethod.MinMax, per_channel=True),
+        partial(static, method="MinMax", per_channel=True),
     ),
     "quantize_static, per channel, percentile": (
         CALIBRATION_CELLS,
-        partial(static, method=CalibrationMethod.Percentile, per_channel=True),
+        partial(static, method="Percentile", per_channel=True),
     ),
     "quantize_static, per tensor, percentile": (
         CALIBRATION_CELLS,
-        partial(static, method=CalibrationMethod.Percentile, per_channel=False),
+        partial(static, method="Percentile", per_channel=False),
     ),
 }
 

@@ -31,6 +31,9 @@ _QUIET = (
     *("--hide-scrollbars", "--force-device-scale-factor=1.5"),
 )
 
+#: The overlay for the documentation: three infected cells, two for review, and a white cell.
+_OVERLAY = "field_02.png.jpg"
+
 #: Headings of the parts that each screenshot shows; None is the part above the first heading.
 OF_A_RUN: dict[str, tuple[str | None, ...]] = {
     "report.png": (
@@ -70,7 +73,7 @@ def main() -> None:
         page = (run / "report.html").read_text(encoding="utf-8")
         for name, headings in pictures.items():
             take(only(page, headings), DOCS / name)
-    overlay = min((given.screened / "overlays").iterdir())
+    overlay = given.screened / "overlays" / _OVERLAY
     (DOCS / "screen_overlay.jpg").write_bytes(overlay.read_bytes())
 
 

@@ -1,12 +1,34 @@
-"""Files and folders that are written completely or not at all."""
+"""Files and folders that are written completely or not at all.
+
+A file is written under the name NAME.COMPUTER-PROCESS.partial and renamed when it is complete. A
+process that is killed leaves its partial files. They count as nothing: a folder with no other
+files is free, and the next command that writes there removes them.
+
+A folder that is useful only with all of its files has one more partial file while it is written:
+a list of the others. If the process is killed, the files on the list count as nothing as well.
+"""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import platform
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+#: The end of the name of a partial file: its computer and the number of its process.
+_SUFFIX = re.compile(r"\.([0-9a-f]{6})-(\d+)\.partial\Z")
+
+#: The beginning of the name of the list of a folder's files.
+_LIST = "unfinished."
+
+#: Seconds after which a partial file counts as left by a process that was killed.
+_ABANDONED = 24 * 3600
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
@@ -21,36 +43,154 @@ def replace_file(path: Path, content: str | bytes) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Yield a file that replaces `path` when the block ends without an error."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with partial_file(path) as partial, partial.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def partial_file(path: Path) -> Iterator[Path]:
+    """Yield the path of a file that replaces `path` when the block ends without an error."""
+    partial = path.with_name(path.name + partial_suffix())
     try:
-        with partial.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        if error.filename is None or str(error.filename) == str(partial):
-            error.filename = os.fspath(path)  # the error of a full disk has no file name
-        raise
+        with _errors_name(path, partial):
+            yield partial
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
+def partial_suffix() -> str:
+    """Return the end of the name of this process's partial files.
+
+    The computer has six digits in it: other computers may use the same folder.
+    """
+    computer = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+    return f".{computer}-{os.getpid()}.partial"
+
+
 def is_free(path: Path) -> bool:
-    """Return whether there is nothing at `path`, or an empty folder."""
-    return not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    """Return whether there is nothing at `path`, or a folder with nothing but leftovers.
+
+    Leftovers are partial files, and the files of a folder that a killed process left unfinished.
+    """
+    if not path.is_dir():
+        return not path.exists()
+    partial = _partial_files(path)
+    listed = {file for one in partial if _is_abandoned_list(one) for file in _listed(one)}
+    return {*path.iterdir()} <= {*partial, *listed}
+
+
+def remove_leftovers(folder: Path, name: str = "") -> None:
+    """Remove what killed processes left in a folder, or only what they left of the file `name`.
+
+    The partial files of processes that may still be at work are kept.
+    """
+    for partial in _partial_files(folder):
+        if not name and _is_abandoned_list(partial):
+            for file in (*_listed(partial), partial):
+                file.unlink(missing_ok=True)
+        elif partial.name.startswith(name and f"{name}.") and not _may_be_written(partial):
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
-def filled_folder(path: Path) -> Iterator[None]:
-    """Make a folder, or use an empty one; if the block fails, remove the files it has written."""
+def filled_folder(path: Path, names: Iterable[str]) -> Iterator[None]:
+    """Make a folder, or use a free one, for the files `names`: all of them are written, or none.
+
+    If the block fails, its files are removed. If the process is killed, the folder is free.
+    """
     made = not path.exists()
+    try:
+        with unfinished_folder(path) as add:
+            add(*names)
+            yield
+    except BaseException:
+        remove_leftovers(path)
+        if made:
+            with suppress(OSError):  # another process has written into it
+                path.rmdir()
+        raise
+
+
+@contextmanager
+def unfinished_folder(path: Path) -> Iterator[Callable[..., None]]:
+    """Make a folder, or use a free one; it counts as free until the block ends without an error.
+
+    Yields a function that has to be called with the name of each file before it is written.
+    """
     path.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
+    names = path / (_LIST + partial_suffix()[1:])
+
+    def add(*new: str) -> None:
+        with _errors_name(path, names), names.open("ab") as file:
+            file.write("".join(f"{name}\n" for name in new).encode())
+
+    add()
+    yield add
+    try:
+        names.unlink()
+    except FileNotFoundError as error:
+        why = "another process has written into this folder"
+        raise FileExistsError(errno.EEXIST, why, os.fspath(path)) from error
+
+
+@contextmanager
+def _errors_name(path: Path, written: Path) -> Iterator[None]:
+    """Put `path` into an OSError about `written`, or about a full disk, which names no file."""
     try:
         yield
-    except BaseException:
-        for file in path.iterdir():
-            file.unlink()
-        if made:
-            path.rmdir()
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(written):
+            error.filename = os.fspath(path)
         raise
+
+
+def _partial_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [file for file in folder.iterdir() if _SUFFIX.search(file.name) and file.is_file()]
+
+
+def _listed(names: Path) -> Iterator[Path]:
+    """Yield the files on the list of an unfinished folder, none of them outside of the folder."""
+    with suppress(FileNotFoundError):  # the folder has just been finished
+        for name in names.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
+            if name == Path(name).name and names.with_name(name).is_file():
+                yield names.with_name(name)
+
+
+def _is_abandoned_list(partial: Path) -> bool:
+    """Return whether a file is the list of a folder that no process on this computer writes."""
+    return partial.name.startswith(_LIST) and not _is_written(partial, if_unknown=False)
+
+
+def _may_be_written(partial: Path) -> bool:
+    return _is_written(partial, if_unknown=True)
+
+
+def _is_written(partial: Path, if_unknown: bool) -> bool:
+    """Return whether the process of a partial file is still at work.
+
+    `if_unknown` is the answer for a process on another computer, and for the number of this
+    process: the file may be of another thread, or of a process before the computer restarted.
+    """
+    match = _SUFFIX.search(partial.name)
+    with suppress(FileNotFoundError):  # it has just been finished
+        if match and time.time() - partial.stat().st_mtime < _ABANDONED:
+            known = partial_suffix().startswith(f".{match[1]}-") and int(match[2]) != os.getpid()
+            return _is_running(int(match[2])) if known else if_unknown
+    return False
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":  # elsewhere `os.kill` would end it
+        return True
+    with suppress(PermissionError):  # it belongs to another user
+        try:
+            os.kill(process, 0)
+        except (OverflowError, ProcessLookupError):
+            return False
+    return True

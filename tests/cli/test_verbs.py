@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,9 @@ from tests.support.commands import QUICK, hemozoin, quiet, refused, start, succe
 
 #: The columns that describe the prediction for a cell.
 PREDICTION = ("label", "decision", "p_parasitized", "reason")
+
+#: A line of the help that begins with an option, and so is not the rest of an explanation.
+OPTION = re.compile(r"│ (\*  |   )?([A-Z]+ )?--")
 
 VERBS = (
     *("train", "crossval", "sweep", "demo"),
@@ -57,7 +61,7 @@ def test_without_torch_the_message_has_the_line_that_installs_it(
 def test_every_option_is_explained() -> None:
     for verb in VERBS:
         lines = succeed(verb, "--help").splitlines()
-        options = [line for line in lines if line.startswith("│") and "--" in line]
+        options = [line for line in lines if OPTION.match(line)]
         assert options
         for line in options:
             assert len(line.strip("│ *").split("  ")) > 1, line

@@ -81,6 +81,7 @@ def _count_by_hand(folder: Path) -> tuple[int, int]:
     return len(red_cells), sum(placed_object["infected"] for placed_object in red_cells)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_field")
 def test_the_network_that_classifies_drawn_cells_better_is_chosen(
     finished_run: Path, monkeypatch: pytest.MonkeyPatch

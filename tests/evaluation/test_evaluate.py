@@ -18,6 +18,7 @@ from tests.support.commands import hemozoin, refused, succeed
 FILES = {"predictions.csv", "metrics.json", "report.html"}
 
 
+@pytest.mark.slow
 def test_the_metrics_of_the_run_are_reproduced(tmp_path: Path, learned_run: Path) -> None:
     data, out = learned_run.parent / "cells.zip", tmp_path / "deep" / "out"
     split = ("--split", learned_run / "split.csv")
@@ -29,6 +30,7 @@ def test_the_metrics_of_the_run_are_reproduced(tmp_path: Path, learned_run: Path
     assert f"Accuracy     {accuracy['value']:.4f}" in shown
 
 
+@pytest.mark.slow
 def test_all_cells_without_a_split(tmp_path: Path, learned_run: Path) -> None:
     data, out = learned_run.parent / "cells.zip", tmp_path / "out"
     succeed("evaluate", data, "--model", learned_run / "model", "--out", out)
@@ -56,6 +58,7 @@ def test_prevalence_moves_predictive_values_only(finished_run: Path) -> None:
     assert rare[given]["roc_auc"] == common[given]["roc_auc"]
 
 
+@pytest.mark.slow
 def test_corrections_give_three_sets_of_labels(tmp_path: Path, learned_run: Path) -> None:
     data, model = learned_run.parent / "cells.zip", learned_run / "model"
     wrong = pl.read_csv(learned_run / "split.csv").filter(pl.col("label") == "uninfected")[:5]
@@ -69,6 +72,7 @@ def test_corrections_give_three_sets_of_labels(tmp_path: Path, learned_run: Path
     assert corrected["parasitized"] == given["parasitized"] + 5
 
 
+@pytest.mark.slow
 def test_nothing_is_written_without_out(tmp_path: Path, learned_run: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(learned_run.parent, folder)
@@ -77,6 +81,7 @@ def test_nothing_is_written_without_out(tmp_path: Path, learned_run: Path) -> No
     assert sorted(folder.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_split_without_test_cells(tmp_path: Path, learned_run: Path) -> None:
     split = tmp_path / "split.csv"
     split.write_text((learned_run / "split.csv").read_text().replace(",test", ",validation"))
@@ -84,6 +89,7 @@ def test_a_split_without_test_cells(tmp_path: Path, learned_run: Path) -> None:
     assert "test" in refused("evaluate", data, "--model", model, "--split", split)
 
 
+@pytest.mark.slow
 def test_bad_pictures_are_listed(tmp_path: Path, learned_run: Path, cells_folder: Path) -> None:
     bad = min(cells_folder.rglob("*.png"))
     bad.write_bytes(b"bad")
@@ -95,6 +101,7 @@ def test_bad_pictures_are_listed(tmp_path: Path, learned_run: Path, cells_folder
     assert "tested on 47 cells" in outcome.out
 
 
+@pytest.mark.slow
 def test_from_python(learned_run: Path) -> None:
     predictor = Predictor.load(learned_run / "model")
     data, split = learned_run.parent / "cells.zip", learned_run / "split.csv"

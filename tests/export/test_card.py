@@ -34,6 +34,7 @@ def front_matter(card: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_the_card_of_a_run(learned_run: Path) -> None:
     bundle = load_bundle(learned_run / "model")
     given = bundle.about["figures"]["labels_as_given"]
@@ -84,6 +85,7 @@ def test_without_measurements_the_card_claims_nothing(bundle: Bundle) -> None:
     assert "metrics" not in front_matter(card)
 
 
+@pytest.mark.slow
 def test_an_unusual_file_name_is_quoted(learned_run: Path) -> None:
     bundle = load_bundle(learned_run / "model")
     run = {**bundle.about["run"], "data": '/home/me/cell_images "b": #1.zip'}
@@ -93,6 +95,7 @@ def test_an_unusual_file_name_is_quoted(learned_run: Path) -> None:
     assert "Courtesy of the U.S. National Library of Medicine" in card
 
 
+@pytest.mark.slow
 def test_its_code_runs(learned_run: Path, tmp_path: Path) -> None:
     bundle = load_bundle(learned_run / "model")
     save_bundle(bundle, tmp_path)

@@ -42,6 +42,7 @@ def a_cell() -> bytes:
     return png(draw_cell(np.random.default_rng(1), infected=True))
 
 
+@pytest.mark.slow
 def test_the_same_p_as_in_the_run_itself(learned_run: Path, tmp_path: Path) -> None:
     """Training and prediction use the same preprocessing, from a zip and from a folder."""
     tested = pl.read_csv(learned_run / "predictions.csv")
@@ -57,6 +58,7 @@ def test_the_same_p_as_in_the_run_itself(learned_run: Path, tmp_path: Path) -> N
         assert [p_of[cell] for cell in tested["cell"]] == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_label_depends_on_the_threshold_of_the_model(learned_run: Path, tmp_path: Path) -> None:
     model, bundle = tmp_path / "model", load_bundle(learned_run / "model")
     tested = pl.read_csv(learned_run / "predictions.csv")["p_parasitized"]
@@ -70,6 +72,7 @@ def test_the_label_depends_on_the_threshold_of_the_model(learned_run: Path, tmp_
         assert row["label"] == ("parasitized" if above else "uninfected")
 
 
+@pytest.mark.slow
 def test_cells_in_the_review_band_are_for_review_unless_switched_off(
     learned_run: Path, tmp_path: Path
 ) -> None:

@@ -255,7 +255,7 @@ def test_an_onnx_file_with_another_preprocessing_is_refused(bundle: Bundle) -> N
 def test_an_invalid_onnx_file_is_refused(content: bytes, bundle: Bundle, tmp_path: Path) -> None:
     file = tmp_path / "a.onnx"
     file.write_bytes(content)
-    with pytest.raises(ModelError, match=r"a\.onnx: not"):
+    with pytest.raises(ModelError, match=rf"a\.onnx: {'not' if content else 'has 0 bytes'}"):
         Predictor.load(file)
     with pytest.raises(ModelError, match=r"model\.onnx: not"):
         Predictor(replace(bundle, graphs={GRAPH: content}))

@@ -51,6 +51,7 @@ def maps(predictor: Predictor, infected: Pixels) -> Floats:
     return activation_maps(predictor, infected)
 
 
+@pytest.mark.slow
 def test_the_mean_of_a_map_is_the_log_odds(
     predictor: Predictor, infected: Pixels, maps: Floats
 ) -> None:
@@ -67,6 +68,7 @@ def test_the_mean_of_a_map_is_the_log_odds(
     assert np.log(p / (1 - p)) * temperature == pytest.approx(coarse, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_maximum_of_a_map_is_on_the_parasite(infected: Pixels, maps: Floats) -> None:
     """By chance it would be in about 1 of 25 cells, the share of the parasite in the area."""
     parasite = infected.max(axis=3) * (infected[..., 1] < 110) > 0
@@ -79,6 +81,7 @@ def test_the_maximum_of_a_map_is_on_the_parasite(infected: Pixels, maps: Floats)
     assert on > 10 > abs(off)
 
 
+@pytest.mark.slow
 def test_a_map_does_not_depend_on_the_batch(
     predictor: Predictor, infected: Pixels, maps: Floats
 ) -> None:
@@ -87,6 +90,7 @@ def test_a_map_does_not_depend_on_the_batch(
     assert np.array_equal(alone, activation_maps(predictor, infected[3:4]))
 
 
+@pytest.mark.slow
 def test_no_cells_and_a_black_picture(predictor: Predictor, infected: Pixels) -> None:
     assert activation_maps(predictor, infected[:0]).shape == (0, *infected.shape[1:3])
     blank = np.zeros_like(infected[:1])
@@ -140,6 +144,7 @@ def test_a_long_name_stays_on_the_card() -> None:
 # ---- a folder of cards --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_card_for_each_row_and_the_same_table(tmp_path: Path, learned_run: Path) -> None:
     """Equal names in two folders, names invalid on other systems, and a bad picture."""
     cell = png(draw_cell(np.random.default_rng(1), infected=True))
@@ -160,6 +165,7 @@ def test_a_card_for_each_row_and_the_same_table(tmp_path: Path, learned_run: Pat
             assert card.size == (700, 496)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path, learned_run: Path) -> None:
     data, model = learned_run.parent / "cells.zip", learned_run / "model"
     (tmp_path / "why").mkdir()
@@ -172,6 +178,7 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path, learned_run: Path
     assert tree(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_predictions_are_taken_one_at_a_time(
     tmp_path: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ class RecipeOptions:
     alpha: float | None = None
     """Width multiplier, above 0."""
     size: int | None = None
-    """Input size in pixels, 32 or more."""
+    """Input size in pixels, 32 to 1024."""
     epochs: int | None = None
     """Number of passes over the training cells."""
     batch: int | None = None
@@ -55,7 +55,7 @@ class DecisionOptions:
     """Minimum sensitivity (0..1) on the validation patients; without it the threshold is
     balanced."""
     specificity: float | None = None
-    """Minimum specificity (0..1) on the validation patients, instead of --sensitivity."""
+    """Minimum specificity (0..1) on the validation patients, in place of a sensitivity."""
     prevalence: float = PREVALENCE
     """Share of parasitized cells (0..1) at which PPV and NPV are given."""
 

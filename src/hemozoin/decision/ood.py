@@ -78,11 +78,23 @@ class OutOfDistributionDetector:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Floats]) -> OutOfDistributionDetector:
-        """Read the arrays of `to_arrays`; raises ModelError for anything else."""
-        shapes = {name: array.shape for name, array in arrays.items()}
-        if shapes != {"low": (len(_TOLERANCE),), "high": (len(_TOLERANCE),)}:
+        """Read the arrays of `to_arrays`.
+
+        Raises ModelError for other arrays, and where a range is empty or not a number. A range may
+        be open: -∞ as the low end, or ∞ as the high end.
+        """
+        found = {name: (array.dtype, array.shape) for name, array in arrays.items()}
+        if found != dict.fromkeys(("low", "high"), (np.float32, (len(_TOLERANCE),))):
             raise ModelError("guard.safetensors: made by another version of hemozoin")
-        return cls(**arrays)
+        low, high = arrays["low"], arrays["high"]
+        valid = (low <= high) & (low < np.inf) & (high > -np.inf)  # False for NaN
+        if not valid.all():
+            measure = [*_TOLERANCE][int(valid.argmin())]
+            raise ModelError(
+                f"guard.safetensors: the range of {measure} is empty or not a number; copy the"
+                " model folder again"
+            )
+        return cls(low, high)
 
 
 def fit_ood_detector(pixels: Pixels) -> OutOfDistributionDetector:

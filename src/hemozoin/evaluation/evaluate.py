@@ -26,6 +26,9 @@ from hemozoin.model.predictor import Predictor
 from hemozoin.model.saliency import activation_maps
 from hemozoin.model.saliency_card import overlay_map
 
+#: The files of an evaluation, in the order in which they are written.
+_FILES = ("predictions.csv", "metrics.json", "report.html")
+
 
 def evaluate(
     data: Path,
@@ -53,7 +56,7 @@ def evaluate(
     setup = describe_setup({"Data": str(data)})
     report = replace(report, title=data.name, setup=setup)
     if out:
-        with filled_folder(out):
+        with filled_folder(out, _FILES):
             write_evaluation(out, report, cells, p)
     return report
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper
 
 from hemozoin.arrays import Floats, Pixels, batches
 from hemozoin.export.graph_parts import GraphParts
+from hemozoin.onnx_runtime import onnxruntime
 
 #: Quantile of a channel's values in a batch that is its limit; higher values are clipped. With the
 #: maximum as the limit, all other values get too few levels (benchmarks/export.py).

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 
 from hemozoin.about import DISCLAIMER, VERSION
 from hemozoin.classes import CLASSES
+from hemozoin.errors import ModelError
 from hemozoin.evaluation.evaluation import AGREED, AS_GIVEN, CORRECTED
 from hemozoin.evaluation.folds import spread_over_folds
 from hemozoin.model.bundle import CONFIG, GRAPH, INT8_GRAPH, OOD_DETECTOR, WEIGHTS, Bundle
@@ -43,6 +44,9 @@ _FILES = {
     INT8_GRAPH: "the same in 8 bits",
 }
 
+#: What Markdown and HTML take for their own, and similar characters that they leave alone.
+_HARMLESS = str.maketrans({"`": "'", "|": "¦", "<": "‹", ">": "›"})
+
 #: Beginning of the name of NLM's data set.
 _NLM = "cell_images"
 
@@ -52,8 +56,18 @@ def model_card(bundle: Bundle, files: Mapping[str, bytes]) -> str:
 
     `files` are those of the model folder, by name. Metrics are taken from `bundle.about`, if
     present: "figures" (`Evaluation.to_dict`), "folds" (for each fold, value by name),
-    "parity" (`Parity.to_dict`), "run" (`RunConfig.to_dict`) and "notes" (sentences).
+    "parity" (`Parity.to_dict`), "run" (`RunConfig.to_dict`) and "notes" (sentences). Raises
+    ModelError where these are of other kinds.
     """
+    try:
+        return _render(bundle, files)
+    except (AttributeError, LookupError, TypeError, ValueError, TemplateError) as error:
+        raise ModelError(
+            f"{CONFIG}: the values in about are damaged; export the run again"
+        ) from error
+
+
+def _render(bundle: Bundle, files: Mapping[str, bytes]) -> str:
     evaluation = bundle.about.get("figures", {})
     environment = Environment(
         loader=PackageLoader("hemozoin", "export"),
@@ -62,7 +76,7 @@ def model_card(bundle: Bundle, files: Mapping[str, bytes]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(yaml=json.dumps, metric=_metric, interval=_interval)
+    environment.filters.update(yaml=json.dumps, metric=_metric, interval=_interval, inline=_inline)
     return environment.get_template("card.md").render(
         bundle=bundle,
         classes=CLASSES,
@@ -123,6 +137,15 @@ def _files(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
 
 def _is_known(value: float | None) -> bool:
     return value is not None and not math.isnan(value)
+
+
+def _inline(value: object) -> str:
+    """Return a text on one line, without the characters that end code, a cell or a paragraph.
+
+    The texts of a model folder, such as the name of the data, may be anybody's.
+    """
+    printable = "".join(letter if letter.isprintable() else " " for letter in str(value))
+    return " ".join(printable.translate(_HARMLESS).split())
 
 
 def _metric(value: float | None) -> str:

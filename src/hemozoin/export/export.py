@@ -18,8 +18,14 @@ from hemozoin.export.card import model_card
 from hemozoin.export.int8 import quantize
 from hemozoin.export.parity import Parity, compare_backends
 from hemozoin.files import filled_folder, is_free
-from hemozoin.model.bundle import INT8_GRAPH, Bundle, load_bundle, save_bundle
-from hemozoin.model.checksums import read_folder
+from hemozoin.model.bundle import (
+    FILES,
+    INT8_GRAPH,
+    Bundle,
+    load_bundle,
+    model_files,
+    save_bundle,
+)
 from hemozoin.model.onnx_export import with_graph
 from hemozoin.model.registry import find_model
 from hemozoin.training.runs.config import RunConfig
@@ -65,9 +71,9 @@ def with_parity(bundle: Bundle, parity: Parity) -> Bundle:
 def write_export(bundle: Bundle, out: Path) -> None:
     """Write a bundle with its model card into a free folder: all files or none."""
     bundle = replace(bundle, about=_without_folders(bundle.about))
-    with filled_folder(out):
-        save_bundle(bundle, out)
-        save_bundle(bundle, out, model_card(bundle, read_folder(out)))
+    card = model_card(bundle, model_files(bundle))
+    with filled_folder(out, FILES):
+        save_bundle(bundle, out, card)
 
 
 def _without_folders(value: Any) -> Any:

@@ -13,13 +13,13 @@ model/
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 
 from hemozoin.about import VERSION
@@ -30,8 +30,11 @@ from hemozoin.decision.conformal import ReviewBand
 from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.decision.ood import OutOfDistributionDetector
 from hemozoin.decision.threshold import Threshold
-from hemozoin.errors import ModelError
-from hemozoin.mobilenet.architecture import Architecture
+from hemozoin.errors import HemozoinError, ModelError
+from hemozoin.mobilenet.architecture import Architecture, layers
+from hemozoin.model.checks.config import FORMAT, parse_config
+from hemozoin.model.checks.limits import require_practical
+from hemozoin.model.checks.weights import read_safetensors, require_weights
 from hemozoin.model.checksums import SUMS, read_folder, write_folder
 from hemozoin.model.transform import InputTransform
 
@@ -47,8 +50,6 @@ GRAPH, INT8_GRAPH = "model.onnx", "model_int8.onnx"
 
 #: All files that a model folder may have, in the order in which they are written.
 FILES = (CONFIG, WEIGHTS, OOD_DETECTOR, GRAPH, INT8_GRAPH, CARD, SUMS)
-
-FORMAT = "hemozoin-model/2"
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,19 @@ class Bundle:
         return PARASITIZED if p_parasitized >= self.threshold.value else UNINFECTED
 
 
-def save_bundle(bundle: Bundle, folder: Path, card: str | None = None) -> None:
-    """Write the model folder, with `card` as its README.md; SHA256SUMS is written last."""
-    files = {
+def model_files(bundle: Bundle) -> dict[str, bytes]:
+    """Return the content of each file of the model folder, without model card and SHA256SUMS."""
+    return {
         CONFIG: json.dumps(_to_config(bundle), indent=2).encode(),
         WEIGHTS: _to_safetensors(bundle.weights),
         OOD_DETECTOR: _to_safetensors(bundle.ood_detector.to_arrays()),
         **bundle.graphs,
     }
+
+
+def save_bundle(bundle: Bundle, folder: Path, card: str | None = None) -> None:
+    """Write the model folder, with `card` as its README.md; SHA256SUMS is written last."""
+    files = model_files(bundle)
     if card is not None:
         files[CARD] = card.encode()
     for name in {GRAPH, INT8_GRAPH, CARD} - set(files):
@@ -99,19 +105,24 @@ def save_bundle(bundle: Bundle, folder: Path, card: str | None = None) -> None:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read a model folder; raises ModelError where a file is missing, changed or invalid."""
+    """Read a model folder.
+
+    Raises ModelError where a file is missing, changed or invalid. The ONNX files are read, but not
+    checked: `Predictor` does so for the one that it runs.
+    """
     files = read_folder(folder)
     for name in (CONFIG, WEIGHTS, OOD_DETECTOR, GRAPH):
         if name not in files:
             raise ModelError(f"{folder}: SHA256SUMS doesn't list {name}; copy the folder again")
-    try:
-        return _to_bundle(json.loads(files[CONFIG]), files, folder)
-    except (AttributeError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
-        raise ModelError(f"{folder / CONFIG}: damaged ({error!r}); copy it again") from error
+    return _to_bundle(parse_config(files[CONFIG], str(folder / CONFIG)), files, folder)
 
 
 def _to_config(bundle: Bundle) -> dict[str, Any]:
-    """Return the values of config.json; the key "view" is the input transform."""
+    """Return the values of config.json.
+
+    Some keys are older than the names of the fields: "view" is the input transform, "band" the
+    review band, "false_positives" the false-positive rate, "aim" the operating point.
+    """
     false_positive_rate = bundle.false_positive_rate
     return {
         "format": FORMAT,
@@ -130,23 +141,27 @@ def _to_config(bundle: Bundle) -> dict[str, Any]:
 
 
 def _to_bundle(config: dict[str, Any], files: Mapping[str, bytes], folder: Path) -> Bundle:
-    if config.get("format") != FORMAT:
-        raise ModelError(f"{folder}: not a model folder of this version; give RUN/model")
-    if config["classes"] != list(CLASSES):
-        raise ModelError(f"{folder / CONFIG}: needs the classes {' and '.join(CLASSES)}")
-    if config["view"] not in get_args(InputTransform):
-        raise ModelError(f"{folder / CONFIG}: unknown input transform {config['view']!r}")
+    """Return the bundle of the values of config.json, which are in their ranges, and the files."""
+    try:
+        architecture = Architecture.from_dict(config["architecture"])
+        preprocessing = Preprocessing.from_dict(config["preprocessing"])
+        require_practical(architecture, preprocessing.size, config["orientations"])
+    except HemozoinError as error:
+        raise ModelError(f"{folder / CONFIG}: {error}") from error
+    weights = read_safetensors(files[WEIGHTS], str(folder / WEIGHTS))
+    require_weights(weights, layers(architecture, preprocessing.size), str(folder / WEIGHTS))
+    if not math.isclose(config["temperature"], weights["temperature"], rel_tol=1e-5):
+        raise ModelError(f"{folder / CONFIG}: temperature is not that of {WEIGHTS}; copy it again")
+    ood_arrays = read_safetensors(files[OOD_DETECTOR], str(folder / OOD_DETECTOR))
     return Bundle(
-        architecture=Architecture.from_dict(config["architecture"]),
+        architecture=architecture,
         input_transform=config["view"],
-        orientations=int(config["orientations"]),
-        preprocessing=Preprocessing.from_dict(config["preprocessing"]),
+        orientations=config["orientations"],
+        preprocessing=preprocessing,
         threshold=Threshold.from_dict(config["threshold"]),
         review_band=ReviewBand.from_dict(config["band"]),
-        ood_detector=OutOfDistributionDetector.from_arrays(
-            safetensors.numpy.load(files[OOD_DETECTOR])
-        ),
-        weights=safetensors.numpy.load(files[WEIGHTS]),
+        ood_detector=OutOfDistributionDetector.from_arrays(ood_arrays),
+        weights=weights,
         graphs={name: files[name] for name in (GRAPH, INT8_GRAPH) if name in files},
         about=config["about"],
         false_positive_rate=_false_positive_rate(config.get("false_positives")),

@@ -26,12 +26,15 @@ from hemozoin.about import VERSION
 from hemozoin.arrays import Array, NamedArrays
 from hemozoin.classes import CLASSES, POSITIVE
 from hemozoin.mobilenet.architecture import Architecture, Layer, layers
-from hemozoin.model.bundle import FORMAT, GRAPH, Bundle
+from hemozoin.model.bundle import GRAPH, Bundle
+from hemozoin.model.checks.config import FORMAT
+from hemozoin.model.checks.graph import OPSET
+from hemozoin.model.checks.weights import fold_batch_norm
 from hemozoin.model.onnx_builder import OnnxBuilder
 from hemozoin.model.transform import ONNX_TRANSFORMS
 
-#: Opset 18 with IR 8 is of December 2022: runtimes in browsers and on phones support it.
-_OPSET, _IR = 18, 8
+#: The version of the file format; it belongs to `OPSET`.
+_IR = 8
 
 
 def onnx_model(bundle: Bundle) -> bytes:
@@ -62,7 +65,7 @@ def onnx_model(bundle: Bundle) -> bytes:
                 "map": (np.float32, ("N", map_size, map_size)),
             },
         ),
-        opset_imports=[helper.make_opsetid("", _OPSET)],
+        opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=_IR,
         producer_name="hemozoin",
         producer_version=VERSION,
@@ -101,7 +104,7 @@ def _convolution(
     g: OnnxBuilder, x: str, layer: Layer, architecture: Architecture, weights: NamedArrays
 ) -> str:
     """Add convolution, batch norm and ReLU: `[N, C, H, W]` to `[N, C', ⌈H/stride⌉, …]`."""
-    weight, bias = _folded(weights, layer.name, architecture.bn_epsilon)
+    weight, bias = fold_batch_norm(weights, layer.name, architecture.bn_epsilon)
     x = g(
         "Conv",
         *(x, weight, bias),
@@ -114,18 +117,6 @@ def _convolution(
     if architecture.activation == "relu6":
         return g("Clip", x, 0.0, 6.0)
     return g("Relu", x)
-
-
-def _folded(weights: NamedArrays, layer: str, epsilon: float) -> tuple[Array, Array]:
-    """Return weight and bias of a convolution with its batch norm folded in, float32."""
-    prefix = f"network.body.{layer}"
-    gamma, beta, mean, variance = (
-        weights[f"{prefix}.norm.{name}"].astype(np.float64)
-        for name in ("weight", "bias", "running_mean", "running_var")
-    )
-    gain = gamma / np.sqrt(variance + epsilon)
-    weight = weights[f"{prefix}.conv.weight"] * gain[:, None, None, None]
-    return weight.astype(np.float32), (beta - mean * gain).astype(np.float32)
 
 
 def _pads(layer: Layer, architecture: Architecture) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ import polars as pl
 
 from hemozoin.csv_files import csv_line
 from hemozoin.errors import RunError
+from hemozoin.files import partial_file, remove_leftovers
 from hemozoin.model.prediction import Prediction
 
 _COLUMNS = [field.name for field in fields(Prediction)]
@@ -60,26 +60,20 @@ def write_table(predictions: Iterable[Prediction], out: Path) -> None:
     if suffix not in WRITERS or out.is_dir():
         raise RunError(f"{out}: give a file that ends in one of {', '.join(WRITERS)}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
-    try:
+    remove_leftovers(out.parent, out.name)
+    with partial_file(out) as partial:
         with partial.open("w", newline="", encoding="utf-8") as file:
             WRITERS[suffix](predictions, file)
         if suffix == ".parquet":
-            _to_parquet(partial)
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+            _to_parquet(partial, out)
 
 
-def _to_parquet(path: Path) -> None:
-    """Replace a JSON Lines file by Parquet, streaming."""
-    table = path.with_name(path.name + ".parquet.partial")
+def _to_parquet(path: Path, out: Path) -> None:
+    """Replace a JSON Lines file by Parquet, streaming; `out` is the name for error messages."""
     types = {"p_parasitized": pl.Float64}
     schema = {name: types.get(name, pl.String()) for name in _COLUMNS}
-    try:
-        pl.scan_ndjson(path, schema=schema).sink_parquet(table)
-        table.replace(path)
-    except pl.exceptions.PolarsError as error:  # polars' error for a full disk
-        raise RunError(f"{table}: can't be written ({error})") from error
-    finally:
-        table.unlink(missing_ok=True)
+    with partial_file(path) as table:
+        try:
+            pl.scan_ndjson(path, schema=schema).sink_parquet(table)
+        except pl.exceptions.PolarsError as error:  # polars' error for a full disk
+            raise RunError(f"{out}: can't be written ({error})") from error

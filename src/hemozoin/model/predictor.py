@@ -19,7 +19,11 @@ from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.source import as_utf8
 from hemozoin.decision.conformal import REVIEW
 from hemozoin.errors import DataError, ModelError
+from hemozoin.mobilenet.architecture import layers
 from hemozoin.model.bundle import GRAPH, INT8_GRAPH, Bundle, load_bundle
+from hemozoin.model.checks.graph import CELLS, read_graph, require_network, require_weights_of
+from hemozoin.model.checks.limits import most_work
+from hemozoin.model.checksums import read_file
 from hemozoin.model.pictures import (
     Picture,
     PreparedPicture,
@@ -53,9 +57,15 @@ class Predictor:
         name = GRAPH if precision == "fp32" else INT8_GRAPH
         if name not in bundle.graphs:
             raise ModelError(f"the model has no {name}; make it with hemozoin export")
-        self._session = Session(bundle.graphs[name], name)
-        if self._session.metadata["preprocessing"] != json.dumps(bundle.preprocessing.to_dict()):
+        table = layers(bundle.architecture, bundle.preprocessing.size)
+        most = most_work(table, bundle.orientations, CELLS)
+        self._session = Session(bundle.graphs[name], name, most)
+        graph = self._session.graph
+        if graph.file.metadata["preprocessing"] != json.dumps(bundle.preprocessing.to_dict()):
             raise ModelError(f"{name}: its preprocessing differs from config.json; export it again")
+        require_network(graph, table, name)
+        if precision == "fp32":
+            require_weights_of(graph, bundle.weights, table, bundle.architecture.bn_epsilon, name)
 
     @classmethod
     def load(cls, model: str | Path, precision: Precision = "fp32") -> Predictor:
@@ -66,7 +76,7 @@ class Predictor:
         """
         folder = find_model(model)
         if folder.suffix == ".onnx" and folder.is_file():
-            Session(folder.read_bytes(), folder.name)  # raises for a file not written by hemozoin
+            read_graph(read_file(folder), folder.name)  # raises for a file not of hemozoin
             raise ModelError(f"{folder}: is a file; give the model folder that it is in")
         return cls(load_bundle(folder), precision)
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.errors import RunError
-from hemozoin.files import is_free, replace_file
+from hemozoin.files import is_free, replace_file, unfinished_folder
 from hemozoin.images import font, to_png
 from hemozoin.model.prediction import DetailedPrediction, Prediction
 from hemozoin.model.predictor import Predictor
@@ -49,14 +49,15 @@ def write_saliency_cards(
 def _write_cards(
     predictions: Iterable[DetailedPrediction], predictor: Predictor, folder: Path
 ) -> Iterator[Prediction]:
-    folder.mkdir(parents=True, exist_ok=True)
-    for row, detailed in enumerate(predictions, 1):
-        prediction = detailed.prediction
-        if detailed.pixels is not None:
-            (log_odds,) = activation_maps(predictor, detailed.pixels[None])
-            card = draw_saliency_card(detailed.pixels, log_odds, prediction)
-            replace_file(folder / _file_name(row, prediction.cell), to_png(card))
-        yield prediction
+    with unfinished_folder(folder) as add_name:
+        for row, detailed in enumerate(predictions, 1):
+            prediction = detailed.prediction
+            if detailed.pixels is not None:
+                (log_odds,) = activation_maps(predictor, detailed.pixels[None])
+                card = draw_saliency_card(detailed.pixels, log_odds, prediction)
+                add_name(name := _file_name(row, prediction.cell))
+                replace_file(folder / name, to_png(card))
+            yield prediction
 
 
 def _file_name(row: int, cell: str) -> str:

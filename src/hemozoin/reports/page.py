@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hemozoin.about import DISCLAIMER, VERSION
 from hemozoin.errors import RunError
-from hemozoin.files import replace_file
+from hemozoin.files import remove_leftovers, replace_file
 
 
 def render(template: str, filters: Mapping[str, Any], **values: Any) -> str:
@@ -40,6 +40,7 @@ def write_page(page: str, path: Path) -> None:
     """Write a page, completely or not at all; raises RunError if it can't be written."""
     try:
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path.parent, path.name)
         replace_file(path, page)
     except OSError as error:
         raise RunError(f"{path}: can't be written ({error.strerror or error})") from error

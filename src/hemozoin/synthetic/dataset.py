@@ -10,7 +10,7 @@ import numpy as np
 
 from hemozoin.arrays import Pixels
 from hemozoin.errors import DataError
-from hemozoin.files import replacing
+from hemozoin.files import remove_leftovers, replacing
 from hemozoin.progress import track
 from hemozoin.synthetic.cell import draw_cell, draw_patient
 from hemozoin.synthetic.photograph import png
@@ -28,6 +28,7 @@ def write_synthetic(
     cells = _cells(patients, cells_per_patient, seed)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(out.parent, out.name)
         _write_zip(out, track(cells, "Drawing synthetic cells", total))
     except OSError as error:
         raise DataError(f"{out}: can't be written ({error.strerror or error})") from error

@@ -18,7 +18,7 @@ import numpy as np
 
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.errors import DataError
-from hemozoin.files import replace_file
+from hemozoin.files import remove_leftovers, replace_file
 from hemozoin.synthetic.canvas import Rng
 from hemozoin.synthetic.cell import Patient, draw_patient
 from hemozoin.synthetic.layers import (
@@ -168,6 +168,7 @@ def write_smear(
     truth: dict[str, tuple[DrawnObject, ...]] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
         for name, smear in _fields(fields, seed, cells, infected):
             replace_file(folder / name, png(smear.pixels))
             truth[name] = smear.objects

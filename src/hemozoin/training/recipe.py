@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hemozoin.errors import HemozoinError
 from hemozoin.mobilenet.architecture import Architecture, Body, layers
+from hemozoin.model.checks.limits import require_practical
 from hemozoin.model.transform import InputTransform
 from hemozoin.training.initial_weights import InitialWeights
 
@@ -26,12 +27,12 @@ class Recipe:
     """How to train a network; `benchmarks/` shows why some defaults differ from the paper's."""
 
     alpha: float = 0.25
-    """Width multiplier, above 0 (paper, section 3.3)."""
+    """Width multiplier, above 0, at most 4 (paper, section 3.3)."""
     body: Body = "separable"
     """separable: depthwise separable convolutions; full: full convolutions (paper, Table 4);
     shallow: separable with fewer layers (Table 5)."""
     size: int = 64
-    """Input size in pixels, 32 or more (paper, section 3.4; 224 is the full size there)."""
+    """Input size in pixels, 32 to 1024 (paper, section 3.4; 224 is the full size there)."""
     epochs: int = 8
     """Number of passes over the training cells."""
     batch: int = 128
@@ -73,6 +74,7 @@ class Recipe:
             raise HemozoinError(f"learning_rate is {self.learning_rate}; give one above 0")
         if self.orientations not in range(1, 5):
             raise HemozoinError(f"orientations is {self.orientations}; give 1 to 4")
+        require_practical(self.architecture(), self.size, self.orientations)
 
     def architecture(self) -> Architecture:
         """Return the network that this recipe trains."""

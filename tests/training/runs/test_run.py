@@ -84,6 +84,7 @@ def test_predictions_are_of_the_test_cells(finished_run: Path) -> None:
     assert found.select(same).sort("cell").equals(split.select(same).sort("cell"))
 
 
+@pytest.mark.slow
 def test_metrics_agree_with_scikit_learn(learned_run: Path) -> None:
     """Computed only from predictions.csv and the threshold."""
     table = pl.read_csv(learned_run / "predictions.csv")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from hemozoin.data.dataset import find_cells
 from hemozoin.errors import HemozoinError, RunError
-from hemozoin.files import is_free, replace_file
+from hemozoin.files import is_free, remove_leftovers, replace_file
 from hemozoin.paper.sweep.grid import TABLES, Grid, SweepNetwork
 from hemozoin.paper.sweep.measurement import measure_run
 from hemozoin.paper.sweep.plots import COSTS, draw
@@ -85,9 +85,13 @@ def _open_folder(sweep: Sweep, out: Path) -> list[SweepRow]:
     text, record = json.dumps(plan, indent=2), out / "sweep.json"
     if not record.exists() and not is_free(out):
         raise RunError(f"{out}: not an empty folder; give another --out")
-    if record.exists() and record.read_text() != text:
-        raise RunError(f"{out}: has a sweep of other cells or options; give another --out")
+    if record.exists() and record.read_bytes() != text.encode():
+        raise RunError(
+            f"{out}: has a sweep of other cells or options, or sweep.json is damaged;"
+            " give another --out"
+        )
     out.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(out)
     replace_file(record, text)
     return read_rows(out / "sweep.csv")
 
@@ -106,7 +110,6 @@ def _run(sweep: Sweep, network: SweepNetwork, seed: int, runs: Path, device: str
         if folder.config.exists() and not folder.finished:
             start.resume(folder.path, device)
         elif not folder.finished:
-            folder.remove_partial_files()  # of a run killed at its first file: they block a new one
             start.new(replace(sweep.config, recipe=recipe), folder.path, device=device)
     return measure_run(folder, network, recipe, sweep.grid.tables_of(network))
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from hemozoin.errors import RunError
-from hemozoin.files import is_free, replace_file
+from hemozoin.files import is_free, remove_leftovers, replace_file
 from hemozoin.smear.field import Field
 from hemozoin.smear.output.crops import has_crops, write_crops
 from hemozoin.smear.output.screened_field import ScreenedField
@@ -40,7 +40,7 @@ SLIDES, OVERLAYS, _STATE = "slides.csv", "overlays", ".fields"
 
 _FILES = (CELLS, FIELDS, SLIDE, REPORT, COCO)
 
-#: Longest name in bytes. File systems allow 255; ".json" and ".12345.partial" are appended.
+#: Longest name in bytes. File systems allow 255; the end of a partial file has up to 30.
 _LONGEST = 200
 
 
@@ -59,6 +59,7 @@ def open_output(out: Path, settings: Mapping[str, Any], overwrite: bool) -> None
         elif before != settings:
             raise RunError(_settings_differ(out, before, settings))
     out.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(out)
     replace_file(out / MARK, json.dumps(settings, indent=2) + "\n")
 
 
@@ -101,8 +102,7 @@ class SlideFolder:
         for folder in (self.path / _STATE, self.path / OVERLAYS):
             folder.mkdir(parents=True, exist_ok=True)
         for folder in (self.path, self.path / _STATE, self.path / OVERLAYS):
-            for partial in folder.glob("*.partial"):
-                partial.unlink()
+            remove_leftovers(folder)
 
     def overlay(self, photo: Photo) -> Path:
         """Return the path of a field's overlay."""

@@ -64,5 +64,5 @@ class RunConfig:
                 operating_point=OperatingPoint(**values["aim"]),
                 prevalence=float(values["prevalence"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"config.json: not written by this version ({error!r})") from error

@@ -23,7 +23,7 @@ from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.split import split_in_folds, write_split
 from hemozoin.errors import RunError
 from hemozoin.evaluation.folds import folds_text, spread_over_folds
-from hemozoin.files import is_free, replace_file
+from hemozoin.files import is_free, remove_leftovers, replace_file
 from hemozoin.progress import print_status
 from hemozoin.training.runs import start
 from hemozoin.training.runs.config import RunConfig
@@ -66,9 +66,13 @@ def _begin(out: Path, config: RunConfig, splits: list[pl.DataFrame]) -> None:
     record = out / "crossval.json"
     if not record.exists() and not is_free(out):
         raise RunError(f"{out}: not an empty folder; give another --out")
-    if record.exists() and record.read_text() != plan:
-        raise RunError(f"{out}: has folds of other cells or options; give another --out")
+    if record.exists() and record.read_bytes() != plan.encode():
+        raise RunError(
+            f"{out}: has folds of other cells or options, or crossval.json is damaged;"
+            " give another --out"
+        )
     out.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(out)
     replace_file(record, plan)
     for number, split in enumerate(splits, 1):
         write_split(split, out / f"split{number}.csv")

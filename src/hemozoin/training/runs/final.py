@@ -52,7 +52,9 @@ def train_final(
         return
     use_deterministic_algorithms()
     split_data = load_split_data(config, folds[0].split)
-    if not folder.config.exists():
+    if folder.config.exists():
+        folder.remove_leftovers()
+    else:
         folder.begin(config.to_dict())
     print_status("all patients")
     classifier = train_classifier(

@@ -20,13 +20,12 @@ from typing import Any
 
 from hemozoin.errors import RunError
 from hemozoin.evaluation.evaluation import AS_GIVEN
-from hemozoin.files import is_free, replace_file
+from hemozoin.files import is_free, remove_leftovers, replace_file
 from hemozoin.model.bundle import FILES
 from hemozoin.model.checksums import SUMS
 
-#: All files of a run. config.json is written first and removed last: it marks a folder as a run.
+#: All files of a run except config.json, which marks a folder as a run.
 _FILES = (
-    "config.json",
     "split.csv",
     "checkpoint.safetensors",
     "results.csv",
@@ -112,20 +111,19 @@ class RunFolder:
     def begin(self, config: dict[str, Any]) -> None:
         """Make the folder, remove the files of an earlier run, write config.json.
 
-        Other files in the folder are kept.
+        Other files in the folder are kept. The config.json of an earlier run is replaced, not
+        removed: without it, this folder could not be overwritten after a kill in between.
         """
         for name in reversed(_FILES):
             (self.path / name).unlink(missing_ok=True)
-        self.remove_partial_files()
+        self.remove_leftovers()
         self.path.mkdir(parents=True, exist_ok=True)
         replace_file(self.config, json.dumps(config, indent=2))
 
-    def remove_partial_files(self) -> None:
-        """Remove incomplete files of a run that was killed while it was writing."""
-        for name in _FILES:
-            file = self.path / name
-            for partial in file.parent.glob(f"{file.name}.*.partial"):
-                partial.unlink()
+    def remove_leftovers(self) -> None:
+        """Remove what a process left that was killed while it was writing."""
+        remove_leftovers(self.path)
+        remove_leftovers(self.model)
 
     def _is_run(self) -> bool:
         try:

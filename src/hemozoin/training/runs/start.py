@@ -55,7 +55,7 @@ def resume(path: Path, device: str = "auto") -> RunFolder:
             if begun:
                 _require_all_cells(split_data, config, folder.split)
             if first:
-                folder.remove_partial_files()
+                folder.remove_leftovers()
                 write_split(split_data.cells, folder.split)
         run(config, split_data, folder, processor)
     return folder
