@@ -1,7 +1,7 @@
 # These commands need Python 3.11 and pip, and install everything else in .venv:
 #   make demo                      a run on synthetic data: train, test, report, screen
 #   make demo DATA=cell_images.zip the same on NLM's real cells
-#   make check                     lint, types, layers and the quick tests: a minute, before a commit
+#   make check                     lint, types, layers and the quick tests, before a commit
 #   make test                      lint, types, layers and every test
 #   make docs                      the documentation, build/site/index.html
 PYTHON ?= python3

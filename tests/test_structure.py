@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -103,12 +104,32 @@ def test_a_wrong_import_is_reported(module: str, line: str, report: str, tmp_pat
 
 @pytest.mark.parametrize("path", modules(), ids=path_in_package)
 def test_optional_packages_are_imported_only_where_they_belong(path: Path) -> None:
-    loaded = [node for node in parse(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
-    names = {alias.name for node in loaded if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module or "" for node in loaded if isinstance(node, ast.ImportFrom)}
-    packages = {name.partition(".")[0] for name in names}
+    packages = {name.partition(".")[0] for name in imports(parse(path).body)}
     for package, allowed in OPTIONAL.items():
         assert package not in packages or path_in_package(path).startswith(allowed), package
+
+
+def imports(nodes: Sequence[ast.AST]) -> set[str]:
+    """Return the names of the modules that these statements import."""
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def test_onnx_runtime_is_imported_in_one_place() -> None:
+    """That module turns its telemetry off first; benchmarks may import parts of it later."""
+    importing = [path for path in modules() if _imports_onnx_runtime([*ast.walk(parse(path))])]
+    assert [path_in_package(path) for path in importing] == ["onnx_runtime.py"]
+    others = [
+        path
+        for folder in ("benchmarks", "tests", "website")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    assert len(others) > 50
+    assert [path for path in others if _imports_onnx_runtime(parse(path).body)] == []
+
+
+def _imports_onnx_runtime(nodes: Sequence[ast.AST]) -> bool:
+    return any(name.partition(".")[0] == "onnxruntime" for name in imports(nodes))
 
 
 # ---- sizes -------------------------------------------------------------------------------------

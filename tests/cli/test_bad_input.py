@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import make_cells, make_zip
-from tests.support.commands import QUICK, hemozoin, refused, succeed, tree
+from tests.support.commands import QUICK, hemozoin, leftover_of, refused, succeed, tree
 
 # ---- data --------------------------------------------------------------------------------------
 
@@ -433,10 +433,10 @@ def test_overwrite_removes_a_run_and_no_other_file(tmp_path: Path, finished_run:
     for name in mine:
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_text("mine")
-    (out / "results.csv.123.partial").write_text("left by a run that was killed")
+    (leftover := leftover_of(out / "results.csv")).write_text("left by a run that was killed")
     succeed("train", data, "--out", out, *QUICK, "--seed", 1, "--overwrite")
     assert all((out / name).read_text() == "mine" for name in mine)
-    assert not (out / "results.csv.123.partial").exists()
+    assert not leftover.exists()
     same, other = (folder / "model" / "model.safetensors" for folder in (finished_run, out))
     assert same.read_bytes() != other.read_bytes()
     assert json.loads((out / "config.json").read_text())["recipe"]["seed"] == 1

@@ -29,7 +29,7 @@ from hemozoin.training.runs import start as starting
 from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.folder import RunFolder
 from tests.conftest import make_cells
-from tests.support.commands import hemozoin, refused, start, succeed, tree
+from tests.support.commands import hemozoin, leftover_of, refused, start, succeed, tree
 
 #: The two smallest networks, one epoch each.
 OPTIONS = ("--epochs", 1, "--size", 32, "--alphas", 0.25, "--sizes", 32)
@@ -222,7 +222,7 @@ def test_killed_while_the_runs_first_file_was_written(swept: Path, mine: Path) -
     run = mine / "runs" / "0.25-MobileNet-32-seed1"
     shutil.rmtree(run)
     run.mkdir()
-    (run / "config.json.77.partial").write_text("{")
+    leftover_of(run / "config.json").write_text("{")
     succeed("sweep", swept / "cells.zip", "--out", mine, *TWO, "--seeds", 2)
     assert without_times(read_rows(mine / "sweep.csv")[-1]) == without_times(rows[-1])
     assert not list(run.glob("*.partial"))

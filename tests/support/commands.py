@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hemozoin.cli.main import main
+from hemozoin.files import partial_suffix
 
 #: The smallest network for one epoch: takes half a second and learns nothing.
 QUICK = ("--size", 32, "--alpha", 0.25, "--epochs", 1, "--batch", 16)
@@ -79,6 +80,13 @@ def tree(*folders: Path) -> dict[str, bytes]:
     """Return every folder and file in these folders, with its content."""
     found = (path for folder in folders for path in folder.rglob("*"))
     return {str(path): path.read_bytes() if path.is_file() else b"" for path in found}
+
+
+def leftover_of(path: Path) -> Path:
+    """Return the path of the partial file of `path` that a killed process left."""
+    above_all_processes = 2**22 + 1
+    suffix = partial_suffix().replace(f"-{os.getpid()}.", f"-{above_all_processes}.")
+    return path.with_name(path.name + suffix)
 
 
 class FullDisk:

@@ -1,20 +1,22 @@
 """Decoded cells, kept in a cache as one memory-mapped array.
 
 A store is two files in the cache folder: `KEY.npy`, uint8 `[readable cells, size, size, 3]`,
-and `KEY.json`, the cells that could not be read. The key depends on the name, size and stamp of
-every file and on the preprocessing, so a change of any of these leads to another store. Both
-files are written under another name and renamed when complete: an unfinished store is never used.
+and `KEY.json`, with the cells that could not be read and a checksum of the others. The key depends
+on the name, size and stamp of every file and on the preprocessing, so a change of any of these
+leads to another store. Both files are written under another name and renamed when complete: an
+unfinished store is never used. A store whose checksum is wrong or missing is built again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import io
 import json
 import os
-import time
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,12 +24,13 @@ import numpy as np
 import PIL
 import polars as pl
 
-from hemozoin.arrays import Pixels
+from hemozoin.arrays import Pixels, batches
 from hemozoin.data.picture import decode_cell
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import Source
 from hemozoin.errors import DataError
-from hemozoin.files import replace_file, replacing
+from hemozoin.files import remove_leftovers, replace_file, replacing
+from hemozoin.json_files import parse_json
 from hemozoin.progress import print_status, track
 from hemozoin.threads import in_threads
 
@@ -37,8 +40,8 @@ UNREADABLE_ALLOWED = 0.01
 #: Increased when the result of `prepare` changes, so that older stores are not used any more.
 _VERSION = 2
 
-#: Seconds after which an unfinished store counts as left by a process that was killed.
-_ABANDONED = 24 * 3600
+#: Cells whose checksum is computed at a time.
+_BATCH = 1024
 
 #: Unreadable pictures that are named on the terminal; `Store.unreadable` has all of them.
 _LISTED = 10
@@ -101,14 +104,31 @@ def _key(source: Source, cells: pl.DataFrame, preprocessing: Preprocessing) -> s
 def _load(path: Path, count: int, preprocessing: Preprocessing) -> tuple[Pixels, Errors] | None:
     """Return the arrays of a finished store, or None if it is missing or damaged."""
     try:
-        lines = json.loads(path.with_suffix(".json").read_text())
-        errors = {int(row): str(line) for row, line in lines.items()}
-        # Copy-on-write: torch requires a writable array, and the file must not change.
-        pixels: Pixels = np.lib.format.open_memmap(path, mode="c")
-    except (OSError, ValueError, AttributeError):
+        saved = parse_json(path.with_suffix(".json").read_bytes())
+        errors = {int(row): str(line) for row, line in saved["unreadable"].items()}
+        pixels = _open_array(path, count - len(errors), preprocessing)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return None
-    complete = pixels.shape == (count - len(errors), preprocessing.size, preprocessing.size, 3)
-    return (pixels, errors) if complete and pixels.dtype == np.uint8 else None
+    whole = errors.keys() <= {*range(count)} and saved["crc32"] == _checksum(pixels)
+    return (pixels, errors) if whole else None
+
+
+def _open_array(path: Path, count: int, preprocessing: Preprocessing) -> Pixels:
+    """Open a .npy of `count` cells; raises ValueError for any other file."""
+    header, shape = _header(count, preprocessing), _shape(count, preprocessing)
+    with path.open("rb") as file:
+        if file.read(len(header)) != header or path.stat().st_size != len(header) + prod(shape):
+            raise ValueError("damaged")
+        # Copy-on-write: torch requires a writable array, and the file must not change.
+        return np.memmap(file, np.uint8, "c", offset=len(header), shape=shape)
+
+
+def _checksum(pixels: Pixels) -> int:
+    """Return the CRC-32 of the cells: a damaged disk is noticed, in 0.1 s for 20,000 cells."""
+    checksum = 0
+    for batch in batches(pixels, _BATCH):
+        checksum = zlib.crc32(batch.data, checksum)
+    return checksum
 
 
 def _build(
@@ -120,11 +140,12 @@ def _build(
 ) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path.parent)
+        remove_leftovers(path.parent)
         with replacing(path) as file:
-            errors = _decode_into(file, source, cells, preprocessing)
+            errors, checksum = _decode_into(file, source, cells, preprocessing)
             _require_readable(errors, len(cells), allow_unreadable)
-            replace_file(path.with_suffix(".json"), json.dumps(errors))
+            saved = {"crc32": checksum, "unreadable": errors}
+            replace_file(path.with_suffix(".json"), json.dumps(saved))
     except OSError as error:
         raise DataError(
             f"{path.parent}: can't write decoded cells there ({error.strerror or error}); free"
@@ -132,39 +153,39 @@ def _build(
         ) from error
 
 
-def _remove_abandoned(folder: Path) -> None:
-    """Remove unfinished stores of processes that were killed."""
-    for partial in folder.glob("*.partial"):
-        with contextlib.suppress(FileNotFoundError):  # another process has removed it
-            if time.time() - partial.stat().st_mtime > _ABANDONED:
-                partial.unlink()
-
-
 def _decode_into(
     file: BinaryIO, source: Source, cells: pl.DataFrame, preprocessing: Preprocessing
-) -> Errors:
-    """Write the readable cells as .npy and return the errors of the others.
+) -> tuple[Errors, int]:
+    """Write the readable cells as .npy; return the errors of the others, and the checksum.
 
     The file is written, not mapped: on a full disk, writing to a map would kill the process.
     """
     errors: Errors = {}
-    _write_header(file, len(cells), preprocessing)
+    checksum = 0
+    file.write(_header(len(cells), preprocessing))
     decoded = decode_all(((source, name) for name in cells["file"]), preprocessing)
     for row, cell in enumerate(track(decoded, "Decoding cells", len(cells))):
         if isinstance(cell, DataError):
             errors[row] = str(cell)
         else:
-            file.write(cell.tobytes())
+            content = cell.tobytes()
+            file.write(content)
+            checksum = zlib.crc32(content, checksum)
     file.seek(0)
-    _write_header(file, len(cells) - len(errors), preprocessing)
-    return errors
+    file.write(_header(len(cells) - len(errors), preprocessing))
+    return errors, checksum
 
 
-def _write_header(file: BinaryIO, count: int, preprocessing: Preprocessing) -> None:
-    """Write a .npy header; numpy pads it, so that it can be overwritten with another count."""
-    shape = (count, preprocessing.size, preprocessing.size, 3)
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
+def _header(count: int, preprocessing: Preprocessing) -> bytes:
+    """Return a .npy header; numpy pads it, so that it can be overwritten with another count."""
+    header, shape = io.BytesIO(), _shape(count, preprocessing)
+    values = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, values)
+    return header.getvalue()
+
+
+def _shape(count: int, preprocessing: Preprocessing) -> tuple[int, int, int, int]:
+    return (count, preprocessing.size, preprocessing.size, 3)
 
 
 def decode_all(

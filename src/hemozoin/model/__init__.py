@@ -2,6 +2,7 @@
 
 bundle.py             Bundle: the network, its decision rules and its origin, as a model folder
 checksums.py          SHA256SUMS: a folder whose files can't change unnoticed
+checks/               what the files of a model folder must contain
 registry.py           a model given by the name of a pretrained network or by its folder
 pretrained/           the networks that are part of the package
 transform.py          the input transform as ONNX operations

@@ -92,5 +92,5 @@ def _options() -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     # Each core works on a batch of its own, see `Predictor`, so cores need not wait for each other.
     options.intra_op_num_threads = 1
-    options.log_severity_level = 3  # errors only; the exception has their text
+    options.log_severity_level = 4  # nothing on standard error; the exception has the text
     return options

@@ -16,15 +16,16 @@ from PIL import Image
 
 from hemozoin.data.source import FolderSource
 from hemozoin.errors import DataError, RunError
+from hemozoin.json_files import parse_json
 from hemozoin.model.predictor import Predictor
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.execution import run, work
 from hemozoin.smear.execution.run import ScreenConfig, screen_slides
 from hemozoin.smear.field import Cell, Field, SmearObject
-from hemozoin.smear.output import report, results
+from hemozoin.smear.output import folder, report, results
 from hemozoin.smear.screen import screen
 from hemozoin.smear.slides import MARK
-from tests.support.commands import FullDisk, tree
+from tests.support.commands import FullDisk, leftover_of, tree
 from tests.support.smears import make_fields, make_plain, put
 
 PER_SLIDE = {".fields", "cells.csv", "fields.csv", "overlays", "report.html", "slide.json"}
@@ -213,15 +214,14 @@ def test_memory_does_not_grow_with_the_fields(
 def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Return how often the state of each field was parsed."""
     counts: Counter[str] = Counter()
-    loads = json.loads
 
     def recorded(text: bytes) -> Any:
-        found = loads(text)
+        found = parse_json(text)
         if "field" in found:
             counts[found["field"]["field"]] += 1
         return found
 
-    monkeypatch.setattr(json, "loads", recorded)
+    monkeypatch.setattr(folder, "parse_json", recorded)
     return counts
 
 
@@ -296,9 +296,9 @@ def test_a_field_with_a_damaged_file_is_screened_again(
         file = state if damage.startswith("state") else crops
         file.write_bytes(file.read_bytes()[:-9])
     elif damage == "half written":
-        state.rename(state.with_name("2.json.99.partial"))
+        state.rename(leftover_of(state))
         for half in (out / "cells.csv", overlay, crops):
-            half.with_name(f"{half.name}.99.partial").write_text("half")
+            leftover_of(half).write_text("half")
     else:
         {"state gone": state, "overlay gone": overlay, "crops gone": crops}[damage].unlink()
     screen_slides([slide], out)

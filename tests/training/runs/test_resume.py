@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import make_cells, make_zip
-from tests.support.commands import QUICK, FullDisk, hemozoin, refused, start, succeed, tree
+from tests.support.commands import (
+    QUICK,
+    FullDisk,
+    hemozoin,
+    leftover_of,
+    refused,
+    start,
+    succeed,
+    tree,
+)
 
 #: Files of a run that are identical in every repetition.
 SAME = ("config.json", "split.csv", "predictions.csv", "metrics.json", "model/model.safetensors")
@@ -135,8 +144,8 @@ def test_the_disk_is_full_for_other_verbs(
 def test_partial_files_of_a_killed_run_are_removed(tmp_path: Path, finished_run: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)
-    for name in ("checkpoint.safetensors.77.partial", "model/config.json.77.partial"):
-        (run / name).write_bytes(b"half")
+    for name in ("checkpoint.safetensors", "model/config.json"):
+        leftover_of(run / name).write_bytes(b"half")
     (run / "mine.partial").write_bytes(b"not the run's")
     succeed("train", "--resume", run)
     assert [path for path in tree(run) if path.endswith(".partial")] == [str(run / "mine.partial")]

@@ -124,16 +124,16 @@ def _require_metadata(metadata: dict[str, str], name: str) -> None:
 
 
 def _has_input(file: OnnxFile) -> bool:
-    """Return whether the only input is `pixels`, uint8 `[N, S, S, 3]`."""
-    if file.inputs.keys() != {"pixels"} or len(shape := file.inputs["pixels"].shape) != 4:
+    """Return whether the only input is `pixels`, uint8 `[N, S, S, 3]`, without a default."""
+    if file.inputs.keys() != {"pixels"} or "pixels" in file.constants:
         return False
-    side = shape[1]
+    side = (*file.inputs["pixels"].shape, None, None)[1]
     return bool(side) and file.inputs["pixels"] == Tensor("uint8", (None, side, side, 3))
 
 
 def _has_outputs(file: OnnxFile, shapes: dict[str, Sides]) -> bool:
     """Return whether the outputs have the names, types, ranks and shapes of `onnx_model`."""
-    if file.outputs.keys() != _RANKS.keys() or not file.outputs.keys() <= shapes.keys():
+    if file.outputs.keys() != _RANKS.keys() or not _RANKS.keys() <= {n.output for n in file.nodes}:
         return False
     return shapes["probabilities"][1:] == (len(CLASSES),) and all(
         (len(shape), shape[0]) == (rank, CELLS)

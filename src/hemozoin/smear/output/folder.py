@@ -27,6 +27,7 @@ from typing import Any
 
 from hemozoin.errors import RunError
 from hemozoin.files import is_free, remove_leftovers, replace_file
+from hemozoin.json_files import parse_json, wrong_fields
 from hemozoin.smear.field import Field
 from hemozoin.smear.output.crops import has_crops, write_crops
 from hemozoin.smear.output.screened_field import ScreenedField
@@ -65,7 +66,7 @@ def open_output(out: Path, settings: Mapping[str, Any], overwrite: bool) -> None
 
 def _read_settings(out: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads((out / MARK).read_bytes())
+        found = parse_json((out / MARK).read_bytes())
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
@@ -121,11 +122,12 @@ class SlideFolder:
         if not (self.overlay(photo).exists() and has_crops(self.crops(photo))):
             return None
         try:
-            saved = json.loads(self._state(photo).read_bytes())
+            saved = parse_json(self._state(photo).read_bytes())
             unchanged = saved.keys() == {"stamp", "field"} and saved["stamp"] == _stamp(photo)
-            return Field.from_dict(saved["field"]) if unchanged else None
+            field = Field.from_dict(saved["field"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None  # not a state, or one that another version wrote
+        return field if unchanged and not any(wrong_fields(field)) else None
 
     def save(self, photo: Photo, screened: ScreenedField) -> None:
         """Save a screened field, its state last.
@@ -154,7 +156,9 @@ class SlideFolder:
         """Remove all files that were written for the slide, and folders that are then empty."""
         for file in [*self._field_files(), *(self.path / name for name in _FILES)]:
             file.unlink(missing_ok=True)
-        for folder in (self.path / _STATE, self.path / OVERLAYS):
+        for folder in (self.path, self.path / OVERLAYS, self.path / _STATE):
+            remove_leftovers(folder)
+        for folder in (self.path / OVERLAYS, self.path / _STATE):  # _STATE marks a slide's folder
             with suppress(OSError):
                 folder.rmdir()
 
