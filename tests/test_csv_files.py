@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hemozoin.csv_files import csv_line, read_csv
+from hemozoin.csv_files import csv_line, csv_table, read_csv, read_csv_table
 from hemozoin.errors import DataError
+from tests.conftest import make_zip
 
 
 def test_rows_without_empty_rows_and_spaces(tmp_path: Path) -> None:
@@ -38,3 +42,139 @@ def test_a_line_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert "\r\n" not in line
     (tmp_path / "line.csv").write_bytes(line.encode())
     assert read_csv(tmp_path / "line.csv") == [[*values, "", "0.5"]]
+
+
+# ---- files of other programs -------------------------------------------------------------------
+
+ROWS = [["cell", "patient"], ["a", "Müller, B"], ["b;c", "2"]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'cell,patient\na,"Müller, B"\nb;c,2\n',
+        'cell;patient\na;Müller, B\n"b;c";2\n',
+        "cell\tpatient\na\tMüller, B\nb;c\t2\n",
+        'cell,patient\ra,"Müller, B"\rb;c,2\r',
+        'cell;patient\r\na;"Müller, B"\r\n"b;c";2\r\n',
+        'sep=;\r\ncell;patient\r\na;Müller, B\r\n"b;c";2\r\n',
+        '"sep=,"\ncell,patient\na,"Müller, B"\nb;c,2\n',
+        "sep=|\ncell|patient\na|Müller, B\nb;c|2\n",
+        'SEP=\t\ncell\t"patient"\na\tMüller, B\nb;c\t2\n',
+        '\n \r\n"cell";"patient"\na;Müller, B\n"b;c";2\n',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_delimiters_line_ends_and_encodings(tmp_path: Path, content: str, encoding: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(content.encode(encoding))
+    assert read_csv(path) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("content", "row"),
+    [
+        ('"a;b;c;",d', ["a;b;c;", "d"]),
+        ('"a\n;;;",d', ["a\n;;;", "d"]),
+        ('"a"";;;""b",d', ['a";;;"b', "d"]),
+        ('5" wide;;,\n', ['5" wide', "", ","]),
+        ("\tcell\tpatient", ["", "cell", "patient"]),
+        ("\tpatient", ["", "patient"]),
+        ("a,b;c", ["a", "b;c"]),
+        ("a\u2028b;;,", ["a\u2028b", "", ","]),
+        ("sep=;b", ["sep=", "b"]),
+        ("cell", ["cell"]),
+    ],
+)
+def test_the_delimiter_is_counted_in_the_first_line_outside_quotes(
+    tmp_path: Path, content: str, row: list[str]
+) -> None:
+    (tmp_path / "list.csv").write_bytes(content.encode())
+    assert read_csv(tmp_path / "list.csv")[0] == row
+
+
+def test_text_in_windows_own_encoding(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes("cell;patient\na;Müller".encode("cp1252"))
+    with pytest.raises(DataError, match=r"list.csv: not a readable CSV .*save it as CSV UTF-8"):
+        read_csv(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["[Content_Types].xml", "xl/workbook.xml"], r"an Excel workbook; save it as CSV \(File"),
+        (["mimetype", "content.xml"], r"an OpenDocument table; save it as CSV \(File"),
+        (["cells/1.png"], "a zip, not a CSV"),
+    ],
+)
+@pytest.mark.parametrize("name", ["list.csv", "list.xlsx"])
+def test_a_workbook(tmp_path: Path, name: str, files: list[str], message: str) -> None:
+    path = make_zip(tmp_path / name, dict.fromkeys(files, b"<xml/>"))
+    with pytest.raises(DataError, match=f"{name}: {message}"):
+        read_csv(path)
+
+
+def test_an_old_workbook_and_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504))
+    with pytest.raises(DataError, match=r"list.csv: an Excel workbook; save it as CSV"):
+        read_csv(path)
+    path.write_bytes(b"PK\3\4" + bytes(99))
+    with pytest.raises(DataError, match=r"list.csv: a zip, not a CSV"):
+        read_csv(path)
+
+
+# ---- formulas ----------------------------------------------------------------------------------
+
+#: Text as it may be in a name; characters that matter are frequent.
+texts = st.text(
+    st.one_of(st.sampled_from("=+-@\t\r\n'\"=＝＋－＠,; a"), st.characters(codec="utf-8"))
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\tx", "'\tx"),
+        ("\rx", '"\'\rx"'),
+        ("＝1", "'＝1"),
+        ("'=1", "''=1"),
+        ("'a", "'a"),
+        ("a=1", "a=1"),
+        (-1, "-1"),
+        (-0.5, "-0.5"),
+        (None, ""),
+    ],
+)
+def test_text_that_looks_like_a_formula(value: object, written: str) -> None:
+    assert csv_line(["a", value]) == f"a,{written}\n"
+    table = pl.DataFrame({"a": ["a"], "value": [value]})
+    assert csv_table(table) == f"a,value\na,{written}\n"
+
+
+def test_ordinary_tables_are_written_as_by_polars() -> None:
+    table = pl.DataFrame({"cell": ["a_1", None, "", "b,c", "d'e"], "p": [-0.5, 1e-6, None, 1.0, 0]})
+    assert csv_table(table) == table.write_csv()
+
+
+@given(values=st.lists(texts, min_size=1, max_size=3))
+def test_any_text_is_read_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, values: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "table.csv"
+    names = ["p", *(f"c{number}" for number in range(len(values)))]
+    table = pl.DataFrame([["0.5", *values]], schema=names, orient="row")
+    for text in (csv_line(names) + csv_line(["0.5", *values]), csv_table(table)):
+        path.write_text(text, newline="", encoding="utf-8")
+        assert read_csv(path)[1] == ["0.5", *(value.strip() for value in values)]
+    assert read_csv_table(path, dict.fromkeys(names, pl.String)).equals(table)
+
+
+@given(values=st.lists(texts))
+def test_no_written_text_begins_like_a_formula(values: list[str]) -> None:
+    for value in values:
+        assert csv_line([value]).lstrip('"')[0] not in "=+-@\t\r＝＋－＠"

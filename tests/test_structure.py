@@ -37,7 +37,7 @@ OPTIONAL = {
 }
 
 #: Folders of tests that test no folder of the package.
-WITHOUT_COUNTERPART = {"docs", "support"}
+WITHOUT_COUNTERPART = {"docs", "fuzz", "support"}
 
 #: Wrong imports: the module, the line that is added to it, and what import-linter reports.
 WRONG_IMPORTS = [

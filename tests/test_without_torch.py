@@ -74,6 +74,7 @@ for command in (
     assert (folder / "evaluated" / "metrics.json").exists()
 
 
+@pytest.mark.slow
 def test_the_public_names(folder: Path) -> None:
     run(
         """
@@ -97,6 +98,7 @@ for row in hemozoin.predict_paths([Path(hemozoin.__file__)], hemozoin.load("mode
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "verb", ["train cells.zip --out run", "demo", "crossval cells.zip --out x"]
 )

@@ -1,26 +1,64 @@
-"""CSV files: the rows of one that a user gave, and a line of one that the package writes."""
+"""CSV files: the rows of one that a user gave, and the lines of those that the package writes.
+
+Excel and LibreOffice evaluate a cell that begins with = + - or @ as a formula, even one that came
+from the name of a file ("CSV injection"). Text that begins like this is written with an apostrophe
+in front, and `read_csv` removes it. Numbers are written as they are.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
 
 from hemozoin.errors import DataError
+
+#: The first characters of a formula (OWASP, "CSV Injection"), with the wide ones of Asian fonts.
+_FORMULA = r"[=+\-@\t\r\n＝＋－＠]"
+
+#: Text that needs an apostrophe in front; with apostrophes of its own it needs one more.
+_UNSAFE = re.compile(f"^('*{_FORMULA})")
+
+#: Text that begins with an apostrophe which `_escaped` has added.
+_ESCAPED = re.compile(f"'+{_FORMULA}")
+
+#: A value in quotes.
+_QUOTED = re.compile(r'(?:^|(?<=[,;\t\r\n]))"[^"]*(?:""[^"]*)*"')
+
+#: The line with which Excel is told the delimiter.
+_SEP = re.compile(r'"?sep=([,;\t|])"?(?:\r\n|\r|\n|$)', re.IGNORECASE)
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+_ZIP = b"PK\x03\x04"
+
+#: The first bytes of the Office files from before 2007.
+_OLE = b"\xd0\xcf\x11\xe0"
+
+_SAVE_EXCEL = "an Excel workbook; save it as CSV (File > Save as > CSV UTF-8)"
+_SAVE_OTHER = "an OpenDocument table; save it as CSV (File > Save as > Text CSV, UTF-8)"
 
 
 def read_csv(path: Path) -> list[list[str]]:
     """Return the rows of a CSV, without empty rows and without spaces around the values.
 
-    Raises DataError where the file can't be read or has no row.
+    The encoding is UTF-8, or UTF-16 with a byte-order mark. The delimiter is the one of comma,
+    semicolon and tab that the first line has most of, or that of a line `sep=;`. Raises DataError
+    where the file can't be read, is a workbook, or has no row.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[value.strip() for value in row] for row in csv.reader(file)]
+        with path.open("rb") as file:
+            text, delimiter = _without_sep(_decoded(_content(file, path)))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        rows = [[_unescaped(value).strip() for value in row] for row in reader]
     except (OSError, ValueError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: not a readable CSV ({reason})") from error
+        raise DataError(f"{path}: not a readable CSV ({_reason(error)})") from error
     rows = [row for row in rows if any(row)]
     if not rows:
         raise DataError(f"{path}: an empty file, not a CSV")
@@ -34,5 +72,68 @@ def csv_line(values: Iterable[object]) -> str:
     is told to end lines in LF leaves a CR within a value unquoted.
     """
     line = io.StringIO()
-    csv.writer(line).writerow(values)
+    csv.writer(line).writerow(
+        _escaped(value) if isinstance(value, str) else value for value in values
+    )
     return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def csv_table(table: pl.DataFrame) -> str:
+    """Return a table as CSV with a header, by the rules of `csv_line`."""
+    return table.with_columns(pl.col(pl.String).str.replace(_UNSAFE.pattern, "'${1}")).write_csv()
+
+
+def read_csv_table(path: Path, schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+    """Return a table that `csv_table` has written; raises OSError or PolarsError for others."""
+    text = pl.col(pl.String).str.replace(f"^'('*{_FORMULA})", "${1}")
+    return pl.read_csv(path, schema=schema).with_columns(text)
+
+
+def _escaped(value: str) -> str:
+    return _UNSAFE.sub(r"'\1", value)
+
+
+def _unescaped(value: str) -> str:
+    return value[1:] if _ESCAPED.match(value) else value
+
+
+# ---- reading -----------------------------------------------------------------------------------
+
+
+def _content(file: BinaryIO, path: Path) -> bytes:
+    """Return the bytes of a file; raises DataError for a workbook, whatever its name."""
+    start = file.read(len(_ZIP))
+    if start == _OLE:
+        raise DataError(f"{path}: {_SAVE_EXCEL}")
+    if start == _ZIP:
+        raise DataError(f"{path}: {_kind_of_zip(file)}")
+    return start + file.read()
+
+
+def _kind_of_zip(file: BinaryIO) -> str:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except Exception:  # a damaged directory can cause any error
+        names = []
+    if any(name.startswith("xl/") for name in names):
+        return _SAVE_EXCEL
+    return _SAVE_OTHER if {"mimetype", "content.xml"} <= {*names} else "a zip, not a CSV"
+
+
+def _decoded(content: bytes) -> str:
+    return content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig")
+
+
+def _without_sep(text: str) -> tuple[str, str]:
+    """Return the text without a line `sep=;`, and its delimiter."""
+    if found := _SEP.match(text):
+        return text[found.end() :], found[1]
+    first = re.split(r"[\r\n]", _QUOTED.sub("", text.lstrip("\r\n ")), maxsplit=1)[0]
+    return text, max(",;\t", key=first.count)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeError):
+        return "its text is not UTF-8; save it as CSV UTF-8"
+    return getattr(error, "strerror", None) or str(error)

@@ -10,6 +10,9 @@ from typing import TypeVar
 
 _Item = TypeVar("_Item")
 
+#: Most characters of a line on standard error, and what replaces those in the middle.
+_LONGEST, _LEFT_OUT = 380, " ... "
+
 #: Seconds between two progress lines where standard error is not a terminal.
 PLAIN_EVERY = 5.0
 
@@ -17,7 +20,26 @@ PLAIN_EVERY = 5.0
 def print_status(text: str) -> None:
     """Print one line on standard error, so that the results on standard output can be piped."""
     if _is_first_process():
-        print(text, file=sys.stderr, flush=True)
+        print(one_line(text), file=sys.stderr, flush=True)
+
+
+def one_line(text: str) -> str:
+    """Return a message as one printable line, at most `_LONGEST` characters.
+
+    It may quote names of files and values of tables, which can be of any length and can have
+    characters that control a terminal. The middle is left out: a message begins with where the
+    error is and ends with what to do.
+    """
+    line = printable(" ".join(text.split()))
+    if len(line) <= _LONGEST:
+        return line
+    half = (_LONGEST - len(_LEFT_OUT)) // 2
+    return f"{line[:half]}{_LEFT_OUT}{line[-half:]}"
+
+
+def printable(name: str) -> str:
+    """Escape characters that control a terminal or break a line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def track(

@@ -148,6 +148,7 @@ def test_bad_data(
     assert not list(cache.glob("*.partial"))
 
 
+@pytest.mark.slow
 def test_bad_pictures_are_skipped_if_that_is_allowed(tmp_path: Path) -> None:
     data, out = picture_bomb(tmp_path), tmp_path / "out"
     outcome = hemozoin("train", data, "--out", out, *QUICK, "--allow-unreadable")
@@ -183,6 +184,7 @@ def test_a_split_with_a_patient_in_two_parts(tmp_path: Path, finished_run: Path)
 # ---- numbers and words -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -248,6 +250,7 @@ def test_a_prevalence_outside_0_and_1(
     assert not out.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -398,6 +401,7 @@ def test_a_config_with_an_invalid_choice(tmp_path: Path, finished_run: Path) -> 
 # ---- output folders ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", NEED_ALL)
 @pytest.mark.parametrize("what", ["a folder with a file", "a file", "below a file"])
 def test_out_exists_already(
@@ -426,6 +430,7 @@ def test_overwrite_does_not_remove_what_is_not_a_run(tmp_path: Path, cells_zip: 
     assert tree(out) == before
 
 
+@pytest.mark.slow
 def test_overwrite_removes_a_run_and_no_other_file(tmp_path: Path, finished_run: Path) -> None:
     out, data = tmp_path / "out", finished_run.parent / "cells.zip"
     shutil.copytree(finished_run, out)
@@ -453,6 +458,7 @@ def test_bad_data_leave_the_run_that_was_to_be_overwritten(
     assert tree(out) == before
 
 
+@pytest.mark.slow
 def test_out_may_be_an_empty_folder(tmp_path: Path, cells_zip: Path, finished_run: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import pytest
 
-from hemozoin.progress import PLAIN_EVERY, print_status, track
+from hemozoin.progress import PLAIN_EVERY, one_line, print_status, track
 
 
 @pytest.fixture
@@ -132,3 +132,25 @@ def on_a_terminal(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) ->
             shown += os.read(reading_end, 100_000)
     os.close(reading_end)
     return shown.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a.png: not a picture", "a.png: not a picture"),
+        (" two\n\tlines\r\n", "two lines"),
+        ("\x1b[2J\u202e\udce9", "\\x1b[2J\\u202e\\udce9"),
+        ("é 細胞", "é 細胞"),
+    ],
+)
+def test_a_message_is_one_printable_line(text: str, line: str) -> None:
+    assert one_line(text) == line
+
+
+def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
+    line = one_line(f"cells.csv: unknown label {'x' * 60_000!r}; use parasitized, uninfected")
+    assert line.startswith("cells.csv: unknown label 'xxx")
+    assert line.endswith("xxx'; use parasitized, uninfected")
+    assert "xxx ... xxx" in line
+    assert 370 < len(line) < 390
+    assert one_line("y" * 380) == "y" * 380

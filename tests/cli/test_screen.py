@@ -35,6 +35,7 @@ def content(out: Path) -> dict[str, bytes]:
     return {name.removeprefix(str(out)): data for name, data in tree(out).items()}
 
 
+@pytest.mark.slow
 def test_the_printed_text(slide: Path, tmp_path: Path) -> None:
     printed = succeed("screen", slide, "--out", tmp_path / "out")
     assert printed.startswith("left: ")
@@ -86,6 +87,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "expected"), REFUSED)
 def test_impossible_options(
     options: tuple[object, ...], expected: str, slide: Path, tmp_path: Path
@@ -106,6 +108,7 @@ def test_impossible_paths(slide: Path, tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_another_model_into_the_same_folder(slide: Path, tmp_path: Path) -> None:
     command = ("screen", slide, "--out", tmp_path / "out")
     succeed(*command)
@@ -165,6 +168,7 @@ def test_stopped_midway(how: signal.Signals, count: int, tmp_path: Path) -> None
     assert content(out) == content(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_the_disk_is_full(slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     count, fsync = iter(range(99)), os.fsync
 

@@ -40,6 +40,7 @@ def test_version() -> None:
     assert succeed("--version").strip() == __version__
 
 
+@pytest.mark.slow
 def test_help_and_inspect_do_not_load_torch(cells_folder: Path) -> None:
     commands = [["--help"], *([verb, "--help"] for verb in VERBS), ["inspect", str(cells_folder)]]
     code = (
@@ -72,6 +73,7 @@ def test_an_error_is_one_line_for_any_name(tmp_path: Path) -> None:
     assert "two lines and more" in line
 
 
+@pytest.mark.slow
 def test_it_ends_quietly_if_the_reader_closes_the_pipe(finished_run: Path) -> None:
     paths = [finished_run.parent / "cells.zip"] * 10  # more rows than fit in a pipe
     with start("predict", *paths, "--model", finished_run / "model") as process:
@@ -83,6 +85,7 @@ def test_it_ends_quietly_if_the_reader_closes_the_pipe(finished_run: Path) -> No
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("verb", ["inspect", "predict"])
 def test_standard_output_is_full(verb: str, finished_run: Path) -> None:
@@ -98,6 +101,7 @@ def test_standard_output_is_full(verb: str, finished_run: Path) -> None:
     assert process.returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 def test_standard_output_is_closed(cells_zip: Path) -> None:
     command = f"'{sys.executable}' -m hemozoin inspect '{cells_zip}' >&-"
@@ -157,9 +161,14 @@ def test_ctrl_c_is_130_and_one_line(cells_zip: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(source.ZipSource, "entries", interrupt)
     outcome = hemozoin("inspect", cells_zip)
     assert outcome.code == 130
-    assert outcome.err == "hemozoin: stopped; resume a run with hemozoin train --resume RUN\n"
+    assert outcome.err == "hemozoin: stopped; run the same command again\n"
+    assert hemozoin("train", cells_zip, "--out", "RUN").err == (
+        "hemozoin: stopped; resume with hemozoin train --resume RUN;"
+        " if RUN has no config.json, run the same command again\n"
+    )
 
 
+@pytest.mark.slow
 def test_json_is_json(finished_run: Path) -> None:
     data, model = finished_run.parent / "cells.zip", finished_run / "model"
     inspection = json.loads(succeed("inspect", data, "--json"))
@@ -196,6 +205,7 @@ def test_python_dash_m_is_the_same_command() -> None:
     assert app.name == ("hemozoin",)
 
 
+@pytest.mark.slow
 def test_an_old_option_name_still_works(tmp_path: Path, cells_zip: Path) -> None:
     """--recipe is the old name of --preset."""
     options = ("--recipe", "paper", *QUICK)

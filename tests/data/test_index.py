@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from hemozoin.classes import PARASITIZED, UNINFECTED
-from hemozoin.data.index import ClassNames, index_cells, match_cells, patient_of, with_patients
+from hemozoin.data.folders import ClassNames
+from hemozoin.data.index import index_cells, match_cells, patient_of, with_patients
 from hemozoin.data.source import open_source
 from hemozoin.errors import DataError
 from tests.conftest import make_cells, make_zip
@@ -161,6 +162,8 @@ def patients(cells: pl.DataFrame, csv: Path, text: str, *column: str) -> list[st
         "1,a\n2,b\n1,c\n3,d\n",
         "\ufeffParasitized/a.png,1\nx/b.tif,2\nc.webp,1\nUninfected/d.png,3\n",
         "age,file,patient,stain\n1,a,1,b\n,b,2,b\n,c,1,b\n,d,3,b\n",
+        "cell;patient;note\na;1;x,y,z\nb;2;\nc;1;\nd;3;\n",
+        "sep=\t\ncell\tpatient\na\t1\nb\t2\nc\t1\nd\t3\n",
         "cell,patient\r\n\r\n a , 1\r\nb,2\r\nc,1\r\nc,1\r\nd,3\r\nunknown,9\r\n\r\n",
     ],
 )
@@ -261,6 +264,11 @@ def test_a_name_of_several_cells_matches_none(tmp_path: Path) -> None:
         None,
         None,
     ]
+
+
+def test_names_with_spaces_that_a_csv_lacks(tmp_path: Path) -> None:
+    cells = index(zip_of(tmp_path, "Parasitized/ 1 .png", "Uninfected/2 .png", "Uninfected/2.png"))
+    assert match_cells(cells, ["1", " 1 ", "2", "2 "]) == [" 1 ", " 1 ", "2", "2 "]
 
 
 @pytest.mark.real

@@ -309,6 +309,7 @@ def test_the_page_follows_light_and_dark(tmp_path: Path) -> None:
     assert "#00000" not in figure
 
 
+@pytest.mark.slow
 def test_same_cells_same_page(tmp_path: Path) -> None:
     assert render_inspection(inspected(tmp_path)) == render_inspection(inspected(tmp_path))
 

@@ -47,6 +47,14 @@ def test_cells_in_the_list_get_the_corrected_label_and_others_keep_theirs(
     assert table.drop("corrected").equals(cells)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_list_that_excel_has_written(cells: pl.DataFrame, tmp_path: Path, encoding: str) -> None:
+    expected = corrected(cells, tmp_path / "list.csv", LIST)
+    text = "sep=;\r\n" + LIST.replace(",", ";").replace("\n", "\r\n")
+    (tmp_path / "list.csv").write_bytes(text.encode(encoding))
+    assert with_corrections(cells, tmp_path / "list.csv").equals(expected)
+
+
 def test_labels_for_training(cells: pl.DataFrame, tmp_path: Path) -> None:
     table = corrected(cells, tmp_path / "list.csv", LIST)
     relabelled = training_labels(table, "relabel")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from hemozoin.arrays import Pixels
-from hemozoin.data import picture
+from hemozoin.data.decoding.limits import MAX_PIXELS
 from hemozoin.data.picture import decode
 from hemozoin.errors import DataError
 from tests.conftest import encoded, png
@@ -206,7 +206,7 @@ def test_random_changes_of_a_file_give_a_picture_or_a_data_error() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (8_001, 8_000), (10_000, 9_000)])
 def test_a_small_file_that_claims_to_be_huge(width: int, height: int) -> None:
-    assert width * height > picture.MAX_PIXELS
+    assert width * height > MAX_PIXELS
     refuse(claiming(width, height), "pixels|size")
 
 

@@ -207,6 +207,25 @@ def test_cells_that_the_file_does_not_name_are_left_out(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "'", "'=", "\t", " ", "a;b;c;d;", '"'])
+def test_any_names_are_read_as_they_were_written(tmp_path: Path, start: str) -> None:
+    cells = table({f"{start}{patient}{start}": (3, 3) for patient in "abcdef"})
+    split = split_by_patient(cells, 0)
+    write_split(split, tmp_path / "split.csv")
+    assert read_split(cells, tmp_path / "split.csv").equals(split)
+    written = (tmp_path / "split.csv").read_text().split("\n")
+    assert not [line for line in written if line.startswith(("=", "+", "-", "@", "\t"))]
+
+
+@pytest.mark.parametrize("start", ["", "sep=;\r\n"])
+def test_a_split_that_excel_has_written(tmp_path: Path, start: str) -> None:
+    text = start + GOOD.replace(",", ";").replace("\n", "\r\n")
+    (tmp_path / "split.csv").write_bytes(text.encode("utf-16"))
+    assert read_split(CELLS, tmp_path / "split.csv")["split"].to_list() == [
+        part for part in SHARES for _ in range(2)
+    ]
+
+
 CELLS = table({"a": (1, 1), "b": (1, 1), "c": (1, 1), "d": (1, 0)})
 GOOD = (
     "cell,split\na_p0,train\na_u0,train\nb_p0,validation\nb_u0,validation\nc_p0,test\nc_u0,test\n"

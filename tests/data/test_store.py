@@ -11,6 +11,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,12 @@ from PIL import Image
 from hemozoin.arrays import Pixels
 from hemozoin.data import store
 from hemozoin.data.index import index_cells
-from hemozoin.data.picture import decode
+from hemozoin.data.picture import decode, decoded_cell
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import Entry, open_source
 from hemozoin.data.store import Store, decode_all, open_store
 from hemozoin.errors import DataError
+from hemozoin.threads import in_threads
 from tests.conftest import make_cells, make_zip, png
 
 SMALL = Preprocessing(16)
@@ -86,11 +88,11 @@ def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the names of the pictures that are decoded."""
     names: list[str] = []
 
-    def counting(data: bytes, name: str) -> Image.Image:
+    def counting(data: bytes, name: str) -> AbstractContextManager[Image.Image]:
         names.append(name)
-        return decode(data, name)
+        return decoded_cell(data, name)
 
-    monkeypatch.setattr(store, "decode_cell", counting)
+    monkeypatch.setattr(store, "decoded_cell", counting)
     return names
 
 
@@ -230,6 +232,7 @@ def damage_json_gone(npy: Path) -> None:
     npy.with_suffix(".json").unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [f for n, f in list(globals().items()) if n[:7] == "damage_"])
 def test_a_damaged_store_is_rebuilt(cells_zip: Path, cache: Path, damage: object) -> None:
     opened(cells_zip)
@@ -329,6 +332,7 @@ def in_a_process(path: Path, before: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
 
 
+@pytest.mark.slow
 def test_the_unfinished_store_of_a_killed_process_is_removed(tmp_path: Path, cache: Path) -> None:
     path = make_cells(tmp_path / "cells.zip", patients=60)
     with in_a_process(path, "after(400, lambda: os.kill(os.getpid(), signal.SIGKILL))") as killed:
@@ -418,17 +422,25 @@ def test_decoding_keeps_only_some_pictures_in_memory() -> None:
 
 
 @pytest.mark.parametrize("at", [0, 300])
+def test_an_unexpected_error_is_the_error_of_its_picture(at: int) -> None:
+    names = [f"{n}.bug" if n == at else f"{n}.png" for n in range(400)]
+    result = list(decode_all(((Uneven(), name) for name in names), SMALL))
+    assert [row for row, cell in enumerate(result) if isinstance(cell, DataError)] == [at]
+    assert str(result[at]) == f"{at}.bug: internal error: ZeroDivisionError"
+
+
+@pytest.mark.parametrize("at", [0, 300])
 def test_an_exception_in_a_worker_is_raised_and_nothing_hangs(at: int) -> None:
     requested = []
 
-    def names() -> Iterator[tuple[Drawn, str]]:
+    def numbers() -> Iterator[int]:
         for n in range(10_000):
             requested.append(n)
-            yield Uneven(), f"{n}.bug" if n == at else f"{n}.png"
+            yield n
 
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError):
-        list(decode_all(names(), SMALL))
+        list(in_threads(lambda n: 1 / (n - at), numbers()))
     assert len(requested) < at + AHEAD
     assert threading.active_count() == before
 

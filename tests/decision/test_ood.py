@@ -41,6 +41,7 @@ def is_detected(ood_detector: OutOfDistributionDetector, picture: object) -> boo
     return bool(ood_detector.is_out_of_distribution(prepared(picture))[0])
 
 
+@pytest.mark.slow
 def test_cells_of_other_patients_pass(ood_detector: OutOfDistributionDetector) -> None:
     assert ood_detector.is_out_of_distribution(drawn_cells(range(100, 106))).mean() <= 0.03
 

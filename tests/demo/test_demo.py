@@ -154,6 +154,7 @@ def test_the_parasitaemia_without_cells_is_not_known() -> None:
     assert str(Count(300, 12)) == "300 red cells, 12 infected, parasitaemia 4.0%"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_field")
 def test_a_folder_that_cannot_be_made_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "slide").write_text("in the way")

@@ -107,6 +107,7 @@ def page(full: Report, tmp_path_factory: pytest.TempPathFactory) -> str:
     return render(full, tmp_path_factory.mktemp("report"))
 
 
+@pytest.mark.slow
 def test_the_page_is_complete_and_loads_nothing(page: str) -> None:
     found = Page(page)
     assert page.startswith("<!doctype html>")

@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hemozoin.export.card import model_card
+from hemozoin.errors import ModelError
+from hemozoin.export.card import SHOWN, model_card
 from hemozoin.model.bundle import Bundle, load_bundle, save_bundle
+from hemozoin.training.recipe import Recipe
+from hemozoin.training.runs.config import RunConfig
 from tests.conftest import draw_cell
 from tests.support.bundles import some_bundle, some_classifier
 from tests.support.commands import quiet, succeed
@@ -118,6 +121,64 @@ def test_its_code_runs(learned_run: Path, tmp_path: Path) -> None:
         )
         assert found, done.stdout
         assert float(found[1] or found[2]) == pytest.approx(expected, abs=1e-4)
+
+
+NAMES = [
+    "a `b` c",
+    "``",
+    "a | b",
+    "<script>alert(1)</script>",
+    "a\n\n# Heading\n",
+    "a\r\n| b |",
+    "a\u2028b\u202ec",
+    "--> <!-- -->",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_stays_in_its_code(bundle: Bundle, name: str) -> None:
+    """And a text stays in its cell, whoever wrote the model folder."""
+    run = RunConfig(data=Path("cells"), recipe=Recipe()).to_dict()
+    run["recipe"] |= {"optimizer": name, "seed": name, "epochs": name}
+    values = {key: {"value": 0.5, "low": 0.4, "high": 0.6} for key in SHOWN}
+    label_set = {"cells": 10, "patients": 2, "parasitized": 5, **values}
+    figures = {"labels_as_given": label_set, "intervals": name, "prevalence": 0.01}
+    about = {"run": run | {"data": name}, "figures": figures, "notes": [name]}
+    card = model_card(replace(bundle, about=about), {})
+    expected = model_card(replace(bundle, about=_renamed(about, "plain")), {})
+    assert len(card.splitlines()) == len(expected.splitlines())
+    text = card.split("---\n", 2)[2]
+    for sign in ("`", "|", "<", ">", "\n#"):
+        assert text.count(sign) == expected.split("---\n", 2)[2].count(sign), sign
+    assert all(letter.isprintable() or letter == "\n" for letter in card)
+    (result,) = front_matter(card)["model-index"][0]["results"]
+    assert result["dataset"]["name"].endswith(": cells not trained on")
+
+
+def _renamed(about: dict[str, Any], name: str) -> dict[str, Any]:
+    recipe = about["run"]["recipe"] | {"optimizer": name, "seed": name, "epochs": name}
+    run = about["run"] | {"data": name, "recipe": recipe}
+    return {"run": run, "figures": about["figures"] | {"intervals": name}, "notes": [name]}
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"figures": 5},
+        {"figures": {"labels_as_given": []}},
+        {"figures": {"labels_as_given": {"cells": "many"}}},
+        {"folds": [{"accuracy": "high"}]},
+        {"folds": {"a": 1}},
+        {"notes": 5},
+        {"parity": {"cells": 1}},
+        {"run": {"data": 5}},
+        {"run": []},
+    ],
+    ids=str,
+)
+def test_metrics_of_another_kind_are_refused(bundle: Bundle, about: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match=r"config\.json: the values in about are damaged"):
+        model_card(replace(bundle, about=about), {})
 
 
 def test_tables_are_complete(bundle: Bundle) -> None:

@@ -82,6 +82,7 @@ KINDS: list[tuple[Body, int, float, Padding, Activation, InputTransform, int]] =
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: " ".join(map(str, kind)))
 def test_any_network_agrees_in_8_bits(
     kind: tuple[Body, int, float, Padding, Activation, InputTransform, int],

@@ -56,6 +56,7 @@ def test_patients_are_resampled_not_cells() -> None:
     assert (bootstrap(by_cell, 0.5).unit, bootstrap(by_cell, 0.5).units) == ("cells", 600)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most of 80 studies with 30 patients cover the truth (fewer than 95 %, as is known for a
     bootstrap of few patients); resampling cells covers it far less often."""

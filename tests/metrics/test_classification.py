@@ -48,6 +48,7 @@ def test_a_cell_at_the_threshold_is_called_parasitized() -> None:
     assert compute_metrics(predictions, 0.500001)["sensitivity"] == 0.0
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.booleans(), st.integers(0, 8), st.integers(0, 3)), min_size=4, max_size=40

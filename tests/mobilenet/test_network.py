@@ -40,6 +40,7 @@ def test_has_as_many_parameters_as_the_paper_counts(alpha: float, body: str) -> 
     assert sum(p.numel() for p in network.parameters()) == counted.parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize(("alpha", "size"), [(1.0, 224), (0.5, 160), (0.25, 97), (0.37, 32)])
@@ -53,6 +54,7 @@ def test_does_as_many_mult_adds_as_the_paper_counts(
     assert counter.get_total_flops() == 2 * 2 * counted  # 2 pictures, 2 operations a mult-add
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("size", [32, 33, 63, 64, 97, 128, 160, 192, 223, 224])

@@ -46,6 +46,7 @@ def in_torch(classifier: Classifier, pixels: Pixels) -> tuple[npt.NDArray[np.flo
         return p.numpy(), classifier.features(batch).numpy(), (logits[:, 1] - logits[:, 0]).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: " ".join(map(str, kind)))
 def test_the_same_output_as_torch(
     kind: tuple[Body, int, float, Padding, Activation, InputTransform, int],

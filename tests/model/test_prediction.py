@@ -106,6 +106,7 @@ def test_pictures_folders_and_zips_in_the_order_given(tmp_path: Path, model: Pat
     assert len({row["p_parasitized"] for row in found}) == 1
 
 
+@pytest.mark.slow
 def test_bad_files_are_rows_and_the_run_continues(tmp_path: Path, model: Path) -> None:
     whole = a_cell()
     huge = png(Image.new("1", (20_000, 20_000)))

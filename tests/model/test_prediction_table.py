@@ -67,6 +67,7 @@ def test_json_lines_are_written_one_by_one() -> None:
     write_json_lines(watched(), file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_memory_does_not_grow_with_the_rows(suffix: str, tmp_path: Path) -> None:
     peaks = []

@@ -13,6 +13,7 @@ from PIL import Image
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.data.preprocess import prepare
 from hemozoin.errors import RunError
+from hemozoin.files import is_free
 from hemozoin.model import saliency_card
 from hemozoin.model.prediction import DetailedPrediction, Prediction
 from hemozoin.model.predictor import Predictor
@@ -185,11 +186,14 @@ def test_predictions_are_taken_one_at_a_time(
     monkeypatch.setattr(saliency_card, "to_png", lambda card: b"")
     prediction, taken = DetailedPrediction(PREDICTION, np.zeros((32, 32, 3), np.uint8)), count()
     predictions = (prediction for _ in taken)
-    for row, _ in enumerate(islice(write_saliency_cards(predictions, predictor, tmp_path), 20), 1):
-        assert len(list(tmp_path.iterdir())) == row
+    with write_saliency_cards(predictions, predictor, tmp_path) as written:
+        for row, _ in enumerate(islice(written, 20), 1):
+            assert len(list(tmp_path.glob("*.png"))) == row
+        assert is_free(tmp_path)  # as long as it is not finished
     assert next(taken) == 20
-    with pytest.raises(RunError):
-        write_saliency_cards(predictions, predictor, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 20
+    with pytest.raises(RunError), write_saliency_cards(predictions, predictor, tmp_path):
+        pass
 
 
 def test_the_gallery_of_a_report_has_the_maps(finished_run: Path) -> None:

@@ -433,6 +433,7 @@ def test_everything_at_once_fits_a_terminal(capsys: pytest.CaptureFixture[str]) 
     assert set(result) == {"separable", "depthwise", "network", "tables"}
 
 
+@pytest.mark.slow
 def test_needs_neither_torch_nor_for_text_matplotlib() -> None:
     code = (
         "import sys\n"
@@ -523,6 +524,7 @@ def test_drawings_have_the_colours_of_the_page_in_dark_mode_too(page: str) -> No
     assert "prefers-color-scheme: dark" in page
 
 
+@pytest.mark.slow
 def test_the_same_page_twice(page: str) -> None:
     assert render_explanation(all_chapters()) == page
 
@@ -572,6 +574,7 @@ def test_a_page_of_one_chapter(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert json.loads(result)["name"] == "sobel"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chapters",
     [

@@ -136,6 +136,7 @@ def test_table_3_is_what_torch_counts(tables: dict[int, Table]) -> None:
     assert [row.entries[0].printed for row in tables[3].rows] == ["462", "52.3", "29.6", "15.1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [4, 5, 6, 7])
 def test_whole_networks_are_what_torch_counts(tables: dict[int, Table], number: int) -> None:
     for row in tables[number].rows:

@@ -149,6 +149,7 @@ def test_a_slide_has_the_tiles_of_its_scan_in_reading_order(
     assert [photo.field for photo in alone.photos] == names[1:-1]
 
 
+@pytest.mark.slow
 def test_a_scan_gives_the_same_counts_as_its_tiles_as_pictures(tmp_path: Path) -> None:
     make_fields(tmp_path / "fields", "1.png", "2.png", "3.png", "4.png")
     fields = [np.asarray(Image.open(tmp_path / "fields" / f"{n}.png")) for n in (1, 2, 3, 4)]

@@ -46,6 +46,7 @@ def test_cells_are_numbered_and_classified(network: Predictor, picture: Image.Im
     assert field.infected >= 3
 
 
+@pytest.mark.slow
 def test_path_picture_and_array_give_the_same_cells(
     network: Predictor, picture: Image.Image, tmp_path: Path
 ) -> None:
@@ -93,7 +94,7 @@ def test_a_small_picture_is_refused(network: Predictor) -> None:
 def test_several_pages_are_refused() -> None:
     page = Image.new("RGB", (400, 300), "white")
     scan = encoded(page, "TIFF", save_all=True, append_images=[page])
-    with pytest.raises(DataError, match=r"scan\.tif: has 2 pages"):
+    with pytest.raises(DataError, match=r"scan\.tif: has several pages"):
         decode_field(scan, "scan.tif")
 
 
@@ -149,6 +150,7 @@ def test_a_diameter_that_does_not_fit_the_picture_is_refused(
         screen(large, network, diameter=10)
 
 
+@pytest.mark.slow
 def test_too_coarse_cells_are_a_flaw(network: Predictor, picture: Image.Image) -> None:
     small = picture.resize((picture.width // 5, picture.height // 5), Image.Resampling.BOX)
     large = Image.new("RGB", (512, 384))
@@ -161,6 +163,7 @@ def test_too_coarse_cells_are_a_flaw(network: Predictor, picture: Image.Image) -
     assert "too coarse" not in flaws(screen(picture, network))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [9_000, 14_000])
 def test_the_message_for_a_scan_says_how_to_read_it(
     side: int, monkeypatch: pytest.MonkeyPatch

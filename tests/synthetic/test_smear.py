@@ -58,6 +58,7 @@ def smear() -> Smear:
     return draw(1, plain_patient(), infected=20)
 
 
+@pytest.mark.slow
 def test_same_arguments_same_pixels_and_truth() -> None:
     first, second, other = draw(3), draw(3), draw(4)
     assert np.array_equal(first.pixels, second.pixels)
@@ -104,6 +105,7 @@ def test_box_fits_the_drawn_object(kind: str) -> None:
         assert np.abs(visible - dark_box).max() <= 2
 
 
+@pytest.mark.slow
 def test_only_infected_cells_have_parasites() -> None:
     """Only blue cytoplasm absorbs more red light than blue light."""
     marks, infected = [], []
@@ -173,6 +175,7 @@ def test_the_edge_cuts_some_cells_but_no_infected_one() -> None:
     assert 15 < cut < 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("diameter", [40, 80, 120])
 def test_cells_have_the_requested_diameter(diameter: float) -> None:
     size = (16 * diameter, 12 * diameter)
@@ -190,6 +193,7 @@ def test_kinds_differ_in_size_and_darkness(smear: Smear) -> None:
         assert 5 < max(platelet.width, platelet.height) < 40
 
 
+@pytest.mark.slow
 def test_the_patient_determines_focus_light_and_noise() -> None:
     patient = plain_patient()
     plain, soft = draw(0, patient), draw(0, replace(patient, blur=9))
@@ -216,6 +220,7 @@ def test_a_crowded_field_is_drawn() -> None:
     assert (crowd.pixels[..., 1] < 200).mean() > 0.9
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 2**32 - 1),
     size=st.tuples(st.integers(1, 200), st.integers(1, 200)),

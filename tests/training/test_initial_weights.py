@@ -153,6 +153,7 @@ def test_stopped_before_the_first_epoch(tmp_path: Path, cells_zip: Path, timm_fi
     assert (tmp_path / "again" / MODEL).read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_refused(
     training_data: TrainingData, tmp_path: Path, cells_zip: Path, timm_file: Path
 ) -> None:
@@ -184,6 +185,7 @@ def test_config_json_keeps_it_and_an_older_one_has_none(timm_file: Path) -> None
 # ---- errors --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_contradicting_alpha(tmp_path: Path, cells_zip: Path, timm_file: Path) -> None:
     command = ("train", cells_zip, "--out", tmp_path / "run", "--init", timm_file)
     line = refused(*command, *QUICK)

@@ -26,6 +26,7 @@ from hemozoin.cli.verbs.screen import screen
 from hemozoin.cli.verbs.sweep import sweep
 from hemozoin.cli.verbs.train import train
 from hemozoin.errors import HemozoinError
+from hemozoin.progress import one_line
 
 # The threads of GNU OpenMP spin while they wait for each other. If another program uses the cores,
 # this makes training 50 times slower; with a short spin it is only 3 times slower.
@@ -74,27 +75,46 @@ def main(arguments: list[str] | None = None) -> int:
     except MemoryError:
         return _print_error("out of memory; use a smaller --batch, --size or --alpha")
     except (HemozoinError, CycloptsError) as error:
-        return _print_error(str(error))
+        return _print_error(_with_advice(error, _how_to_resume(arguments)))
     finally:
         _discard_unprinted_output()
     return 0
 
 
+#: The verbs that keep what they have done, and do only the rest.
+_RESUMED = ("crossval", "download", "screen", "sweep")
+
+
 def _how_to_resume(arguments: list[str] | None) -> str:
-    if (sys.argv[1:] if arguments is None else arguments)[:1] == ["screen"]:
-        return "run the same command again to resume"
-    return "resume a run with hemozoin train --resume RUN"
+    """Return what to do after the command was stopped, or after a full disk."""
+    verb, *options = (sys.argv[1:] if arguments is None else arguments) or [""]
+    again = "run the same command again"
+    if verb == "train" and "--resume" not in options:
+        return f"resume with hemozoin train --resume RUN; if RUN has no config.json, {again}"
+    return f"{again} to resume" if verb in _RESUMED else again
 
 
 def _describe(error: OSError, how_to_resume: str) -> str:
     where = f"{error.filename}: " if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if _is_disk_full(error):
         return f"{where}disk full; free some space; {how_to_resume}"
     return f"{where}{error.strerror or error}"
 
 
+def _with_advice(error: Exception, how_to_resume: str) -> str:
+    """Return the message, with what to do if it ends with the reason that the disk is full."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and _is_disk_full(cause) and str(error).endswith(")"):
+        return f"{error}; free some space; {how_to_resume}"
+    return str(error)
+
+
+def _is_disk_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def _print_error(message: str, code: int = 2) -> int:
-    print(f"hemozoin: {' '.join(message.split())}", file=sys.stderr)
+    print(f"hemozoin: {one_line(message)}", file=sys.stderr)
     return code
 
 

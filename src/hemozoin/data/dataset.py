@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from hemozoin.data.index import ClassNames, index_cells, with_patients
+from hemozoin.data.folders import ClassNames
+from hemozoin.data.index import index_cells, with_patients
 from hemozoin.data.labels import with_corrections
 from hemozoin.data.options import CellOptions
 from hemozoin.data.preprocess import Preprocessing

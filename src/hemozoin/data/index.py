@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 import polars as pl
 
-from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.classes import CLASSES
 from hemozoin.csv_files import read_csv
+from hemozoin.data.folders import (
+    ClassNames,
+    folder_names,
+    locate,
+    missing_class,
+    report_merged,
+    report_skipped,
+)
 from hemozoin.data.source import Entry, Source
 from hemozoin.errors import DataError
 
@@ -29,29 +36,6 @@ _SCHEMA = {
 }
 
 
-@dataclass(frozen=True)
-class ClassNames:
-    """The names of the two class folders; upper and lower case are the same."""
-
-    parasitized: str = "Parasitized"
-    uninfected: str = "Uninfected"
-
-    def locate(self, file: str) -> tuple[str, str, str] | None:
-        """Return the label of a file and its path above and below the class folder.
-
-        These are `/a` and `b.png` for `a/Uninfected/b.png`; the innermost class folder counts.
-        Return None for a file that is in neither.
-        """
-        labels = {self.parasitized.lower(): PARASITIZED, self.uninfected.lower(): UNINFECTED}
-        above, _, below = f"/{file}".rpartition("/")
-        while above:
-            above, _, folder = above.rpartition("/")
-            if label := labels.get(folder.lower()):
-                return label, above, below
-            below = f"{folder}/{below}"
-        return None
-
-
 def index_cells(source: Source, classes: ClassNames | None = None) -> pl.DataFrame:
     """Return one row per cell, sorted by file.
 
@@ -60,20 +44,28 @@ def index_cells(source: Source, classes: ClassNames | None = None) -> pl.DataFra
     `patient` (null if it is not part of the name), `size` and `stamp` of the file. A copy of the
     data inside the data (NLM's file on Kaggle has one) is skipped.
 
-    Raises DataError unless there are cells of both classes.
+    Prints how many pictures are in other folders, and that folders such as train/ and test/ were
+    merged. Raises DataError unless there are cells of both classes.
     """
     classes = classes or ClassNames()
     entries = source.entries()
-    cells = pl.DataFrame(list(_rows(entries, classes)), schema=_SCHEMA, orient="row")
-    _require_two_classes(cells, entries, classes, source.path)
+    files = [entry.name for entry in entries]
+    labels = classes.labels(folder_names(files))
+    cells = pl.DataFrame(list(_rows(entries, labels)), schema=_SCHEMA, orient="row")
+    if {*cells["label"]} != {*CLASSES}:
+        raise missing_class(source.path, files, classes, labels)
+    in_classes = {*cells["file"]}
+    report_skipped([file for file in files if file not in in_classes], {*cells["above"]})
     cells = _without_copies(cells)
+    report_merged(cells)
     is_unique = pl.col("cell").is_unique()
-    return cells.with_columns(cell=pl.when(is_unique).then("cell").otherwise("file"))
+    named = cells.with_columns(cell=pl.when(is_unique).then("cell").otherwise("file"))
+    return named.drop("above", "below")
 
 
-def _rows(entries: list[Entry], classes: ClassNames) -> Iterator[tuple[str | int | None, ...]]:
+def _rows(entries: list[Entry], labels: dict[str, str]) -> Iterator[tuple[str | int | None, ...]]:
     for entry in entries:
-        if located := classes.locate(entry.name):
+        if located := locate(entry.name, labels):
             label, above, below = located
             stem, patient = _stem(entry.name), patient_of(entry.name)
             yield entry.name, stem, label, patient, above, below, entry.size, entry.stamp
@@ -84,20 +76,7 @@ def _without_copies(cells: pl.DataFrame) -> pl.DataFrame:
     outermost = pl.col("above").first().over("label", "below", "size")
     copied = pl.col("above").str.starts_with(outermost + "/")
     by_depth = cells.sort(pl.col("above").str.len_bytes(), maintain_order=True)
-    return by_depth.filter(~copied).sort("file").drop("above", "below")
-
-
-def _require_two_classes(
-    cells: pl.DataFrame, entries: list[Entry], classes: ClassNames, path: Path
-) -> None:
-    if set(cells["label"]) == {PARASITIZED, UNINFECTED}:
-        return
-    folders = Counter(entry.name.rpartition("/")[0] or "." for entry in entries)
-    found = ", ".join(name for name, _ in folders.most_common(5)) or "no files"
-    raise DataError(
-        f"{path}: needs the folders {classes.parasitized} and {classes.uninfected}, has {found};"
-        " name the folders with --parasitized and --uninfected"
-    )
+    return by_depth.filter(~copied).sort("file")
 
 
 # ---- names and patients ------------------------------------------------------------------------
@@ -110,8 +89,13 @@ def patient_of(name: str) -> str | None:
 
 
 def match_cells(cells: pl.DataFrame, names: Iterable[str]) -> list[str | None]:
-    """Return the `cell` of each name, given with or without folder and extension, or None."""
-    known = dict(zip(cells["file"], cells["cell"], strict=True))
+    """Return the `cell` of each name, given with or without folder and extension, or None.
+
+    Spaces around a name may be missing, as `read_csv` removes them.
+    """
+    stripped = Counter(cell.strip() for cell in cells["cell"])
+    known = {cell.strip(): cell for cell in cells["cell"] if stripped[cell.strip()] == 1}
+    known |= dict(zip(cells["file"], cells["cell"], strict=True))
     known |= dict(zip(cells["cell"], cells["cell"], strict=True))
     return [known.get(name) or known.get(_stem(name)) for name in names]
 

@@ -13,9 +13,9 @@ class CellOptions:
     """The meaning of the names in a data set, and what is allowed in it."""
 
     parasitized: str = "Parasitized"
-    """Folder of the parasitized cells."""
+    """Folder of the parasitized cells; several folders are separated by commas."""
     uninfected: str = "Uninfected"
-    """Folder of the uninfected cells."""
+    """Folder of the uninfected cells; several folders are separated by commas."""
     patients: tuple[Path, ...] = ()
     """CSV files with the patient of each cell; not needed for NLM's file names."""
     patient_column: str = "patient"

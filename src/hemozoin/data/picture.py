@@ -1,20 +1,30 @@
-"""Decode any picture that Pillow can read to RGB uint8."""
+"""Decode pictures, also damaged and hostile ones, to RGB uint8.
+
+    bytes ── opened as one of the known formats ── checked ── decoded ── RGB
+
+Whatever the bytes are, the result is a picture or a DataError with the reason.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from hemozoin.arrays import Pixels
-from hemozoin.errors import DataError
-
-#: A larger picture is no cell and no field; a small file that claims more pixels is an attack.
-MAX_PIXELS = 64_000_000
+from hemozoin.data.decoding.formats import FORMATS, HEAD_BYTES, why_refused
+from hemozoin.data.decoding.limits import (
+    MAX_PIXELS,
+    LimitedFile,
+    PixelBudget,
+    require_few_jpeg_parts,
+    require_quick_decoder,
+)
+from hemozoin.data.decoding.messages import collected_messages
+from hemozoin.errors import DataError, HemozoinError
 
 #: Sides of a picture of one cell, in px; NLM's have 46 to 394. A picture of a whole field may be
 #: within these limits: rejecting it is left to the out-of-distribution detector.
@@ -23,19 +33,36 @@ SMALLEST_SIDE, LARGEST_SIDE = 8, 10_000
 #: Formats whose frames are an animation; in other formats they are pages or a stereo pair.
 _ANIMATED = {"AVIF", "GIF", "PNG", "WEBP"}
 
+#: Values that are scaled to 8 bits at once: as float64, those of a large picture take 500 MB.
+_AT_ONCE = 2**20
+
+#: Longest reason for an unexpected error, in characters.
+_LONGEST_REASON = 300
+
+#: The pixels of cells that are decoded and prepared at the same time: at most 1.4 GB for them.
+_BUDGET = PixelBudget(MAX_PIXELS)
+
 _EXPECTED = "give a path, a Pillow picture, or uint8 [height, width, 3] in RGB"
 
 
-def decode(data: bytes, name: str = "picture") -> Image.Image:
+class TooManyPixelsError(DataError):
+    """A picture has more than `MAX_PIXELS`."""
+
+
+#: Raises DataError for an open picture, given its name, that is not of the expected kind.
+Requirement = Callable[[Image.Image, str], None]
+
+
+def decode(data: bytes, name: str = "picture", require: Requirement | None = None) -> Image.Image:
     """Decode the bytes of a picture into a Pillow image in mode RGB, 1 x 1 or larger.
 
     It may be 8-bit, 16-bit, grey, with a palette or CMYK. Transparent pixels become black, like
     the background of NLM's cells. EXIF rotation is applied. Of an animation, the first frame is
-    used. Raises DataError, starting with `name`, if this is not a picture or has more than
-    `MAX_PIXELS`.
+    used. `require` checks the open picture before its pixels are decoded. Raises DataError,
+    starting with `name`, if this is not a picture in one of `FORMATS`, and TooManyPixelsError.
     """
     with _decode_errors(name, data):
-        return _load(Image.open(io.BytesIO(data)), name)
+        return _load(_open(data, name, require), name)
 
 
 def decode_cell(data: bytes, name: str = "picture") -> Image.Image:
@@ -44,23 +71,52 @@ def decode_cell(data: bytes, name: str = "picture") -> Image.Image:
     That is a picture with a side of less than `SMALLEST_SIDE` or more than `LARGEST_SIDE` px, or
     an animation.
     """
+    with decoded_cell(data, name) as cell:
+        return cell
+
+
+@contextlib.contextmanager
+def decoded_cell(data: bytes, name: str = "picture") -> Iterator[Image.Image]:
+    """Yield what `decode_cell` returns, for a block that prepares it.
+
+    Large pictures are decoded and prepared one after another, to limit the memory of all threads
+    together.
+    """
     with _decode_errors(name, data):
-        image = Image.open(io.BytesIO(data))
-        _require_one_cell(image, name)
-        return _load(image, name)
+        image = _open(data, name, _require_one_cell)
+    with _BUDGET.reserve(image.width * image.height):
+        with _decode_errors(name, data):
+            cell = _load(image, name)
+        del image  # the decoder may hold as much memory as the pixels
+        yield cell
+
+
+@contextlib.contextmanager
+def unexpected_errors(name: str) -> Iterator[None]:
+    """Turn an unexpected error in the work on a picture into a DataError, for the picture's row.
+
+    One picture must not stop a run of thousands, whatever is in it.
+    """
+    try:
+        yield
+    except HemozoinError:
+        raise
+    except Exception as error:
+        text = f"internal error: {type(error).__name__}: {error}".removesuffix(": ")
+        raise DataError(f"{name}: {' '.join(text.split())[:_LONGEST_REASON]}") from error
 
 
 def cell_from_image(image: Image.Image, name: str = "picture") -> Image.Image:
     """Do the same as `decode_cell` for an open Pillow image; the image itself is not changed."""
     with _decode_errors(name):
         _require_one_cell(image, name)
-        return _load(image.copy(), name)
+        return _load_copy(image, name)
 
 
 def rgb_from_image(image: Image.Image, name: str = "picture") -> Image.Image:
     """Do the same as `decode` for an open Pillow image; the image itself is not changed."""
     with _decode_errors(name):
-        return _load(image.copy(), name)
+        return _load_copy(image, name)
 
 
 def image_from_array(pixels: object, name: str = "picture") -> Image.Image:
@@ -74,22 +130,56 @@ def image_from_array(pixels: object, name: str = "picture") -> Image.Image:
 
 @contextlib.contextmanager
 def _decode_errors(name: str, data: bytes = b"?") -> Iterator[None]:
-    """Turn any error in decoding a picture into a DataError."""
-    try:
-        yield
-    except DataError:
-        raise
-    except Exception as error:  # Pillow's plugins raise all kinds of errors on damaged files
-        raise DataError(f"{name}: not a readable picture ({_reason(error, data)})") from error
+    """Turn any error in decoding a picture into a DataError with the decoder's message."""
+    with collected_messages() as messages:
+        try:
+            yield
+        except DataError:
+            raise
+        except Image.DecompressionBombError as error:
+            raise _too_many_pixels(name) from error
+        except Exception as error:  # Pillow's plugins raise all kinds of errors on damaged files
+            reason = _reason(error, data, messages)
+            raise DataError(f"{name}: not a readable picture ({reason})") from error
+
+
+def _open(data: bytes, name: str, require: Requirement | None) -> Image.Image:
+    """Open a picture, without its pixels, if it is in one of `FORMATS` and within the limits."""
+    require_few_jpeg_parts(data)
+    image = Image.open(LimitedFile(data), formats=FORMATS)
+    if require is not None:
+        require(image, name)
+    return image
 
 
 def _load(image: Image.Image, name: str) -> Image.Image:
-    if not 0 < image.width * image.height <= MAX_PIXELS:
-        raise DataError(f"{name}: {image.width}x{image.height} pixels, not a cell or a field")
+    """Return an open picture in RGB; `image` itself is changed."""
+    _require_pixels(image, name)
+    require_quick_decoder(image)
     image.load()
     with contextlib.suppress(Exception):  # with damaged metadata, the pixels are still usable
         ImageOps.exif_transpose(image, in_place=True)
     return _to_rgb(image)
+
+
+def _load_copy(image: Image.Image, name: str) -> Image.Image:
+    """Return a picture that a caller has opened in RGB."""
+    _require_pixels(image, name)
+    if image.format == "EPS":  # to decode it, Pillow would run Ghostscript
+        raise ValueError("PostScript is never opened; save it as PNG")
+    return _load(image.copy(), name)
+
+
+def _require_pixels(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_many_pixels(name)
+    if not image.width * image.height:
+        raise DataError(f"{name}: {image.width}x{image.height} pixels, not a cell or a field")
+
+
+def _too_many_pixels(name: str) -> DataError:
+    millions = MAX_PIXELS // 10**6
+    return TooManyPixelsError(f"{name}: more than {millions} million pixels, not a cell or a field")
 
 
 def _require_one_cell(image: Image.Image, name: str) -> None:
@@ -103,12 +193,13 @@ def _require_one_cell(image: Image.Image, name: str) -> None:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    """Return a picture of any mode as a new one in RGB."""
     if image.mode.startswith(("I", "F")):  # 16 or 32 bits per pixel, grey
         return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:
         black = Image.new("RGBA", image.size, "black")
         return Image.alpha_composite(black, image.convert("RGBA")).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return image.copy() if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_8_bits(grey: npt.NDArray[np.generic]) -> Pixels:
@@ -117,18 +208,23 @@ def _to_8_bits(grey: npt.NDArray[np.generic]) -> Pixels:
     The range of 16 bits is known. For 32-bit types it is the smallest usual range that holds all
     values of the picture: 0..1 (floats only), 0..255 or 0..65535.
     """
-    values = grey.astype(np.float64)
-    if not np.isfinite(values).all():
+    if not np.isfinite(grey).all():
         raise ValueError("some values are not numbers")
     top = 65535.0
-    if grey.dtype.itemsize > 2 and values.max() <= 255:
-        top = 1.0 if grey.dtype.kind == "f" and values.max() <= 1 else 255.0
-    return (values.clip(0, top) * (255 / top)).round().astype(np.uint8)
+    if grey.dtype.itemsize > 2 and grey.max() <= 255:
+        top = 1.0 if grey.dtype.kind == "f" and grey.max() <= 1 else 255.0
+    scaled = np.empty(grey.shape, np.uint8)
+    rows = max(1, _AT_ONCE // grey.shape[1])
+    for start in range(0, len(grey), rows):
+        values = grey[start : start + rows].astype(np.float64)
+        scaled[start : start + rows] = (values.clip(0, top) * (255 / top)).round()
+    return scaled
 
 
-def _reason(error: Exception, data: bytes) -> str:
+def _reason(error: Exception, data: bytes, messages: list[str]) -> str:
     if not data:
         return "empty file"
     if isinstance(error, UnidentifiedImageError):  # its own message is an address in memory
-        return "unknown format"
-    return str(error).replace("\n", " ")[:80] or type(error).__name__
+        return why_refused(data[:HEAD_BYTES])
+    text = messages[0] if messages else str(error)
+    return " ".join(text.split())[:80] or type(error).__name__

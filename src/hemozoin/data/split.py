@@ -16,7 +16,7 @@ import polars as pl
 
 from hemozoin.arrays import Bools, Floats, Ints
 from hemozoin.classes import PARASITIZED
-from hemozoin.csv_files import read_csv
+from hemozoin.csv_files import csv_table, read_csv
 from hemozoin.data.index import match_cells
 from hemozoin.errors import DataError, RunError
 from hemozoin.files import replace_file
@@ -76,7 +76,7 @@ def has_patients(cells: pl.DataFrame) -> bool:
 def write_split(cells: pl.DataFrame, path: Path) -> None:
     """Write a CSV with cell, patient, label and split; raises RunError if this is impossible."""
     try:
-        replace_file(path, cells.select("cell", "patient", "label", "split").write_csv())
+        replace_file(path, csv_table(cells.select("cell", "patient", "label", "split")))
     except OSError as error:
         raise RunError(f"{path}: can't be written ({error.strerror})") from error
 
@@ -109,7 +109,7 @@ def _read(path: Path) -> tuple[list[str], list[str]]:
     unknown = set(parts) - set(SHARES)
     if unknown:
         raise DataError(f"{path}: unknown part {min(unknown)!r}; use {', '.join(SHARES)}")
-    return [line["cell"] for line in lines], parts
+    return [line.get("cell", "") for line in lines], parts
 
 
 def _require_no_leak(cells: pl.DataFrame, path: Path) -> None:

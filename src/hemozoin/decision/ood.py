@@ -83,8 +83,8 @@ class OutOfDistributionDetector:
         Raises ModelError for other arrays, and where a range is empty or not a number. A range may
         be open: -∞ as the low end, or ∞ as the high end.
         """
-        found = {name: (array.dtype, array.shape) for name, array in arrays.items()}
-        if found != dict.fromkeys(("low", "high"), (np.float32, (len(_TOLERANCE),))):
+        found = {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
+        if found != dict.fromkeys(("low", "high"), ("float32", (len(_TOLERANCE),))):
             raise ModelError("guard.safetensors: made by another version of hemozoin")
         low, high = arrays["low"], arrays["high"]
         valid = (low <= high) & (low < np.inf) & (high > -np.inf)  # False for NaN

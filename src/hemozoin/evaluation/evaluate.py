@@ -14,6 +14,7 @@ import polars as pl
 
 from hemozoin.about import VERSION
 from hemozoin.arrays import Floats, Ints, Pixels
+from hemozoin.csv_files import csv_table
 from hemozoin.data.dataset import decode_cells
 from hemozoin.data.options import CellOptions
 from hemozoin.data.split import read_split
@@ -80,7 +81,7 @@ def evaluate_cells(
 def write_evaluation(folder: Path, report: Report, cells: pl.DataFrame, p: Floats) -> None:
     """Write predictions.csv, metrics.json and report.html, each completely or not at all."""
     table = cells.select("cell", "patient", "label", p_parasitized=pl.Series(p).round(6))
-    replace_file(folder / "predictions.csv", table.write_csv())
+    replace_file(folder / "predictions.csv", csv_table(table))
     replace_file(folder / "metrics.json", json.dumps(report.evaluation.to_dict(), indent=2))
     write_report(folder / "report.html", report)
 

@@ -19,6 +19,7 @@ from hemozoin.export.int8 import quantize
 from hemozoin.export.parity import Parity, compare_backends
 from hemozoin.files import filled_folder, is_free
 from hemozoin.model.bundle import (
+    CONFIG,
     FILES,
     INT8_GRAPH,
     Bundle,
@@ -90,7 +91,10 @@ def _cells_of_run(bundle: Bundle, folder: Path) -> SplitData:
     """Return the cells that a network was trained and tested on, with the split of its run."""
     if "run" not in bundle.about:
         raise ModelError(f"{folder}: doesn't say which cells it was trained on; give a run")
-    config = RunConfig.from_dict(bundle.about["run"])
+    try:
+        config = RunConfig.from_dict(bundle.about["run"])
+    except RunError as error:
+        raise ModelError(f"{folder / CONFIG}: the run that it describes: {error}") from error
     if not config.data.exists():
         raise DataError(
             f"{config.data}: not found, but int8 is calibrated on the training cells;"

@@ -24,7 +24,7 @@ _MOST_BYTES = {"": 1_000_000, ".onnx": 512_000_000, ".safetensors": 512_000_000}
 _MOST_SUMS, _MOST_LINES = 64_000, 64
 
 #: Digest, space, "*" if the file was read in binary mode, and a file name without folders.
-_LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\\\x00-\x1f\x7f]+)")
+_LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\\]+)")
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -47,7 +47,8 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     lines = read_file(folder / SUMS, _MOST_SUMS).decode(errors="replace").splitlines()
     for line in lines:
         match = _LINE.fullmatch(line)
-        if match is None or match[2] in files or len(lines) > _MOST_LINES:
+        valid = match and match[2].isprintable() and match[2] not in files
+        if not match or not valid or len(lines) > _MOST_LINES:
             raise ModelError(f"{folder / SUMS}: damaged; copy the model folder again")
         digest, name = match.groups()
         files[name] = read_file(folder / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -10,7 +11,12 @@ from typing import NamedTuple
 from PIL import Image
 
 from hemozoin.arrays import Pixels
-from hemozoin.data.picture import cell_from_image, decode_cell, image_from_array
+from hemozoin.data.picture import (
+    cell_from_image,
+    decoded_cell,
+    image_from_array,
+    unexpected_errors,
+)
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import FolderSource, Source, as_utf8, open_source
 from hemozoin.data.store import decode_one
@@ -61,18 +67,23 @@ def prepare_picture(numbered: tuple[int, Picture], preprocessing: Preprocessing)
     if isinstance(picture, str | Path):
         file = as_utf8(Path(picture).as_posix())
         cell = PurePosixPath(file).stem
+    name = f"picture {number}"
     try:
-        pixels = prepare(_to_image(picture, f"picture {number}"), preprocessing)
+        with unexpected_errors(name), _opened(picture, name) as image:
+            pixels = prepare(image, preprocessing)
     except DataError as error:
         return PreparedPicture(cell, file, error)
     return PreparedPicture(cell, file, pixels)
 
 
-def _to_image(picture: Picture, name: str) -> Image.Image:
-    """Return a picture of any kind as a Pillow image in RGB; raises DataError if it is invalid."""
+@contextmanager
+def _opened(picture: Picture, name: str) -> Iterator[Image.Image]:
+    """Yield a picture of any kind as a Pillow image in RGB; raises DataError if it is invalid."""
     if isinstance(picture, str | Path):
         path = Path(picture)
-        return decode_cell(FolderSource(path.parent).read(path.name), path.name)
-    if isinstance(picture, Image.Image):
-        return cell_from_image(picture, name)
-    return cell_from_image(image_from_array(picture, name), name)
+        with decoded_cell(FolderSource(path.parent).read(path.name), path.name) as cell:
+            yield cell
+    elif isinstance(picture, Image.Image):
+        yield cell_from_image(picture, name)
+    else:
+        yield cell_from_image(image_from_array(picture, name), name)

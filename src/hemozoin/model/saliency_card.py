@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,32 +33,38 @@ _SIDE, _MARGIN, _LINE, _FONT_SIZE = 320, 20, 34, 22
 _BACKGROUND, _TEXT, _MUTED_TEXT = "white", "#241d29", "#6d6472"
 
 
+@contextmanager
 def write_saliency_cards(
     predictions: Iterable[DetailedPrediction], predictor: Predictor, folder: Path
-) -> Iterator[Prediction]:
-    """Yield each prediction after writing its saliency card.
+) -> Iterator[Iterator[Prediction]]:
+    """Yield the predictions, each of them after its saliency card was written.
 
     A file is named after its row in the table, from 1, and its cell: `00012_C33P1_cell_7.png`. A
     picture that could not be read has no card. Raises RunError, before the first prediction,
-    where `folder` is not empty.
+    where `folder` is not empty. The folder counts as free until the block has ended: if the process
+    is killed before, the same command can be given again.
     """
     if not is_free(folder):
         raise RunError(f"{folder}: not an empty folder; give another --explain")
-    return _write_cards(predictions, predictor, folder)
+    with ExitStack() as stack:
+        yield _write_cards(predictions, predictor, folder, stack)
 
 
 def _write_cards(
-    predictions: Iterable[DetailedPrediction], predictor: Predictor, folder: Path
+    predictions: Iterable[DetailedPrediction],
+    predictor: Predictor,
+    folder: Path,
+    stack: ExitStack,
 ) -> Iterator[Prediction]:
-    with unfinished_folder(folder) as add_name:
-        for row, detailed in enumerate(predictions, 1):
-            prediction = detailed.prediction
-            if detailed.pixels is not None:
-                (log_odds,) = activation_maps(predictor, detailed.pixels[None])
-                card = draw_saliency_card(detailed.pixels, log_odds, prediction)
-                add_name(name := _file_name(row, prediction.cell))
-                replace_file(folder / name, to_png(card))
-            yield prediction
+    add_name = stack.enter_context(unfinished_folder(folder))
+    for row, detailed in enumerate(predictions, 1):
+        prediction = detailed.prediction
+        if detailed.pixels is not None:
+            (log_odds,) = activation_maps(predictor, detailed.pixels[None])
+            card = draw_saliency_card(detailed.pixels, log_odds, prediction)
+            add_name(name := _file_name(row, prediction.cell))
+            replace_file(folder / name, to_png(card))
+        yield prediction
 
 
 def _file_name(row: int, cell: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
+from contextlib import suppress
 
 import numpy as np
 from PIL import Image
 
 from hemozoin.arrays import Pixels
 from hemozoin.data.cutout import brightest, is_cut_out
-from hemozoin.data.picture import MAX_PIXELS, decode, image_from_array
+from hemozoin.data.picture import TooManyPixelsError, decode, image_from_array
 from hemozoin.errors import DataError
 
 #: A picture before it is decoded: the content of its file, or the pixels `[H, W, 3]` of a tile.
@@ -21,6 +21,10 @@ SMALLEST_SIDE = 200
 #: Largest diameter of a field's red cells, as a share of its shorter side. A picture with larger
 #: cells shows fewer than about ten of them.
 _MAX_DIAMETER = 0.3
+
+#: Least diameter of a field's red cells in px. From 20 px on they can be classified; smaller ones
+#: are a flaw, and these could not even be separated.
+_MIN_CELL_DIAMETER = 10
 
 #: Largest area of a field, in squares as wide as a cell. More would take more than 2 GB of memory.
 _MAX_CELLS = 20_000
@@ -37,49 +41,60 @@ def decode_field(data: PictureData, name: str = "picture") -> Image.Image:
     """
     if isinstance(data, np.ndarray):
         return field_from(image_from_array(data, name), name)
-    _require_one_page(data, name)
-    return field_from(decode(data, name), name)
+    try:
+        return field_from(decode(data, name, _require_field), name)
+    except TooManyPixelsError as error:
+        raise DataError(
+            f"{error}; with hemozoin[scans] installed the command hemozoin screen reads such a"
+            " scan in tiles"
+        ) from error
 
 
 def field_from(picture: Image.Image, name: str = "picture") -> Image.Image:
     """Return an RGB picture that may show a field; raises DataError as `decode_field` does."""
-    width, height = picture.size
     if is_cut_out(brightest(np.asarray(picture)) > _NOT_BLACK):
         raise DataError(f"{name}: a cell on black, not a field; use hemozoin predict")
-    if min(width, height) < SMALLEST_SIDE:
-        raise DataError(
-            f"{name}: {width}x{height} pixels, too small for a field (at least {SMALLEST_SIDE} px"
-            " on each side); for pictures of single cells use hemozoin predict"
-        )
+    _require_size(picture, name)
     return picture
 
 
-def require_many_cells(picture: Image.Image, diameter: float, name: str = "picture") -> None:
+def require_many_cells(picture: Image.Image, diameter: float) -> None:
     """Raise DataError where red cells of this diameter in px are too large or too small.
 
-    Too large are those of a crop with one or a few cells; too small those of a scan with more
-    cells than fit into memory.
+    Too large are those of a crop with one or a few cells; too small are those that can't be
+    separated, and those of a scan with more cells than fit into memory. A diameter of 0, where
+    no object was found, is allowed.
     """
     width, height = picture.size
-    cells = f"{name}: red cells of {diameter:.0f} px in {width}x{height} pixels"
+    cells = f"red cells of {diameter:.0f} px in {width}x{height} pixels"
     if diameter > _MAX_DIAMETER * min(width, height):
         raise DataError(f"{cells}: single cells, not a field; use hemozoin predict")
+    if 0 < diameter < _MIN_CELL_DIAMETER:
+        raise DataError(f"{cells}: too coarse; give a picture with red cells of 20 px or more")
     if diameter and width * height > _MAX_CELLS * diameter**2:
         raise DataError(f"{cells}: too many for one field; cut the picture into several")
 
 
-def _require_one_page(data: bytes, name: str) -> None:
-    try:
-        opened = Image.open(io.BytesIO(data))
-        pages, pixels = getattr(opened, "n_frames", 1), opened.width * opened.height
-    except Image.DecompressionBombError:
-        pages, pixels = 1, MAX_PIXELS + 1
-    except Exception:  # `decode` refuses a file that can't be opened, with a better message
-        return
-    if pixels > MAX_PIXELS:
+def _require_field(opened: Image.Image, name: str) -> None:
+    """Raise DataError for an open picture that has several pages, or is too small."""
+    if _has_pages(opened):
+        raise DataError(f"{name}: has several pages; save each page as a picture of its own")
+    _require_size(opened, name)
+
+
+def _require_size(picture: Image.Image, name: str) -> None:
+    if min(picture.size) < SMALLEST_SIDE:
         raise DataError(
-            f"{name}: more than {MAX_PIXELS // 10**6} million pixels; with hemozoin[scans]"
-            " installed the command hemozoin screen reads such a scan in tiles"
+            f"{name}: {picture.width}x{picture.height} pixels, too small for a field (at least"
+            f" {SMALLEST_SIDE} px on each side); for pictures of single cells use hemozoin predict"
         )
-    if pages > 1:
-        raise DataError(f"{name}: has {pages} pages; save each page as a picture of its own")
+
+
+def _has_pages(opened: Image.Image) -> bool:
+    if opened.format != "TIFF":
+        return bool(getattr(opened, "is_animated", False))
+    with suppress(Exception):  # counting all would take minutes for a hostile file
+        opened.seek(1)
+        return True
+    opened.seek(0)
+    return False

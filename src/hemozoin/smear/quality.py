@@ -38,8 +38,10 @@ _MIN_CELLS = 5
 #: Largest share of the cells that may be out of distribution.
 _MAX_OUT_OF_DISTRIBUTION = 0.5
 
-#: Diameter of a red cell, in px, in the copy in which the steepness is measured.
-_DIAMETER = 56
+#: Diameter of a red cell, in px, in the copy in which the steepness is measured. It is less where
+#: the copy would have more px than the last number, or where the cells are too coarse anyway: a
+#: picture of cells of 1 px must not be made 56 times larger.
+_DIAMETER, _MAX_COPY = 56, 64_000_000
 
 
 def find_flaws(
@@ -75,7 +77,14 @@ def _is_beyond(flaw: Flaw) -> bool:
 
 
 def _steepness(picture: Image.Image, segmentation: Segmentation) -> float:
-    scale = segmentation.diameter / _DIAMETER
+    """Return the steepness of the cells' edges; 0 where cells are no denser than the background."""
+    if segmentation.density <= 0:
+        return 0.0
+    width, height = picture.size
+    smallest = max(_MIN_DIAMETER / _DIAMETER, np.sqrt(width * height / _MAX_COPY))
+    scale = max(segmentation.diameter / _DIAMETER, smallest)
     density = downscaled_density(picture.getchannel("G"), scale)
-    gradient = np.hypot(ndimage.sobel(density, 0), ndimage.sobel(density, 1)) / 8
-    return float(np.percentile(gradient, 98)) / segmentation.density
+    gradient, across = ndimage.sobel(density, 0), ndimage.sobel(density, 1)
+    np.hypot(gradient, across, out=gradient)
+    gradient /= 8
+    return float(np.percentile(gradient, 98, overwrite_input=True)) / segmentation.density

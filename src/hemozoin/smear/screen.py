@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from hemozoin.data.picture import image_from_array, rgb_from_image
 from hemozoin.data.preprocess import prepare
+from hemozoin.data.source import FolderSource
 from hemozoin.errors import DataError
 from hemozoin.model.pictures import Picture
 from hemozoin.model.predictor import Predictor
@@ -18,7 +19,7 @@ from hemozoin.smear.field import Cell, Field, SmearObject
 from hemozoin.smear.picture import decode_field, field_from, require_many_cells
 from hemozoin.smear.quality import find_flaws
 from hemozoin.smear.segmentation.cell_size import cell_diameter
-from hemozoin.smear.segmentation.objects import segment
+from hemozoin.smear.segmentation.objects import Segmentation, segment
 
 
 class Screener:
@@ -32,9 +33,7 @@ class Screener:
 
     def __call__(self, picture: Image.Image, name: str = "") -> Field:
         """Screen a field, RGB; raises DataError where it shows single cells, or too many."""
-        diameter = self._diameter or cell_diameter(picture)
-        require_many_cells(picture, diameter, name)
-        found = segment(picture, diameter)
+        found = self._segment(picture, name)
         red = [one for one in found.objects if one.kind == "red cell"]
         cells = tuple(classify_cells(picture, red, self._predictor))
         return Field(
@@ -46,6 +45,14 @@ class Screener:
             others=tuple(one for one in found.objects if one.kind != "red cell"),
             flaws=find_flaws(picture, found, cells),
         )
+
+    def _segment(self, picture: Image.Image, name: str) -> Segmentation:
+        try:
+            diameter = self._diameter or cell_diameter(picture)
+            require_many_cells(picture, diameter)
+            return segment(picture, diameter)
+        except DataError as error:
+            raise DataError(f"{name or 'picture'}: {error}") from error
 
 
 def classify_cells(
@@ -92,10 +99,7 @@ def screen(
     predictor = model if isinstance(model, Predictor) else Predictor.load(model)
     if isinstance(image, str | Path):
         path = Path(image)
-        try:
-            picture = decode_field(path.read_bytes(), path.name)
-        except OSError as error:
-            raise DataError(f"{path}: can't be read ({error.strerror or error})") from error
+        picture = decode_field(FolderSource(path.parent).read(path.name), path.name)
         return Screener(predictor, diameter)(picture, path.name)
     opened = rgb_from_image(image) if isinstance(image, Image.Image) else image_from_array(image)
     return Screener(predictor, diameter)(field_from(opened))

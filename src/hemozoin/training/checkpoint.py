@@ -19,9 +19,22 @@ from torch.optim import Optimizer
 
 from hemozoin.errors import RunError
 from hemozoin.files import replace_file
+from hemozoin.json_files import parse_json
 
 #: Metrics of one epoch by name: a row of results.csv.
 EpochRow = dict[str, float]
+
+#: The columns of results.csv.
+EPOCH_COLUMNS = (
+    *("epoch", "train_loss", "val_loss", "val_accuracy", "val_auc"),
+    *("learning_rate", "seconds"),
+)
+
+#: The tensors that an optimizer keeps for each parameter.
+_STATE: dict[type[Optimizer], set[str]] = {
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.RMSprop: {"step", "square_avg", "momentum_buffer"},
+}
 
 
 def save_checkpoint(
@@ -45,11 +58,27 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> list[
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            rows: list[EpochRow] = json.loads(file.metadata()["rows"])
-        model.load_state_dict(_with_prefix("model/", tensors))
-        optimizer.load_state_dict(_optimizer_state(optimizer, _with_prefix("optimizer/", tensors)))
-    except (safetensors.SafetensorError, RuntimeError, KeyError, ValueError) as error:
+            rows = _read_rows((file.metadata() or {})["rows"])
+        weights, state = _with_prefix("model/", tensors), _with_prefix("optimizer/", tensors)
+        if not all(tensor.isfinite().all() for tensor in weights.values()):
+            raise ValueError("weights that are not finite")
+        optimizer.load_state_dict(_optimizer_state(optimizer, state))
+        model.load_state_dict(weights)
+    except (safetensors.SafetensorError, LookupError, RuntimeError, ValueError) as error:
         raise RunError(f"{path}: damaged or of another run; delete it to start over") from error
+    return rows
+
+
+def _read_rows(text: str) -> list[EpochRow]:
+    """Return the rows of results; raises ValueError where they are not those of epochs 1, 2, ..."""
+    rows = parse_json(text)
+    if not isinstance(rows, list):
+        raise ValueError("not a list")
+    for epoch, row in enumerate(rows, 1):
+        if not isinstance(row, dict) or tuple(row) != EPOCH_COLUMNS or row["epoch"] != epoch:
+            raise ValueError(f"epoch {epoch} is not complete")
+        if not all(type(value) in (int, float) for value in row.values()):
+            raise ValueError(f"epoch {epoch} has values that are no numbers")
     return rows
 
 
@@ -59,11 +88,18 @@ def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _optimizer_state(optimizer: Optimizer, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """Return the state dict; raises LookupError or ValueError where it is of another optimizer."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
+    names = _STATE[type(optimizer)]
+    if tensors.keys() != {f"{index}/{name}" for index in range(len(parameters)) for name in names}:
+        raise ValueError("other tensors")
+    state: dict[int, dict[str, Tensor]] = {index: {} for index in range(len(parameters))}
     for name, tensor in tensors.items():
         index, key = name.split("/")
-        state.setdefault(int(index), {})[key] = _with_strides_of(parameters[int(index)], tensor)
+        parameter = parameters[int(index)]
+        if tensor.shape != (() if key == "step" else parameter.shape):
+            raise ValueError(f"{name} has another shape")
+        state[int(index)][key] = _with_strides_of(parameter, tensor.float())
     return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
 
 

@@ -24,7 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from hemozoin.arrays import Floats, Ints, NamedArrays, Pixels
 from hemozoin.classes import POSITIVE
-from hemozoin.errors import TrainingError
+from hemozoin.errors import RunError, TrainingError
 from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.progress import track
@@ -67,10 +67,13 @@ def train_classifier(
 
     `on_epoch_end` is called with the rows so far (epoch, train_loss, val_loss, val_accuracy,
     val_auc, learning_rate, seconds) after every epoch, and once before the first when resuming.
-    Raises TrainingError where the loss is infinite or NaN.
+    Raises TrainingError where the loss is infinite or NaN, RunError where the checkpoint is damaged
+    or of another run.
     """
     trainer = Trainer(training_data, recipe, device)
     rows = load_checkpoint(checkpoint, trainer.classifier, trainer.optimizer)
+    if len(rows) > recipe.epochs:
+        raise RunError(f"{checkpoint}: has {len(rows)} epochs, the run {recipe.epochs}; delete it")
     if rows and distributed.rank() == 0:
         on_epoch_end(rows)  # a run may have stopped between saving its checkpoint and this call
     for epoch in range(len(rows), recipe.epochs):

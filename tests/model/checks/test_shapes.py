@@ -64,6 +64,7 @@ def shapes_at_run_time(graph: bytes) -> dict[str, Sides]:
     return {name: array.shape for name, array in zip(names, found, strict=True)}
 
 
+@pytest.mark.slow
 def test_the_shapes_are_those_at_run_time(written: tuple[object, list[bytes]]) -> None:
     for graph in written[1]:
         found, work = value_shapes(read_onnx(graph), CELLS)

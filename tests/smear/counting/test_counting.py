@@ -180,6 +180,7 @@ def test_a_slide_is_reported_from_the_limit_on() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_limit_decreases_with_more_cells_down_to_the_spread_of_patients() -> None:
     """With many cells the limit approaches the 97.5 % quantile of the beta distribution."""
     worst = float(stats.beta(*beta_of(KNOWN)).ppf(0.975))
@@ -275,6 +276,7 @@ def coverage(rate: FalsePositiveRate, share: float, cells: int) -> float:
     return float(np.mean((seen >= first) & (seen < past)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.002, 0.02, 0.3])
 @pytest.mark.parametrize(
     ("mean", "sd", "cells"), [(0.03, 0.02, 2000), (0.01, 0.012, 5000), (0.005, 0.001, 300)]

@@ -38,6 +38,7 @@ def picture(tmp_path: Path) -> bytes:
     return (make_fields(tmp_path, "1.png") / "1.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_process_gives_the_same_result_as_this_one(
     picture: bytes, started: list[subprocess.Popen[bytes]]
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_process_gives_the_same_result_as_this_one(
     assert [process.returncode for process in started] == [0]
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed(picture: bytes, started: list[subprocess.Popen[bytes]]) -> None:
     with process_pool(SETTINGS, 1) as screen:
         screen(picture, "1.png")
@@ -60,6 +62,7 @@ def test_a_process_that_is_killed(picture: bytes, started: list[subprocess.Popen
             screen(picture, "2.png")
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_says_why(
     picture: bytes, started: list[subprocess.Popen[bytes]], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +74,7 @@ def test_a_process_that_fails_says_why(
     assert "not 0.0.1" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_it_ends_when_its_pipe_is_closed(
     picture: bytes, started: list[subprocess.Popen[bytes]]
 ) -> None:

@@ -191,6 +191,7 @@ def test_coco_is_there_where_it_was_asked_for(tmp_path: Path, quick: list[str]) 
     assert quick == ["1.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resumed", [False, True], ids=["fresh", "resumed"])
 def test_memory_does_not_grow_with_the_fields(
     resumed: bool, tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
@@ -277,6 +278,7 @@ def test_only_new_and_changed_pictures_are_screened(tmp_path: Path, quick: list[
     assert content(out) == fresh_run(out, [slide])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [
@@ -331,6 +333,7 @@ WRITES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nth", range(1, len(WRITES) + 1), ids=lambda nth: WRITES[nth - 1])
 def test_the_disk_is_full_at_every_write(
     nth: int, tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch

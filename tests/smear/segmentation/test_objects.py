@@ -53,6 +53,7 @@ def red(objects: tuple[SmearObject, ...]) -> list[SmearObject]:
     return [one for one in objects if one.kind == "red cell"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zoom", [0.5, 1, 2])
 def test_red_cells_are_found_at_any_scale(smear: Smear, zoom: float) -> None:
     picture = picture_of(smear)
@@ -162,6 +163,7 @@ def test_a_pale_cell_is_found_whole_among_dark_ones() -> None:
     assert pale.width == pytest.approx(80, rel=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cells", "nucleus"), [(PALE, (90, 40, 130)), ((150, 150, 160), (140, 30, 135))]
 )

@@ -59,7 +59,7 @@ def test_stopped_after_an_epoch(
         errors = process.stderr.read()
     assert process.returncode == (130 if how == signal.SIGINT else -how)
     if how == signal.SIGINT:
-        assert errors.splitlines()[-1].startswith("hemozoin: stopped; resume a run with")
+        assert errors.splitlines()[-1].startswith("hemozoin: stopped; resume with")
         assert "Traceback" not in errors
     assert not (run / "report.html").exists()
     first = (run / "results.csv").read_text().splitlines()[1]
@@ -115,6 +115,7 @@ def test_the_disk_is_full_at_every_write(
     assert kept(run) == whole
 
 
+@pytest.mark.slow
 def test_a_run_writes_no_other_file(
     tmp_path: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +142,7 @@ def test_the_disk_is_full_for_other_verbs(
     assert not out.exists() or not list(out.iterdir())
 
 
+@pytest.mark.slow
 def test_partial_files_of_a_killed_run_are_removed(tmp_path: Path, finished_run: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)
@@ -151,6 +153,7 @@ def test_partial_files_of_a_killed_run_are_removed(tmp_path: Path, finished_run:
     assert [path for path in tree(run) if path.endswith(".partial")] == [str(run / "mine.partial")]
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, finished_run: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)
@@ -177,6 +180,7 @@ def stopped(tmp_path: Path) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_all_data_are_missing(stopped: Path) -> None:
     shutil.rmtree(stopped.parent / "cells")
     before = tree(stopped)
@@ -184,6 +188,7 @@ def test_all_data_are_missing(stopped: Path) -> None:
     assert tree(stopped) == before
 
 
+@pytest.mark.slow
 def test_a_cell_is_missing(stopped: Path) -> None:
     min((stopped.parent / "cells").rglob("*.png")).unlink()
     before = tree(stopped)
@@ -193,6 +198,7 @@ def test_a_cell_is_missing(stopped: Path) -> None:
     assert tree(stopped) == before
 
 
+@pytest.mark.slow
 def test_more_cells_change_nothing(stopped: Path) -> None:
     """The run resumes with the cells that it began with."""
     data = stopped.parent / "cells" / "cell_images" / "Uninfected"
@@ -207,6 +213,7 @@ def test_more_cells_change_nothing(stopped: Path) -> None:
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint(stopped: Path, tmp_path: Path, cells_zip: Path) -> None:
     """Cut short, empty, or of another network."""
     checkpoint = stopped / "checkpoint.safetensors"
@@ -217,11 +224,13 @@ def test_a_damaged_checkpoint(stopped: Path, tmp_path: Path, cells_zip: Path) ->
         assert "checkpoint.safetensors: damaged" in refused("train", "--resume", stopped)
 
 
+@pytest.mark.slow
 def test_a_split_csv_that_was_edited(stopped: Path) -> None:
     (stopped / "split.csv").write_text("cell,split\n")
     assert "split.csv" in refused("train", "--resume", stopped)
 
 
+@pytest.mark.slow
 def test_resume_after_files_were_moved_within_the_zip(tmp_path: Path, cells_zip: Path) -> None:
     """Folders inside may change: cells are identified by their names."""
     run = tmp_path / "run"

@@ -112,6 +112,7 @@ def test_metrics_agree_with_scikit_learn(learned_run: Path) -> None:
     assert found["prevalence"] == 0.01
 
 
+@pytest.mark.slow
 def test_results_and_printed_lines(tmp_path: Path, cells_zip: Path) -> None:
     options = (*QUICK, "--epochs", 3)
     outcome = hemozoin("train", cells_zip, "--out", tmp_path / "run", *options[:4], *options[6:])
@@ -147,6 +148,7 @@ def test_the_seed_decides_every_bit(tmp_path: Path, finished_run: Path) -> None:
     assert weights(tmp_path / "other") != weights(finished_run)
 
 
+@pytest.mark.slow
 def test_config_json_repeats_the_run(
     tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +207,7 @@ def test_every_option_is_in_config_json(tmp_path: Path) -> None:
     assert weights(tmp_path / "again") == weights(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_split_from_another_run(tmp_path: Path, finished_run: Path) -> None:
     data, split = finished_run.parent / "cells.zip", finished_run / "split.csv"
     succeed("train", data, "--out", tmp_path / "run", *QUICK, "--seed", 7, "--split", split)
@@ -223,6 +226,7 @@ def test_training_that_diverges(batch: int, tmp_path: Path, cells_zip: Path) -> 
 # ---- names decide, not their order -------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_classes_are_identified_by_name_not_by_alphabet(tmp_path: Path, finished_run: Path) -> None:
     """Healthy cells first or last in the alphabet: the same labels and the same split."""
     data = finished_run.parent / "cells.zip"
@@ -252,6 +256,7 @@ def test_the_positive_class_is_the_one_with_parasites(tmp_path: Path, learned_ru
         )
 
 
+@pytest.mark.slow
 def test_folders_and_zips_give_the_same_network(tmp_path: Path, finished_run: Path) -> None:
     with zipfile.ZipFile(finished_run.parent / "cells.zip") as archive:
         archive.extractall(tmp_path / "cells")
@@ -280,6 +285,7 @@ def test_unknown_patients_give_a_warning(tmp_path: Path, finished_run: Path) -> 
     assert "too good" in predictions
 
 
+@pytest.mark.slow
 def test_patients_from_a_csv(tmp_path: Path, finished_run: Path) -> None:
     """They give the same split as those in the names."""
     change = {"/C": "/cell"}

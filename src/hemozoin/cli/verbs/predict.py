@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,15 +61,16 @@ def predict(
 
     predictor = Predictor.load(model, precision)
     details = _count_empty(predict_in_detail(paths, predictor, not no_review))
-    predictions = (
-        write_saliency_cards(details, predictor, explain)
-        if explain
-        else (detail.prediction for detail in details)
-    )
-    if out:
-        write_table(track(predictions, "Predicting"), out)
-    else:
-        (write_json_lines if as_json else write_csv)(predictions, sys.stdout)
+    with ExitStack() as stack:
+        predictions = (
+            stack.enter_context(write_saliency_cards(details, predictor, explain))
+            if explain
+            else (detail.prediction for detail in details)
+        )
+        if out:
+            write_table(track(predictions, "Predicting"), out)
+        else:
+            (write_json_lines if as_json else write_csv)(predictions, sys.stdout)
 
 
 def _count_empty(details: Iterable[DetailedPrediction]) -> Iterator[DetailedPrediction]:

@@ -11,8 +11,9 @@ import polars as pl
 from hemozoin.data.inspect import findings
 from hemozoin.data.inspect.contact_sheet import Tile
 from hemozoin.data.inspect.findings import MEASURES, QUANTILES, ClassCount, Duplicate, Quantiles
-from hemozoin.data.inspect.measurement import measure_cells, printable
+from hemozoin.data.inspect.measurement import measure_cells
 from hemozoin.data.source import Source
+from hemozoin.progress import printable
 
 #: Number of unreadable or duplicate pictures listed on a terminal; JSON has all of them.
 _LISTED = 10

@@ -10,12 +10,12 @@ import polars as pl
 from PIL import Image, ImageChops, ImageStat
 
 from hemozoin.data.inspect.contact_sheet import Tile, choose_cells
-from hemozoin.data.picture import decode_cell
+from hemozoin.data.picture import decoded_cell, unexpected_errors
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.source import Source
 from hemozoin.errors import DataError
 from hemozoin.images import thumbnail
-from hemozoin.progress import track
+from hemozoin.progress import printable, track
 from hemozoin.threads import in_threads
 
 _SIZE = {"width": pl.Int64, "height": pl.Int64}
@@ -74,11 +74,13 @@ def _measure_all(
     """Yield the values of each file and, if its row is `on_sheet`, its thumbnail, in order."""
 
     def measure(row: int) -> tuple[Values, bytes | None] | DataError:
+        name = files[row]
         try:
-            image = decode_cell(source.read(files[row]), files[row])
+            with unexpected_errors(name), decoded_cell(source.read(name), name) as image:
+                measured = _values(image), thumbnail(image) if row in on_sheet else None
         except DataError as error:
             return error
-        return _values(image), thumbnail(image) if row in on_sheet else None
+        return measured
 
     return in_threads(measure, range(len(files)))
 
@@ -100,8 +102,3 @@ def _hash(image: Image.Image) -> int:
     digest = blake2b(repr(image.size).encode(), digest_size=8)
     digest.update(image.tobytes())
     return int.from_bytes(digest.digest())
-
-
-def printable(name: str) -> str:
-    """Escape characters that control a terminal or break a line."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

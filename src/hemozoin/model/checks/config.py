@@ -158,6 +158,7 @@ _OPERATING_POINT = _object(
     at_least=_or_null(_INNER, "a number above 0 and below 1, or null"),
 )
 _RATE = _object(rate=_SHARE, sd=_SHARE, patients=_COUNT, cells=_COUNT)
+_RATE_TEXT = "rate, sd, patients and cells, with not more patients than cells"
 
 _KEYS: dict[str, CoreSchema] = {
     "classes": _where(
@@ -201,12 +202,8 @@ _KEYS: dict[str, CoreSchema] = {
         "low, high and error_rate, with low not above high",
     ),
     "false_positives": _or_null(
-        _where(
-            _RATE,
-            lambda rate: bool(rate["patients"] <= rate["cells"]),
-            "rate, sd, patients and cells, with not more patients than cells",
-        ),
-        "rate, sd, patients and cells, or null",
+        _where(_RATE, lambda rate: bool(rate["patients"] <= rate["cells"]), _RATE_TEXT),
+        f"{_RATE_TEXT}, or null",
     ),
     "about": _where(
         schemas.dict_schema(),

@@ -84,7 +84,8 @@ def require_weights_of(
 ) -> None:
     """Raise ModelError unless a float32 graph has these weights, with batch norm folded in."""
     nodes = {node.output: node for node in graph.file.nodes}
-    expected = dict(_constants(weights, table, bn_epsilon))
+    with np.errstate(over="ignore", invalid="ignore"):  # weights may be any finite numbers
+        expected = dict(_constants(weights, table, bn_epsilon))
     scaled = nodes["probabilities"].inputs[0]
     same = {
         output: _has_constants(nodes[output], arrays, graph.file.constants)
@@ -136,7 +137,8 @@ def _has_outputs(file: OnnxFile, shapes: dict[str, Sides]) -> bool:
     if file.outputs.keys() != _RANKS.keys() or not _RANKS.keys() <= {n.output for n in file.nodes}:
         return False
     return shapes["probabilities"][1:] == (len(CLASSES),) and all(
-        (len(shape), shape[0]) == (rank, CELLS)
+        len(shape) == rank
+        and shape[0] == CELLS
         and file.outputs[name] == Tensor("float32", (None, *shape[1:]))
         for name, rank in _RANKS.items()
         for shape in [shapes[name]]

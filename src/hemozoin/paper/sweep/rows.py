@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import get_type_hints
+from typing import cast, get_type_hints
 
-from hemozoin.errors import RunError
+from hemozoin.errors import HemozoinError, RunError
 from hemozoin.files import replace_file
+from hemozoin.mobilenet.architecture import Body
+from hemozoin.paper.sweep.grid import SweepNetwork
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,33 @@ def read_rows(path: Path) -> list[SweepRow]:
     """Return the rows of a sweep.csv, none where there is no file; raises RunError for others."""
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        try:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
             if tuple(reader.fieldnames or ()) != COLUMNS:
                 raise ValueError("other columns")
-            return [
-                SweepRow(**{name: _TYPES[name](row[name]) for name in COLUMNS}) for row in reader
-            ]
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{path}: not written by this version ({error})") from error
+            return [_to_row(values) for values in reader]
+    except (ArithmeticError, ValueError, TypeError, csv.Error, HemozoinError) as error:
+        raise RunError(
+            f"{path}: not written by this version, or damaged ({str(error)[:80]}); remove it, and"
+            " the same command makes it again from the runs"
+        ) from error
+
+
+def _to_row(values: Mapping[str, str]) -> SweepRow:
+    """Return a row; raises ValueError, TypeError or HemozoinError where it is not of a sweep."""
+    row = SweepRow(**{name: _TYPES[name](values[name]) for name in COLUMNS})
+    network = SweepNetwork(row.alpha, row.size, cast(Body, row.body))
+    counted = (network.cost().mult_adds, network.cost().parameters)
+    if (row.network, row.mult_adds, row.parameters) != (network.name, *counted):
+        raise ValueError(f"{row.network} is another network")
+    shares = (row.accuracy, row.accuracy_low, row.accuracy_high, row.auc, row.auc_low, row.auc_high)
+    times = (row.training_seconds, row.latency_ms)
+    if not all(0 <= share <= 1 or math.isnan(share) for share in shares):
+        raise ValueError("a share outside of 0 and 1")
+    if not all(0 <= seconds < math.inf for seconds in times):
+        raise ValueError("a time that is not known")
+    return row
 
 
 def write_rows(path: Path, rows: Iterable[SweepRow]) -> None:

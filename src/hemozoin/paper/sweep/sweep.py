@@ -19,6 +19,8 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from polars.exceptions import PolarsError
+
 from hemozoin.data.dataset import find_cells
 from hemozoin.errors import HemozoinError, RunError
 from hemozoin.files import is_free, remove_leftovers, replace_file
@@ -28,6 +30,7 @@ from hemozoin.paper.sweep.plots import COSTS, draw
 from hemozoin.paper.sweep.rows import SweepRow, read_rows, write_rows
 from hemozoin.paper.sweep.tables import markdown
 from hemozoin.progress import print_status
+from hemozoin.training.recipe import Recipe
 from hemozoin.training.runs import start
 from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.folder import RunFolder
@@ -50,7 +53,18 @@ class Sweep:
         """Raise HemozoinError before the first run where a later one could not start."""
         if self.seeds < 1:
             raise HemozoinError(f"seeds is {self.seeds}; give 1 or more")
-        self.grid.networks(tuple(TABLES))
+        for network in self.grid.networks(tuple(TABLES)):
+            self.recipe(network, seed=0)
+
+    def recipe(self, network: SweepNetwork, seed: int) -> Recipe:
+        """Return the recipe of one run; raises HemozoinError where it can't be trained."""
+        return replace(
+            self.config.recipe,
+            alpha=network.alpha,
+            size=network.size,
+            body=network.body,
+            seed=seed,
+        )
 
     def runs(self) -> list[tuple[SweepNetwork, int]]:
         """Return network and seed of each run, seed by seed: so every stop is balanced."""
@@ -98,20 +112,20 @@ def _open_folder(sweep: Sweep, out: Path) -> list[SweepRow]:
 
 def _run(sweep: Sweep, network: SweepNetwork, seed: int, runs: Path, device: str) -> SweepRow:
     """Train and test one network, or resume it, and return its row."""
-    recipe = replace(
-        sweep.config.recipe,
-        alpha=network.alpha,
-        size=network.size,
-        body=network.body,
-        seed=seed,
-    )
+    recipe = sweep.recipe(network, seed)
     folder = RunFolder(runs / f"{network.name.replace(' ', '-')}-seed{seed}")
     with redirect_stdout(sys.stderr):  # standard output is for the sweep's own result
         if folder.config.exists() and not folder.finished:
             start.resume(folder.path, device)
         elif not folder.finished:
             start.new(replace(sweep.config, recipe=recipe), folder.path, device=device)
-    return measure_run(folder, network, recipe, sweep.grid.tables_of(network))
+    try:
+        return measure_run(folder, network, recipe, sweep.grid.tables_of(network))
+    except (LookupError, TypeError, ValueError, PolarsError) as error:
+        raise RunError(
+            f"{folder.path}: metrics.json or results.csv is damaged; make them again with"
+            f" hemozoin train --resume {folder.path}"
+        ) from error
 
 
 def _write_results(rows: list[SweepRow], out: Path) -> str:

@@ -101,5 +101,8 @@ def otsu_threshold(values: Floats) -> float:
 
 def _quadratic_terms(height: int, width: int) -> Floats:
     """Return 1, x, y, x², xy, y² over a picture, float32 `[h, w, 6]`: illumination is smooth."""
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).astype(np.float32)
+    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    terms = np.empty((height, width, 6), np.float32)
+    for number, term in enumerate((np.ones_like(x), x, y, x * x, x * y, y * y)):
+        terms[..., number] = term
+    return terms

@@ -8,8 +8,10 @@ from scipy.stats import median_abs_deviation
 from skimage.morphology import disk
 
 from hemozoin.arrays import Bools, Floats
+from hemozoin.errors import DataError
 from hemozoin.smear.segmentation.background import otsu_threshold
-from hemozoin.smear.segmentation.shape import measure_shape, touches_border
+from hemozoin.smear.segmentation.countable import MAX_OBJECTS
+from hemozoin.smear.segmentation.shape import measure_shape
 
 #: A hole in the mask is the central pallor of a cell where its area is below this share of the
 #: picture and it fills this share of its convex hull: gaps between touching cells have concave
@@ -52,13 +54,17 @@ def _pale_objects(stain: Floats, dark: Bools) -> Bools:
 def _fill_pallor(mask: Bools) -> Bools:
     """Return the mask with the holes filled that are the pale middle of a cell, or noise."""
     holes, _ = ndimage.label(~mask)
-    filled = mask.copy()
-    for label, box in enumerate(ndimage.find_objects(holes), 1):
-        if touches_border(box, mask.shape):
-            continue
-        hole = holes[box] == label
-        area = hole.sum()
-        if area < _NOISE_AREA or (area < _PALLOR * mask.size and _is_convex(hole)):
+    areas = np.bincount(holes.ravel())
+    areas[0] = 0  # the mask itself
+    for edge in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
+        areas[edge] = 0
+    noise = (areas > 0) & (areas < _NOISE_AREA)
+    perhaps = (areas >= _NOISE_AREA) & (areas < _PALLOR * mask.size)
+    if perhaps.sum() > MAX_OBJECTS:
+        raise DataError(f"{perhaps.sum():,} holes in objects: not a field")
+    filled: Bools = mask | noise[holes]
+    for label, box in enumerate(ndimage.find_objects(np.where(perhaps[holes], holes, 0)), 1):
+        if box is not None and _is_convex(hole := holes[box] == label):
             filled[box] |= hole
     return filled
 

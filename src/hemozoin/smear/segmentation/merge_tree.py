@@ -8,6 +8,7 @@ merged with each other first, and such a cell may be swollen and crenated.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,12 +51,22 @@ class Region:
 
 @dataclass(frozen=True)
 class _Node:
-    """One region made of the pieces `labels`; `best` is the total score of the best cut below."""
+    """One piece, or two nodes merged; `best` is the total score of the best cut below.
+
+    `size` is in px. `labels` are its pieces, and `region` is made of them. Both are missing in a
+    merged node that is too large for a cell: it is hardly ever a part of the best cut.
+    """
 
     labels: tuple[int, ...]
-    region: Region
+    size: int
+    region: Region | None
     children: tuple[_Node, ...]
     best: float
+
+    @property
+    def score(self) -> float:
+        """Return the total score of the node as one cell."""
+        return self.region.single_cell_score * self.size if self.region else 0.0
 
 
 def best_cut(
@@ -69,15 +80,14 @@ def best_cut(
     """
     tree = _Tree(pieces, relative, area)
     nodes = {label: tree.node((label,)) for label in tree.labels}
-    outliers = {label for label, node in nodes.items() if node.region.color_outlier}
+    outliers = {label for label, node in nodes.items() if tree.region(node).color_outlier}
     parents = {label: label for label in nodes}
     for one, other in sorted(neighbours, key=lambda pair: not outliers.issuperset(pair)):
         a, b = _root(parents, one), _root(parents, other)
         if a != b:
             parents[b] = a
-            children = nodes[a], nodes.pop(b)
-            nodes[a] = tree.node(children[0].labels + children[1].labels, children)
-    return [region for node in nodes.values() for region in _cut(node)]
+            nodes[a] = tree.merge(nodes[a], nodes.pop(b))
+    return [tree.region(node) for root in nodes.values() for node in _cut(root)]
 
 
 class _Tree:
@@ -99,14 +109,39 @@ class _Tree:
         return [label for label, box in enumerate(self._boxes, 1) if box]
 
     def node(self, labels: tuple[int, ...], children: tuple[_Node, ...] = ()) -> _Node:
+        size = int(self._sizes[list(labels)].sum())
+        region = self._region(labels, size)
+        best = max(region.single_cell_score * size, sum(child.best for child in children))
+        return _Node(labels, size, region, children, best)
+
+    def merge(self, one: _Node, other: _Node) -> _Node:
+        size = one.size + other.size
+        if size < _TOO_LARGE * self._area:
+            return self.node(one.labels + other.labels, (one, other))
+        return _Node((), size, None, (one, other), one.best + other.best)
+
+    def region(self, node: _Node) -> Region:
+        return node.region or self._region(_labels(node), node.size)
+
+    def _region(self, labels: tuple[int, ...], size: int) -> Region:
         box = _bounding_box([self._boxes[label - 1] for label in labels])
         mask: Bools = np.isin(self._pieces[box], labels)
-        size = int(self._sizes[list(labels)].sum())
         outlier = self._typical.is_outlier(self._sums[list(labels)].sum(axis=0) / size)
         small_enough = size < _TOO_LARGE * self._area
         score = single_cell_score(mask, self._area, outlier) if small_enough else 0.0
-        best = max(score * size, sum(child.best for child in children))
-        return _Node(labels, Region(mask, box, score, outlier), children, best)
+        return Region(mask, box, score, outlier)
+
+
+def _labels(node: _Node) -> tuple[int, ...]:
+    """Return the pieces of a node."""
+    found: list[int] = []
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        found += node.labels
+        if not node.labels:
+            waiting += reversed(node.children)
+    return tuple(found)
 
 
 def _root(parents: dict[int, int], label: int) -> int:
@@ -123,11 +158,15 @@ def _bounding_box(boxes: list[Box]) -> Box:
     )
 
 
-def _cut(node: _Node) -> list[Region]:
-    """Return the regions of the best cut through the tree below a node."""
-    if node.best > node.region.single_cell_score * node.region.mask.sum():
-        return [region for child in node.children for region in _cut(child)]
-    return [node.region]
+def _cut(root: _Node) -> Iterator[_Node]:
+    """Yield the nodes of the best cut through the tree below a node."""
+    waiting = [root]  # no recursion: a clump of a thousand pieces may be a thousand merges deep
+    while waiting:
+        node = waiting.pop()
+        if node.best > node.score:
+            waiting += reversed(node.children)
+        else:
+            yield node
 
 
 def single_cell_score(mask: Bools, area: float, color_outlier: bool = False) -> float:

@@ -17,6 +17,7 @@ from hemozoin.smear.segmentation.background import (
     subtract_background,
 )
 from hemozoin.smear.segmentation.cell_size import cell_diameter, isolated_cell_area
+from hemozoin.smear.segmentation.countable import SMALL, require_countable
 from hemozoin.smear.segmentation.foreground import find_foreground
 from hemozoin.smear.segmentation.merge_tree import Region
 from hemozoin.smear.segmentation.nuclei import white_cells
@@ -27,8 +28,8 @@ from hemozoin.smear.segmentation.watershed import split_clumps
 #: early version took up to twice the time and found no more (F1 .908, .907, .904 against .910).
 _DIAMETER = 28
 
-#: An object with less than this share of a red cell's area is a platelet or debris.
-_SMALL = 0.3
+#: Area in px of a round cell with that diameter.
+_AREA = np.pi / 4 * _DIAMETER**2
 
 #: Least separation score of a red cell; a region with less is part of a clump.
 _MIN_SEPARATION = 0.05
@@ -75,7 +76,8 @@ class _Copy:
 def segment(picture: Image.Image, diameter: float | None = None) -> Segmentation:
     """Return the objects in a field, RGB, from top to bottom, each with its kind and outline.
 
-    `diameter` is that of the red cells in px; it is measured where it is None.
+    `diameter` is that of the red cells in px; it is measured where it is None. Raises DataError
+    where there are more objects than in any field.
     """
     scale = (cell_diameter(picture) if diameter is None else diameter) / _DIAMETER
     if not scale:
@@ -85,7 +87,9 @@ def segment(picture: Image.Image, diameter: float | None = None) -> Segmentation
     foreground = find_foreground(stain)
     if not foreground.any():
         return Segmentation()
-    cell_area = isolated_cell_area(foreground) or np.pi / 4 * _DIAMETER**2
+    labels, _ = ndimage.label(foreground)
+    require_countable(np.bincount(labels.ravel())[1:], _AREA)
+    cell_area = isolated_cell_area(foreground) or _AREA
     copy = _Copy(relative, stain, foreground, cell_area, scale, picture.size)
     return Segmentation(
         objects=tuple(sorted(_objects(copy), key=lambda found: (found.y, found.x))),
@@ -111,7 +115,7 @@ def _objects(copy: _Copy) -> Iterator[SmearObject]:
 
 
 def _kind(region: Region, copy: _Copy, crowding: Floats) -> ObjectKind:
-    if region.mask.sum() < _SMALL * copy.cell_area:
+    if region.mask.sum() < SMALL * copy.cell_area:
         return "platelet" if _is_platelet(region, copy) else "debris"
     if touches_border(region.box, copy.foreground.shape):
         return "cut by the edge"

@@ -12,6 +12,7 @@ from skimage.feature import hessian_matrix, hessian_matrix_eigvals, peak_local_m
 from skimage.segmentation import watershed
 
 from hemozoin.arrays import Bools, Floats, Ints
+from hemozoin.smear.segmentation.countable import require_countable
 from hemozoin.smear.segmentation.merge_tree import Region, best_cut
 from hemozoin.smear.segmentation.shape import edge_distance
 
@@ -33,7 +34,8 @@ def split_clumps(
     """Return the regions of a mask, bool `[h, w]`, that are most like single cells.
 
     `relative` `[h, w, 3]` are densities relative to the background, `stain` `[h, w]` is the stain
-    density; `diameter` and `area` are those of a red cell, in px.
+    density; `diameter` and `area` are those of a red cell, in px. Raises DataError where there are
+    too many pieces.
     """
     without_gaps = mask & (_curvature(stain / np.median(stain[mask])) < _CURVATURE)
     distance = edge_distance(without_gaps, _BLUR)
@@ -41,6 +43,7 @@ def split_clumps(
     seeds = np.zeros(mask.shape, np.int32)
     seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
     pieces = watershed(-distance, seeds, mask=mask)  # type: ignore[no-untyped-call]
+    require_countable(np.bincount(pieces.ravel())[1:], area)
     heights = np.r_[0, distance[tuple(peaks.T)]]
     return best_cut(pieces, _neighbours(pieces, distance, heights), relative, area)
 
@@ -66,14 +69,17 @@ def _neighbours(pieces: Ints, distance: Floats, heights: Floats) -> list[tuple[i
     The width is relative to the smaller piece's own: `heights` are the edge distances at the
     seeds, by the number of the piece.
     """
-    necks: dict[tuple[int, int], float] = {}
+    keys, widths = [], []
     for one, other in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
         a, b = pieces[one], pieces[other]
         meet = (a != b) & (a > 0) & (b > 0)
-        widths = np.minimum(distance[one], distance[other])[meet]
-        for left, right, width in zip(
-            a[meet].tolist(), b[meet].tolist(), widths.tolist(), strict=True
-        ):
-            pair = (min(left, right), max(left, right))
-            necks[pair] = max(necks.get(pair, 0.0), width)
-    return sorted(necks, key=lambda pair: -necks[pair] / min(heights[pair[0]], heights[pair[1]]))
+        low, high = np.minimum(a, b)[meet].astype(np.int64), np.maximum(a, b)[meet]
+        keys.append(low * len(heights) + high)
+        widths.append(np.minimum(distance[one], distance[other])[meet])
+    pairs, first, number = np.unique(np.concatenate(keys), return_index=True, return_inverse=True)
+    necks = np.zeros(len(pairs))
+    np.maximum.at(necks, number, np.concatenate(widths))
+    low, high = np.divmod(pairs, len(heights))
+    narrowness = -necks / np.minimum(heights[low], heights[high])
+    order = np.lexsort((first, narrowness))
+    return list(zip(low[order].tolist(), high[order].tolist(), strict=True))

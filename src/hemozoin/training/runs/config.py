@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -10,7 +9,8 @@ from typing import Any, get_args
 from hemozoin.data.labels import OnCorrection
 from hemozoin.data.options import CellOptions
 from hemozoin.decision.threshold import OperatingPoint
-from hemozoin.errors import RunError
+from hemozoin.errors import HemozoinError, RunError
+from hemozoin.json_files import wrong_fields
 from hemozoin.metrics.classification import PREVALENCE, require_prevalence
 from hemozoin.training.recipe import Recipe
 
@@ -52,17 +52,22 @@ class RunConfig:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> RunConfig:
+    def from_dict(cls, values: Any) -> RunConfig:
         """Return the config that `to_dict` wrote; raises RunError for any other values."""
         try:
-            return cls(
+            config = cls(
                 data=Path(values["data"]),
                 cells=CellOptions.from_dict(values["cells"]),
                 recipe=Recipe.from_dict(values["recipe"]),
                 split=Path(values["split"]) if values["split"] else None,
                 on_correction=values["on_correction"],
                 operating_point=OperatingPoint(**values["aim"]),
-                prevalence=float(values["prevalence"]),
+                prevalence=values["prevalence"],
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise RunError(f"config.json: not written by this version ({error!r})") from error
+        except HemozoinError as error:
+            raise RunError(str(error)) from error
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise RunError("not written by this version; start a new run") from error
+        if wrong := next(wrong_fields(config), None):
+            raise RunError(f"{wrong} has a value of a wrong type; start a new run")
+        return config

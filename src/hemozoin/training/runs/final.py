@@ -19,6 +19,8 @@ import numpy as np
 import polars as pl
 
 from hemozoin.arrays import Floats
+from hemozoin.classes import CLASSES
+from hemozoin.csv_files import read_csv_table
 from hemozoin.decision.ood import fit_ood_detector
 from hemozoin.decision.temperature import calibrate, log_odds
 from hemozoin.evaluation.evaluation import evaluate_predictions
@@ -36,6 +38,12 @@ from hemozoin.training.runs.run import (
     results_writer,
 )
 from hemozoin.training.trainer import TrainingData, train_classifier
+
+#: The columns of predictions.csv.
+_PREDICTIONS = {
+    **dict.fromkeys(("cell", "patient", "label"), pl.String),
+    "p_parasitized": pl.Float64,
+}
 
 _NOTE = (
     "Trained on all patients. The metrics are of {folds}-fold cross-validation by patient: each"
@@ -100,13 +108,23 @@ def _package(
 def out_of_fold_log_odds(folds: list[RunFolder]) -> tuple[pl.DataFrame, Floats]:
     """Return all cells, and the uncalibrated log odds of each from the fold that tested it.
 
-    The table has `cell`, `patient`, `label`; the log odds are float `[cells]`.
+    The table has `cell`, `patient`, `label`; the log odds are float `[cells]`. Raises RunError
+    where the predictions of a fold are damaged.
     """
-    tables = [
-        pl.read_csv(fold.predictions, schema_overrides={"patient": pl.String}) for fold in folds
-    ]
+    tables = [_read_predictions(fold) for fold in folds]
     logits = [
         log_odds(table["p_parasitized"].to_numpy()) * load_bundle(fold.model).temperature
         for table, fold in zip(tables, folds, strict=True)
     ]
     return pl.concat(tables).drop("p_parasitized"), np.concatenate(logits)
+
+
+def _read_predictions(fold: RunFolder) -> pl.DataFrame:
+    try:
+        table = read_csv_table(fold.predictions, _PREDICTIONS)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise fold.damaged(fold.predictions) from error
+    missing = any(table[name].null_count() for name in ("cell", "label", "p_parasitized"))
+    if missing or not table["label"].is_in(CLASSES).all():
+        raise fold.damaged(fold.predictions)
+    return table

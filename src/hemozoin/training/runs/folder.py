@@ -21,6 +21,7 @@ from typing import Any
 from hemozoin.errors import RunError
 from hemozoin.evaluation.evaluation import AS_GIVEN
 from hemozoin.files import is_free, remove_leftovers, replace_file
+from hemozoin.json_files import parse_json
 from hemozoin.model.bundle import FILES
 from hemozoin.model.checksums import SUMS
 
@@ -83,13 +84,25 @@ class RunFolder:
         return (self.model / SUMS).exists()
 
     def test_metrics(self) -> dict[str, float]:
-        """Return a finished run's metrics by name, on the labels as given; NaN where undefined."""
-        estimates = json.loads(self.metrics_file.read_text())[AS_GIVEN.replace(" ", "_")]
-        return {
-            name: float("nan") if estimate["value"] is None else estimate["value"]
-            for name, estimate in estimates.items()
-            if isinstance(estimate, dict) and "value" in estimate
-        }
+        """Return a finished run's metrics by name, on the labels as given; NaN where undefined.
+
+        Raises RunError where metrics.json is damaged.
+        """
+        try:
+            estimates = parse_json(self.metrics_file.read_bytes())[AS_GIVEN.replace(" ", "_")]
+            return {
+                name: float("nan") if estimate["value"] is None else float(estimate["value"])
+                for name, estimate in estimates.items()
+                if isinstance(estimate, dict) and "value" in estimate
+            }
+        except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+            raise self.damaged(self.metrics_file) from error
+
+    def damaged(self, file: Path) -> RunError:
+        """Return the error for a file of a finished run; resuming the run writes it again."""
+        return RunError(
+            f"{file}: missing or damaged; make it again with hemozoin train --resume {self.path}"
+        )
 
     def require_free(self, overwrite: bool) -> None:
         """Raise RunError where a new run can't be written here; changes nothing.
@@ -127,6 +140,7 @@ class RunFolder:
 
     def _is_run(self) -> bool:
         try:
-            return "recipe" in json.loads(self.config.read_bytes())
-        except (OSError, ValueError, TypeError):
+            config = parse_json(self.config.read_bytes())
+        except (OSError, ValueError):
             return False
+        return isinstance(config, dict) and "recipe" in config

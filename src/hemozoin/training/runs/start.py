@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from hemozoin.csv_files import read_csv
 from hemozoin.data.split import write_split
 from hemozoin.errors import RunError
+from hemozoin.json_files import parse_json
 from hemozoin.training import distributed
 from hemozoin.training.device import choose_device
 from hemozoin.training.runs.config import RunConfig
@@ -67,9 +67,11 @@ def read_config(path: Path) -> RunConfig:
     Raises RunError for any other file, and where the initial weights of the run have changed.
     """
     try:
-        config = RunConfig.from_dict(json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
+        config = RunConfig.from_dict(parse_json(path.read_bytes()))
+    except (OSError, ValueError) as error:
         raise RunError(f"{path}: not the config.json of a run; give the folder of --out") from error
+    except RunError as error:
+        raise RunError(f"{path}: {error}") from error
     if config.recipe.init:
         config.recipe.init.require_unchanged()
     return config
