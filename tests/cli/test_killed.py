@@ -26,6 +26,7 @@ from hemozoin.demo import demo
 from hemozoin.demo import smear as demo_smear
 from hemozoin.export.parity import Parity
 from hemozoin.synthetic.smear import write_smear
+from tests.conftest import make_cells
 from tests.support.commands import QUICK
 from tests.support.killing import Fault, Place, content, start_server
 from tests.support.smears import make_fields
@@ -77,7 +78,7 @@ TRAIN = "free some space; resume with hemozoin train --resume RUN"
 CASES = {
     "train": Case(
         lambda given, out: ("train", given / "cells.zip", "--out", out / "run", *QUICK),
-        tries=12,
+        tries=10,
         says="free some space",
         resume=lambda _, out: ("train", "--resume", out / "run"),
         cold=True,
@@ -87,7 +88,7 @@ CASES = {
             *("train", given / "cells.zip", "--out", out / "run", *QUICK),
             *("--seed", 1, "--overwrite"),
         ),
-        tries=6,
+        tries=4,
         says=TRAIN,
         fill=lambda given, out: shutil.copytree(given / "run", out / "run"),
     ),
@@ -96,42 +97,42 @@ CASES = {
             *("crossval", given / "cells.zip", "--out", out / "out", *QUICK),
             *("--folds", 2, "--final"),
         ),
-        tries=8,
+        tries=4,
     ),
     "sweep": Case(
         lambda given, out: (
             *("sweep", given / "cells.zip", "--out", out / "out", "--epochs", 1, "--size", 32),
             *("--alphas", 0.25, "--sizes", 32, "--tables", 7, "--seeds", 2),
         ),
-        tries=6,
+        tries=4,
     ),
     "screen": Case(
-        lambda given, out: ("screen", given / "smears", "--out", out / "out", "--coco"), tries=8
+        lambda given, out: ("screen", given / "smears", "--out", out / "out", "--coco"), tries=6
     ),
     "export": Case(
         lambda given, out: ("export", given / "run", "--out", out / "model"),
-        tries=6,
+        tries=5,
         before=without_limits,
     ),
     "evaluate": Case(
         lambda given, out: (
             *("evaluate", given / "cells.zip", "--model", given / "run", "--out", out / "out"),
         ),
-        tries=5,
+        tries=4,
     ),
     "evaluate into an empty folder": Case(
         lambda given, out: (
             *("evaluate", given / "cells.zip", "--model", given / "run", "--out", out / "out"),
         ),
-        tries=3,
+        tries=2,
         fill=lambda _, out: (out / "out").mkdir(),
     ),
     "predict": Case(
         lambda given, out: (
-            *("predict", given / "cells.zip", "--model", given / "run"),
+            *("predict", given / "few", "--model", given / "run"),
             *("--out", out / "table.csv", "--explain", out / "cards"),
         ),
-        tries=5,
+        tries=6,
     ),
     "predict to Parquet": Case(
         lambda given, out: (
@@ -153,9 +154,9 @@ CASES = {
     ),
     "demo": Case(
         lambda given, out: ("demo", "--out", out / "run"),
-        tries=3,
-        says="free some space; run the same command again",
+        tries=2,
         before=small_demo,
+        cold=True,
     ),
 }
 
@@ -165,6 +166,7 @@ def given(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Return a folder with a run, its cells, its cache, and two slides; it serves its files."""
     start_server()
     folder = finished_run.parent
+    make_cells(folder / "few", patients=1, per_class=1)
     make_fields(folder / "smears", "left/1.png", "left/2.png", "right/1.png")
     handler = partial(SilentHandler, directory=folder)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

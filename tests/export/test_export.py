@@ -129,6 +129,17 @@ def test_a_wrong_graph_is_not_written(
 
     monkeypatch.setattr(exporting, "with_graph", tampered)
     line = refused("export", sure_run, "--out", tmp_path / "out")
+    assert "model.onnx: not the weights of model.safetensors" in line
+    assert tree(tmp_path) == {}
+
+
+@pytest.mark.slow
+def test_a_graph_with_another_transform_is_not_written(
+    sure_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its weights are right, but not its output."""
+    monkeypatch.setattr("hemozoin.model.transform.DENSITY_GAIN", 3.99)
+    line = refused("export", sure_run, "--out", tmp_path / "out")
     assert "ONNX: largest difference 0.00" in line
     assert "(limit 0.0001)" in line
     assert tree(tmp_path) == {}

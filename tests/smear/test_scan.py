@@ -139,13 +139,13 @@ def test_a_slide_has_the_tiles_of_its_scan_in_reading_order(
 ) -> None:
     folder = make_fields(tmp_path / "slide", "a.png", "z.png")
     Image.fromarray(pixels).save(folder / "scan.png")
-    (slide,) = find_slides([folder])
+    (slide,), _ = find_slides([folder])
     names = [photo.field for photo in slide.photos]
     assert (names[0], names[-1]) == ("a.png", "z.png")
     assert names[1:-1] == [
         e.name for e in saved(Image.fromarray(pixels), folder / "scan.png").walk()
     ]
-    (alone,) = find_slides([folder / "scan.png"])
+    (alone,), _ = find_slides([folder / "scan.png"])
     assert [photo.field for photo in alone.photos] == names[1:-1]
 
 

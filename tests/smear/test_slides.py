@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from hemozoin.errors import DataError
-from hemozoin.smear.slides import MARK, find_slides
-from tests.conftest import make_zip
+from hemozoin.smear.slides import MARK, find_slides, report_passed_over
+from tests.conftest import encoded, make_zip, png
 
 
 def put(root: Path, *names: str) -> Path:
@@ -23,7 +25,7 @@ def put(root: Path, *names: str) -> Path:
 
 
 def found(*paths: Path) -> dict[str, list[str]]:
-    slides = find_slides(paths)
+    slides, _ = find_slides(paths)
     assert len({slide.slide for slide in slides}) == len(slides)
     return {slide.slide: [photo.field for photo in slide.photos] for slide in slides}
 
@@ -89,18 +91,96 @@ def test_two_slides_with_the_same_name_are_refused(tmp_path: Path) -> None:
     assert list(found(tmp_path / "x", tmp_path / "y")) == ["x/a", "y/a"]
 
 
-def test_junk_is_left_out_and_other_files_are_kept(tmp_path: Path) -> None:
-    junk = (".hidden.png", "Thumbs.db", "desktop.ini", ".git/1.png", "__MACOSX/1.png")
-    root = put(tmp_path / "a", "1.png", "notes.txt", *junk)
-    assert found(root) == {"a": ["1.png", "notes.txt"]}
+JUNK = (
+    *(".hidden.png", "Thumbs.db", "desktop.ini", ".git/1.png", "__MACOSX/1.png"),
+    "@eaDir/1.png/SYNOPHOTO_THUMB_XL.jpg",
+)
+
+#: Files that come with pictures.
+TEXTS = ("README", "cells.csv", "image.xml", "notes.txt", "plan.pdf", "report.docx", "truth.json")
 
 
-@pytest.mark.parametrize("names", [(), ("Thumbs.db", ".hidden.png")])
+def test_junk_and_files_that_are_no_pictures_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = put(tmp_path / "a", "1.png", "b/notes.txt", *TEXTS, *JUNK)
+    (slide,), passed_over = find_slides([root])
+    assert [photo.field for photo in slide.photos] == ["1.png"]
+    assert passed_over == sorted(["b/notes.txt", *TEXTS])
+    assert capsys.readouterr().err == ""
+    report_passed_over(passed_over)
+    assert capsys.readouterr().err == (
+        "passed over: 8 files that are no pictures:"
+        " README, b/notes.txt, cells.csv, image.xml, notes.txt, ...\n"
+    )
+
+
+def test_a_file_given_by_name_is_passed_over_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = put(tmp_path / "a", "1.png", "no\ntes.txt")
+    (slide,), passed_over = find_slides(sorted(root.iterdir()))
+    assert [photo.field for photo in slide.photos] == ["1.png"]
+    report_passed_over(passed_over)
+    assert capsys.readouterr().err == "passed over: 1 file that is no picture: no\\ntes.txt\n"
+    report_passed_over(find_slides([root / "1.png"])[1])
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_a_picture_is_one_by_its_ending_or_by_its_first_bytes(packed: bool, tmp_path: Path) -> None:
+    image = Image.new("RGB", (9, 9))
+    forms = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "BMP", "GIF", "PPM")
+    files = {f"{form} without ending": encoded(image, form) for form in forms}
+    files |= {
+        **{"1.txt": png(image), "IMG.1234": png(image)[:50], "text.jpg": b"text", "empty.tif": b""},
+        **{"photo.HEIC": b"\0\0\0\x20ftypheic", "slide.svs": b"?"},
+    }
+    others = {
+        **{"BMI": b"BMI of the patient: 22", "P1": b"P1 is the first patient", "II": b"II"},
+        **{"empty": b"", "film.mp4": b"\0\0\0\x20ftypisom", "map.svg": b"<svg/>"},
+        **{"figure.eps": b"%!PS", "table": b"a,b\n1,2\n"},
+    }
+    root = tmp_path / "a"
+    if packed:
+        root = make_zip(tmp_path / "a.zip", files | others)
+    for name, data in ({} if packed else files | others).items():
+        put(root, name)
+        (root / name).write_bytes(data)
+    assert found(root) == {"a": sorted(files)}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+def test_a_pipe_is_not_read(tmp_path: Path) -> None:
+    root = put(tmp_path / "a", "1.png")
+    os.mkfifo(root / "pipe")
+    os.mkfifo(root / "pipe.png")
+    assert found(root) == {"a": ["1.png", "pipe.png"]}
+    with pytest.raises(DataError, match="no such file"):
+        find_slides([root])[0][0].photos[1].read()
+
+
+def test_a_file_that_cannot_be_read_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = put(tmp_path / "a", "1.png", "2")
+
+    def failing(path: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("hemozoin.smear.slides.head_of", failing)
+    assert found(root) == {"a": ["1.png", "2"]}
+
+
+@pytest.mark.parametrize("names", [(), ("Thumbs.db", ".hidden.png"), ("notes.txt", "b/notes.txt")])
 def test_a_folder_without_pictures_is_refused(names: Iterable[str], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     put(tmp_path / "empty", *names)
     with pytest.raises(DataError, match="empty: has no pictures"):
         find_slides([tmp_path / "empty"])
+    for file in (tmp_path / "empty").glob("*.txt"):
+        with pytest.raises(DataError, match=r"notes\.txt: has no pictures"):
+            find_slides([file])
 
 
 def test_a_missing_path_is_refused(tmp_path: Path) -> None:
@@ -121,7 +201,7 @@ def test_a_zip_is_read_like_a_folder(tmp_path: Path) -> None:
         tmp_path / "day.zip", {"left/2.png": b"2", "left/1.png": b"1", "3.png": b"3"}
     )
     assert found(archive) == {"day": ["3.png"], "left": ["1.png", "2.png"]}
-    assert [photo.read() for photo in find_slides([archive])[1].photos] == [b"1", b"2"]
+    assert [photo.read() for photo in find_slides([archive])[0][1].photos] == [b"1", b"2"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names of bytes are POSIX's")
@@ -130,9 +210,9 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
     file.parent.mkdir()
     file.write_bytes(b"x")
     assert found(file) == found(tmp_path / "a") == {"a": ["?.png"]}
-    assert find_slides([file])[0].photos[0].read() == b"x"
+    assert find_slides([file])[0][0].photos[0].read() == b"x"
     with pytest.raises(DataError, match="not UTF-8"):
-        find_slides([tmp_path / "a"])[0].photos[0].read()
+        find_slides([tmp_path / "a"])[0][0].photos[0].read()
 
 
 def test_an_edited_picture_has_another_stamp(tmp_path: Path) -> None:
@@ -140,10 +220,10 @@ def test_an_edited_picture_has_another_stamp(tmp_path: Path) -> None:
     for path in (root, root / "1.png"):
         (root / "1.png").write_bytes(b"one")
         os.utime(root / "1.png", ns=(5, 5))
-        before = find_slides([path])[0].photos[0].entry
+        before = find_slides([path])[0][0].photos[0].entry
         (root / "1.png").write_bytes(b"two")
         os.utime(root / "1.png", ns=(5, 5))
-        after = find_slides([path])[0].photos[0].entry
+        after = find_slides([path])[0][0].photos[0].entry
         assert (before.name, before.size) == (after.name, after.size)
         assert before.stamp != after.stamp
 
@@ -153,7 +233,7 @@ def test_every_file_is_a_field_of_its_folder(
     tmp_path_factory: pytest.TempPathFactory, names: set[str]
 ) -> None:
     root = put(tmp_path_factory.mktemp("x") / "root", *(f"{name}.png" for name in names))
-    slides = find_slides([root])
+    slides, _ = find_slides([root])
     listed = [photo.entry.name for slide in slides for photo in slide.photos]
     assert sorted(listed) == sorted(f"{name}.png" for name in names)
     for slide in slides:

@@ -102,8 +102,13 @@ def unexpected_errors(name: str) -> Iterator[None]:
     except HemozoinError:
         raise
     except Exception as error:
-        text = f"internal error: {type(error).__name__}: {error}".removesuffix(": ")
-        raise DataError(f"{name}: {' '.join(text.split())[:_LONGEST_REASON]}") from error
+        raise internal_error(name, error) from error
+
+
+def internal_error(name: str, error: Exception) -> DataError:
+    """Return the error of a picture in the work on which another error was raised."""
+    text = f"internal error: {type(error).__name__}: {error}".removesuffix(": ")
+    return DataError(f"{name}: {' '.join(text.split())[:_LONGEST_REASON]}")
 
 
 def cell_from_image(image: Image.Image, name: str = "picture") -> Image.Image:

@@ -16,7 +16,7 @@ from hemozoin.errors import DataError
 #: Pictures of cells and fields are far smaller; a larger file counts as an attack.
 MAX_FILE_BYTES = 256 * 2**20
 
-_JUNK_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
+_JUNK_NAMES = {"thumbs.db", "desktop.ini", "__macosx", "@eadir"}
 _ENCRYPTED = 0x1
 
 #: Methods of which zipfile can unpack a limited part; bzip2 and LZMA are unpacked completely.
@@ -206,7 +206,7 @@ def _too_large(name: str) -> str:
 
 
 def _is_junk(name: str) -> bool:
-    """Return whether a file manager left this file (Thumbs.db, .DS_Store, __MACOSX/...)."""
+    """Return whether a file manager left this file: Thumbs.db, .DS_Store, __MACOSX/, @eaDir/..."""
     return any(
         part.lower() in _JUNK_NAMES or (part.startswith(".") and part not in (".", ".."))
         for part in name.split("/")

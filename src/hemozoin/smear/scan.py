@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from hemozoin.arrays import Pixels
+from hemozoin.data.decoding.formats import format_of, head_of
 from hemozoin.data.source import Entry
 from hemozoin.errors import DataError
 
@@ -27,6 +28,13 @@ _TILE = 2048, 1024
 
 #: A file with fewer bytes is not opened as a scan: no picture of so many cells is that small.
 _SMALLEST_FILE = 2**20
+
+#: A picture with more px on a side is no scan: a row of tiles would take 600 MB, and a file can
+#: claim any size.
+_LONGEST_SIDE = 200_000
+
+#: libvips' loader for each format. Without a name, libvips may start another program for a file.
+_LOADERS = {"PNG": "pngload", "JPEG": "jpegload", "TIFF": "tiffload", "WEBP": "webpload"}
 
 #: Rows of tiles in memory at a time: threads read tiles nearly in order, but not exactly.
 _HELD = 2
@@ -43,12 +51,10 @@ def open_scan(path: Path, entry: Entry) -> Scan | None:
     if entry.size < _SMALLEST_FILE:
         return None
     try:
-        import pyvips  # noqa: PLC0415  (an optional extra)
-
-        size = pyvips.Image.new_from_file(str(path), revalidate=True)
+        size = _loaded(path)
     except Exception:  # not installed, or no picture: `decode_field` raises the error for that
         return None
-    if size.width * size.height <= _LARGEST_FIELD:
+    if size.width * size.height <= _LARGEST_FIELD or max(size.width, size.height) > _LONGEST_SIDE:
         return None
     return Scan(path, entry, size.width, size.height)
 
@@ -114,10 +120,17 @@ def _open(path: Path) -> Any:
     """
     import pyvips  # noqa: PLC0415
 
-    options = {"access": "sequential", "fail_on": "error", "revalidate": True}
-    picture = pyvips.Image.new_from_file(str(path), **options).colourspace("srgb")
+    picture = _loaded(path, access="sequential", fail_on="error").colourspace("srgb")
     opaque = picture.flatten() if picture.hasalpha() else picture
     return pyvips.Region.new(opaque.cast("uchar"))
+
+
+def _loaded(path: Path, **options: str) -> Any:
+    """Open a picture with libvips; raises any error for a file that is in no known format."""
+    import pyvips  # noqa: PLC0415  (an optional extra)
+
+    loader = _LOADERS[format_of(head_of(path)) or ""]
+    return getattr(pyvips.Image, loader)(str(path), revalidate=True, **options)
 
 
 def _parts(length: int, most: int) -> list[tuple[int, int]]:

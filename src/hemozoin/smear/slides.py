@@ -14,13 +14,27 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from hemozoin.data.decoding.formats import HEAD_BYTES, format_of, head_of
 from hemozoin.data.source import Entry, FolderSource, Source, as_utf8, open_source
 from hemozoin.errors import DataError
+from hemozoin.progress import print_status, printable
 from hemozoin.smear.picture import PictureData
 from hemozoin.smear.scan import Scan, open_scan
 
 #: The file that marks a folder written by `hemozoin screen`; the overlays in it are no fields.
 MARK = "hemozoin-screen.json"
+
+#: Endings of pictures, also of formats that are not read: a photo in such a format is a field that
+#: failed, and must not be missing silently.
+_ENDINGS = {
+    *(".avif", ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png"),
+    *(".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+    *(".cr2", ".czi", ".dng", ".heic", ".heif", ".jp2", ".jxl", ".lif", ".nd2", ".ndpi", ".nef"),
+    *(".svs", ".vsi"),
+}
+
+#: Number of files whose names are printed.
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -48,25 +62,41 @@ class SlidePhotos:
     photos: tuple[Photo, ...]
 
 
-def find_slides(paths: Iterable[Path]) -> list[SlidePhotos]:
-    """Return the slides in pictures, folders and zips, in the order given, then by name.
+def find_slides(paths: Iterable[Path]) -> tuple[list[SlidePhotos], list[str]]:
+    """Return the slides in pictures, folders and zips, and the names of files passed over.
 
+    Slides are in the order given, then by name.
     Pictures given one by one are one slide, named after the folder of the first. Every folder
     with files in it is a slide. Where several folders are given, the name of each is put before
     the names of the slides below it. A path that is given twice, or is inside another given path,
-    is used once. Files that are no pictures are kept: each becomes a row with its error, so that
-    none is missing silently.
-    Raises DataError for a path that is missing or has no files, and where two slides, or two
+    is used once. A damaged picture is kept: it becomes a row with its error. Files that are no
+    pictures, by ending and content, are passed over.
+
+    Raises DataError for a path that is missing or has no pictures, and where two slides, or two
     pictures of a slide, have the same name.
     """
     given = _outermost(paths)
     files = [path for path in given if _is_single_file(path)]
     folders = [path for path in given if path not in files]
-    slides = [_slide_of_files(files)] if files else []
+    passed_over: list[str] = []
+    slides = _slides_of_files(files, passed_over) if files else []
     for path in folders:
-        slides += _slides_of_folder(path, f"{_name(path)}/" if len(folders) > 1 else "")
+        prefix = f"{_name(path)}/" if len(folders) > 1 else ""
+        slides += _slides_of_folder(path, prefix, passed_over)
+    if not slides:
+        raise _no_pictures(given[0] if given else Path())
     _require_distinct((slide.slide for slide in slides), "slides")
-    return slides
+    return slides, sorted(passed_over)
+
+
+def report_passed_over(passed_over: list[str]) -> None:
+    """Print one line with the number of files that are no pictures, and the first names."""
+    if not passed_over:
+        return
+    names = ", ".join(map(printable, passed_over[:_NAMED]))
+    more = ", ..." if len(passed_over) > _NAMED else ""
+    kind = "file that is no picture" if len(passed_over) == 1 else "files that are no pictures"
+    print_status(f"passed over: {len(passed_over):,} {kind}: {names}{more}")
 
 
 def _outermost(paths: Iterable[Path]) -> list[Path]:
@@ -79,12 +109,16 @@ def _is_single_file(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() != ".zip"
 
 
-def _slide_of_files(paths: list[Path]) -> SlidePhotos:
-    found = ((FolderSource(path.parent), _entry(path)) for path in paths)
-    photos = [photo for source, entry in found for photo in _photos(source, entry)]
+def _slides_of_files(paths: list[Path], passed_over: list[str]) -> list[SlidePhotos]:
+    """Return the slide of pictures given one by one; none if no file is a picture."""
+    photos: list[Photo] = []
+    for path in paths:
+        photos += _photos(FolderSource(path.parent), _entry(path), passed_over)
+    if not photos:
+        return []
     _require_distinct((photo.field for photo in photos), "pictures of a slide")
     photos.sort(key=lambda photo: photo.field)
-    return SlidePhotos(_name(paths[0].resolve().parent), tuple(photos))
+    return [SlidePhotos(_name(paths[0].resolve().parent), tuple(photos))]
 
 
 def _entry(path: Path) -> Entry:
@@ -92,28 +126,53 @@ def _entry(path: Path) -> Entry:
     return Entry(path.name, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns))
 
 
-def _slides_of_folder(path: Path, prefix: str) -> list[SlidePhotos]:
+def _slides_of_folder(path: Path, prefix: str, passed_over: list[str]) -> list[SlidePhotos]:
     """Return the slides in a folder or zip; names below it start with `prefix`."""
     source = open_source(path)
     photos: dict[str, list[Photo]] = {}
     for folder, entry in _not_written_by_us(source.walk()):
-        photos.setdefault(folder, []).extend(_photos(source, entry))
+        if found := list(_photos(source, entry, passed_over)):
+            photos.setdefault(folder, []).extend(found)
     if not photos:
-        raise DataError(f"{path}: has no pictures; give pictures of a smear, or a folder of them")
+        raise _no_pictures(path)
     return [
         SlidePhotos(_name(path) if folder == "." else prefix + folder, _sorted(photos[folder]))
         for folder in sorted(photos, key=lambda folder: (folder != ".", folder))
     ]
 
 
-def _photos(source: Source, entry: Entry) -> Iterator[Photo]:
-    """Yield a file, or the tiles of a scan; files in a zip are never read as scans."""
+def _photos(source: Source, entry: Entry, passed_over: list[str]) -> Iterator[Photo]:
+    """Yield a picture, or the tiles of a scan; files in a zip are never read as scans.
+
+    The name of a file that is no picture is added to `passed_over`.
+    """
+    if not _is_picture(source, entry.name):
+        passed_over.append(entry.name)
+        return
     path = source.path / entry.name
     scan = open_scan(path, entry) if isinstance(source, FolderSource) else None
     if scan is None:
         yield Photo(source, entry)
     else:
         yield from (Photo(scan, tile) for tile in scan.walk())
+
+
+def _is_picture(source: Source, name: str) -> bool:
+    """Return whether a file is one by its ending or its first bytes, or can't be read."""
+    if PurePosixPath(name).suffix.lower() in _ENDINGS:
+        return True
+    try:
+        if isinstance(source, FolderSource):
+            head = head_of(source.path / name)
+        else:
+            head = source.read(name)[:HEAD_BYTES]
+    except (OSError, DataError):
+        return True  # its row has the error
+    return format_of(head) is not None
+
+
+def _no_pictures(path: Path) -> DataError:
+    return DataError(f"{path}: has no pictures; give pictures of a smear, or a folder of them")
 
 
 def _not_written_by_us(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:

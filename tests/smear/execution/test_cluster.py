@@ -237,14 +237,10 @@ class FailingClient(RecordingClient):
 @pytest.mark.parametrize(
     ("client", "expected"),
     [
-        (
-            FailingClient(KilledWorker("field", cast(Any, None), 3)),
-            "1.png: it killed one worker after another",
-        ),
         (FailingClient(CancelledError()), "the Dask scheduler is gone"),
         (FailingClient(TimeoutError(), threads=0), "all workers are gone"),
     ],
-    ids=["killed", "cancelled", "no workers"],
+    ids=["cancelled", "no workers"],
 )
 def test_the_message_about_a_cluster_that_fails(
     client: FailingClient, expected: str, tmp_path: Path
@@ -253,6 +249,25 @@ def test_the_message_about_a_cluster_that_fails(
     jobs = [(SlideFolder(tmp_path), Photo(source, Entry("1.png", 1, 1)))]
     with pytest.raises(RunError, match=f"{expected}.*run the same command again"):
         list(screen_on_workers(cast(Any, client), settings, jobs))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (KilledWorker("field", cast(Any, None), 3), "it killed one worker after another"),
+        (MemoryError(), "MemoryError"),
+        (AttributeError("no attribute x"), "AttributeError: no attribute x"),
+    ],
+    ids=["killed", "memory", "attribute"],
+)
+def test_a_picture_on_which_workers_fail_is_its_row(
+    error: Exception, expected: str, tmp_path: Path
+) -> None:
+    settings, source = ScreenerSettings(cast(Bundle, None), "fp32", None), cast(Any, AnySource())
+    jobs = [(SlideFolder(tmp_path), Photo(source, Entry("1.png", 1, 1)))]
+    (result,) = screen_on_workers(cast(Any, FailingClient(error)), settings, jobs)
+    assert isinstance(result, ScreenedField)
+    assert result.field.error == f"1.png: internal error: {expected}"
 
 
 class AnySource:

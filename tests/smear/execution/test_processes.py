@@ -6,7 +6,7 @@ import signal
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -52,14 +52,38 @@ def test_a_process_gives_the_same_result_as_this_one(
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed(picture: bytes, started: list[subprocess.Popen[bytes]]) -> None:
+def test_a_process_that_is_killed_is_replaced(
+    picture: bytes, started: list[subprocess.Popen[bytes]]
+) -> None:
     with process_pool(SETTINGS, 1) as screen:
-        screen(picture, "1.png")
+        first = screen(picture, "1.png")
         started[0].send_signal(signal.SIGKILL)
-        with pytest.raises(
-            RunError, match=r"2\.png: the process .*killed, perhaps because memory ran out"
-        ):
-            screen(picture, "2.png")
+        assert screen(picture, "1.png") == first
+        assert screen(picture, "1.png") == first
+    assert [process.returncode for process in started] == [-signal.SIGKILL, 0]
+
+
+class Deadly:
+    """A picture that kills the process that reads it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return signal.raise_signal, (signal.SIGKILL,)
+
+
+@pytest.mark.slow
+def test_a_picture_that_kills_every_process_is_its_row(
+    picture: bytes, started: list[subprocess.Popen[bytes]]
+) -> None:
+    with process_pool(SETTINGS, 1) as screen:
+        assert screen(picture, "1.png").field.cells
+        killed = screen(cast(Any, Deadly()), "2.png")
+        assert killed.field.error == (
+            "2.png: internal error: the process that screened it died"
+            " (killed, perhaps because memory ran out)"
+        )
+        assert (killed.overlay, killed.crops) == (None, {})
+        assert screen(picture, "3.png").field.cells
+    assert [process.returncode for process in started] == [-signal.SIGKILL] * 2 + [0]
 
 
 @pytest.mark.slow

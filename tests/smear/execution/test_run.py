@@ -25,6 +25,7 @@ from hemozoin.smear.field import Cell, Field, SmearObject
 from hemozoin.smear.output import folder, report, results
 from hemozoin.smear.screen import screen
 from hemozoin.smear.slides import MARK
+from tests.conftest import encoded
 from tests.support.commands import FullDisk, leftover_of, tree
 from tests.support.smears import make_fields, make_plain, put
 
@@ -143,7 +144,8 @@ def test_a_bad_picture_is_a_row_with_its_error(tmp_path: Path, quick: list[str])
     slide = make_plain(tmp_path / "left", "1.png", "5.png")
     put(slide / "2.png", b"")
     put(slide / "3.png", (slide / "1.png").read_bytes()[:-30])
-    put(slide / "4.txt", b"notes")
+    put(slide / "4.jpg", b"notes")
+    put(slide / "notes.txt", b"notes")
     (slide / "6.png").symlink_to(tmp_path / "nowhere")
     screen_slides([slide], tmp_path / "out", ScreenConfig(coco=True))
     assert sorted(quick) == ["1.png", "5.png"]
@@ -158,11 +160,75 @@ def test_a_bad_picture_is_a_row_with_its_error(tmp_path: Path, quick: list[str])
 
 
 def test_no_picture_at_all_is_an_error_but_the_rows_are_there(tmp_path: Path) -> None:
-    put(tmp_path / "left" / "notes.txt", b"notes")
-    put(tmp_path / "left" / "more.txt", b"notes")
+    put(tmp_path / "left" / "notes.png", b"notes")
+    put(tmp_path / "left" / "more.png", b"notes")
     with pytest.raises(DataError, match=r"no picture could be read.*fields\.csv"):
         screen_slides([tmp_path / "left"], tmp_path / "out")
     assert len(rows(tmp_path / "out" / "fields.csv")) == 2
+
+
+class Failing(Quick):
+    """A screener with a mistake that one picture uncovers."""
+
+    error: type[BaseException]
+
+    def __call__(self, picture: Image.Image, name: str) -> Field:
+        if name == "2.png":
+            raise self.error("no\nsuch thing " * 99)
+        return super().__call__(picture, name)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError, RecursionError])
+def test_an_unexpected_error_in_one_picture_is_its_row(
+    error: type[Exception], tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Failing, "error", error, raising=False)
+    monkeypatch.setattr(work, "Screener", Failing)
+    slide, out = make_plain(tmp_path / "left", "1.png", "2.png", "3.png"), tmp_path / "out"
+    for _ in range(2):
+        (counted,) = screen_slides([slide], out)
+        assert (counted.fields, counted.fields_unreadable) == (2, 1)
+        reason = rows(out / "fields.csv")[1]["error"].removeprefix("2.png: ")
+        assert reason.startswith(f"internal error: {error.__name__}: no such thing no such thing")
+        assert len(reason) == 300
+    assert sorted(quick) == ["1.png", "3.png"]
+
+
+def test_ctrl_c_is_no_error_of_a_picture(
+    tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Failing, "error", KeyboardInterrupt, raising=False)
+    monkeypatch.setattr(work, "Screener", Failing)
+    with pytest.raises(KeyboardInterrupt):
+        screen_slides([make_plain(tmp_path / "left", "1.png", "2.png")], tmp_path / "out")
+
+
+def test_an_unexpected_error_in_reading_a_picture_is_its_row(
+    tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = FolderSource.read
+
+    def failing(self: FolderSource, name: str) -> bytes:
+        if name == "2.png":
+            raise MemoryError
+        return read(self, name)
+
+    monkeypatch.setattr(FolderSource, "read", failing)
+    screen_slides([make_plain(tmp_path / "left", "1.png", "2.png")], tmp_path / "out")
+    assert [row["error"] for row in rows(tmp_path / "out" / "fields.csv")] == [
+        *("", "2.png: internal error: MemoryError")
+    ]
+
+
+def test_a_field_of_1_bit(tmp_path: Path) -> None:
+    """Its cells are as dense as its background."""
+    slide = make_fields(tmp_path / "left", "1.png")
+    picture = Image.open(slide / "1.png").convert("1", dither=Image.Dither.NONE)
+    put(slide / "2.tif", encoded(picture, "TIFF", compression="group4"))
+    for _ in range(2):
+        screen_slides([slide], tmp_path / "out")
+        table = rows(tmp_path / "out" / "fields.csv")
+        assert [row["error"] for row in table] == ["", ""]
 
 
 HOSTILE = ('comma, "quote"', "new\nline", "=1+1", "tab\there", " ", "ünï🦟", "a..b", "%s", "CON")
@@ -173,7 +239,8 @@ def test_hostile_names(tmp_path: Path, quick: list[str]) -> None:
     slide = make_plain(tmp_path / "a, \n b", *names, "a.png.jpg", "a.png", "A.png", "a.jpg")
     screen_slides([slide], tmp_path / "out", ScreenConfig(coco=True))
     table = rows(tmp_path / "out" / "fields.csv")
-    assert [row["field"] for row in table] == sorted(path.name for path in slide.iterdir())
+    expected = sorted(path.name for path in slide.iterdir())
+    assert [row["field"].removeprefix("'") for row in table] == expected
     assert {row["slide"] for row in table} == {"a, \n b"}
     assert not any(row["error"] for row in table)
     assert len(list((tmp_path / "out" / "overlays").iterdir())) == len(table)

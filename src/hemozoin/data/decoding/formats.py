@@ -8,6 +8,7 @@ is opened as one of `FORMATS`, or not at all.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 #: Names of formats, as Pillow has them. "JPEG" includes MPO, the stereo pairs of some cameras.
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "BMP", "GIF", "PPM")
@@ -35,6 +36,17 @@ _REFUSED = (
     (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000 is not read; save it as PNG"),
     (rb".{4}ftyp(hei|hev|mif1|msf1)", "HEIC is not read; save it as JPEG or PNG"),
 )
+
+
+def head_of(path: Path) -> bytes:
+    """Return the first `HEAD_BYTES` of a file; nothing of a pipe or a device, which may hang.
+
+    Raises OSError for a file that can't be read.
+    """
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def format_of(head: bytes) -> str | None:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from hemozoin.about import VERSION
-from hemozoin.errors import DataError, MissingExtraError, RunError
+from hemozoin.data.picture import internal_error, unexpected_errors
+from hemozoin.errors import DataError, HemozoinError, MissingExtraError, RunError
 from hemozoin.smear.execution.work import ScreenerSettings, ScreenFunction
 from hemozoin.smear.field import Field
 from hemozoin.smear.output.folder import SlideFolder
@@ -114,8 +115,8 @@ def screen_on_workers(
 ) -> Iterator[ScreenedField | Field]:
     """Yield the result for each picture, in order; a Field if its folder already has it.
 
-    At most two pictures per thread of the workers are sent ahead. Raises RunError if the scheduler
-    or all workers are lost, and if a picture kills several workers.
+    At most two pictures per thread of the workers are sent ahead. A picture that kills several
+    workers has a field with an error. Raises RunError if the scheduler or all workers are lost.
     """
     from distributed.comm.core import CommClosedError  # noqa: PLC0415
 
@@ -144,7 +145,8 @@ def _results(
 
 def _submit(client: Client, settings: Future[ScreenerSettings], photo: Photo, key: str) -> Pending:
     try:
-        data = photo.read()
+        with unexpected_errors(photo.field):
+            data = photo.read()
     except DataError as error:
         return unreadable_field(photo.field, error)
     return client.submit(_screen, settings, data, photo.field, key=key)
@@ -152,17 +154,23 @@ def _submit(client: Client, settings: Future[ScreenerSettings], photo: Photo, ke
 
 def _await_result(client: Client, field: str, pending: Pending) -> ScreenedField | Field:
     from distributed import KilledWorker  # noqa: PLC0415
+    from distributed.comm.core import CommClosedError  # noqa: PLC0415
 
     if isinstance(pending, ScreenedField | Field):
         return pending
     while True:
         try:
             return pending.result(timeout=_CHECK_INTERVAL)
-        except KilledWorker as error:
-            raise RunError(f"{field}: it killed one worker after another; {_RESUME}") from error
+        except KilledWorker:
+            killed = DataError(f"{field}: internal error: it killed one worker after another")
+            return unreadable_field(field, killed)
         except TimeoutError as error:
             if not client.nthreads():
                 raise RunError(f"all workers are gone; {_RESUME}") from error
+        except (CancelledError, CommClosedError, HemozoinError):
+            raise
+        except Exception as error:
+            return unreadable_field(field, internal_error(field, error))
 
 
 def _identity(settings: ScreenerSettings) -> ScreenerSettings:

@@ -16,18 +16,29 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from queue import LifoQueue
+from typing import Any
 
-from hemozoin.errors import RunError
+from hemozoin.errors import DataError, RunError
 from hemozoin.smear.execution.work import ScreenerSettings, ScreenFunction
-from hemozoin.smear.output.screened_field import ScreenedField
+from hemozoin.smear.output.screened_field import ScreenedField, unreadable_field
 from hemozoin.smear.picture import PictureData
+
+#: How often a picture is tried whose process died: memory may have run out because of others.
+_TRIES = 2
+
+#: Seconds in which a process that can't be written to or read from ends.
+_DYING = 30
+
+#: What writing to a process, or reading from it, raises if it has died.
+_DEAD = (EOFError, OSError, pickle.UnpicklingError)
 
 
 @contextmanager
 def process_pool(settings: ScreenerSettings, count: int) -> Iterator[ScreenFunction]:
     """Yield a function that screens in up to `count` processes; each starts when it is needed.
 
-    The function raises RunError if a process dies.
+    The function raises RunError if a process can't start. If a process dies from a picture, the
+    picture is tried again in a new one; if that dies too, the result is a field with an error.
     """
     processes = [_ScreenerProcess(settings) for _ in range(count)]
     idle: LifoQueue[_ScreenerProcess] = LifoQueue()  # takes a running process before a new one
@@ -56,21 +67,24 @@ class _ScreenerProcess:
         self._running: subprocess.Popen[bytes] | None = None
 
     def screen(self, data: PictureData, name: str) -> ScreenedField:
-        running = self._running or self._start()
-        assert running.stdin is not None
-        assert running.stdout is not None
-        try:
-            pickle.dump((data, name), running.stdin)
-            running.stdin.flush()
-            screened: ScreenedField = pickle.load(running.stdout)
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
-            raise RunError(
-                f"{name}: the process that screened it died ({_cause_of_death(running)}); finished"
-                " fields are kept: run the same command again to resume"
-            ) from error
-        return screened
+        for _ in range(_TRIES):
+            running = self._running or self._start(name)
+            try:
+                screened: ScreenedField = _ask(running, (data, name))
+            except _DEAD:
+                cause = _cause_of_death(running)
+                self.close()
+            except BaseException:  # half a message may have been sent
+                running.kill()
+                self.close()
+                raise
+            else:
+                return screened
+        died = f"{name}: internal error: the process that screened it died ({cause})"
+        return unreadable_field(name, DataError(died))
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, name: str) -> subprocess.Popen[bytes]:
+        """Start the process; raises RunError if it dies before its first picture, `name`."""
         code = (
             f"import sys; sys.path[:] = {sys.path!r};"
             " from hemozoin.smear.execution.processes import serve; serve()"
@@ -79,13 +93,17 @@ class _ScreenerProcess:
         command, pipe = [sys.executable, "-c", code], subprocess.PIPE
         running = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=one_thread)
         self._running = running
-        assert running.stdin is not None
-        with suppress(OSError):  # it has died already; `screen` will raise
-            pickle.dump(self._settings, running.stdin)
+        try:
+            _ask(running, self._settings)
+        except _DEAD as error:
+            raise RunError(
+                f"{name}: the process that screens it can't start ({_cause_of_death(running)});"
+                " finished fields are kept: run the same command again to resume"
+            ) from error
         return running
 
     def close(self) -> None:
-        running = self._running
+        running, self._running = self._running, None
         if running is None:
             return
         assert running.stdin is not None
@@ -96,8 +114,21 @@ class _ScreenerProcess:
         running.wait()
 
 
+def _ask(running: subprocess.Popen[bytes], message: object) -> Any:
+    """Send a message to a process, and return its answer."""
+    assert running.stdin is not None
+    assert running.stdout is not None
+    pickle.dump(message, running.stdin)
+    running.stdin.flush()
+    return pickle.load(running.stdout)
+
+
 def _cause_of_death(running: subprocess.Popen[bytes]) -> str:
-    code = running.wait()
+    try:
+        code = running.wait(_DYING)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        return "its answer could not be read"
     if code == -signal.SIGKILL:
         return "killed, perhaps because memory ran out"
     return f"signal {-code}" if code < 0 else f"exit code {code}"
@@ -111,7 +142,8 @@ def serve() -> None:
     with suppress(EOFError, BrokenPipeError):
         settings: ScreenerSettings = pickle.load(sys.stdin.buffer)
         screen = settings.load()
+        answer: object = "ready"
         while True:
-            data, name = pickle.load(sys.stdin.buffer)
-            pickle.dump(screen(data, name), results)
+            pickle.dump(answer, results)
             results.flush()
+            answer = screen(*pickle.load(sys.stdin.buffer))

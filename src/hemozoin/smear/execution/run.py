@@ -33,7 +33,7 @@ from hemozoin.smear.output.folder import SLIDES, SlideFolder, open_output
 from hemozoin.smear.output.results import SlideWriter
 from hemozoin.smear.output.screened_field import ScreenedField
 from hemozoin.smear.output.tables import write_slides
-from hemozoin.smear.slides import Photo, SlidePhotos, find_slides
+from hemozoin.smear.slides import Photo, SlidePhotos, find_slides, report_passed_over
 from hemozoin.threads import in_threads
 
 
@@ -83,13 +83,14 @@ def screen_slides(
     `find_slides` says which pictures are a slide, and `output/folder.py` which files are written.
     At most a few fields are in memory at a time. The same call resumes a run that was stopped: a
     field is kept as long as its picture has not changed. A picture that can't be read becomes a row
-    with an error. `overwrite` removes the results of an earlier run first.
+    with an error. Files that are no pictures are passed over, and a line on standard error says
+    so. `overwrite` removes the results of an earlier run first.
 
     Raises DataError for bad paths and, at the end, if no picture could be read; ModelError for the
     network; RunError if `out` has other files in it, or was screened with another network or
     diameter, without `overwrite`.
     """
-    slides = find_slides(paths)
+    slides, passed_over = find_slides(paths)
     predictor = Predictor.load(config.model, config.precision)
     settings = _settings(config, len(slides))
     about, rate = _about(config, settings["model"]), predictor.bundle.false_positive_rate
@@ -97,6 +98,7 @@ def screen_slides(
     pictures = sum(len(slide.photos) for slide in slides)
     with _workers(predictor, config, pictures) as workers:
         open_output(out, settings, overwrite)
+        report_passed_over(passed_over)
         run = _Run(out, len(slides) > 1, writer)
         results = list(run.screened(slides, workers))
     if len(slides) > 1:

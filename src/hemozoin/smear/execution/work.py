@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 from PIL import Image
 
 from hemozoin.about import VERSION
 from hemozoin.classes import PARASITIZED
+from hemozoin.data.picture import unexpected_errors
 from hemozoin.decision.conformal import REVIEW
 from hemozoin.errors import DataError, RunError
 from hemozoin.model.bundle import Bundle
@@ -20,6 +22,10 @@ from hemozoin.smear.output.screened_field import ScreenedField, unreadable_field
 from hemozoin.smear.picture import PictureData, decode_field
 from hemozoin.smear.screen import Screener
 from hemozoin.smear.slides import Photo
+
+#: Held while a field is screened: the largest one takes 1.5 GB, and threads need as long for two
+#: fields together as one after the other.
+_ONE_AT_A_TIME = Lock()
 
 #: Screens a picture, given its content and the field's name; threads may share it.
 ScreenFunction = Callable[[PictureData, str], ScreenedField]
@@ -45,21 +51,27 @@ class ScreenerSettings:
 def screen_photo(photo: Photo, screen: ScreenFunction) -> ScreenedField:
     """Screen a file; the result for one that can't be read is a field with an error."""
     try:
-        data = photo.read()
+        with unexpected_errors(photo.field):
+            screened = screen(photo.read(), photo.field)
     except DataError as error:
         return unreadable_field(photo.field, error)
-    return screen(data, photo.field)
+    return screened
 
 
 def screen_picture(
     data: PictureData, name: str, screener: Callable[[Image.Image, str], Field]
 ) -> ScreenedField:
-    """Screen a picture; if it isn't one of a field, return a field with an error."""
+    """Screen a picture; if it isn't one of a field, or anything fails, return it with the error."""
     try:
-        picture = decode_field(data, name)
-        field = screener(picture, name)
+        with unexpected_errors(name), _ONE_AT_A_TIME:
+            picture = decode_field(data, name)
+            screened = _with_pictures(screener(picture, name), picture)
     except DataError as error:
         return unreadable_field(name, error)
+    return screened
+
+
+def _with_pictures(field: Field, picture: Image.Image) -> ScreenedField:
     crops = {
         cell.cell: crop_cell(picture, cell)
         for cell in field.cells
