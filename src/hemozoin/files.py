@@ -158,8 +158,8 @@ def _listed(names: Path) -> Iterator[Path]:
     """Yield the files on the list of an unfinished folder, none of them outside of the folder."""
     with suppress(FileNotFoundError):  # the folder has just been finished
         for name in names.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
-            if name == Path(name).name and names.with_name(name).is_file():
-                yield names.with_name(name)
+            if name and name == Path(name).name and (names.parent / name).is_file():
+                yield names.parent / name
 
 
 def _is_abandoned_list(partial: Path) -> bool:

@@ -10,8 +10,7 @@ import textwrap
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from PIL import Image
 from hemozoin.arrays import Pixels
 from hemozoin.data import store
 from hemozoin.data.index import index_cells
-from hemozoin.data.picture import decode, decoded_cell
+from hemozoin.data.picture import decode, process_cell
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import Entry, open_source
 from hemozoin.data.store import Store, decode_all, open_store
@@ -88,11 +87,11 @@ def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the names of the pictures that are decoded."""
     names: list[str] = []
 
-    def counting(data: bytes, name: str) -> AbstractContextManager[Image.Image]:
+    def counting(data: bytes, name: str, process: Callable[[Image.Image], Pixels]) -> Pixels:
         names.append(name)
-        return decoded_cell(data, name)
+        return process_cell(data, name, process)
 
-    monkeypatch.setattr(store, "decoded_cell", counting)
+    monkeypatch.setattr(store, "process_cell", counting)
     return names
 
 

@@ -161,7 +161,9 @@ def test_unusual_file_names_are_preserved(ending: str, tmp_path: Path, model: Pa
     assert succeed("predict", folder, "--model", model, "--out", out) == ""
     table = read(out)
     assert table.columns == COLUMNS
-    assert sorted(table["cell"]) == sorted([*UNUSUAL, "bad"])
+    # In CSV a name that a spreadsheet would take for a formula gets an apostrophe in front.
+    names = [f"'{n}" if ending == "csv" and n[0] in "=@-" else n for n in UNUSUAL]
+    assert sorted(table["cell"]) == sorted([*names, "bad"])
     assert sorted(table["file"]) == sorted(f"{folder}/{name}.png" for name in [*UNUSUAL, "bad"])
     bad = table.filter(pl.col("cell") == "bad").to_dicts()[0]
     assert bad["label"] is bad["p_parasitized"] is None

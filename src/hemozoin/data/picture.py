@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,17 +31,20 @@ from hemozoin.errors import DataError, HemozoinError
 #: within these limits: rejecting it is left to the out-of-distribution detector.
 SMALLEST_SIDE, LARGEST_SIDE = 8, 10_000
 
+#: Most pixels of a picture of one cell: to decode and prepare them takes 0.7 GB.
+MAX_CELL_PIXELS = 32_000_000
+
 #: Formats whose frames are an animation; in other formats they are pages or a stereo pair.
 _ANIMATED = {"AVIF", "GIF", "PNG", "WEBP"}
 
-#: Values that are scaled to 8 bits at once: as float64, those of a large picture take 500 MB.
+#: Pixels that are converted at once: as float64, the values of a large picture take 500 MB.
 _AT_ONCE = 2**20
 
 #: Longest reason for an unexpected error, in characters.
 _LONGEST_REASON = 300
 
-#: The pixels of cells that are decoded and prepared at the same time: at most 1.4 GB for them.
-_BUDGET = PixelBudget(MAX_PIXELS)
+#: The pixels of all cells that are decoded and prepared at the same time.
+_BUDGET = PixelBudget(MAX_CELL_PIXELS)
 
 _EXPECTED = "give a path, a Pillow picture, or uint8 [height, width, 3] in RGB"
 
@@ -48,6 +52,8 @@ _EXPECTED = "give a path, a Pillow picture, or uint8 [height, width, 3] in RGB"
 class TooManyPixelsError(DataError):
     """A picture has more than `MAX_PIXELS`."""
 
+
+_Result = TypeVar("_Result")
 
 #: Raises DataError for an open picture, given its name, that is not of the expected kind.
 Requirement = Callable[[Image.Image, str], None]
@@ -68,27 +74,24 @@ def decode(data: bytes, name: str = "picture", require: Requirement | None = Non
 def decode_cell(data: bytes, name: str = "picture") -> Image.Image:
     """Decode as `decode` does, and also raise DataError for a picture that can't be of one cell.
 
-    That is a picture with a side of less than `SMALLEST_SIDE` or more than `LARGEST_SIDE` px, or
-    an animation.
+    That is a picture with a side of less than `SMALLEST_SIDE` or more than `LARGEST_SIDE` px, with
+    more than `MAX_CELL_PIXELS`, or an animation.
     """
-    with decoded_cell(data, name) as cell:
-        return cell
+    return process_cell(data, name, lambda cell: cell)
 
 
-@contextlib.contextmanager
-def decoded_cell(data: bytes, name: str = "picture") -> Iterator[Image.Image]:
-    """Yield what `decode_cell` returns, for a block that prepares it.
+def process_cell(data: bytes, name: str, process: Callable[[Image.Image], _Result]) -> _Result:
+    """Return the result of `process` for the picture that `decode_cell` returns.
 
-    Large pictures are decoded and prepared one after another, to limit the memory of all threads
-    together.
+    Large pictures are decoded and processed one after another, to limit the memory of all threads
+    together. Any unexpected error becomes a DataError.
     """
     with _decode_errors(name, data):
-        image = _open(data, name, _require_one_cell)
-    with _BUDGET.reserve(image.width * image.height):
+        opened = [_open(data, name, _require_one_cell)]
+    with _BUDGET.reserve(opened[0].width * opened[0].height), unexpected_errors(name):
         with _decode_errors(name, data):
-            cell = _load(image, name)
-        del image  # the decoder may hold as much memory as the pixels
-        yield cell
+            decoded = [_load(opened.pop(), name)]
+        return process(decoded.pop())  # nothing else holds the picture, or the decoder's memory
 
 
 @contextlib.contextmanager
@@ -188,10 +191,12 @@ def _too_many_pixels(name: str) -> DataError:
 
 
 def _require_one_cell(image: Image.Image, name: str) -> None:
-    if min(image.size) < SMALLEST_SIDE or max(image.size) > LARGEST_SIDE:
+    too_small, too_large = min(image.size) < SMALLEST_SIDE, max(image.size) > LARGEST_SIDE
+    if too_small or too_large or image.width * image.height > MAX_CELL_PIXELS:
         raise DataError(
             f"{name}: {image.width}x{image.height} pixels, not a picture of one cell; give crops"
-            f" of {SMALLEST_SIDE} to {LARGEST_SIDE} px on a side"
+            f" of {SMALLEST_SIDE} to {LARGEST_SIDE} px on a side, up to"
+            f" {MAX_CELL_PIXELS // 10**6} million pixels; hemozoin screen takes whole fields"
         )
     if image.format in _ANIMATED and getattr(image, "is_animated", False):
         raise DataError(f"{name}: an animation, not a picture of one cell; give one frame of it")
@@ -202,9 +207,19 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):  # 16 or 32 bits per pixel, grey
         return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:
-        black = Image.new("RGBA", image.size, "black")
-        return Image.alpha_composite(black, image.convert("RGBA")).convert("RGB")
+        return _on_black(image)
     return image.copy() if image.mode == "RGB" else image.convert("RGB")
+
+
+def _on_black(image: Image.Image) -> Image.Image:
+    """Return a picture with transparent pixels in RGB, on black."""
+    width, height = image.size
+    rows, opaque = max(1, _AT_ONCE // width), Image.new("RGB", image.size)
+    for top in range(0, height, rows):
+        part = image.crop((0, top, width, min(top + rows, height))).convert("RGBA")
+        black = Image.new("RGBA", part.size, "black")
+        opaque.paste(Image.alpha_composite(black, part).convert("RGB"), (0, top))
+    return opaque
 
 
 def _to_8_bits(grey: npt.NDArray[np.generic]) -> Pixels:

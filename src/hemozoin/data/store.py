@@ -25,7 +25,7 @@ import PIL
 import polars as pl
 
 from hemozoin.arrays import Pixels, batches
-from hemozoin.data.picture import decoded_cell, unexpected_errors
+from hemozoin.data.picture import process_cell, unexpected_errors
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import Source
 from hemozoin.errors import DataError
@@ -201,11 +201,11 @@ def decode_all(
 def decode_one(source: Source, name: str, preprocessing: Preprocessing) -> Pixels | DataError:
     """Return the pixels of a picture, uint8 `[size, size, 3]`, or its error."""
     try:
-        with unexpected_errors(name), decoded_cell(source.read(name), name) as cell:
-            pixels = prepare(cell, preprocessing)
+        with unexpected_errors(name):
+            data = source.read(name)
+        return process_cell(data, name, lambda cell: prepare(cell, preprocessing))
     except DataError as error:
         return error
-    return pixels
 
 
 def _require_readable(errors: Errors, count: int, allowed: bool) -> None:

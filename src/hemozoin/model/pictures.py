@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -13,8 +12,8 @@ from PIL import Image
 from hemozoin.arrays import Pixels
 from hemozoin.data.picture import (
     cell_from_image,
-    decoded_cell,
     image_from_array,
+    process_cell,
     unexpected_errors,
 )
 from hemozoin.data.preprocess import Preprocessing, prepare
@@ -69,21 +68,18 @@ def prepare_picture(numbered: tuple[int, Picture], preprocessing: Preprocessing)
         cell = PurePosixPath(file).stem
     name = f"picture {number}"
     try:
-        with unexpected_errors(name), _opened(picture, name) as image:
-            pixels = prepare(image, preprocessing)
+        with unexpected_errors(name):
+            pixels = _prepare(picture, name, preprocessing)
     except DataError as error:
         return PreparedPicture(cell, file, error)
     return PreparedPicture(cell, file, pixels)
 
 
-@contextmanager
-def _opened(picture: Picture, name: str) -> Iterator[Image.Image]:
-    """Yield a picture of any kind as a Pillow image in RGB; raises DataError if it is invalid."""
+def _prepare(picture: Picture, name: str, preprocessing: Preprocessing) -> Pixels:
+    """Prepare a picture of any kind; raises DataError if it is invalid."""
     if isinstance(picture, str | Path):
         path = Path(picture)
-        with decoded_cell(FolderSource(path.parent).read(path.name), path.name) as cell:
-            yield cell
-    elif isinstance(picture, Image.Image):
-        yield cell_from_image(picture, name)
-    else:
-        yield cell_from_image(image_from_array(picture, name), name)
+        data = FolderSource(path.parent).read(path.name)
+        return process_cell(data, path.name, lambda cell: prepare(cell, preprocessing))
+    image = picture if isinstance(picture, Image.Image) else image_from_array(picture, name)
+    return prepare(cell_from_image(image, name), preprocessing)

@@ -101,10 +101,10 @@ def test_the_reason_for_a_refused_file(data: bytes, reason: str) -> None:
         decode(data, "1.png")
 
 
-@pytest.mark.parametrize("form", ["JPEG2000", "TGA", "PCX", "SGI", "ICO", "DDS", "IM", "SPIDER"])
+@pytest.mark.parametrize("form", ["JPEG2000", "TGA", "PCX", "SGI", "ICO", "DDS", "SPIDER"])
 def test_other_formats_of_pillow_are_refused(form: str) -> None:
     mode = "F" if form == "SPIDER" else "RGB"
-    with pytest.raises(DataError, match="unknown format|JPEG 2000 is not read"):
+    with pytest.raises(DataError, match=r"unknown format|JPEG 2000 is not read"):
         decode(encoded(Image.new(mode, (16, 16)), form))
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from PIL import Image, ImageChops, ImageStat
 
 from hemozoin.data.inspect.contact_sheet import Tile, choose_cells
-from hemozoin.data.picture import decoded_cell, unexpected_errors
+from hemozoin.data.picture import process_cell, unexpected_errors
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.source import Source
 from hemozoin.errors import DataError
@@ -76,11 +76,15 @@ def _measure_all(
     def measure(row: int) -> tuple[Values, bytes | None] | DataError:
         name = files[row]
         try:
-            with unexpected_errors(name), decoded_cell(source.read(name), name) as image:
-                measured = _values(image), thumbnail(image) if row in on_sheet else None
+            with unexpected_errors(name):
+                data = source.read(name)
+            return process_cell(
+                data,
+                name,
+                lambda cell: (_values(cell), thumbnail(cell) if row in on_sheet else None),
+            )
         except DataError as error:
             return error
-        return measured
 
     return in_threads(measure, range(len(files)))
 

@@ -127,7 +127,8 @@ def rate_quantiles(false_positive_rate: FalsePositiveRate) -> Floats:
     variance = (between_patients + error) * (1 + 1 / patients) + sampling / cells
     size = max(sampling / variance - 1, 1e-3)
     probabilities = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    return np.asarray(betaincinv(mean * size, (1 - mean) * size, probabilities))
+    quantiles = betaincinv(mean * size, (1 - mean) * size, probabilities)
+    return np.asarray(np.maximum.accumulate(quantiles))  # near 0, SciPy's are off by 1e-308
 
 
 def _reportable_infected(n: int, rate: float, rates: Floats) -> int | None:

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from hemozoin.arrays import Floats
+from hemozoin.arrays import Bools, Floats
 from hemozoin.optics import optical_density
 
 #: The channel in which haemoglobin absorbs the most light, whatever the Giemsa stain: green.
@@ -56,14 +56,19 @@ def subtract_background(densities: Floats) -> Floats:
     terms = _quadratic_terms(*densities.shape[:2])
     relative = densities
     for _ in range(_ROUNDS):
-        green = relative[..., _GREEN]
-        background = green < otsu_threshold(green)
-        inner = ndimage.binary_erosion(background)
-        fitted = inner if inner.sum() > _MIN_BACKGROUND else background
-        sample = terms[fitted][::_STEP], densities[fitted][::_STEP]
-        weights, *_ = np.linalg.lstsq(*sample, rcond=None)
-        relative = densities - terms @ weights
+        sample = np.flatnonzero(_background(relative[..., _GREEN]))[::_STEP]
+        values = terms.reshape(-1, terms.shape[-1])[sample], densities.reshape(-1, 3)[sample]
+        weights, *_ = np.linalg.lstsq(*values, rcond=None)
+        relative = terms @ weights
+        np.subtract(densities, relative, out=relative)
     return relative
+
+
+def _background(green: Floats) -> Bools:
+    """Return the pixels of the background, bool `[h, w]`, without the rims of cells if it can."""
+    background = green < otsu_threshold(green)
+    inner = ndimage.binary_erosion(background)
+    return inner if inner.sum() > _MIN_BACKGROUND else background
 
 
 def stain_density(relative: Floats) -> Floats:

@@ -1,0 +1,221 @@
+"""Partial files: what killed processes leave, what others are still writing, what is the user's."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from hemozoin import files
+from hemozoin.files import (
+    filled_folder,
+    is_free,
+    partial_suffix,
+    remove_leftovers,
+    replace_file,
+    replacing,
+    unfinished_folder,
+)
+from tests.support.commands import leftover_of, tree
+
+#: The end of the name of a partial file of a process that runs: the one that started this one.
+RUNNING = partial_suffix().replace(f"-{os.getpid()}.", f"-{os.getppid()}.")
+
+ELSEWHERE = ".0123ab-7.partial"
+
+#: Files that end like partial files, but are not.
+OTHERS = ("mine.partial", "a.123.partial", "b.0123ab-7.partial.txt", "c-0123ab-7.partial")
+
+
+def write(folder: Path, *names: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_text("content")
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def leftover(name: str) -> str:
+    return leftover_of(Path(name)).name
+
+
+# ---- partial files -----------------------------------------------------------------------------
+
+
+def test_a_folder_of_partial_files_is_free(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert is_free(out)
+    write(out)
+    assert is_free(out)
+    write(out, leftover("a.json"), f"b{RUNNING}", f"c{ELSEWHERE}")
+    assert is_free(out)
+    write(out, "a.json")
+    assert not is_free(out)
+    assert not is_free(out / "a.json")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_files_with_similar_names_are_the_users(name: str, tmp_path: Path) -> None:
+    write(tmp_path / "out", name)
+    assert not is_free(tmp_path / "out")
+    remove_leftovers(tmp_path / "out")
+    assert names(tmp_path / "out") == {name}
+
+
+def test_a_folder_with_such_a_name_is_not_a_leftover(tmp_path: Path) -> None:
+    leftover_of(tmp_path / "a").mkdir()
+    assert not is_free(tmp_path)
+    before = tree(tmp_path)
+    remove_leftovers(tmp_path)
+    assert tree(tmp_path) == before
+
+
+def test_only_leftovers_are_removed(tmp_path: Path) -> None:
+    kept = {"a.json", f"a.json{RUNNING}", f"a.json{ELSEWHERE}", f"a.json{partial_suffix()}"}
+    write(tmp_path, leftover("a.json"), leftover("b.npy"), *kept)
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == kept
+    remove_leftovers(tmp_path / "nowhere")
+
+
+def test_after_a_day_no_process_is_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, f"a{RUNNING}", f"b{ELSEWHERE}", f"c{partial_suffix()}", "mine.partial")
+    for path in tmp_path.iterdir():
+        os.utime(path, (time.time() - 25 * 3600,) * 2)
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == {"mine.partial"}
+
+
+def test_leftovers_of_one_file(tmp_path: Path) -> None:
+    inner = leftover(leftover("a.csv"))
+    write(tmp_path, leftover("a.csv"), inner, leftover("b.csv"), leftover("a.csvx"))
+    remove_leftovers(tmp_path, "a.csv")
+    assert names(tmp_path) == {leftover("b.csv"), leftover("a.csvx")}
+
+
+def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    replace_file(path, "old")
+    with pytest.raises(ZeroDivisionError), replacing(path) as file:
+        file.write(b"new")
+        assert names(tmp_path) == {"a.txt", f"a.txt{partial_suffix()}"}
+        raise ZeroDivisionError
+    assert tree(tmp_path) == {str(path): b"old"}
+
+
+def test_another_computer_has_other_partial_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = partial_suffix()
+    monkeypatch.setattr("platform.node", lambda: "elsewhere")
+    assert partial_suffix() != here
+
+
+# ---- folders with several files ----------------------------------------------------------------
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Path:
+    """Return a folder whose second file was being written when the process was killed."""
+    out = tmp_path / "out"
+    with pytest.raises(ZeroDivisionError), unfinished_folder(out) as add:
+        add("a.json", "b.json")
+        write(out, "a.json", leftover("b.json"))
+        raise ZeroDivisionError
+    (of_this,) = out.glob("unfinished*")
+    of_this.rename(out / leftover("unfinished"))
+    return out
+
+
+def test_an_unfinished_folder_is_free(killed: Path) -> None:
+    assert names(killed) == {"a.json", leftover("b.json"), leftover("unfinished")}
+    assert is_free(killed)
+    remove_leftovers(killed)
+    assert names(killed) == set()
+
+
+def test_it_is_filled_by_the_same_command_and_by_another(killed: Path) -> None:
+    with filled_folder(killed, ["c.json"]):
+        assert not (killed / "a.json").exists()
+        write(killed, "c.json")
+    assert names(killed) == {"c.json"}
+    assert not is_free(killed)
+
+
+def test_a_file_of_the_user_in_it_is_kept(killed: Path) -> None:
+    write(killed, "mine.txt")
+    assert not is_free(killed)
+    remove_leftovers(killed)
+    assert names(killed) == {"mine.txt"}
+
+
+def test_a_folder_that_a_running_process_fills_is_not_free(killed: Path) -> None:
+    (killed / leftover("unfinished")).rename(killed / f"unfinished{RUNNING}")
+    assert not is_free(killed)
+    remove_leftovers(killed)
+    assert (killed / "a.json").exists()
+
+
+@pytest.mark.parametrize("suffix", [ELSEWHERE, partial_suffix()])
+def test_a_process_elsewhere_or_before_a_restart_is_not_waited_for(
+    suffix: str, killed: Path
+) -> None:
+    (killed / leftover("unfinished")).rename(killed / f"unfinished{suffix}")
+    assert is_free(killed)
+    remove_leftovers(killed)
+    assert names(killed) == set()
+
+
+@pytest.mark.parametrize("name", ["../mine.txt", "/etc/hostname", "..", ".", "", "inner/a.txt"])
+def test_a_list_names_no_file_elsewhere(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(tmp_path, "mine.txt")
+    write(out)
+    write(out / "inner", "a.txt")
+    (out / leftover("unfinished")).write_text(f"{name}\n")
+    remove_leftovers(out)
+    assert (tmp_path / "mine.txt").exists()
+    assert names(out) == {"inner"}
+    assert names(out / "inner") == {"a.txt"}
+
+
+def test_the_last_line_of_a_list_may_be_cut_off(tmp_path: Path) -> None:
+    write(tmp_path, "a", "ab")
+    (tmp_path / leftover("unfinished")).write_text("ab\na")
+    assert not is_free(tmp_path)
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == {"a"}
+
+
+def test_a_folder_is_filled_or_as_it_was(tmp_path: Path) -> None:
+    new, empty = tmp_path / "deep" / "new", tmp_path / "empty"
+    empty.mkdir()
+    for folder in (new, empty):
+        with pytest.raises(ZeroDivisionError), filled_folder(folder, ["a", "b"]):
+            write(folder, "a")
+            raise ZeroDivisionError
+    assert not new.exists()
+    assert names(empty) == set()
+    with filled_folder(new, ["a", "b"]):
+        write(new, "a", "b")
+    assert names(new) == {"a", "b"}
+
+
+def test_two_processes_that_fill_the_same_folder(tmp_path: Path) -> None:
+    """The one that ends later finds that its list has gone."""
+    why = "another process has written into this folder"
+    with pytest.raises(FileExistsError, match=why), filled_folder(tmp_path, ["a"]):
+        write(tmp_path, "a")
+        remove_leftovers(tmp_path)
+
+
+def test_a_process_of_another_user_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(process: int, signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", forbidden)
+    assert files._is_running(1)
