@@ -162,6 +162,91 @@ def test_csv_is_written_and_read(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "none.csv") == []
 
 
+BAD_CELLS = {
+    "alpha": ("x", "nan", "inf", "-1", "0.25"),
+    "size": ("32.0", "31", "1e9", ""),
+    "body": ("narrow", ""),
+    "network": ("", "1.0 MobileNet-96"),
+    "seed": ("0.5", "one", "9" * 5000),
+    "mult_adds": ("0", "-1", "12345"),
+    "parameters": ("0", "x"),
+    "accuracy": ("x", "", "-0.1", "95", "inf"),
+    "auc_high": ("1.5",),
+    "cells": ("nan",),
+    "training_seconds": ("nan", "-1", "inf"),
+    "latency_ms": ("nan", "x" * 200_000, "\0"),
+}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [(column, value) for column, values in BAD_CELLS.items() for value in values],
+    ids=lambda value: value[:20].replace("\0", "NUL"),
+)
+def test_rows_with_wrong_values(column: str, value: str, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.csv"
+    write_rows(path, [some_row(SweepNetwork(1.0, 64))])
+    header, row = path.read_text().splitlines()
+    values = row.split(",")
+    values[COLUMNS.index(column)] = value
+    path.write_text(f"{header}\n{row}\n{','.join(values)}\n")
+    with pytest.raises(
+        RunError, match=r"sweep\.csv: not written by this version, or damaged"
+    ) as info:
+        read_rows(path)
+    assert "the same command makes it again" in str(info.value)
+    assert len(str(info.value)) < 400
+
+
+def test_undefined_metrics_are_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.csv"
+    write_rows(path, [some_row(SweepNetwork(1.0, 64), auc=math.nan)])
+    assert math.isnan(read_rows(path)[0].auc)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"tables\0", b"\n", b'"'])
+def test_a_file_that_is_no_csv(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "sweep.csv").write_bytes(content)
+    with pytest.raises(RunError, match=r"sweep\.csv: not written by this version"):
+        read_rows(tmp_path / "sweep.csv")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", [b"", b"\x00\xff", b"[" * 100_000, b"{}"])
+def test_a_damaged_sweep_json(content: bytes, mine: Path, swept: Path) -> None:
+    (mine / "sweep.json").write_bytes(content)
+    before = tree(mine)
+    line = refused("sweep", swept / "cells.zip", "--out", mine, *TWO)
+    assert "sweep.json is damaged; give another --out" in line
+    assert tree(mine) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("metrics.json", content) for content in ("", "[" * 100_000, "[]", "{}")),
+        ("metrics.json", '{"labels_as_given": {"accuracy": 3}}'),
+        *(("results.csv", content) for content in ("", "epoch\n1\n", "epoch,seconds\n1,x\n")),
+    ],
+    ids=lambda value: value[:40],
+)
+def test_a_run_without_a_row_that_is_damaged(
+    name: str, content: str, mine: Path, swept: Path
+) -> None:
+    rows = read_rows(mine / "sweep.csv")
+    write_rows(mine / "sweep.csv", rows[:-1])
+    run = mine / "runs" / "0.25-MobileNet-32-seed1"
+    (run / name).write_text(content)
+    command = ("sweep", swept / "cells.zip", "--out", mine, *TWO, "--seeds", 2)
+    line = hemozoin(*command).err.splitlines()[-1]
+    assert f"{run}: metrics.json or results.csv is damaged" in line
+    assert f"hemozoin train --resume {run}" in line
+    succeed("train", "--resume", run)
+    succeed(*command)
+    assert without_times(read_rows(mine / "sweep.csv")[-1]) == without_times(rows[-1])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("spoil", [lambda s: s[:-40], lambda s: s.replace("alpha", "a"), str.upper])
 def test_another_csv_is_refused(spoil: object, mine: Path, swept: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,9 @@ from hemozoin.errors import DataError
 from hemozoin.model.predictor import Predictor
 from hemozoin.smear.field import Field
 from hemozoin.smear.picture import decode_field
+from hemozoin.smear.quality import find_flaws
 from hemozoin.smear.screen import cut_out, screen
-from hemozoin.smear.segmentation.objects import segment
+from hemozoin.smear.segmentation.objects import Segmentation, segment
 from hemozoin.synthetic.cell import draw_cell, draw_patient
 from hemozoin.synthetic.smear import draw_smear
 from tests.conftest import encoded, png
@@ -151,6 +154,43 @@ def test_a_diameter_that_does_not_fit_the_picture_is_refused(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("size", [(320, 240), (640, 480), (1280, 960)])
+def test_noise_is_refused_at_once(network: Predictor, size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    began = time.monotonic()
+    with pytest.raises(DataError, match=r"red cells of \d px in .*: too coarse; give a picture"):
+        screen(noise, network)
+    assert time.monotonic() - began < 5
+
+
+def test_dots_are_refused_at_once(network: Predictor) -> None:
+    y, x = np.mgrid[:1000, :1000] % 8 - 4
+    dots = Image.fromarray(np.where(x**2 + y**2 < 5, 120, 230).astype(np.uint8))
+    with pytest.raises(DataError, match=r"15,\d+ objects, of which 15,\d+ are too small"):
+        screen(dots, network)
+
+
+def test_the_copy_for_the_focus_is_never_much_larger_than_the_picture(
+    network: Predictor, picture: Image.Image
+) -> None:
+    cells = screen(picture, network).cells
+    tracemalloc.start()
+    coarse = Segmentation(diameter=1.4, coverage=0.2, density=0.1)
+    assert "too coarse" in {flaw.what for flaw in find_flaws(picture, coarse, cells)}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50 * 8 * picture.width * picture.height
+
+
+def test_cells_as_dense_as_the_background_are_a_flaw(
+    network: Predictor, picture: Image.Image
+) -> None:
+    cells = screen(picture, network).cells
+    for density in (0.0, -0.1):
+        found = Segmentation(diameter=60, coverage=0.2, density=density)
+        assert "out of focus" in {flaw.what for flaw in find_flaws(picture, found, cells)}
+
+
 def test_too_coarse_cells_are_a_flaw(network: Predictor, picture: Image.Image) -> None:
     small = picture.resize((picture.width // 5, picture.height // 5), Image.Resampling.BOX)
     large = Image.new("RGB", (512, 384))

@@ -34,7 +34,12 @@ class CellOptions:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CellOptions:
-        """Return the options that `to_dict` described."""
+        """Return the options that `to_dict` described.
+
+        Raises LookupError or TypeError where values are missing, unknown or no paths.
+        """
+        if not isinstance(values["patients"], list):
+            raise TypeError("patients is no list")
         paths = {
             "patients": tuple(map(Path, values["patients"])),
             "labels": Path(values["labels"]) if values["labels"] else None,

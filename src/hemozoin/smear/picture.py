@@ -9,6 +9,7 @@ from PIL import Image
 
 from hemozoin.arrays import Pixels
 from hemozoin.data.cutout import brightest, is_cut_out
+from hemozoin.data.decoding.limits import MAX_PIXELS
 from hemozoin.data.picture import TooManyPixelsError, decode, image_from_array
 from hemozoin.errors import DataError
 
@@ -45,8 +46,8 @@ def decode_field(data: PictureData, name: str = "picture") -> Image.Image:
         return field_from(decode(data, name, _require_field), name)
     except TooManyPixelsError as error:
         raise DataError(
-            f"{error}; with hemozoin[scans] installed the command hemozoin screen reads such a"
-            " scan in tiles"
+            f"{name}: more than {MAX_PIXELS // 10**6} million pixels; with hemozoin[scans]"
+            " installed the command hemozoin screen reads such a scan in tiles"
         ) from error
 
 

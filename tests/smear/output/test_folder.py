@@ -16,6 +16,7 @@ from hemozoin.smear.output.crops import read_crop, write_crops
 from hemozoin.smear.output.folder import SlideFolder
 from hemozoin.smear.output.screened_field import ScreenedField
 from hemozoin.smear.slides import Photo
+from tests.support.commands import leftover_of
 
 SQUARE = ((0, 0), (9, 0), (9, 9), (0, 9))
 FIELD = Field(
@@ -87,6 +88,20 @@ def test_a_picture_that_has_changed_is_not_loaded(folder: SlideFolder) -> None:
 GOOD = {"stamp": [1, 2], "field": FIELD.to_dict()}
 CELL = FIELD.to_dict()["cells"][0]
 
+WRONG_TYPES: dict[str, tuple[object, ...]] = {
+    "width": ("640", None, 6.5, True, 2**64),
+    "diameter": ("9", None, [9]),
+    "field": (3, None),
+    "cells": (
+        *({}, "", 3, [[]], [CELL | {"x": "0"}]),
+        *([CELL | {"p_parasitized": p}] for p in (None, "0.5", True)),
+        *([CELL | {"kind": kind}] for kind in ("cell", None, [])),
+        *([CELL | {"outline": outline}] for outline in ([[0, 0.5]], {}, "")),
+    ),
+    "others": ([FIELD.to_dict()["others"][0] | {"height": None}], {}),
+    "flaws": ([{"what": "out of focus", "measure": "sharpness", "value": "1", "limit": 2}], {}),
+}
+
 BAD_STATES: dict[str, object] = {
     "of an older version": GOOD | {"pictures": {"2": b64encode(CROPS[2]).decode()}},
     "without a stamp": {"field": FIELD.to_dict()},
@@ -104,6 +119,11 @@ BAD_STATES: dict[str, object] = {
         "field": FIELD.to_dict()
         | {"cells": [{k: v for k, v in CELL.items() if k != "p_parasitized"}]}
     },
+    **{
+        f"with {value!r} as {key}": GOOD | {"field": FIELD.to_dict() | {key: value}}
+        for key, values in WRONG_TYPES.items()
+        for value in values
+    },
     "with an outline of numbers": GOOD
     | {"field": FIELD.to_dict() | {"cells": [CELL | {"outline": [1, 2]}]}},
 }
@@ -116,6 +136,24 @@ def test_a_state_of_another_form_is_not_loaded(state: object, folder: SlideFolde
     assert folder.load(photo()) == FIELD
     path.write_text(json.dumps(state))
     assert folder.load(photo()) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"[" * 100_000, b'{"stamp": ' * 100_000, b"\x00\xff"])
+def test_a_state_that_is_not_json_is_not_loaded(content: bytes, folder: SlideFolder) -> None:
+    (folder.path / ".fields" / "a.png.json").write_bytes(content)
+    assert folder.load(photo()) is None
+
+
+def test_leftovers_are_removed_and_the_files_of_others_are_kept(folder: SlideFolder) -> None:
+    before = names(folder)
+    for name in ("cells.csv", ".fields/a.png.json", "overlays/a.png.jpg"):
+        leftover_of(folder.path / name).write_bytes(b"half")
+    (folder.path / "mine.partial").write_bytes(b"mine")
+    folder.begin()
+    assert names(folder) == {*before, "mine.partial"}
+    leftover_of(folder.path / ".fields" / "b.png.json").write_bytes(b"half")
+    folder.clear()
+    assert [path.name for path in folder.path.iterdir()] == ["mine.partial"]
 
 
 @pytest.mark.parametrize("name", ["a.png.json", "a.png.zip", "a.png.jpg"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+from hemozoin.errors import DataError
 from hemozoin.smear.field import SmearObject
 from hemozoin.smear.segmentation.objects import segment
 from hemozoin.synthetic.cell import draw_patient
@@ -107,15 +109,14 @@ def test_an_empty_picture_has_no_cells(level: int) -> None:
     assert red(segment(Image.new("RGB", (640, 480), (level,) * 3)).objects) == []
 
 
-@pytest.mark.slow
-def test_noise_and_stripes_raise_no_error() -> None:
+def test_noise_and_stripes_are_refused_before_each_object_is_measured() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
-    segment(Image.fromarray(noise))
-    segment(
-        Image.fromarray(np.tile(np.repeat([[0], [255]], 20, 0), (12, 640)).astype("uint8")).convert(
-            "RGB"
-        )
-    )
+    stripes = np.tile(np.repeat([[0], [255]], 20, 0), (12, 640)).astype("uint8")
+    for picture in (Image.fromarray(noise), Image.fromarray(stripes).convert("RGB")):
+        began = time.monotonic()
+        with pytest.raises(DataError, match=r"^\d+,\d+ objects, of which \d+,\d+ are too"):
+            segment(picture)
+        assert time.monotonic() - began < 5
 
 
 Disc = tuple[float, float, float, tuple[int, int, int]]

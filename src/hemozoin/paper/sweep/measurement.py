@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import statistics
@@ -15,6 +14,7 @@ import torch
 
 from hemozoin.about import VERSION
 from hemozoin.evaluation.evaluation import AS_GIVEN
+from hemozoin.json_files import parse_json
 from hemozoin.model.bundle import GRAPH, Bundle, load_bundle
 from hemozoin.model.session import Session
 from hemozoin.paper.sweep.grid import SweepNetwork
@@ -31,7 +31,7 @@ def measure_run(
 ) -> SweepRow:
     """Return the row of a finished run. The latency is measured during the call."""
     cost = network.cost()
-    metrics = json.loads(run.metrics_file.read_text())[AS_GIVEN.replace(" ", "_")]
+    metrics = parse_json(run.metrics_file.read_bytes())[AS_GIVEN.replace(" ", "_")]
     return SweepRow(
         tables=" ".join(map(str, tables)),
         network=network.name,

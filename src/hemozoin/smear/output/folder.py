@@ -127,7 +127,8 @@ class SlideFolder:
             field = Field.from_dict(saved["field"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None  # not a state, or one that another version wrote
-        return field if unchanged and not any(wrong_fields(field)) else None
+        whole = _has_lists(saved["field"]) and not any(wrong_fields(field))
+        return field if unchanged and whole else None
 
     def save(self, photo: Photo, screened: ScreenedField) -> None:
         """Save a screened field, its state last.
@@ -168,6 +169,13 @@ class SlideFolder:
 
     def _state(self, photo: Photo) -> Path:
         return self.path / _STATE / f"{_file_name(photo)}.json"
+
+
+def _has_lists(field: Mapping[str, Any]) -> bool:
+    """Return whether the values of a saved field that become tuples are lists."""
+    objects = [*field["cells"], *field["others"]]
+    values = (field["cells"], field["others"], field["flaws"], *(one["outline"] for one in objects))
+    return all(isinstance(value, list) for value in values)
 
 
 def _stamp(photo: Photo) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -56,10 +57,10 @@ class RunConfig:
         """Return the config that `to_dict` wrote; raises RunError for any other values."""
         try:
             config = cls(
-                data=Path(values["data"]),
+                data=_path(values["data"]),
                 cells=CellOptions.from_dict(values["cells"]),
                 recipe=Recipe.from_dict(values["recipe"]),
-                split=Path(values["split"]) if values["split"] else None,
+                split=_path(values["split"]) if values["split"] else None,
                 on_correction=values["on_correction"],
                 operating_point=OperatingPoint(**values["aim"]),
                 prevalence=values["prevalence"],
@@ -71,3 +72,10 @@ class RunConfig:
         if wrong := next(wrong_fields(config), None):
             raise RunError(f"{wrong} has a value of a wrong type; start a new run")
         return config
+
+
+def _path(value: str) -> Path:
+    """Return a path; raises ValueError for one that no file system can have."""
+    if b"\0" in os.fsencode(value):
+        raise ValueError("a path with a NUL character")
+    return Path(value)

@@ -51,9 +51,9 @@ def cross_validate(
         print_status(f"fold {number} of {folds}")
         fold_config = replace(config, split=out / f"split{number}.csv")
         runs.append(_run_fold(fold_config, RunFolder(out / f"fold{number}"), device))
+    metrics = [run.test_metrics() for run in runs]
     if final:
         train_final(config, runs, RunFolder(out / "final"), device)
-    metrics = [run.test_metrics() for run in runs]
     replace_file(out / "folds.csv", spread_over_folds(metrics).write_csv())
     return folds_text(metrics)
 

@@ -90,13 +90,16 @@ class RunFolder:
         """
         try:
             estimates = parse_json(self.metrics_file.read_bytes())[AS_GIVEN.replace(" ", "_")]
-            return {
+            metrics = {
                 name: float("nan") if estimate["value"] is None else float(estimate["value"])
                 for name, estimate in estimates.items()
                 if isinstance(estimate, dict) and "value" in estimate
             }
+            if not metrics:
+                raise ValueError("no metrics")
         except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
             raise self.damaged(self.metrics_file) from error
+        return metrics
 
     def damaged(self, file: Path) -> RunError:
         """Return the error for a file of a finished run; resuming the run writes it again."""
