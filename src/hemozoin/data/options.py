@@ -42,6 +42,6 @@ class CellOptions:
             raise TypeError("patients is no list")
         paths = {
             "patients": tuple(map(Path, values["patients"])),
-            "labels": Path(values["labels"]) if values["labels"] else None,
+            "labels": None if values["labels"] is None else Path(values["labels"]),
         }
         return cls(**{**values, **paths})

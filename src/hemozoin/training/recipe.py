@@ -97,7 +97,7 @@ class Recipe:
             raise HemozoinError(f"recipe: unknown {', '.join(sorted(unknown))}")
         given = {names[key]: value for key, value in values.items()}
         init = values.get("init")
-        return cls(**{**given, "init": InitialWeights.from_dict(init) if init else None})
+        return cls(**{**given, "init": None if init is None else InitialWeights.from_dict(init)})
 
 
 def _require_kind(name: str, value: object, kind: object) -> None:

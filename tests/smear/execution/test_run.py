@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import tracemalloc
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from hemozoin.data.source import FolderSource
 from hemozoin.errors import DataError, RunError
@@ -220,15 +221,21 @@ def test_an_unexpected_error_in_reading_a_picture_is_its_row(
     ]
 
 
-def test_a_field_of_1_bit(tmp_path: Path) -> None:
-    """Its cells are as dense as its background."""
+def test_a_field_of_1_bit_in_which_cells_are_rings(tmp_path: Path) -> None:
+    """Most of each cell is as dense as the background: its density is 0."""
     slide = make_fields(tmp_path / "left", "1.png")
-    picture = Image.open(slide / "1.png").convert("1", dither=Image.Dither.NONE)
-    put(slide / "2.tif", encoded(picture, "TIFF", compression="group4"))
+    rings = Image.new("1", (800, 600), 1)
+    for x, y in itertools.product(range(50, 800, 100), range(50, 600, 95)):
+        for radius, level in ((25, 0), (22, 1)):
+            box = (x - radius, y - radius, x + radius, y + radius)
+            ImageDraw.Draw(rings).ellipse(box, fill=level)
+    put(slide / "2.tif", encoded(rings, "TIFF", compression="group4"))
     for _ in range(2):
         screen_slides([slide], tmp_path / "out")
         table = rows(tmp_path / "out" / "fields.csv")
         assert [row["error"] for row in table] == ["", ""]
+        assert table[1]["red_cells"] == "48"
+        assert "out of focus" in table[1]["flaws"]
 
 
 HOSTILE = ('comma, "quote"', "new\nline", "=1+1", "tab\there", " ", "ünï🦟", "a..b", "%s", "CON")

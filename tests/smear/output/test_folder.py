@@ -88,15 +88,18 @@ def test_a_picture_that_has_changed_is_not_loaded(folder: SlideFolder) -> None:
 GOOD = {"stamp": [1, 2], "field": FIELD.to_dict()}
 CELL = FIELD.to_dict()["cells"][0]
 
+KINDS: tuple[object, ...] = ("cell", None, [])
+OUTLINES: tuple[object, ...] = ([[0, 0.5]], {}, "")
+
 WRONG_TYPES: dict[str, tuple[object, ...]] = {
     "width": ("640", None, 6.5, True, 2**64),
     "diameter": ("9", None, [9]),
     "field": (3, None),
     "cells": (
         *({}, "", 3, [[]], [CELL | {"x": "0"}]),
-        *([CELL | {"p_parasitized": p}] for p in (None, "0.5", True)),
-        *([CELL | {"kind": kind}] for kind in ("cell", None, [])),
-        *([CELL | {"outline": outline}] for outline in ([[0, 0.5]], {}, "")),
+        *[[CELL | {"p_parasitized": p}] for p in (None, "0.5", True)],
+        *[[CELL | {"kind": kind}] for kind in KINDS],
+        *[[CELL | {"outline": outline}] for outline in OUTLINES],
     ),
     "others": ([FIELD.to_dict()["others"][0] | {"height": None}], {}),
     "flaws": ([{"what": "out of focus", "measure": "sharpness", "value": "1", "limit": 2}], {}),

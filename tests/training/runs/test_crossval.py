@@ -12,7 +12,7 @@ import pytest
 
 from hemozoin.training.runs import start
 from tests.conftest import make_cells
-from tests.support.commands import QUICK, hemozoin, refused, succeed, tree
+from tests.support.commands import QUICK, hemozoin, leftover_of, refused, succeed, tree
 
 OPTIONS = ("--folds", 3, *QUICK)
 
@@ -150,6 +150,23 @@ def test_other_cells_are_another_cross_validation(
     assert hemozoin(*command).code == 130  # the same command is accepted
     make_cells(tmp_path / "cells.zip", patients=10)
     assert "other cells or options" in refused(*command)
+
+
+def test_killed_before_its_first_file_was_complete(
+    tmp_path: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Partial files do not make a folder one of somebody else; they are removed."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "new", interrupt)
+    out = tmp_path / "out"
+    for name in ("crossval.json", "split2.csv", "folds.csv"):
+        out.mkdir(exist_ok=True)
+        leftover_of(out / name).write_text("half")
+        assert hemozoin("crossval", cells_zip, "--out", out, *OPTIONS).code == 130
+        assert not list(out.glob("*.partial"))
 
 
 def test_it_is_refused_under_torchrun(

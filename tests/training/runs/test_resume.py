@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hemozoin.training.runs import folder
 from tests.conftest import make_cells, make_zip
 from tests.support.commands import (
     QUICK,
@@ -154,6 +155,43 @@ def test_partial_files_of_a_killed_run_are_removed(tmp_path: Path, finished_run:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--overwrite",)], ids=str)
+def test_killed_before_config_json_was_complete(
+    options: tuple[str, ...], tmp_path: Path, finished_run: Path
+) -> None:
+    """The folder has only a partial file: it is as good as new."""
+    run, data = tmp_path / "run", finished_run.parent / "cells.zip"
+    run.mkdir()
+    leftover_of(run / "config.json").write_text("{")
+    succeed("train", data, "--out", run, *QUICK, *options)
+    assert kept(run) == kept(finished_run)
+    assert tree(run).keys() == {
+        path.replace(str(finished_run), str(run)) for path in tree(finished_run)
+    }
+
+
+def test_killed_while_an_earlier_run_was_replaced(
+    tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is still a run, so --overwrite can be given again."""
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    (run / "mine.txt").write_text("mine")
+    command = ("train", finished_run.parent / "cells.zip", "--out", run, *QUICK, "--overwrite")
+    for name in ("remove_leftovers", "replace_file"):
+
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(folder, name, interrupt)
+            assert hemozoin(*command).code == 130
+        assert (run / "config.json").exists()
+        assert not (run / "checkpoint.safetensors").exists()
+    succeed(*command)
+    assert kept(run) == kept(finished_run)
+    assert (run / "mine.txt").read_text() == "mine"
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, finished_run: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)

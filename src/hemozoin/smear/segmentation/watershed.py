@@ -37,7 +37,10 @@ def split_clumps(
     density; `diameter` and `area` are those of a red cell, in px. Raises DataError where there are
     too many pieces.
     """
-    without_gaps = mask & (_curvature(stain / np.median(stain[mask])) < _CURVATURE)
+    level = np.median(stain[mask])
+    without_gaps = mask
+    if level > 0:  # 0 if most of each object is as pale as the background
+        without_gaps = mask & (_curvature(stain / level) < _CURVATURE)
     distance = edge_distance(without_gaps, _BLUR)
     peaks = _peaks(mask, distance, _MIN_SEED * diameter)
     seeds = np.zeros(mask.shape, np.int32)

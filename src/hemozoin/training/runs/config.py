@@ -60,7 +60,7 @@ class RunConfig:
                 data=_path(values["data"]),
                 cells=CellOptions.from_dict(values["cells"]),
                 recipe=Recipe.from_dict(values["recipe"]),
-                split=_path(values["split"]) if values["split"] else None,
+                split=None if values["split"] is None else _path(values["split"]),
                 on_correction=values["on_correction"],
                 operating_point=OperatingPoint(**values["aim"]),
                 prevalence=values["prevalence"],
