@@ -160,7 +160,7 @@ def test_a_folder_that_a_running_process_fills_is_not_free(killed: Path) -> None
     assert (killed / "a.json").exists()
 
 
-@pytest.mark.parametrize("suffix", [ELSEWHERE, partial_suffix()])
+@pytest.mark.parametrize("suffix", [ELSEWHERE, partial_suffix()], ids=["elsewhere", "restarted"])
 def test_a_process_elsewhere_or_before_a_restart_is_not_waited_for(
     suffix: str, killed: Path
 ) -> None:
@@ -211,6 +211,14 @@ def test_two_processes_that_fill_the_same_folder(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match=why), filled_folder(tmp_path, ["a"]):
         write(tmp_path, "a")
         remove_leftovers(tmp_path)
+
+
+def test_a_folder_that_was_filled_in_the_meantime_is_not_changed(killed: Path) -> None:
+    write(killed, "mine.txt")
+    (killed / leftover("unfinished")).rename(killed / f"unfinished{RUNNING}")
+    with pytest.raises(FileExistsError, match="any more"), filled_folder(killed, ["a.json"]):
+        pytest.fail("must not begin")
+    assert names(killed) == {"a.json", "mine.txt", f"unfinished{RUNNING}"}
 
 
 def test_a_process_of_another_user_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ def partial_file(path: Path) -> Iterator[Path]:
 def partial_suffix() -> str:
     """Return the end of the name of this process's partial files.
 
-    The computer has six digits in it: other computers may use the same folder.
+    It has six digits for the computer, because another one may use the same folder.
     """
     computer = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
     return f".{computer}-{os.getpid()}.partial"
@@ -118,9 +118,12 @@ def filled_folder(path: Path, names: Iterable[str]) -> Iterator[None]:
 def unfinished_folder(path: Path) -> Iterator[Callable[..., None]]:
     """Make a folder, or use a free one; it counts as free until the block ends without an error.
 
-    Yields a function that has to be called with the name of each file before it is written.
+    Yields a function that has to be called with the name of each file before it is written. Raises
+    FileExistsError where another process has filled the folder in the meantime, or does so now.
     """
     path.mkdir(parents=True, exist_ok=True)
+    if not is_free(path):
+        raise FileExistsError(errno.EEXIST, "not an empty folder any more", os.fspath(path))
     remove_leftovers(path)
     names = path / (_LIST + partial_suffix()[1:])
 
