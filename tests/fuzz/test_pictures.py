@@ -140,14 +140,14 @@ def test_a_damaged_picture_gives_a_picture_or_a_data_error(
     monkeypatch.setattr("hemozoin.smear.picture.SMALLEST_SIDE", 8)
     rng = random.Random(seed)
     for number in range(TIMES):
-        data, began = damaged(SEEDS[seed], rng), time.monotonic()
+        data, began = damaged(SEEDS[seed], rng), time.process_time()
         try:
             assert decode(data, "1.png").mode == "RGB"
         except DataError as error:
             assert str(error).startswith("1.png: "), number
             assert str(error).isprintable(), number
             assert len(str(error)) < 310, number
-        assert time.monotonic() - began < LONGEST, number
+        assert time.process_time() - began < LONGEST, number
     assert capfd.readouterr() == ("", "")
 
 

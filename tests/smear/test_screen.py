@@ -157,10 +157,10 @@ def test_a_diameter_that_does_not_fit_the_picture_is_refused(
 @pytest.mark.parametrize("size", [(320, 240), (640, 480), (1280, 960)])
 def test_noise_is_refused_at_once(network: Predictor, size: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(DataError, match=r"red cells of \d px in .*: too coarse; give a picture"):
         screen(noise, network)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_dots_are_refused_at_once(network: Predictor) -> None:

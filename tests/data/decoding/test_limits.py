@@ -72,10 +72,10 @@ def test_a_bomb_is_refused_at_once(name: str) -> None:
     make, reason = BOMBS[name]
     data = make()
     for function in (decode, decode_field):
-        began = time.monotonic()
+        began = time.process_time()
         with pytest.raises(DataError, match=rf"1\.png: not a readable picture \({reason}"):
             function(data, "1.png")
-        assert time.monotonic() - began < 1
+        assert time.process_time() - began < 1
     with pytest.raises(DataError, match=r"not a (readable picture|picture of one cell)"):
         decode_cell(data)
 
@@ -119,10 +119,10 @@ def test_a_tiff_with_endless_pages_is_refused_at_once() -> None:
     size = len(tags) + 4
     pages = [tags + (len(page) + size * (k + 1)).to_bytes(4, "little") for k in range(count)]
     data = page[:4] + len(page).to_bytes(4, "little") + page[8:] + b"".join(pages)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(DataError, match="has several pages"):
         decode_field(data)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 # ---- memory ------------------------------------------------------------------------------------

@@ -45,9 +45,9 @@ def test_a_chain_of_pieces_is_cut_into_regions_that_cover_it(count: int) -> None
     """Each merge adds one piece to a clump: the tree is as deep as the chain is long."""
     pieces = np.repeat(np.arange(1, count + 1, dtype=np.int32), 6)[None].repeat(6, 0)
     neighbours = [(k, k + 1) for k in range(1, count)]
-    began = time.monotonic()
+    began = time.process_time()
     regions = best_cut(pieces, neighbours, np.full((*pieces.shape, 3), 0.3), area=36)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     covered = np.zeros(pieces.shape, int)
     for region in regions:
         covered[region.box] += region.mask
@@ -90,7 +90,7 @@ def test_holes_are_filled_that_are_noise_or_round() -> None:
 def test_very_many_holes_are_refused_at_once() -> None:
     mask = np.ones((1200, 1200), bool)
     mask.reshape(200, 6, 200, 6)[:, 1:5, :, 1:5] = False
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(DataError, match="40,000 holes in objects: not a field"):
         _fill_pallor(mask)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

@@ -113,10 +113,10 @@ def test_noise_and_stripes_are_refused_before_each_object_is_measured() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     stripes = np.tile(np.repeat([[0], [255]], 20, 0), (12, 640)).astype("uint8")
     for picture in (Image.fromarray(noise), Image.fromarray(stripes).convert("RGB")):
-        began = time.monotonic()
+        began = time.process_time()
         with pytest.raises(DataError, match=r"^\d+,\d+ objects, of which \d+,\d+ are too"):
             segment(picture)
-        assert time.monotonic() - began < 5
+        assert time.process_time() - began < 5
 
 
 Disc = tuple[float, float, float, tuple[int, int, int]]
