@@ -161,6 +161,7 @@ def test_ordinary_tables_are_written_as_by_polars() -> None:
     assert csv_table(table) == table.write_csv()
 
 
+@pytest.mark.slow
 @given(values=st.lists(texts, min_size=1, max_size=3))
 def test_any_text_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, values: list[str]

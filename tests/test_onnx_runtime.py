@@ -30,6 +30,7 @@ def predict(home: Path, *before: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_prediction_writes_no_file(tmp_path: Path) -> None:
     predict(tmp_path / "home")
     assert list((tmp_path / "home").rglob("*")) == []

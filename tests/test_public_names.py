@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import hemozoin
 
 
@@ -41,6 +43,7 @@ def test_dir_is_the_same_before_anything_is_used() -> None:
     assert {name for name in done.stdout.split() if name[0] != "_"} == set(hemozoin.__all__)
 
 
+@pytest.mark.slow
 def test_import_and_help_need_no_torch() -> None:
     code = (
         "import sys; sys.modules['torch'] = None; import hemozoin;"

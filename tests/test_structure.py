@@ -115,6 +115,7 @@ def imports(nodes: Sequence[ast.AST]) -> set[str]:
     return names | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
 
 
+@pytest.mark.slow
 def test_onnx_runtime_is_imported_in_one_place() -> None:
     """That module turns its telemetry off first; benchmarks may import parts of it later."""
     importing = [path for path in modules() if _imports_onnx_runtime([*ast.walk(parse(path))])]

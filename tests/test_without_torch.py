@@ -115,6 +115,7 @@ def test_training_prints_the_line_that_installs_it(verb: str, folder: Path) -> N
     assert "pip install 'hemozoin[train]'" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_missing_onnx_is_reported_too(folder: Path) -> None:
     """The extra installs both; an older installation may have torch only."""
     code = (

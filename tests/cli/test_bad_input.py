@@ -160,6 +160,7 @@ def test_bad_pictures_are_skipped_if_that_is_allowed(tmp_path: Path) -> None:
     assert "1 pictures could not be read" in outcome.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--patients", "--labels", "--split"])
 @pytest.mark.parametrize("content", [None, b"", b"\x00\xff\xfe", b"a,b\n1,2\n"])
 def test_a_bad_csv(option: str, content: bytes | None, tmp_path: Path, cells_zip: Path) -> None:
@@ -238,6 +239,7 @@ def test_impossible_numbers_of_folds(folds: int, tmp_path: Path, cells_zip: Path
     assert not out.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prevalence", [0, 1, -3, "nan"])
 def test_a_prevalence_outside_0_and_1(
     prevalence: object, tmp_path: Path, cells_zip: Path, finished_run: Path

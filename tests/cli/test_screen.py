@@ -50,6 +50,7 @@ def test_the_printed_text(slide: Path, tmp_path: Path) -> None:
     assert printed.endswith(f"Report: {tmp_path / 'both' / 'slides.csv'}\n")
 
 
+@pytest.mark.slow
 def test_json(slide: Path, tmp_path: Path) -> None:
     (found,) = json.loads(succeed("screen", slide, "--out", tmp_path / "out", "--json"))
     assert found == json.loads((tmp_path / "out" / "slide.json").read_text())
@@ -57,6 +58,7 @@ def test_json(slide: Path, tmp_path: Path) -> None:
     assert found["red_cells"] == len(rows(tmp_path / "out" / "cells.csv")) > 0
 
 
+@pytest.mark.slow
 def test_the_patients_red_cells(slide: Path, tmp_path: Path) -> None:
     """They change the count, not what was found: pictures are not screened again."""
     for option, value, red_cells in (
@@ -67,6 +69,7 @@ def test_the_patients_red_cells(slide: Path, tmp_path: Path) -> None:
         assert json.loads(printed)[0]["red_cells_per_ul"] == pytest.approx(red_cells)
 
 
+@pytest.mark.slow
 def test_a_given_diameter(slide: Path, tmp_path: Path) -> None:
     succeed("screen", slide, "--out", tmp_path / "out", "--diameter", 50)
     assert json.loads((tmp_path / "out" / MARK).read_text())["diameter"] == 50
@@ -126,6 +129,7 @@ def test_a_cell_given_as_a_field(tmp_path: Path) -> None:
     assert "hemozoin predict" in row["error"]
 
 
+@pytest.mark.slow
 def test_a_field_given_as_a_cell(tmp_path: Path) -> None:
     make_fields(tmp_path / "large", "1.png")
     large = Image.open(tmp_path / "large" / "1.png").resize((1280, 960))

@@ -198,6 +198,7 @@ def test_download_does_not_overwrite_another_file(tmp_path: Path) -> None:
     assert "cell_images.zip" in refused("download", tmp_path / "cell_images.zip")
 
 
+@pytest.mark.slow
 def test_python_dash_m_is_the_same_command() -> None:
     with start("--version") as process:
         assert process.communicate()[0].strip() == __version__

@@ -341,6 +341,7 @@ def test_json_has_everything(tmp_path: Path) -> None:
     assert found["measures"]["width"]["parasitized"]["median"] == 8
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
     inspection = inspected(tmp_path)
     write_page(render_inspection(inspection), tmp_path / "new" / "page.html")

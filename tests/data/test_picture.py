@@ -192,6 +192,7 @@ def test_an_incomplete_picture(form: str) -> None:
         refuse(data[:size], "not a readable picture")
 
 
+@pytest.mark.slow
 def test_random_changes_of_a_file_give_a_picture_or_a_data_error() -> None:
     rng = random.Random(0)
     for form in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM"):

@@ -92,6 +92,7 @@ def test_each_part_has_its_own_patients_and_both_classes_if_that_is_possible(
         assert split.drop("split").equals(cells)
 
 
+@pytest.mark.slow
 @given(patients=tables, seed=st.integers(0, 99), folds=st.integers(2, 5))
 def test_folds_partition_the_patients(patients: Counts, seed: int, folds: int) -> None:
     cells = table(patients)
@@ -123,6 +124,7 @@ def test_the_order_of_the_rows_makes_no_difference(patients: Counts, order: obje
     assert parts(split_by_patient(no_patients[0], 7)) == parts(split_by_patient(no_patients[1], 7))
 
 
+@pytest.mark.slow
 def test_same_seed_same_split_and_another_seed_another_one() -> None:
     cells = like_nlm()
     splits = [parts(split_by_patient(cells, seed)) for seed in range(5)]

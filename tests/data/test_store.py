@@ -341,12 +341,14 @@ def test_the_unfinished_store_of_a_killed_process_is_removed(tmp_path: Path, cac
     assert files_in(cache) == [".json", ".npy"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_process_leaves_nothing(cells_zip: Path, cache: Path) -> None:
     with in_a_process(cells_zip, "after(20, lambda: os.kill(os.getpid(), signal.SIGINT))") as run:
         assert run.wait() != 0
     assert files_in(cache) == []
 
 
+@pytest.mark.slow
 def test_two_processes_can_build_a_store_at_once(cells_zip: Path, cache: Path) -> None:
     runs = [in_a_process(cells_zip) for _ in range(2)]
     outputs = [run.communicate() for run in runs]
@@ -355,6 +357,7 @@ def test_two_processes_can_build_a_store_at_once(cells_zip: Path, cache: Path) -
     assert files_in(cache) == [".json", ".npy"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_leaves_nothing(cells_zip: Path, cache: Path) -> None:
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
     assert 48 * 16 * 16 * 3 > 20_000
@@ -376,6 +379,7 @@ def test_a_cache_folder_that_cannot_be_made(
         opened(cells_zip)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_cells() -> None:
     cells = pl.DataFrame({"file": [f"{n}.png" for n in range(1000)]})
     cells = cells.with_columns(size=pl.lit(1), stamp=pl.lit(1))
@@ -390,6 +394,7 @@ def test_memory_does_not_grow_with_the_number_of_cells() -> None:
 # ---- decode_all --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_decoding_keeps_the_order_of_pictures_and_errors() -> None:
     names = [f"{n}.bad" if n % 7 == 0 else f"{n}.png" for n in range(500)]
     result = list(decode_all(((Uneven(), name) for name in names), SMALL))
@@ -420,6 +425,7 @@ def test_decoding_keeps_only_some_pictures_in_memory() -> None:
     assert requested - 1000 < AHEAD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 300])
 def test_an_unexpected_error_is_the_error_of_its_picture(at: int) -> None:
     names = [f"{n}.bug" if n == at else f"{n}.png" for n in range(400)]

@@ -135,6 +135,7 @@ def counts() -> st.SearchStrategy[list[tuple[int, int]]]:
     return st.lists(pair, min_size=MIN_PATIENTS, max_size=30)
 
 
+@pytest.mark.slow
 @given(counts())
 def test_it_is_in_range_for_any_patients(pairs: list[tuple[int, int]]) -> None:
     called, cells = (np.array(column, np.float64) for column in zip(*pairs, strict=True))

@@ -62,6 +62,7 @@ OUT_OF_DISTRIBUTION = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OUT_OF_DISTRIBUTION)
 def test_pictures_without_a_cell_are_detected(
     ood_detector: OutOfDistributionDetector, kind: str

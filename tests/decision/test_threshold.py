@@ -90,6 +90,7 @@ def test_balanced_does_not_depend_on_the_class_ratio() -> None:
     assert logit(few_uninfected) == pytest.approx(0, abs=0.35)
 
 
+@pytest.mark.slow
 def test_balanced_varies_less_than_the_best_cut() -> None:
     def best_cut(predictions: LabelledPredictions) -> float:
         p = np.unique(predictions.p)

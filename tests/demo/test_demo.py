@@ -97,6 +97,7 @@ def test_the_network_that_classifies_drawn_cells_better_is_chosen(
     assert network.bundle.preprocessing.size == 64
 
 
+@pytest.mark.slow
 def test_balanced_accuracy_uses_the_true_boxes() -> None:
     """With the true labels swapped, every right decision becomes wrong."""
     rng = np.random.default_rng(5)

@@ -40,6 +40,7 @@ def test_there_are_commands_to_check() -> None:
     assert len(commands()) > 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", commands())
 def test_every_command_of_readme_and_docs_parses(line: str) -> None:
     match shlex.split(line):

@@ -122,6 +122,7 @@ def test_the_page_is_complete_and_loads_nothing(page: str) -> None:
     assert not re.search(r"(?:fill|stroke): #", page)
 
 
+@pytest.mark.slow
 def test_names_are_escaped(page: str) -> None:
     assert Page(page).tags["script"] == 0
     assert page.count("&lt;script&gt;alert(1)") == 5  # title twice, warning, mistake, command
@@ -170,6 +171,7 @@ def test_the_page_has_the_cells_for_review(full: Report, page: str) -> None:
     assert read["corrected_labels"]["decided"]["review"] == shares[1]
 
 
+@pytest.mark.slow
 def test_evaluation_alone_has_no_curves_and_no_gallery(tmp_path: Path) -> None:
     cells, p = some_cells()
     page = render(Report("t", evaluate_predictions(cells, p, THRESHOLD)), tmp_path)
@@ -185,6 +187,7 @@ def test_evaluation_alone_has_no_curves_and_no_gallery(tmp_path: Path) -> None:
         assert heading not in page
 
 
+@pytest.mark.slow
 def test_warning_without_patients(tmp_path: Path) -> None:
     cells, p = some_cells()
     report = Report(
@@ -199,6 +202,7 @@ def test_warning_without_patients(tmp_path: Path) -> None:
     assert "Only 5 patients" in summary(few)
 
 
+@pytest.mark.slow
 def test_the_report_says_that_no_threshold_reaches_the_operating_point(tmp_path: Path) -> None:
     cells, p = some_cells()
     missed = Threshold(
@@ -209,6 +213,7 @@ def test_the_report_says_that_no_threshold_reaches_the_operating_point(tmp_path:
     assert "not reached on validation" in summary(report)
 
 
+@pytest.mark.slow
 def test_one_class_alone_makes_a_page(tmp_path: Path) -> None:
     cells, p = some_cells()
     healthy = (cells["label"] == "uninfected").to_numpy()

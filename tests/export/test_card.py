@@ -135,6 +135,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_stays_in_its_code(bundle: Bundle, name: str) -> None:
     """And a text stays in its cell, whoever wrote the model folder."""

@@ -118,6 +118,7 @@ def test_the_convolutions_are_in_8_bits() -> None:
     assert not [node for node in graph.node if node.op_type == "Relu"]
 
 
+@pytest.mark.slow
 def test_channels_of_very_different_ranges() -> None:
     """A thousandfold range before a layer that divides by it again: the error must not grow."""
     bundle = some_bundle(some_classifier(SMALL))

@@ -129,6 +129,7 @@ CELL = draw_cell(np.random.default_rng(0), infected=True)
 SEEDS = seeds(CELL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decode", [decode_cell, decode_field])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_damaged_picture_gives_a_picture_or_a_data_error(

@@ -83,6 +83,7 @@ def test_timm_arrays_are_renamed(tmp_path: Path) -> None:
         assert np.array_equal(weights[name], arrays[timm_name])
 
 
+@pytest.mark.slow
 @needs_h5py
 @pytest.mark.parametrize("alpha", [0.1, 0.3, 0.35, 0.5, 0.75, 1.0])
 def test_alpha_is_found_from_the_shapes(alpha: float, tmp_path: Path) -> None:
@@ -110,6 +111,7 @@ def test_without_its_classifier(name: str, tmp_path: Path) -> None:
 FILES = ("k.h5", "k.weights.h5", "k.keras", "t.safetensors")
 
 
+@pytest.mark.slow
 @needs_h5py
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_and_an_unknown_name(name: str, tmp_path: Path) -> None:
@@ -123,6 +125,7 @@ def test_a_missing_and_an_unknown_name(name: str, tmp_path: Path) -> None:
         read_third_party(saved(tmp_path / name, more))
 
 
+@pytest.mark.slow
 @needs_h5py
 @pytest.mark.parametrize("name", FILES)
 def test_a_shape_that_does_not_fit(name: str, tmp_path: Path) -> None:
@@ -162,6 +165,7 @@ def test_weights_that_are_whole_numbers(tmp_path: Path) -> None:
         read_third_party(saved(tmp_path / "t.safetensors", arrays))
 
 
+@pytest.mark.slow
 @needs_h5py
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("keep", [0, 7, 0.5, 0.99])

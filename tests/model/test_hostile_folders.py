@@ -128,6 +128,7 @@ def config(files: Files) -> Any:
     }
 
 
+@pytest.mark.slow
 def test_the_unchanged_config_is_accepted(folder: Path, files: Files, config: Any) -> None:
     write_files(folder, files | {CONFIG: json.dumps(config | {"a new key": 1}).encode()})
     assert Predictor.load(folder).bundle.review_band.low == 0.3
@@ -137,6 +138,7 @@ def test_the_unchanged_config_is_accepted(folder: Path, files: Files, config: An
     config["false_positives"] = {"rate": 0.01, "sd": 0.01, "patients": 9, "cells": 100}
 
 
+@pytest.mark.slow
 def test_values_that_are_not_allowed(config: Any) -> None:
     """The message names the key and what is allowed."""
     for place, value, allowed in VALUES:

@@ -183,6 +183,7 @@ GRAPHS: dict[str, tuple[Change, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("name", GRAPHS)
 def test_other_graphs(

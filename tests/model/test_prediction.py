@@ -151,6 +151,7 @@ UNUSUAL = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "json", "jsonl", "parquet"])
 def test_unusual_file_names_are_preserved(ending: str, tmp_path: Path, model: Path) -> None:
     folder, out = tmp_path / "cells", tmp_path / f"out.{ending}"

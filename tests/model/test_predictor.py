@@ -85,6 +85,7 @@ def test_the_pictures_of_the_caller_are_not_changed(predictor: Predictor) -> Non
     assert (array == np.asarray(a_cell())).all()
 
 
+@pytest.mark.slow
 def test_a_stream_is_lazy_in_order_and_uses_little_memory(predictor: Predictor) -> None:
     cells, taken = [np.asarray(a_cell(seed)) for seed in range(7)], 0
 

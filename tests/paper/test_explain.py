@@ -247,6 +247,7 @@ def test_the_shown_code_computes_what_the_network_computes() -> None:
     torch.testing.assert_close(block(x), unit[1](unit[0](x)))
 
 
+@pytest.mark.slow
 def test_the_code_is_ten_lines_and_is_shown_everywhere(
     capsys: pytest.CaptureFixture[str], page: str
 ) -> None:
@@ -303,6 +304,7 @@ def saved_bytes(architecture: Architecture, size: int, batch: int) -> int:
     return sum(t.untyped_storage().nbytes() for key, t in saved.items() if key not in held)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("alpha", "size", "body"),
     [

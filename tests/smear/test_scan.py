@@ -134,6 +134,7 @@ def test_small_pictures_and_unreadable_files_are_not_scans(
     assert open_scan(path, Entry("field.png", 10**9, 0)) is None
 
 
+@pytest.mark.slow
 def test_a_slide_has_the_tiles_of_its_scan_in_reading_order(
     tmp_path: Path, pixels: npt.NDArray[np.uint8]
 ) -> None:

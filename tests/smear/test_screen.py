@@ -40,6 +40,7 @@ def flaws(field: Field) -> set[str]:
     return {flaw.what for flaw in field.flaws}
 
 
+@pytest.mark.slow
 def test_cells_are_numbered_and_classified(network: Predictor, picture: Image.Image) -> None:
     field = screen(picture, network)
     assert [cell.cell for cell in field.cells] == list(range(1, len(field.cells) + 1))
@@ -60,6 +61,7 @@ def test_path_picture_and_array_give_the_same_cells(
     assert screen(np.asarray(picture), network).cells == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "flaw"),
     [
@@ -120,6 +122,7 @@ def test_unreadable_files_are_refused(network: Predictor, tmp_path: Path) -> Non
         screen(tmp_path / "missing.png", network)
 
 
+@pytest.mark.slow
 def test_a_cell_is_cut_out_along_its_outline(picture: Image.Image) -> None:
     cells = [one for one in segment(picture).objects if one.kind == "red cell"]
     assert cells
@@ -163,6 +166,7 @@ def test_noise_is_refused_at_once(network: Predictor, size: tuple[int, int]) -> 
     assert time.process_time() - began < 5
 
 
+@pytest.mark.slow
 def test_dots_are_refused_at_once(network: Predictor) -> None:
     y, x = np.mgrid[:1000, :1000] % 8 - 4
     dots = Image.fromarray(np.where(x**2 + y**2 < 5, 120, 230).astype(np.uint8))
@@ -170,6 +174,7 @@ def test_dots_are_refused_at_once(network: Predictor) -> None:
         screen(dots, network)
 
 
+@pytest.mark.slow
 def test_the_copy_for_the_focus_is_never_much_larger_than_the_picture(
     network: Predictor, picture: Image.Image
 ) -> None:
@@ -191,6 +196,7 @@ def test_cells_as_dense_as_the_background_are_a_flaw(
         assert "out of focus" in {flaw.what for flaw in find_flaws(picture, found, cells)}
 
 
+@pytest.mark.slow
 def test_too_coarse_cells_are_a_flaw(network: Predictor, picture: Image.Image) -> None:
     small = picture.resize((picture.width // 5, picture.height // 5), Image.Resampling.BOX)
     large = Image.new("RGB", (512, 384))

@@ -228,6 +228,7 @@ def test_an_edited_picture_has_another_stamp(tmp_path: Path) -> None:
         assert before.stamp != after.stamp
 
 
+@pytest.mark.slow
 @given(st.sets(st.lists(st.sampled_from("ab"), min_size=1, max_size=4).map("/".join), min_size=1))
 def test_every_file_is_a_field_of_its_folder(
     tmp_path_factory: pytest.TempPathFactory, names: set[str]

@@ -105,6 +105,7 @@ def test_cell_fills_its_box_and_is_black_around(seed: int, infected: bool) -> No
     assert not inside[[0, 0, -1, -1], [0, -1, 0, -1]].all()
 
 
+@pytest.mark.slow
 def test_same_seed_same_file_in_another_process(tmp_path: Path) -> None:
     here, there = tmp_path / "here.zip", tmp_path / "there.zip"
     write_synthetic(here, 3, 5, seed=1)

@@ -67,6 +67,7 @@ def test_same_arguments_same_pixels_and_truth() -> None:
     assert first.objects != other.objects
 
 
+@pytest.mark.slow
 def test_all_requested_objects_are_there(smear: Smear) -> None:
     assert smear.pixels.shape == (960, 1280, 3)
     assert smear.pixels.dtype == np.uint8
@@ -89,6 +90,7 @@ def test_every_box_has_something_dark_and_the_background_is_bright(smear: Smear)
     assert green[background].min() > 0.87 * 235
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["red cell", "white cell", "platelet", "debris"])
 def test_box_fits_the_drawn_object(kind: str) -> None:
     """The box of a single object is that of the dark pixels, within two pixels."""
@@ -138,6 +140,7 @@ def test_cells_overlap_on_request() -> None:
     assert nearest.min() > 0.4, "none is hidden by another"
 
 
+@pytest.mark.slow
 def test_densities_add_up_where_cells_overlap() -> None:
     compared = 0
     for seed in range(80):
@@ -161,6 +164,7 @@ def _density(smear: Smear, at: Points) -> float:
     return float(-np.log(around.mean() / 235))
 
 
+@pytest.mark.slow
 def test_the_edge_cuts_some_cells_but_no_infected_one() -> None:
     smears = [draw(seed, infected=30) for seed in range(3)]
     cut = 0
@@ -214,6 +218,7 @@ def test_an_empty_field_is_bright() -> None:
     assert empty.pixels.mean() > 170
 
 
+@pytest.mark.slow
 def test_a_crowded_field_is_drawn() -> None:
     crowd = draw(0, plain_patient(), size=(320, 240), cells=150, infected=150, overlap=0.5)
     assert sum(drawn.infected for drawn in crowd.objects) == 150
@@ -265,6 +270,7 @@ def test_impossible_arguments_are_refused(arguments: dict[str, Any], message: st
         draw(0, **arguments)
 
 
+@pytest.mark.slow
 def test_hundred_cells_are_drawn_in_less_than_three_seconds() -> None:
     draw(0)
     started = time.process_time()
@@ -307,6 +313,7 @@ def test_slide_is_written_with_its_truth(tmp_path: Path) -> None:
     assert truth["field_01.png"] != truth["field_02.png"]
 
 
+@pytest.mark.slow
 def test_same_seed_same_slide(tmp_path: Path) -> None:
     for name, seed in (("first", 1), ("second", 1), ("other", 2)):
         write_smear(tmp_path / name, fields=1, seed=seed, cells=5, infected=1)

@@ -78,6 +78,7 @@ def test_resumed_after_any_epoch_ends_with_the_same_weights(
         assert equal(whole, weights(training_data, path, recipe))
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_further(training_data: TrainingData, tmp_path: Path) -> None:
     whole = weights(training_data, tmp_path / "c")
     stamp = (tmp_path / "c").stat().st_mtime_ns

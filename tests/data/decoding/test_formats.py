@@ -54,6 +54,7 @@ def test_postscript_is_never_run(data: bytes, ghostscript: list[object]) -> None
     assert ghostscript == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["predict", "screen", "inspect", "train"])
 def test_no_verb_runs_postscript(
     verb: str, tmp_path: Path, cells_folder: Path, ghostscript: list[object]

@@ -101,6 +101,7 @@ def test_the_limit_of_reads() -> None:
     assert (file.read(2), file.read()) == (b"12", b"345")
 
 
+@pytest.mark.slow
 def test_real_pictures_are_far_within_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (1500, 2000, 3), dtype=np.uint8)
     picture = Image.fromarray(noise)

@@ -73,6 +73,7 @@ def test_the_shapes_are_those_at_run_time(written: tuple[object, list[bytes]]) -
         assert work.elements == sum(int(np.prod(shape)) for shape in expected.values())
 
 
+@pytest.mark.slow
 def test_the_work_is_within_its_limit(
     written: tuple[tuple[Body, int, float, Padding, Activation, InputTransform, int], list[bytes]],
 ) -> None:

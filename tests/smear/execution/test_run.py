@@ -126,6 +126,7 @@ def test_several_slides(tmp_path: Path, quick: list[str]) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_tables_have_what_was_found(tmp_path: Path) -> None:
     fields = make_fields(tmp_path / "left", "1.png", "2.png")
     screen_slides([fields], tmp_path / "out")
@@ -179,6 +180,7 @@ class Failing(Quick):
         return super().__call__(picture, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError, RecursionError])
 def test_an_unexpected_error_in_one_picture_is_its_row(
     error: type[Exception], tmp_path: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch
@@ -221,6 +223,7 @@ def test_an_unexpected_error_in_reading_a_picture_is_its_row(
     ]
 
 
+@pytest.mark.slow
 def test_a_field_of_1_bit_in_which_cells_are_rings(tmp_path: Path) -> None:
     """Most of each cell is as dense as the background: its density is 0."""
     slide = make_fields(tmp_path / "left", "1.png")

@@ -200,6 +200,7 @@ def test_names_are_names_and_never_markup(tmp_path: Path, show: Show) -> None:
     assert set(found.links) == {"overlays/a%20b%23%3F%25%26%27.jpg"}
 
 
+@pytest.mark.slow
 def test_cells_are_sorted_and_the_number_left_out_is_shown(show: Show) -> None:
     p = tuple((k % 997) / 1000 for k in range(INFECTED + 57))
     review = tuple((k % 89) / 100 for k in range(REVIEWED + 3))

@@ -40,6 +40,7 @@ def test_a_piece_without_neighbours() -> None:
     assert _neighbours(np.ones((4, 4), np.int32), np.ones((4, 4)), np.r_[0, 1.0]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [3, 3000])
 def test_a_chain_of_pieces_is_cut_into_regions_that_cover_it(count: int) -> None:
     """Each merge adds one piece to a clump: the tree is as deep as the chain is long."""

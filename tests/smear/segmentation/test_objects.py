@@ -67,6 +67,7 @@ def test_red_cells_are_found_at_any_scale(smear: Smear, zoom: float) -> None:
     assert found.diameter / zoom == pytest.approx(typical, rel=0.25)
 
 
+@pytest.mark.slow
 def test_few_red_cells_are_false_positives(smear: Smear) -> None:
     found = red(segment(picture_of(smear)).objects)
     true = [drawn for drawn in smear.objects if drawn.kind == "red cell"]
@@ -98,6 +99,7 @@ def test_uneven_light_and_a_tint_change_little(smear: Smear) -> None:
     assert found_share(smear, red(segment(uneven).objects)) > 0.75
 
 
+@pytest.mark.slow
 def test_the_diameter_can_be_given(smear: Smear) -> None:
     picture = picture_of(smear)
     diameter = segment(picture).diameter
@@ -109,6 +111,7 @@ def test_an_empty_picture_has_no_cells(level: int) -> None:
     assert red(segment(Image.new("RGB", (640, 480), (level,) * 3)).objects) == []
 
 
+@pytest.mark.slow
 def test_noise_and_stripes_are_refused_before_each_object_is_measured() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     stripes = np.tile(np.repeat([[0], [255]], 20, 0), (12, 640)).astype("uint8")
@@ -151,12 +154,14 @@ def ring_of(colour: tuple[int, int, int], radius: float) -> list[Disc]:
     return [(a, b, 34.0, colour) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
 
 
+@pytest.mark.slow
 def test_a_swollen_cell_of_another_colour_is_found_among_those_that_touch_it() -> None:
     around = ring_of(DARK, 76)
     found = segment(discs(*isolated(DARK), *around, (900, 480, 46, SWOLLEN))).objects
     assert [one.kind for one in at(found, 900, 480)] == ["red cell"]
 
 
+@pytest.mark.slow
 def test_a_pale_cell_is_found_whole_among_dark_ones() -> None:
     found = segment(discs(*isolated(DARK), (900, 480, 40, (195, 110, 165)))).objects
     (pale,) = at(found, 900, 480)
@@ -191,6 +196,7 @@ def test_small_cells_are_found_in_a_large_picture(radius: float) -> None:
     assert len(red(found.objects)) > 0.9 * len(many)
 
 
+@pytest.mark.slow
 def test_an_outline_follows_its_object() -> None:
     found = red(segment(discs(*isolated(DARK))).objects)
     assert len(found) > 50

@@ -81,6 +81,7 @@ def write_checkpoint(run: Path, tensors: Tensors, rows: str | None) -> None:
     (run / "checkpoint.safetensors").write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD_ROWS)
 def test_rows_of_another_shape(name: str, run: Path) -> None:
     tensors, _ = checkpoint_of(run)
@@ -102,6 +103,7 @@ def test_no_rows_and_too_many_epochs(run: Path) -> None:
     assert "checkpoint.safetensors: has 2 epochs, the run 1" in refused("train", "--resume", run)
 
 
+@pytest.mark.slow
 def test_undefined_metrics_are_no_damage(run: Path) -> None:
     """With cells of one class there is no AUC."""
     tensors, metadata = checkpoint_of(run)
@@ -128,6 +130,7 @@ BAD_TENSORS: dict[str, Callable[[Tensors], Tensors]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD_TENSORS)
 def test_tensors_of_another_run(name: str, run: Path) -> None:
     tensors, metadata = checkpoint_of(run)
@@ -161,6 +164,7 @@ BAD_VALUES: dict[str, tuple[object, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"),
     [(name, value) for name, values in BAD_VALUES.items() for value in values],
@@ -187,6 +191,7 @@ def test_a_config_that_is_no_config(content: bytes, run: Path) -> None:
 # ---- other files of a run ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", GARBAGE, b"epoch\nx\n"])
 def test_results_are_written_again(content: bytes, run: Path, finished_run: Path) -> None:
     (run / "results.csv").write_bytes(content)

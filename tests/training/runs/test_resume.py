@@ -126,6 +126,7 @@ def test_a_run_writes_no_other_file(
     assert 1000 - disk.remaining == len(WRITES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["evaluate", "crossval"])
 def test_the_disk_is_full_for_other_verbs(
     verb: str, tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
@@ -170,6 +171,7 @@ def test_killed_before_config_json_was_complete(
     }
 
 
+@pytest.mark.slow
 def test_killed_while_an_earlier_run_was_replaced(
     tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +194,7 @@ def test_killed_while_an_earlier_run_was_replaced(
     assert (run / "mine.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, finished_run: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)

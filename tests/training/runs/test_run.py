@@ -214,6 +214,7 @@ def test_a_split_from_another_run(tmp_path: Path, finished_run: Path) -> None:
     assert (tmp_path / "run" / "split.csv").read_text() == split.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [16, 1000], ids=["in the epoch", "at its end"])
 def test_training_that_diverges(batch: int, tmp_path: Path, cells_zip: Path) -> None:
     options = ("--size", 32, "--epochs", 2, "--batch", batch, "--learning-rate", 1e30)
