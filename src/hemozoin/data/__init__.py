@@ -3,6 +3,7 @@
 - `options`: what the user says about a data set
 - `source`: the files of a folder or a zip
 - `picture`: decode a picture to RGB uint8
+- `decoding`: what is checked before and while a picture from an unknown source is decoded
 - `cutout`: find the cell in the middle of a picture with background
 - `preprocess`: from a picture of a cell to the pixels that a network sees
 - `index`: the table of cells: file, label, patient
