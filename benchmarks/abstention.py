@@ -14,11 +14,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 import markdown_tables as md
 import rows
 from hemozoin.arrays import Floats, Pixels
+from hemozoin.data.cells import LabelledCells
 from hemozoin.decision.ood import fit_ood_detector
 from hemozoin.decision.temperature import calibrate, log_odds
 from hemozoin.decision.threshold import OperatingPoint
@@ -62,7 +62,7 @@ def _uncalibrated(predictor: Predictor, pixels: Pixels) -> Floats:
 
 
 def _selective_metrics(
-    decisions: DecisionParameters, cells: pl.DataFrame, logit: Floats
+    decisions: DecisionParameters, cells: LabelledCells, logit: Floats
 ) -> rows.Row:
     """Return the metrics of the cells outside of the review band, for each set of labels."""
     p = calibrate(logit, decisions.temperature)

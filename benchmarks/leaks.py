@@ -11,14 +11,17 @@ Both files are overwritten.
 from __future__ import annotations
 
 import argparse
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-
-import polars as pl
 
 import markdown_tables as md
 import rows
 from hemozoin.about import VERSION
 from hemozoin.classes import PARASITIZED
+from hemozoin.data.cells import LabelledCells
 from hemozoin.data.index import index_cells
 from hemozoin.data.labels import with_corrections
 from hemozoin.data.source import open_source
@@ -26,7 +29,7 @@ from hemozoin.data.source import open_source
 FILE, PATIENTS_FILE = "leaks.csv", "patients.csv"
 
 #: NLM's names: C100P61ThinF_IMG_20150918_144104_cell_162; some days have a letter after the time.
-_PHOTO, _DAY, _NUMBER = r"^(.*)_cell_\d+$", r"_IMG_(\d{8})_", r"_cell_(\d+)$"
+_NAME = re.compile(r"(?P<photo>.*?_IMG_(?P<day>\d{8})_.*)_cell_(?P<number>\d+)$")
 
 
 def main() -> None:
@@ -35,84 +38,101 @@ def main() -> None:
     parser.add_argument("cells", type=Path)
     parser.add_argument("--labels", type=Path, required=True)
     given = parser.parse_args()
-    cells = parse_names(index_cells(open_source(given.cells)))
+    cells = parse_names(with_corrections(index_cells(open_source(given.cells)), given.labels))
     rows.remove(FILE)
     rows.remove(PATIENTS_FILE)
-    by_patient = distribution(with_corrections(cells, given.labels))
-    rows.append(PATIENTS_FILE, by_patient | {"hemozoin": VERSION})
-    known = {"nothing": pl.lit(0), "day": pl.col("day"), "patient": pl.col("patient")}
-    for name, by in (known | {"photo": pl.col("photo")}).items():
-        row = {"known": name, **guess(cells, by), **order(cells)}
+    rows.append(PATIENTS_FILE, distribution(cells) | {"hemozoin": VERSION})
+    for known in ("nothing", "day", "patient", "photo"):
+        row = {"known": known, **guess(cells, known), **order(cells)}
         rows.append(FILE, row | {"hemozoin": VERSION})
 
 
-def parse_names(cells: pl.DataFrame) -> pl.DataFrame:
-    """Add what the names contain, `photo`, `day` and `number`; and `infected`, from the label."""
-    name = pl.col("cell")
-    return cells.with_columns(
-        infected=pl.col("label") == PARASITIZED,
-        photo=name.str.extract(_PHOTO),
-        day=name.str.extract(_DAY),
-        number=name.str.extract(_NUMBER).cast(pl.Int64),
-    ).drop_nulls(["photo", "day", "number"])
+@dataclass(frozen=True)
+class NamedCell:
+    """What the name of a cell contains, and its labels."""
+
+    patient: str
+    photo: str
+    day: str
+    number: int
+    infected: bool
+    #: Whether the list of corrections has another label, or none.
+    corrected: bool
 
 
-def guess(cells: pl.DataFrame, by: pl.Expr) -> rows.Row:
-    """Return the number of groups and the share of cells with the majority label of their group."""
-    groups = cells.group_by(by.alias("group")).agg(pl.len(), pl.col("infected").sum())
-    right = groups.select(pl.max_horizontal("infected", pl.col("len") - pl.col("infected"))).sum()
+def parse_names(cells: LabelledCells) -> list[NamedCell]:
+    """Return the cells that are named as NLM's are."""
+    corrected = cells.label if cells.corrected is None else cells.corrected
+    columns = (cells.cell, cells.patient, cells.label, corrected)
+    return [
+        NamedCell(
+            patient=patient,
+            photo=name["photo"],
+            day=name["day"],
+            number=int(name["number"]),
+            infected=label == PARASITIZED,
+            corrected=new != label,
+        )
+        for cell, patient, label, new in zip(*columns, strict=True)
+        if (name := _NAME.match(cell))
+    ]
+
+
+def guess(cells: list[NamedCell], known: str) -> rows.Row:
+    """Return the number of groups and the share of cells with the majority label of their group.
+
+    `known` is what the cells of a group have in common, a field of `NamedCell` or "nothing".
+    """
+    groups = defaultdict[object, list[bool]](list)
+    for cell in cells:
+        groups[getattr(cell, known, None)].append(cell.infected)
+    right = sum(max(sum(group), len(group) - sum(group)) for group in groups.values())
     return {
         "groups": len(groups),
         "cells": len(cells),
-        "patients": cells["patient"].n_unique(),
-        "accuracy": round(right.item() / len(cells), 4),
+        "patients": len({cell.patient for cell in cells}),
+        "accuracy": round(right / len(cells), 4),
     }
 
 
-def order(cells: pl.DataFrame) -> rows.Row:
+def order(cells: list[NamedCell]) -> rows.Row:
     """Count the photos with both classes, and those whose infected cells have the higher numbers.
 
     A photo is counted as `in_order` where every infected cell has a higher number than every
     uninfected one.
     """
-    number, infected = pl.col("number"), pl.col("infected")
-    mixed = (
-        cells.group_by("photo")
-        .agg(
-            lowest=number.filter(infected).min(),
-            highest=number.filter(~infected).max(),
-        )
-        .drop_nulls()
-    )
+    infected, uninfected = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+    for cell in cells:
+        (infected if cell.infected else uninfected)[cell.photo].append(cell.number)
+    mixed = infected.keys() & uninfected.keys()
     return {
         "mixed_photos": len(mixed),
-        "in_order": int((mixed["lowest"] > mixed["highest"]).sum()),
+        "in_order": sum(min(infected[photo]) > max(uninfected[photo]) for photo in mixed),
     }
 
 
-def distribution(cells: pl.DataFrame) -> rows.Row:
+def distribution(cells: list[NamedCell]) -> rows.Row:
     """Return how few patients have half of the parasitized cells, and half of the corrections."""
-    corrected = pl.col("corrected").ne_missing(pl.col("label"))
-    by_patient = cells.group_by("patient").agg(
-        pl.len().alias("cells"), pl.col("infected").sum(), corrected.sum().alias("corrected")
-    )
-    most_corrected = by_patient.sort("corrected").row(-1, named=True)
+    counts = Counter(cell.patient for cell in cells)
+    infected = Counter(cell.patient for cell in cells if cell.infected)
+    corrected = Counter(cell.patient for cell in cells if cell.corrected)
+    ((most, most_corrected),) = corrected.most_common(1)
     return {
         "cells": len(cells),
-        "patients": len(by_patient),
-        "patients_with_half_of_parasitized": fewest_with_half(by_patient["infected"]),
-        "patients_without_parasitized": int((by_patient["infected"] == 0).sum()),
-        "corrected": int(by_patient["corrected"].sum()),
-        "patients_with_half_of_corrected": fewest_with_half(by_patient["corrected"]),
-        "most_corrected_of_a_patient": most_corrected["corrected"],
-        "cells_of_that_patient": most_corrected["cells"],
+        "patients": len(counts),
+        "patients_with_half_of_parasitized": fewest_with_half(infected),
+        "patients_without_parasitized": len(counts.keys() - infected.keys()),
+        "corrected": corrected.total(),
+        "patients_with_half_of_corrected": fewest_with_half(corrected),
+        "most_corrected_of_a_patient": most_corrected,
+        "cells_of_that_patient": counts[most],
     }
 
 
-def fewest_with_half(counts: pl.Series) -> int:
+def fewest_with_half(counts: Counter[str]) -> int:
     """Return the smallest number of counts that together are at least half of the sum."""
-    held = counts.sort(descending=True).cum_sum()
-    return int((held < counts.sum() / 2).sum()) + 1
+    held = accumulate(count for _, count in counts.most_common())
+    return sum(count < counts.total() / 2 for count in held) + 1
 
 
 def table() -> str:

@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from PIL import Image
 
 import markdown_tables as md
 import rows
+from hemozoin.arrays import texts
 from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.data.cells import LabelledCells
 from hemozoin.evaluation.evaluation import Evaluation, evaluate_predictions
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION
 from hemozoin.model.predictor import Predictor
@@ -60,23 +61,19 @@ def measure(model: str, marked: list[MarkedCell]) -> rows.Row:
     pairs = zip(marked, predictions, strict=True)
     read = [(cell, found) for cell, found in pairs if found.error is None]
     found = [prediction for _, prediction in read]
-    cells = pl.DataFrame(
-        {
-            "cell": [str(number) for number in range(len(read))],
-            "label": [label for (_, label, _), _ in read],
-            "patient": [field for (_, _, field), _ in read],
-        }
+    cells = LabelledCells(
+        cell=texts(map(str, range(len(read)))),
+        label=texts(label for (_, label, _), _ in read),
+        patient=texts(field for (_, _, field), _ in read),
     )
     p = np.array([prediction.p_parasitized for prediction in found], dtype=float)
     evaluation = evaluate_predictions(cells, p, predictor.bundle.threshold)
     kept = np.array([prediction.decision != "review" for prediction in found])
     outside = [prediction.reason == OUT_OF_DISTRIBUTION for prediction in found]
-    decided = evaluate_predictions(
-        cells.filter(pl.Series(kept)), p[kept], predictor.bundle.threshold
-    )
+    decided = evaluate_predictions(cells.select(kept), p[kept], predictor.bundle.threshold)
     return {
-        "parasitized": int((cells["label"] == PARASITIZED).sum()),
-        "uninfected": int((cells["label"] == UNINFECTED).sum()),
+        "parasitized": int((cells.label == PARASITIZED).sum()),
+        "uninfected": int((cells.label == UNINFECTED).sum()),
         **_with_intervals(evaluation, ""),
         "threshold": round(predictor.bundle.threshold.value, 3),
         "review": round(1 - float(kept.mean()), 4),

@@ -60,7 +60,7 @@ def main() -> None:
 def _pictures(data: Path, fields: Path | None, preprocessing: Preprocessing) -> dict[str, Pixels]:
     """Return prepared pictures by kind; the kinds that begin with "red cells" should pass."""
     source, cells = find_cells(data, CellOptions())
-    files = cells.sample(_CELLS, seed=0)["file"]
+    files = np.random.default_rng(0).choice(cells.file, _CELLS, replace=False)
     kinds = out_of_distribution_pictures([decode(source.read(file)) for file in files])
     for folder in [fields / "iml", fields / "bccd"] if fields else []:
         kinds |= field_pictures(folder) | _marked_cells(folder)

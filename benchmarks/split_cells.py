@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
-
 from hemozoin.arrays import Pixels
+from hemozoin.data.cells import SplitCells
 from hemozoin.data.dataset import decode_cells
 from hemozoin.data.options import CellOptions
 from hemozoin.data.preprocess import Preprocessing
@@ -15,12 +14,11 @@ from hemozoin.data.split import read_split
 
 def cells_of(
     run: Path, split: str, data: Path, preprocessing: Preprocessing, labels: Path | None = None
-) -> tuple[pl.DataFrame, Pixels]:
+) -> tuple[SplitCells, Pixels]:
     """Return the table and the pixels, uint8 `[N, S, S, 3]`, of a run's cells.
 
     `split` is "train", "validation" or "test"; `labels` is a list of label corrections.
     """
     store = decode_cells(data, CellOptions(labels=labels), preprocessing)
-    cells = read_split(store.cells.with_row_index("row"), run / "split.csv")
-    cells = cells.filter(pl.col("split") == split)
-    return cells, store.pixels[cells["row"].to_numpy()]
+    cells = read_split(store.cells, run / "split.csv").part(split)
+    return cells, store.pixels[cells.row]

@@ -17,10 +17,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
+import numpy as np
 
 import markdown_tables as md
 import rows
+from hemozoin.arrays import Bools
+from hemozoin.csv_files import csv_table
+from hemozoin.data.cells import Cells
 from hemozoin.data.labels import with_corrections
 from hemozoin.files import replace_file
 from hemozoin.metrics.classification import compute_metrics
@@ -28,6 +31,7 @@ from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.paper.sweep.plots import COSTS, draw
 from hemozoin.paper.sweep.rows import read_rows, write_rows
 from hemozoin.paper.sweep.tables import markdown
+from hemozoin.training.runs.final import read_predictions
 from hemozoin.training.runs.folder import RunFolder
 
 FILE, AGREED_FILE = "sweep.csv", "sweep_agreed.csv"
@@ -46,19 +50,22 @@ def main() -> None:
     for cost in COSTS:
         replace_file(DOCS / f"sweep_{cost}.svg", draw(found, cost))
     agreed = [row for sweep in given.sweeps for row in where_labels_agree(sweep, given.labels)]
-    replace_file(rows.RESULTS / AGREED_FILE, pl.DataFrame(agreed).write_csv())
+    columns = {name: [row[name] for row in agreed] for name in agreed[0]}
+    replace_file(rows.RESULTS / AGREED_FILE, csv_table(columns))
 
 
 def where_labels_agree(sweep: Path, labels: Path) -> Iterator[rows.Row]:
     """Yield the metrics of each run on the test cells on which both labels agree."""
     for row in read_rows(sweep / "sweep.csv"):
         run = RunFolder(sweep / "runs" / f"{row.network.replace(' ', '-')}-seed{row.seed}")
-        table = pl.read_csv(run.predictions, schema_overrides={"patient": pl.String})
-        cells = with_corrections(table.with_columns(file="cell"), labels).filter(
-            pl.col("corrected") == pl.col("label")
-        )
+        cells, p = read_predictions(run)
+        none = np.zeros(len(cells), np.int64)
+        named = Cells(**cells.columns(), file=cells.cell, size=none, stamp=none)
+        corrected = with_corrections(named, labels).corrected
+        assert corrected is not None
+        agreed: Bools = corrected == cells.label
         threshold = json.loads(run.metrics_file.read_text())["threshold"]["value"]
-        predictions = LabelledPredictions.from_cells(cells, cells["p_parasitized"].to_numpy())
+        predictions = LabelledPredictions.from_cells(cells.select(agreed), p[agreed])
         metrics = compute_metrics(predictions, threshold)
         yield {
             "network": row.network,
@@ -68,7 +75,7 @@ def where_labels_agree(sweep: Path, labels: Path) -> Iterator[rows.Row]:
             "auc": row.auc,
             "accuracy_agreed": round(metrics["accuracy"], 5),
             "auc_agreed": round(metrics["roc_auc"], 5),
-            "cells_agreed": len(cells),
+            "cells_agreed": len(predictions),
         }
 
 

@@ -1,8 +1,8 @@
-"""Types of the arrays that the stages of the pipeline exchange, and iteration in batches."""
+"""Types of the arrays that the stages of the pipeline exchange, and how they are made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,9 @@ Ints = npt.NDArray[np.integer[Any]]
 #: An array of floating-point numbers, of single or double precision.
 Floats = npt.NDArray[np.floating[Any]]
 
+#: A column of text: str, or None where there is none.
+Texts = npt.NDArray[np.object_]
+
 #: Decoded pictures: RGB, 0..255, `[..., H, W, 3]`.
 Pixels = npt.NDArray[np.uint8]
 
@@ -30,3 +33,8 @@ NamedArrays = dict[str, Array]
 def batches(rows: Pixels, size: int) -> Iterator[Pixels]:
     """Yield the rows of an array `[N, ...]` in order, at most `size` at a time, without a copy."""
     return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def texts(values: Iterable[str | None]) -> Texts:
+    """Return strings as a column `[N]`."""
+    return np.array([*values], dtype=object)

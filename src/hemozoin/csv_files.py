@@ -11,11 +11,11 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import polars as pl
+import numpy as np
 
 from hemozoin.errors import DataError
 
@@ -66,27 +66,66 @@ def read_csv(path: Path) -> list[list[str]]:
 
 
 def csv_line(values: Iterable[object]) -> str:
-    """Return the values as one line of CSV that ends in LF.
+    """Return the values as one line of CSV that ends in LF."""
+    return _lines([[_escaped(value) if isinstance(value, str) else value for value in values]])
+
+
+def csv_table(columns: Mapping[str, Iterable[object]]) -> str:
+    """Return a table as CSV with a header; text is written as in `csv_line`.
+
+    The columns have the same length. A floating-point number has the fewest digits that give the
+    same number, and is a decimal from 0.00001 on.
+    """
+    written = [
+        [
+            _escaped(value)
+            if isinstance(value, str)
+            else _decimal(value)
+            if isinstance(value, float)
+            else value
+            for value in column
+        ]
+        for column in columns.values()
+    ]
+    return csv_line(columns) + _lines(zip(*written, strict=True))
+
+
+def read_csv_table(path: Path, titles: Sequence[str]) -> dict[str, list[str]]:
+    """Return the columns of a table that `csv_table` has written, by their titles.
+
+    Raises OSError where the file can't be read, ValueError where it is another file.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = [*csv.reader(file, strict=True)] or [[]]
+    except csv.Error as error:
+        raise ValueError(f"{path}: {error}") from error
+    if header != [*titles] or any(len(row) != len(titles) for row in rows):
+        raise ValueError(f"{path}: not a table of {', '.join(titles)}")
+    return {title: [_unescaped(row[column]) for row in rows] for column, title in enumerate(titles)}
+
+
+def _lines(rows: Iterable[Iterable[object]]) -> str:
+    """Return the rows as they are.
 
     Python's writer ends a line in CR LF. This end is removed afterwards, because a writer that
     is told to end lines in LF leaves a CR within a value unquoted.
     """
-    line = io.StringIO()
-    csv.writer(line).writerow(
-        _escaped(value) if isinstance(value, str) else value for value in values
-    )
-    return line.getvalue().removesuffix("\r\n") + "\n"
+    lines = _Written()
+    csv.writer(lines).writerows(rows)
+    return "".join([line.removesuffix("\r\n") + "\n" for line in lines])
 
 
-def csv_table(table: pl.DataFrame) -> str:
-    """Return a table as CSV with a header, by the rules of `csv_line`."""
-    return table.with_columns(pl.col(pl.String).str.replace(_UNSAFE.pattern, "'${1}")).write_csv()
+class _Written(list[str]):
+    """The lines of a csv.writer, which writes them one by one."""
+
+    write = list.append
 
 
-def read_csv_table(path: Path, schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
-    """Return a table that `csv_table` has written; raises OSError or PolarsError for others."""
-    text = pl.col(pl.String).str.replace(f"^'('*{_FORMULA})", "${1}")
-    return pl.read_csv(path, schema=schema).with_columns(text)
+def _decimal(value: float) -> str:
+    if 1e-5 <= abs(value) < 1e-4:  # Python writes 1e-05
+        return np.format_float_positional(value, trim="0")
+    return float.__repr__(value).replace("e-0", "e-")
 
 
 def _escaped(value: str) -> str:

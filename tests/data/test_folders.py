@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.data.cells import Cells
 from hemozoin.data.dataset import find_cells
 from hemozoin.data.folders import ClassNames
 from hemozoin.data.index import index_cells
@@ -17,7 +17,7 @@ from tests.conftest import make_zip
 STAGES = ["ring/1.png", "trophozoite/1.png", "schizont/1.png", "healthy/1.png", "gametocyte/1.png"]
 
 
-def index(path: Path, *names: str) -> pl.DataFrame:
+def index(path: Path, *names: str) -> Cells:
     return index_cells(open_source(path), ClassNames(*names) if names else None)
 
 
@@ -25,8 +25,8 @@ def zip_of(tmp_path: Path, *names: str) -> Path:
     return make_zip(tmp_path / "cells.zip", dict.fromkeys(names, b"same size"))
 
 
-def labels(cells: pl.DataFrame) -> dict[str, str]:
-    return dict(cells.select("file", "label").iter_rows())
+def labels(cells: Cells) -> dict[str, str]:
+    return dict(zip(cells.file, cells.label, strict=True))
 
 
 # ---- several folders of one class --------------------------------------------------------------

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
+import re
 import shutil
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
-import polars as pl
+import numpy as np
 import pytest
 
+from hemozoin.arrays import texts
 from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.data.cells import Cells
 from hemozoin.data.folders import ClassNames
 from hemozoin.data.index import index_cells, match_cells, patient_of, with_patients
 from hemozoin.data.source import open_source
 from hemozoin.errors import DataError
 from tests.conftest import make_cells, make_zip
+from tests.support.tables import columns_of, without_patients
 
 
-def index(path: Path, *names: str) -> pl.DataFrame:
+def index(path: Path, *names: str) -> Cells:
     return index_cells(open_source(path), ClassNames(*names) if names else None)
 
 
@@ -23,23 +29,22 @@ def zip_of(tmp_path: Path, *names: str) -> Path:
     return make_zip(tmp_path / "cells.zip", {name: name.encode() for name in names})
 
 
-def labels(cells: pl.DataFrame) -> dict[str, str]:
-    return dict(cells.select("cell", "label").iter_rows())
+def labels(cells: Cells) -> dict[str, str]:
+    return dict(zip(cells.cell, cells.label, strict=True))
 
 
 def test_nlms_layout_as_folder_and_as_zip(tmp_path: Path) -> None:
     in_zip = index(make_cells(tmp_path / "cells.zip", patients=3, per_class=2))
     in_folder = index(make_cells(tmp_path / "cells", patients=3, per_class=2))
-    assert in_zip.columns == ["file", "cell", "label", "patient", "size", "stamp"]
-    assert in_zip.drop("stamp").equals(in_folder.drop("stamp"))
-    assert in_zip["file"].is_sorted()
-    assert in_zip["cell"].is_unique().all()
-    counted = in_zip.group_by("label", "patient").len().sort("label", "patient")
-    assert list(counted.iter_rows()) == [
-        (label, patient, 2) for label in (PARASITIZED, UNINFECTED) for patient in ("C1", "C2", "C3")
-    ]
-    folders = in_zip["file"].str.split("/").list.get(1).str.to_lowercase()
-    assert (folders == in_zip["label"]).all()
+    same_stamps = replace(in_folder, stamp=in_zip.stamp)
+    assert columns_of(in_zip) == columns_of(same_stamps)
+    assert in_zip.file.tolist() == sorted(in_zip.file)
+    assert len({*in_zip.cell}) == len(in_zip)
+    assert Counter(zip(in_zip.label, in_zip.patient, strict=True)) == {
+        (label, patient): 2 for label in (PARASITIZED, UNINFECTED) for patient in ("C1", "C2", "C3")
+    }
+    folders = [file.split("/")[1].lower() for file in in_zip.file]
+    assert folders == in_zip.label.tolist()
 
 
 def test_class_folders_in_other_case_and_at_any_depth(tmp_path: Path) -> None:
@@ -71,7 +76,7 @@ def test_kaggles_copy_inside_the_data_is_skipped(tmp_path: Path, root: str) -> N
     shutil.copytree(tmp_path / "data/cell_images", tmp_path / "copy")
     shutil.move(tmp_path / "copy", tmp_path / "data/cell_images/cell_images")
     assert len(open_source(data).entries()) == 2 * len(alone)
-    assert index(data).equals(alone)
+    assert columns_of(index(data)) == columns_of(alone)
 
 
 def test_a_nested_file_of_another_size_is_no_copy(tmp_path: Path) -> None:
@@ -92,8 +97,8 @@ def test_cells_with_the_same_name_are_kept(tmp_path: Path) -> None:
         "test/Uninfected/3.bmp",
     ]
     cells = index(make_zip(tmp_path / "cells.zip", dict.fromkeys(names, b"same size")))
-    assert cells["file"].to_list() == sorted(names)
-    assert sorted(cells["cell"]) == sorted(["3", *names[:-1]])
+    assert cells.file.tolist() == sorted(names)
+    assert sorted(cells.cell) == sorted(["3", *names[:-1]])
 
 
 @pytest.mark.parametrize(
@@ -142,15 +147,15 @@ def test_the_patient_in_nlms_names(name: str, patient: str | None) -> None:
 
 
 @pytest.fixture
-def anonymous(tmp_path: Path) -> pl.DataFrame:
+def anonymous(tmp_path: Path) -> Cells:
     """Cells a, b (parasitized) and c, d (uninfected), whose names contain no patient."""
     names = ["Parasitized/a.png", "Parasitized/b.png", "Uninfected/c.png", "Uninfected/d.png"]
     return index(zip_of(tmp_path, *names))
 
 
-def patients(cells: pl.DataFrame, csv: Path, text: str, *column: str) -> list[str | None]:
+def patients(cells: Cells, csv: Path, text: str, *column: str) -> list[str | None]:
     csv.write_text(text)
-    return with_patients(cells, csv, *column)["patient"].to_list()
+    return list(with_patients(cells, csv, *column).patient)
 
 
 @pytest.mark.parametrize(
@@ -168,29 +173,27 @@ def patients(cells: pl.DataFrame, csv: Path, text: str, *column: str) -> list[st
     ],
 )
 def test_patients_from_two_columns_in_any_order(
-    anonymous: pl.DataFrame, tmp_path: Path, text: str
+    anonymous: Cells, tmp_path: Path, text: str
 ) -> None:
     assert patients(anonymous, tmp_path / "p.csv", text) == ["1", "2", "1", "3"]
 
 
-def test_patients_from_a_column_that_the_user_names(
-    anonymous: pl.DataFrame, tmp_path: Path
-) -> None:
+def test_patients_from_a_column_that_the_user_names(anonymous: Cells, tmp_path: Path) -> None:
     text = "person,cell,patient\nA,a,1\nA,b,2\nB,c,3\nB,d,4\n"
     assert patients(anonymous, tmp_path / "p.csv", text, "person") == ["A", "A", "B", "B"]
 
 
 def test_cells_that_the_file_does_not_name_keep_their_patient(
-    anonymous: pl.DataFrame, tmp_path: Path
+    anonymous: Cells, tmp_path: Path
 ) -> None:
-    cells = anonymous.with_columns(patient=pl.Series(["x", "y", None, "z"]))
+    cells = replace(anonymous, patient=texts(["x", "y", None, "z"]))
     assert patients(cells, tmp_path / "p.csv", "b,1\nc,2\nd,\n") == ["x", "1", "2", "z"]
     two_files = with_patients(anonymous, tmp_path / "p.csv")
     assert patients(two_files, tmp_path / "q.csv", "a,3\n") == ["3", "1", "2", None]
 
 
-def test_the_order_of_the_cells_is_kept(anonymous: pl.DataFrame, tmp_path: Path) -> None:
-    shuffled = anonymous[[2, 0, 3, 1]]
+def test_the_order_of_the_cells_is_kept(anonymous: Cells, tmp_path: Path) -> None:
+    shuffled = anonymous.select(np.array([2, 0, 3, 1]))
     assert patients(shuffled, tmp_path / "p.csv", "a,1\nb,2\nc,3\nd,4\n") == ["3", "1", "4", "2"]
 
 
@@ -205,19 +208,18 @@ C9P9ThinF,['C9P9ThinF_IMG_1_cell_1.png', 'C9P9ThinF_IMG_1_cell_2.png', 'C9P9Thin
 def test_nlms_own_list_of_patients(tmp_path: Path, quoted: bool) -> None:
     """As it is on NLM's server: no header, a Python list distributed over the columns."""
     cells = index(make_cells(tmp_path / "cells.zip", patients=3, per_class=2))
-    lost = cells.with_columns(patient=pl.lit(None, pl.String))
+    lost = without_patients(cells)
     text = NLM_LIST.replace("[", '"[').replace("]", ']"') if quoted else NLM_LIST
-    found = pl.Series(patients(lost, tmp_path / "patientid_cellmapping_parasitized.csv", text))
-    named = cells["cell"].str.contains("^C1P.*_[34]$|^C2P.*_3$")
-    assert named.sum() == 3
-    assert (found.filter(named) == cells.filter(named)["patient"]).all()
-    assert found.filter(~named).is_null().all()
+    found = patients(lost, tmp_path / "patientid_cellmapping_parasitized.csv", text)
+    named = [bool(re.search("^C1P.*_[34]$|^C2P.*_3$", cell)) for cell in cells.cell]
+    assert sum(named) == 3
+    assert found == np.where(named, cells.patient, texts([None])).tolist()
 
 
 def test_one_patient_does_not_get_two_names(tmp_path: Path) -> None:
     """A list for one class must not give a patient a second name: C1P1ThinF as well as C1."""
     cells = index(make_cells(tmp_path / "cells.zip", patients=3, per_class=2))
-    assert patients(cells, tmp_path / "p.csv", NLM_LIST) == cells["patient"].to_list()
+    assert patients(cells, tmp_path / "p.csv", NLM_LIST) == cells.patient.tolist()
 
 
 @pytest.mark.parametrize(
@@ -233,17 +235,13 @@ def test_one_patient_does_not_get_two_names(tmp_path: Path) -> None:
         ("cell,patient\n\0\xff", "not a readable CSV|no column names"),
     ],
 )
-def test_a_csv_without_the_patients(
-    anonymous: pl.DataFrame, tmp_path: Path, text: str, why: str
-) -> None:
+def test_a_csv_without_the_patients(anonymous: Cells, tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(DataError, match=why) as caught:
         patients(anonymous, tmp_path / "p.csv", text)
     assert str(caught.value).startswith(str(tmp_path / "p.csv"))
 
 
-def test_a_csv_that_cannot_be_read(
-    anonymous: pl.DataFrame, tmp_path: Path, cells_zip: Path
-) -> None:
+def test_a_csv_that_cannot_be_read(anonymous: Cells, tmp_path: Path, cells_zip: Path) -> None:
     for path, why in (
         (tmp_path / "none.csv", "No such file"),
         (tmp_path, "directory"),
@@ -275,7 +273,7 @@ def test_names_with_spaces_that_a_csv_lacks(tmp_path: Path) -> None:
 def test_the_real_cells(real_zip: Path) -> None:
     cells = index(real_zip)
     assert len(cells) == 22_066
-    assert cells["patient"].null_count() == 0
-    assert cells["patient"].n_unique() == 160
-    assert cells["cell"].is_unique().all()
-    assert cells["cell"].str.contains("/").not_().all()
+    assert None not in cells.patient
+    assert len({*cells.patient}) == 160
+    assert len({*cells.cell}) == len(cells)
+    assert not any("/" in cell for cell in cells.cell)

@@ -10,13 +10,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from PIL import Image
 
+from hemozoin.arrays import texts
+from hemozoin.data.cells import Cells
 from hemozoin.data.index import index_cells
 from hemozoin.data.inspect.contact_sheet import PER_CLASS, choose_cells
 from hemozoin.data.inspect.findings import (
+    PatientCount,
     count_patients,
     find_advice,
     majority_accuracies,
@@ -29,6 +31,7 @@ from hemozoin.data.source import open_source
 from hemozoin.errors import RunError
 from hemozoin.reports.page import write_page
 from tests.conftest import encoded, make_cells, make_zip, png
+from tests.support.tables import cells_of, shuffled
 
 RED = (200, 100, 50)
 
@@ -59,7 +62,7 @@ def inspected(path: Path, **files: bytes) -> Inspection:
     return inspect(source, index_cells(source))
 
 
-def table(counts: dict[str | None, tuple[int, int]]) -> pl.DataFrame:
+def table(counts: dict[str | None, tuple[int, int]]) -> Cells:
     """Return cells; `counts` has the parasitized and the uninfected cells of each patient."""
     rows = [
         (f"{patient}_{label}_{k}", label, patient)
@@ -67,7 +70,7 @@ def table(counts: dict[str | None, tuple[int, int]]) -> pl.DataFrame:
         for label, count in zip(("parasitized", "uninfected"), both, strict=True)
         for k in range(count)
     ]
-    return pl.DataFrame(rows, ["file", "label", "patient"], orient="row")
+    return cells_of(rows)
 
 
 class Page(HTMLParser):
@@ -100,22 +103,16 @@ def test_counts_by_class_and_patient(tmp_path: Path) -> None:
         ("parasitized", 6, 3),
         ("uninfected", 7, 4),
     ]
-    rows = {row["patient"]: row for row in inspection.patients.to_dicts()}
-    assert rows["C2"] == {
-        "patient": "C2",
-        "cells": 4,
-        "parasitized": 2,
-        "uninfected": 2,
-        "share": 0.5,
-    }
-    assert rows["C9"]["share"] == 0
+    rows = {one.patient: one for one in inspection.patients}
+    assert rows["C2"] == PatientCount("C2", cells=4, parasitized=2, uninfected=2, share=0.5)
+    assert rows["C9"].share == 0
     assert "patients with one class only                1\n" in inspection.text()
 
 
 def test_patients_that_predict_the_label() -> None:
     cells = table({"C1": (90, 10), "C2": (30, 70), "C3": (30, 20), "C4": (0, 50)})
     patients = count_patients(cells)
-    assert patients["patient"].to_list() == ["C1", "C2", "C3", "C4"]
+    assert [one.patient for one in patients] == ["C1", "C2", "C3", "C4"]
     assert majority_accuracies(patients) == (240 / 300, 150 / 300)
     assert patients_with_half(patients) == 1
     assert patient_facts(patients)["share parasitized per patient"] == "0% to 90%, median 45%"
@@ -163,9 +160,10 @@ def test_colours_are_those_of_the_cell_without_background(tmp_path: Path) -> Non
     half = Image.new("RGB", (10, 20), (8, 8, 8))
     half.paste(RED, (0, 0, 5, 20))
     inspection = inspected(tmp_path, P_C3_half=png(half))
-    row = inspection.cells.filter(pl.col("file").str.ends_with("half")).row(0, named=True)
-    assert (row["width"], row["height"]) == (10, 20)
-    assert (row["red"], row["green"], row["blue"]) == RED
+    cells = inspection.cells
+    row = cells.file.tolist().index("Parasitized/C3_half")
+    assert (cells.width[row], cells.height[row]) == (10, 20)
+    assert (cells.red[row], cells.green[row], cells.blue[row]) == RED
     assert inspection.measures["height"]["parasitized"]["max"] == 20
     assert inspection.measures["height"]["uninfected"]["max"] == 8
 
@@ -183,12 +181,13 @@ def test_values_are_in_the_row_of_their_cell(tmp_path: Path) -> None:
     files = {name: png(picture(k, width=k + 8)) for k, name in enumerate(names)}
     files |= {names[7]: b"broken", "Parasitized/C1_.png": png(picture(0, 400))}
     source = open_source(make_zip(tmp_path / "data.zip", files))
-    cells = index_cells(source).sample(fraction=1, shuffle=True, seed=1)
+    cells = shuffled(index_cells(source), seed=1)
     inspection = inspect(source, cells)
-    width = dict(zip(inspection.cells["file"], inspection.cells["width"], strict=True))
-    expected = {name: k + 8 for k, name in enumerate(names)}
-    assert width == expected | {names[7]: None, "Parasitized/C1_.png": 400}
-    assert inspection.cells["label"].to_list() == cells["label"].to_list()
+    width = dict(zip(inspection.cells.file, inspection.cells.width.tolist(), strict=True))
+    assert np.isnan(width.pop(names[7]))
+    expected = {name: k + 8 for k, name in enumerate(names) if k != 7}
+    assert width == expected | {"Parasitized/C1_.png": 400}
+    assert inspection.cells.label.tolist() == cells.label.tolist()
 
 
 # ---- bad files and duplicates ------------------------------------------------------------------
@@ -205,7 +204,7 @@ def test_unreadable_pictures_are_listed_and_skipped(tmp_path: Path) -> None:
         "Uninfected/C3_bomb",
     ]
     assert "2 unreadable pictures" in inspection.text()
-    assert inspection.cells["width"].null_count() == 2
+    assert np.isnan(inspection.cells.width).sum() == 2
 
 
 def test_no_readable_picture(tmp_path: Path) -> None:
@@ -264,10 +263,10 @@ def test_similar_pictures_are_not_duplicates(tmp_path: Path) -> None:
 def test_the_sheet_shows_every_patient_before_any_twice() -> None:
     cells = table({"C1": (500, 3), "C2": (30, 3), "C3": (2, 3), None: (30, 0)})
     rows = choose_cells(cells)
-    chosen = cells[rows]
+    chosen = cells.select(np.array(rows))
     assert len(set(rows)) == len(rows) == PER_CLASS + 9
-    infected = chosen.filter(pl.col("label") == "parasitized")["patient"].value_counts()
-    assert sorted(infected["count"]) == [2, 12, 13, 13]
+    infected = Counter(chosen.patient[chosen.label == "parasitized"])
+    assert sorted(infected.values()) == [2, 12, 13, 13]
     assert choose_cells(cells) == rows
     assert choose_cells(cells, seed=1) != rows
     assert rows != list(range(len(rows)))
@@ -301,7 +300,7 @@ def test_the_page_loads_nothing(tmp_path: Path) -> None:
 
 def test_the_page_follows_light_and_dark(tmp_path: Path) -> None:
     html = render_inspection(inspected(tmp_path))
-    figure = html[html.index("<svg role") :]
+    figure = html[html.index('aria-label="Distribution') :]
     assert "fill: var(--parasitized)" in figure
     assert "fill: var(--uninfected)" in figure
     assert "var(--line)" in figure
@@ -317,7 +316,8 @@ def test_same_cells_same_page(tmp_path: Path) -> None:
 def test_names_are_escaped(tmp_path: Path) -> None:
     name = 'C3_"><img src=x onerror=alert(1)>\x1b[31m\n'
     inspection = inspected(tmp_path, **{f"P_{name}": b"no picture", f"U_{name}": png(picture(1))})
-    renamed = inspection.cells.with_columns(patient=pl.lit("<script>alert(1)</script>"))
+    names = texts(["<script>alert(1)</script>"] * len(inspection.cells))
+    renamed = replace(inspection.cells, patient=names)
     html = render_inspection(
         replace(inspection, source="<u>.zip", patients=count_patients(renamed))
     )

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from hemozoin.arrays import texts
 from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.data.cells import Cells, SplitCells
 from hemozoin.data.index import index_cells
 from hemozoin.data.source import open_source
 from hemozoin.data.split import (
@@ -21,11 +24,12 @@ from hemozoin.data.split import (
     write_split,
 )
 from hemozoin.errors import DataError, RunError
+from tests.support.tables import cells_of, columns_of, shuffled, without_patients
 
 Counts = dict[str, tuple[int, int]]
 
 
-def table(patients: Counts) -> pl.DataFrame:
+def table(patients: Counts) -> Cells:
     """Return a table of cells from the numbers of parasitized and uninfected ones per patient."""
     rows = [
         (f"{patient}_{label[0]}{number}", label, patient)
@@ -33,11 +37,10 @@ def table(patients: Counts) -> pl.DataFrame:
         for label, count in zip((PARASITIZED, UNINFECTED), counts, strict=True)
         for number in range(count)
     ]
-    cells = pl.DataFrame(rows, schema=["cell", "label", "patient"], orient="row")
-    return cells.with_columns(file=pl.col("label") + "/" + pl.col("cell") + ".png")
+    return cells_of(rows)
 
 
-def like_nlm(seed: int = 0, patients: int = 160) -> pl.DataFrame:
+def like_nlm(seed: int = 0, patients: int = 160) -> Cells:
     """Return cells as in NLM's data: few patients have most of the parasitized cells."""
     rng = np.random.default_rng(seed)
     sick = np.round(rng.pareto(1.1, patients) * 20 * (rng.random(patients) > 0.25)).astype(int)
@@ -45,19 +48,16 @@ def like_nlm(seed: int = 0, patients: int = 160) -> pl.DataFrame:
     return table({f"C{n}": (int(sick[n].clip(max=900)), int(well[n])) for n in range(patients)})
 
 
-def parts(split: pl.DataFrame) -> dict[str, str]:
-    return dict(split.select("cell", "split").iter_rows())
+def parts(split: SplitCells) -> dict[str, str]:
+    return dict(zip(split.cell, split.split, strict=True))
 
 
-def assert_each_patient_in_one_part(split: pl.DataFrame) -> None:
-    assert (
-        split.group_by("patient").agg(pl.col("split").n_unique())["split"].to_list()
-        == [1] * split["patient"].n_unique()
-    )
+def assert_each_patient_in_one_part(split: SplitCells) -> None:
+    assert len({*zip(split.patient, split.split, strict=True)}) == len({*split.patient})
 
 
-def classes_in(split: pl.DataFrame) -> dict[str, int]:
-    return dict(split.group_by("split").agg(pl.col("label").n_unique()).iter_rows())
+def classes_in(split: SplitCells) -> dict[str, int]:
+    return {part: len({*split.part(part).label}) for part in {*split.split}}
 
 
 cell_counts = st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(any)
@@ -89,7 +89,8 @@ def test_each_part_has_its_own_patients_and_both_classes_if_that_is_possible(
         assert possible
         assert_each_patient_in_one_part(split)
         assert classes_in(split) == dict.fromkeys(SHARES, 2)
-        assert split.drop("split").equals(cells)
+        assert columns_of(split).items() >= columns_of(cells).items()
+        assert split.row.tolist() == list(range(len(cells)))
 
 
 @pytest.mark.slow
@@ -106,9 +107,9 @@ def test_folds_partition_the_patients(patients: Counts, seed: int, folds: int) -
     for split in splits:
         assert_each_patient_in_one_part(split)
         assert classes_in(split) == dict.fromkeys(SHARES, 2)
-    tested = [set(split.filter(pl.col("split") == "test")["cell"]) for split in splits]
+    tested = [set(split.part("test").cell) for split in splits]
     assert sum(map(len, tested)) == len(cells)
-    assert set.union(*tested) == set(cells["cell"])
+    assert set.union(*tested) == set(cells.cell)
 
 
 @settings(max_examples=20)
@@ -116,11 +117,11 @@ def test_folds_partition_the_patients(patients: Counts, seed: int, folds: int) -
 def test_the_order_of_the_rows_makes_no_difference(patients: Counts, order: object) -> None:
     patients = {**patients, "x": (2, 1), "y": (1, 3), "z": (4, 4)}
     cells = table(patients)
-    shuffled = cells.sample(fraction=1, shuffle=True, seed=order.randrange(2**32))  # type: ignore[attr-defined]
-    assert parts(split_by_patient(cells, 7)) == parts(split_by_patient(shuffled, 7))
-    for one, other in zip(split_in_folds(cells, 3, 7), split_in_folds(shuffled, 3, 7), strict=True):
+    again = shuffled(cells, order.randrange(2**32))  # type: ignore[attr-defined]
+    assert parts(split_by_patient(cells, 7)) == parts(split_by_patient(again, 7))
+    for one, other in zip(split_in_folds(cells, 3, 7), split_in_folds(again, 3, 7), strict=True):
         assert parts(one) == parts(other)
-    no_patients = [rows.with_columns(patient=pl.lit(None, pl.String)) for rows in (cells, shuffled)]
+    no_patients = [without_patients(rows) for rows in (cells, again)]
     assert parts(split_by_patient(no_patients[0], 7)) == parts(split_by_patient(no_patients[1], 7))
 
 
@@ -130,13 +131,13 @@ def test_same_seed_same_split_and_another_seed_another_one() -> None:
     splits = [parts(split_by_patient(cells, seed)) for seed in range(5)]
     assert splits[3] == parts(split_by_patient(cells, 3))
     assert len({tuple(one.values()) for one in splits}) == 5
-    folds = [split_in_folds(cells, 5, seed)[0]["split"].to_list() for seed in (0, 0, 1)]
+    folds = [split_in_folds(cells, 5, seed)[0].split.tolist() for seed in (0, 0, 1)]
     assert folds[0] == folds[1] != folds[2]
 
 
-def shares(split: pl.DataFrame, label: str) -> dict[str, float]:
-    of = split.filter(pl.col("label") == label)
-    return dict(of.group_by("split").agg(pl.len() / len(of)).iter_rows())
+def shares(split: SplitCells, label: str) -> dict[str, float]:
+    of = split.select(split.label == label)
+    return {part: count / len(of) for part, count in Counter(of.split).items()}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -149,14 +150,13 @@ def test_each_part_gets_its_share_of_both_classes(seed: int) -> None:
 
 def test_patients_with_many_cells_are_tested_too() -> None:
     cells = like_nlm()
-    largest = cells.group_by("patient").len().sort("len")["patient"][-16:].implode()
+    largest = [patient for patient, _ in Counter(cells.patient).most_common(16)]
     tested = set[str]()
     for seed in range(20):
-        split = split_by_patient(cells, seed).filter(pl.col("patient").is_in(largest))
-        share = (split["split"] == "test").mean()
-        assert isinstance(share, float)
-        assert share < 0.4
-        tested |= set(split.filter(pl.col("split") == "test")["patient"])
+        split = split_by_patient(cells, seed)
+        split = split.select(np.isin(split.patient, largest))
+        assert len(split.part("test")) / len(split) < 0.4
+        tested |= set(split.part("test").patient)
     assert len(tested) > 10
 
 
@@ -173,7 +173,7 @@ def test_three_patients_are_enough_and_two_are_not() -> None:
 
 
 def test_without_any_patients_each_cell_is_assigned_by_itself() -> None:
-    cells = table({"a": (100, 200)}).with_columns(patient=pl.lit(None, pl.String))
+    cells = without_patients(table({"a": (100, 200)}))
     assert not has_patients(cells)
     split = split_by_patient(cells, 0)
     for label in (PARASITIZED, UNINFECTED):
@@ -183,7 +183,7 @@ def test_without_any_patients_each_cell_is_assigned_by_itself() -> None:
 def test_patients_for_only_some_cells_are_refused() -> None:
     cells = table({"a": (2, 2), "b": (2, 2), "c": (2, 2)})
     assert has_patients(cells)
-    gaps = cells.with_columns(patient=pl.when(pl.col("cell") != "b_u1").then("patient"))
+    gaps = replace(cells, patient=np.where(cells.cell == "b_u1", texts([None]), cells.patient))
     with pytest.raises(DataError, match=r"1 of 12 cells have no patient, the first is b_u1; .*CSV"):
         split_by_patient(gaps, 0)
 
@@ -195,18 +195,19 @@ def test_a_written_split_is_read_in_any_order_of_the_cells(tmp_path: Path) -> No
     split = split_by_patient(like_nlm(), 0)
     write_split(split, tmp_path / "split.csv")
     assert (tmp_path / "split.csv").read_text().startswith("cell,patient,label,split\n")
-    shuffled = split.drop("split").sample(fraction=1, shuffle=True, seed=0)
-    again = read_split(shuffled, tmp_path / "split.csv")
-    assert again["cell"].to_list() == shuffled["cell"].to_list()
+    other_order = shuffled(like_nlm(), seed=0)
+    again = read_split(other_order, tmp_path / "split.csv")
+    assert again.cell.tolist() == other_order.cell.tolist()
     assert parts(again) == parts(split)
 
 
 def test_cells_that_the_file_does_not_name_are_left_out(tmp_path: Path) -> None:
     cells = like_nlm()
-    write_split(split_by_patient(cells, 0)[::2], tmp_path / "split.csv")
-    assert (
-        read_split(cells, tmp_path / "split.csv")["cell"].to_list() == cells["cell"][::2].to_list()
-    )
+    every_other = np.arange(0, len(cells), 2)
+    write_split(split_by_patient(cells, 0).select(every_other), tmp_path / "split.csv")
+    again = read_split(cells, tmp_path / "split.csv")
+    assert again.cell.tolist() == cells.cell[::2].tolist()
+    assert again.row.tolist() == every_other.tolist()
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "'", "'=", "\t", " ", "a;b;c;d;", '"'])
@@ -214,7 +215,7 @@ def test_any_names_are_read_as_they_were_written(tmp_path: Path, start: str) -> 
     cells = table({f"{start}{patient}{start}": (3, 3) for patient in "abcdef"})
     split = split_by_patient(cells, 0)
     write_split(split, tmp_path / "split.csv")
-    assert read_split(cells, tmp_path / "split.csv").equals(split)
+    assert columns_of(read_split(cells, tmp_path / "split.csv")) == columns_of(split)
     written = (tmp_path / "split.csv").read_text().split("\n")
     assert not [line for line in written if line.startswith(("=", "+", "-", "@", "\t"))]
 
@@ -223,7 +224,7 @@ def test_any_names_are_read_as_they_were_written(tmp_path: Path, start: str) -> 
 def test_a_split_that_excel_has_written(tmp_path: Path, start: str) -> None:
     text = start + GOOD.replace(",", ";").replace("\n", "\r\n")
     (tmp_path / "split.csv").write_bytes(text.encode("utf-16"))
-    assert read_split(CELLS, tmp_path / "split.csv")["split"].to_list() == [
+    assert read_split(CELLS, tmp_path / "split.csv").split.tolist() == [
         part for part in SHARES for _ in range(2)
     ]
 
@@ -250,7 +251,7 @@ GOOD = (
 )
 def test_an_invalid_split(tmp_path: Path, text: str, why: str) -> None:
     (tmp_path / "split.csv").write_text(GOOD)
-    assert read_split(CELLS, tmp_path / "split.csv")["split"].to_list() == [
+    assert read_split(CELLS, tmp_path / "split.csv").split.tolist() == [
         part for part in SHARES for _ in range(2)
     ]
     (tmp_path / "split.csv").write_text(text)

@@ -11,14 +11,14 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from PIL import Image
 
-from hemozoin.arrays import Pixels
+from hemozoin.arrays import Pixels, texts
 from hemozoin.data import store
 from hemozoin.data.index import index_cells
 from hemozoin.data.picture import decode, process_cell
@@ -28,6 +28,7 @@ from hemozoin.data.store import Store, decode_all, open_store
 from hemozoin.errors import DataError
 from hemozoin.threads import in_threads
 from tests.conftest import make_cells, make_zip, png
+from tests.support.tables import cells_of, columns_of
 
 SMALL = Preprocessing(16)
 
@@ -78,7 +79,7 @@ def opened(path: Path, preprocessing: Preprocessing = SMALL, allow: bool = False
 def decoded(path: Path, preprocessing: Preprocessing = SMALL) -> Pixels:
     """Return the same pixels without a store."""
     source = open_source(path)
-    files = index_cells(source)["file"]
+    files = index_cells(source).file
     return np.stack([prepare(decode(source.read(file)), preprocessing) for file in files])
 
 
@@ -104,11 +105,11 @@ def test_rows_are_the_cells_in_order_and_the_second_run_decodes_nothing(
 ) -> None:
     first = opened(cells_zip)
     assert (first.pixels == decoded(cells_zip)).all()
-    assert sorted(count) == first.cells["file"].to_list()
+    assert sorted(count) == first.cells.file.tolist()
     count.clear()
     second = opened(cells_zip)
     assert count == []
-    assert second.cells.equals(first.cells)
+    assert columns_of(second.cells) == columns_of(first.cells)
     assert second.pixels.dtype == np.uint8
     assert (second.pixels == first.pixels).all()
     assert first.unreadable == second.unreadable == ()
@@ -125,9 +126,8 @@ def test_some_rows_in_another_order(cells_zip: Path) -> None:
     source = open_source(cells_zip)
     cells = index_cells(source)
     opened(cells_zip)
-    some = cells.sample(fraction=0.5, shuffle=True, seed=0)
-    rows = [cells["file"].to_list().index(file) for file in some["file"]]
-    assert (open_store(source, some, SMALL).pixels == decoded(cells_zip)[rows]).all()
+    rows = np.random.default_rng(0).permutation(len(cells))[::2]
+    assert (open_store(source, cells.select(rows), SMALL).pixels == decoded(cells_zip)[rows]).all()
 
 
 @pytest.mark.parametrize("preprocessing", [Preprocessing(17), Preprocessing(16, background=200)])
@@ -140,7 +140,7 @@ def test_another_preprocessing_is_another_store(
 
 def test_a_changed_an_added_and_a_removed_file_are_noticed(cells_folder: Path) -> None:
     before = opened(cells_folder)
-    file = cells_folder / before.cells["file"][5]
+    file = cells_folder / before.cells.file[5]
     times = file.stat()
     data = bytearray(flat_cell(255, 0, 0))
     file.write_bytes(data + bytes(times.st_size - len(data)))  # as large as before
@@ -276,7 +276,7 @@ def test_one_percent_may_be_unreadable(
     for _ in range(2):  # built, then from the cache
         result = opened(path)
         kept = [n for n in range(cells) if n not in rows]
-        assert result.cells["cell"].to_list() == [f"{n:04}" for n in kept]
+        assert result.cells.cell.tolist() == [f"{n:04}" for n in kept]
         assert (result.pixels[:, 8, 8, 0] == kept).all()
         assert len(result.unreadable) == bad
         assert "skipped: Parasitized/0003.png: not a readable" in capsys.readouterr().err
@@ -381,8 +381,8 @@ def test_a_cache_folder_that_cannot_be_made(
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_cells() -> None:
-    cells = pl.DataFrame({"file": [f"{n}.png" for n in range(1000)]})
-    cells = cells.with_columns(size=pl.lit(1), stamp=pl.lit(1))
+    cells = cells_of([(str(number), "uninfected", None) for number in range(1000)])
+    cells = replace(cells, file=texts(f"{number}.png" for number in range(1000)))
     tracemalloc.start()
     result = open_store(Drawn(), cells, Preprocessing(64))
     peak = tracemalloc.get_traced_memory()[1]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +28,7 @@ from hemozoin.model.bundle import CONFIG, load_bundle, save_bundle
 from hemozoin.model.checksums import SUMS, write_folder
 from hemozoin.training.packaging import fit_decision
 from tests.support.bundles import some_bundle, some_classifier
+from tests.support.tables import labelled_cells, without_patients
 
 BAND = ReviewBand(0.3, 0.7, 0.04)
 
@@ -190,12 +190,12 @@ def test_training_fits_it_with_the_band_it_decides_by() -> None:
     infected = rng.random(600) < 0.5
     logit = rng.normal(np.where(infected, 2.0, -2.0), 1.5)
     labels = np.where(infected, "parasitized", "uninfected")
-    cells = pl.DataFrame({"label": labels, "patient": [f"C{k % 12}" for k in range(600)]})
+    cells = labelled_cells(labels.tolist(), (f"C{k % 12}" for k in range(600)))
     decided = fit_decision(cells, logit, OperatingPoint())
     p = calibrate(logit, decided.temperature)
     again = fit_false_positive_rate(LabelledPredictions.from_cells(cells, p), decided.review_band)
     assert decided.false_positive_rate == again
     assert again is not None
     assert 0 < again.rate < 0.1
-    unknown = cells.with_columns(patient=pl.lit(None, pl.String))
+    unknown = without_patients(cells)
     assert fit_decision(unknown, logit, OperatingPoint()).false_positive_rate is None

@@ -6,7 +6,6 @@ import json
 import shutil
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from hemozoin.data.options import CellOptions
@@ -14,6 +13,7 @@ from hemozoin.errors import HemozoinError
 from hemozoin.evaluation.evaluate import evaluate
 from hemozoin.model.predictor import Predictor
 from tests.support.commands import hemozoin, refused, succeed
+from tests.support.tables import read_rows_of
 
 FILES = {"predictions.csv", "metrics.json", "report.html"}
 
@@ -34,10 +34,11 @@ def test_the_metrics_of_the_run_are_reproduced(tmp_path: Path, learned_run: Path
 def test_all_cells_without_a_split(tmp_path: Path, learned_run: Path) -> None:
     data, out = learned_run.parent / "cells.zip", tmp_path / "out"
     succeed("evaluate", data, "--model", learned_run / "model", "--out", out)
-    everything = pl.read_csv(out / "predictions.csv")
-    tested = pl.read_csv(learned_run / "predictions.csv")
+    everything = read_rows_of(out / "predictions.csv")
+    tested = read_rows_of(learned_run / "predictions.csv")
     assert len(everything) == 144
-    assert everything.filter(pl.col("cell").is_in(tested["cell"].to_list())).equals(tested)
+    names = {row["cell"] for row in tested}
+    assert [row for row in everything if row["cell"] in names] == tested
 
 
 @pytest.mark.slow
@@ -61,8 +62,10 @@ def test_prevalence_moves_predictive_values_only(finished_run: Path) -> None:
 @pytest.mark.slow
 def test_corrections_give_three_sets_of_labels(tmp_path: Path, learned_run: Path) -> None:
     data, model = learned_run.parent / "cells.zip", learned_run / "model"
-    wrong = pl.read_csv(learned_run / "split.csv").filter(pl.col("label") == "uninfected")[:5]
-    wrong.select("cell", corrected_label=pl.lit("parasitized")).write_csv(tmp_path / "fix.csv")
+    split = read_rows_of(learned_run / "split.csv")
+    wrong = [row["cell"] for row in split if row["label"] == "uninfected"][:5]
+    lines = ["cell,corrected_label", *(f"{cell},parasitized" for cell in wrong)]
+    (tmp_path / "fix.csv").write_text("\n".join(lines))
     found = json.loads(
         succeed("evaluate", data, "--model", model, "--json", "--labels", tmp_path / "fix.csv")
     )

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from hemozoin.evaluation.folds import folds_text, spread_over_folds
+from hemozoin.evaluation.folds import FoldSpread, folds_text, spread_over_folds
 
 FOLDS = [
     {"accuracy": 0.90, "roc_auc": 0.98},
@@ -14,11 +14,16 @@ FOLDS = [
 
 
 def test_spread() -> None:
-    rows = {row["figure"]: row for row in spread_over_folds(FOLDS).iter_rows(named=True)}
-    expected = {"mean": 0.94, "sd": 0.04, "min": 0.90, "max": 0.98}
-    assert {name: rows["accuracy"][name] for name in expected} == pytest.approx(expected)
+    accuracy, auc = spread_over_folds(FOLDS)
+    found = (accuracy.mean, accuracy.sd, accuracy.min, accuracy.max)
+    assert found == pytest.approx((0.94, 0.04, 0.90, 0.98))
     # A fold in which the metric is NaN is left out; it doesn't count as 0.
-    assert (rows["roc_auc"]["mean"], rows["roc_auc"]["min"]) == pytest.approx((0.97, 0.96))
+    assert (auc.mean, auc.min) == pytest.approx((0.97, 0.96))
+    assert (accuracy.figure, auc.figure) == ("accuracy", "roc_auc")
+
+
+def test_a_metric_that_no_fold_has() -> None:
+    assert spread_over_folds([{"mcc": math.nan}] * 2) == [FoldSpread("mcc")]
 
 
 def test_text() -> None:
@@ -29,5 +34,8 @@ def test_text() -> None:
 
 
 def test_one_fold_has_no_spread() -> None:
-    assert spread_over_folds(FOLDS[:1])["sd"].to_list() == [None, None]
+    assert spread_over_folds(FOLDS[:1]) == [
+        FoldSpread("accuracy", 0.9, None, 0.9, 0.9),
+        FoldSpread("roc_auc", 0.98, None, 0.98, 0.98),
+    ]
     assert "0.9000 ± -" in folds_text(FOLDS[:1])

@@ -3,24 +3,30 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
+from hemozoin.arrays import texts
+from hemozoin.data.cells import SplitCells
 from hemozoin.decision.conformal import ReviewBand, selective_metrics
 from hemozoin.decision.threshold import OperatingPoint, Threshold
 from hemozoin.evaluation.evaluation import Evaluation, evaluate_predictions
 from hemozoin.evaluation.report import Mistake, Report, count_splits, summary, write_report
 from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
+from tests.support.tables import cells_of, without_patients
 
 HOSTILE = "C1</code><script>alert(1)</script>&\"'"
-RESULTS = pl.DataFrame(
-    {"epoch": [1, 2], "train_loss": [0.5, 0.3], "val_loss": [0.6, None], "learning_rate": [1e-3, 0]}
-)
+RESULTS = {
+    "epoch": np.array([1.0, 2]),
+    "train_loss": np.array([0.5, 0.3]),
+    "val_loss": np.array([0.6, np.nan]),
+    "learning_rate": np.array([1e-3, 0]),
+}
 VOID = {"meta", "img", "br"}
 
 
@@ -55,15 +61,17 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def some_cells(patients: int = 24, seed: int = 0) -> tuple[pl.DataFrame, np.ndarray]:
+def some_cells(patients: int = 24, seed: int = 0) -> tuple[SplitCells, np.ndarray]:
     """Return cells and their p; the last patient has only uninfected cells."""
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(patients), 25)
     truth = (rng.random(len(patient)) < 0.5) & (patient < patients - 1)
     p = 1 / (1 + np.exp(-rng.normal(np.where(truth, 2.5, -2.5), 1.8)))
-    label = pl.Series(truth).replace_strict({True: "parasitized", False: "uninfected"})
-    cells = pl.DataFrame({"label": label, "patient": [f"C{k}" for k in patient]})
-    return cells.with_columns(split=pl.lit("test")), p
+    labels = np.where(truth, "parasitized", "uninfected").tolist()
+    rows = enumerate(zip(labels, patient, strict=True))
+    cells = cells_of([(f"cell{row}", label, f"C{one}") for row, (label, one) in rows])
+    split, row = texts(["test"] * len(p)), np.arange(len(p))
+    return SplitCells(**cells.columns(), split=split, row=row), p
 
 
 BAND = ReviewBand(0.3, 0.8, 0.03)
@@ -76,9 +84,9 @@ THRESHOLD = Threshold(
 def full() -> Report:
     """Return a report with every section, and HTML in every text."""
     cells, p = some_cells()
-    corrected = pl.when(pl.int_range(pl.len()) < 20).then(pl.lit("uninfected")).otherwise("label")
+    corrected = texts(["uninfected"] * 20 + cells.label[20:].tolist())
     evaluation = evaluate_predictions(
-        cells.with_columns(corrected=corrected), p, THRESHOLD, review_band=BAND
+        replace(cells, corrected=corrected), p, THRESHOLD, review_band=BAND
     )
     picture = np.full((40, 30, 3), 200, np.uint8)
     mistakes = (
@@ -190,9 +198,7 @@ def test_evaluation_alone_has_no_curves_and_no_gallery(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_warning_without_patients(tmp_path: Path) -> None:
     cells, p = some_cells()
-    report = Report(
-        "t", evaluate_predictions(cells.with_columns(patient=pl.lit(None, pl.String)), p, THRESHOLD)
-    )
+    report = Report("t", evaluate_predictions(without_patients(cells), p, THRESHOLD))
     page = render(report, tmp_path)
     for text in (page, summary(report)):
         assert "No patient is known" in text
@@ -216,13 +222,13 @@ def test_the_report_says_that_no_threshold_reaches_the_operating_point(tmp_path:
 @pytest.mark.slow
 def test_one_class_alone_makes_a_page(tmp_path: Path) -> None:
     cells, p = some_cells()
-    healthy = (cells["label"] == "uninfected").to_numpy()
+    healthy = cells.label == "uninfected"
     page = render(
-        Report("t", evaluate_predictions(cells.filter(healthy), p[healthy], THRESHOLD)), tmp_path
+        Report("t", evaluate_predictions(cells.select(healthy), p[healthy], THRESHOLD)), tmp_path
     )
     assert re.search(r'ROC AUC</dt><dd>-<span class="interval">-', page)
     banded = evaluate_predictions(
-        cells.filter(healthy), p[healthy], THRESHOLD, review_band=BAND
+        cells.select(healthy), p[healthy], THRESHOLD, review_band=BAND
     ).to_dict()
     assert banded["labels_as_given"]["decided"]["missed"] is None
 
@@ -239,9 +245,13 @@ def test_summary(full: Report) -> None:
 def relabelled() -> tuple[Evaluation, np.ndarray]:
     """Return an evaluation in which cell 0 is uncertain and cell 1 is relabelled."""
     cells, p = some_cells()
-    cells = cells.with_columns(label=pl.Series(["parasitized", "uninfected", *cells["label"][2:]]))
-    corrected = [None, "parasitized", *cells["label"][2:]]
-    return evaluate_predictions(cells.with_columns(corrected=pl.Series(corrected)), p, THRESHOLD), p
+    others = cells.label[2:].tolist()
+    cells = replace(
+        cells,
+        label=texts(["parasitized", "uninfected", *others]),
+        corrected=texts([None, "parasitized", *others]),
+    )
+    return evaluate_predictions(cells, p, THRESHOLD), p
 
 
 def test_label_sets(relabelled: tuple[Evaluation, np.ndarray]) -> None:
@@ -280,17 +290,17 @@ def test_confusion_and_dict(relabelled: tuple[Evaluation, np.ndarray]) -> None:
 def test_flipped_labels_are_noticed() -> None:
     cells, p = some_cells()
     other = {"parasitized": "uninfected", "uninfected": "parasitized"}
-    flipped = cells.with_columns(pl.col("label").replace_strict(other))
+    flipped = replace(cells, label=texts(other[label] for label in cells.label))
     assert evaluate_predictions(cells, p, THRESHOLD).intervals.metrics["roc_auc"].low > 0.9
     assert evaluate_predictions(flipped, p, THRESHOLD).intervals.metrics["roc_auc"].high < 0.1
 
 
 def test_counts_by_split() -> None:
     cells, p = some_cells()
-    counted = count_splits(cells).row(0, named=True)
-    assert (counted["split"], counted["cells"], counted["patients"]) == ("test", 600, 24)
+    (counted,) = count_splits(cells)
+    assert (counted.split, counted.cells, counted.patients) == ("test", 600, 24)
     predictions = LabelledPredictions.from_cells(cells, p)
-    assert counted["parasitized"] == predictions.truth.sum()
-    assert counted["uninfected"] == 600 - predictions.truth.sum()
+    assert counted.parasitized == predictions.truth.sum()
+    assert counted.uninfected == 600 - predictions.truth.sum()
     assert compute_metrics(predictions, 0.4)["accuracy"] > 0.8
-    assert count_splits(cells.with_columns(patient=None))["patients"].to_list() == [0]
+    assert [one.patients for one in count_splits(without_patients(cells))] == [0]

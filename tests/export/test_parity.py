@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import polars as pl
 import pytest
 
 from hemozoin.errors import DataError, ModelError
@@ -15,6 +14,7 @@ from hemozoin.export.parity import BackendResult, Parity, compare_backends
 from hemozoin.model.bundle import INT8_GRAPH
 from hemozoin.model.predictor import Predictor
 from tests.support.bundles import some_bundle, some_cells, some_classifier
+from tests.support.tables import labelled_cells, without_patients
 
 PASSING = Parity(
     cells=1200,
@@ -74,7 +74,7 @@ def test_the_metrics_are_those_of_the_graphs() -> None:
     bundle = replace(bundle, threshold=replace(bundle.threshold, value=threshold))
     infected = fp32 >= threshold
     labels = np.where(infected, "parasitized", "uninfected")
-    cells = pl.DataFrame({"label": labels, "patient": ["a", "b"] * 20})
+    cells = labelled_cells(labels.tolist(), ["a", "b"] * 20)
     parity = compare_backends(bundle, cells, pixels)
     assert (parity.cells, parity.patients) == (40, 2)
     assert parity.torch.auc == 1
@@ -84,11 +84,11 @@ def test_the_metrics_are_those_of_the_graphs() -> None:
     assert parity.int8.difference > 0
     assert parity.int8.changed == ((int8 >= threshold) != infected).sum() > 0
     assert parity.int8.accuracy == 1 - parity.int8.changed / 40
-    unknown = cells.with_columns(patient=pl.lit(None, pl.String))
+    unknown = without_patients(cells)
     assert compare_backends(bundle, unknown, pixels).patients is None
 
 
 def test_cells_of_one_class_have_no_auc() -> None:
-    cells = pl.DataFrame({"label": ["uninfected"] * 3, "patient": ["a"] * 3})
+    cells = labelled_cells(["uninfected"] * 3, ["a"] * 3)
     with pytest.raises(DataError, match="both classes"):
         compare_backends(some_bundle(some_classifier()), cells, some_cells(3, 32))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -9,6 +8,7 @@ from sklearn import metrics as sk
 
 from hemozoin.metrics.classification import compute_metrics, metrics_by_patient, weighted_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
+from tests.support.tables import labelled_cells, without_patients
 
 #: Two true positives, one false negative, one false positive, four true negatives.
 SMALL = LabelledPredictions(
@@ -116,12 +116,12 @@ def test_swapped_classes_mirror_the_metrics() -> None:
 
 
 def test_truth_and_patients_come_from_columns() -> None:
-    cells = pl.DataFrame({"label": ["uninfected", "parasitized"], "patient": ["C1", "C2"]})
+    cells = labelled_cells(["uninfected", "parasitized"], ["C1", "C2"])
     predictions = LabelledPredictions.from_cells(cells, np.array([0.25, 0.75]))
     assert predictions.truth.tolist() == [False, True]
     assert predictions.patient is not None
     assert predictions.patient.tolist() == ["C1", "C2"]
-    unknown = cells.with_columns(patient=pl.lit(None, pl.String))
+    unknown = without_patients(cells)
     assert LabelledPredictions.from_cells(unknown, np.array([0.25, 0.75])).patient is None
 
 
@@ -145,12 +145,12 @@ def test_invalid_arrays_are_refused(
 
 def test_by_patient() -> None:
     table = metrics_by_patient(SMALL, 0.5)
-    assert table["patient"].to_list() == ["a", "b", "c"]
-    assert table["cells"].to_list() == [3, 2, 3]
-    assert table["parasitized"].to_list() == [2, 1, 0]
-    assert table["accuracy"].to_list() == pytest.approx([2 / 3, 1 / 2, 1])
-    assert table["sensitivity"].to_list() == [1.0, 0.0, None]
-    assert table["specificity"].to_list() == [0.0, 1.0, 1.0]
-    assert table["roc_auc"].to_list() == [1.0, 0.0, None]
+    assert [one.patient for one in table] == ["a", "b", "c"]
+    assert [one.cells for one in table] == [3, 2, 3]
+    assert [one.parasitized for one in table] == [2, 1, 0]
+    assert [one.accuracy for one in table] == pytest.approx([2 / 3, 1 / 2, 1])
+    assert [one.sensitivity for one in table] == pytest.approx([1, 0, np.nan], nan_ok=True)
+    assert [one.specificity for one in table] == [0.0, 1.0, 1.0]
+    assert [one.roc_auc for one in table] == pytest.approx([1, 0, np.nan], nan_ok=True)
     with pytest.raises(ValueError, match="no patient"):
         metrics_by_patient(LabelledPredictions(SMALL.truth, SMALL.p), 0.5)

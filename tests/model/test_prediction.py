@@ -10,9 +10,10 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -25,6 +26,7 @@ from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, TOO_CLOSE
 from hemozoin.model.predictor import Predictor, predict_paths
 from tests.conftest import draw_cell, make_cells, make_zip, png
 from tests.support.commands import hemozoin, refused, succeed, tree
+from tests.support.tables import read_columns_of
 
 COLUMNS = ["cell", "label", "decision", "p_parasitized", "reason", "file", "error"]
 
@@ -45,8 +47,8 @@ def a_cell() -> bytes:
 @pytest.mark.slow
 def test_the_same_p_as_in_the_run_itself(learned_run: Path, tmp_path: Path) -> None:
     """Training and prediction use the same preprocessing, from a zip and from a folder."""
-    tested = pl.read_csv(learned_run / "predictions.csv")
-    expected = tested["p_parasitized"].to_list()
+    tested = read_columns_of(learned_run / "predictions.csv")
+    expected = [float(p) for p in tested["p_parasitized"]]
     assert max(expected) - min(expected) > 0.5  # otherwise the comparison would prove little
     packed = learned_run.parent / "cells.zip"
     with zipfile.ZipFile(packed) as archive:
@@ -61,8 +63,8 @@ def test_the_same_p_as_in_the_run_itself(learned_run: Path, tmp_path: Path) -> N
 @pytest.mark.slow
 def test_the_label_depends_on_the_threshold_of_the_model(learned_run: Path, tmp_path: Path) -> None:
     model, bundle = tmp_path / "model", load_bundle(learned_run / "model")
-    tested = pl.read_csv(learned_run / "predictions.csv")["p_parasitized"]
-    threshold = float(tested.quantile(0.9) or 0)
+    tested = read_columns_of(learned_run / "predictions.csv")["p_parasitized"]
+    threshold = float(np.quantile([float(p) for p in tested], 0.9))
     save_bundle(replace(bundle, threshold=replace(bundle.threshold, value=threshold)), model)
     found = rows(succeed("predict", learned_run.parent / "cells.zip", "--model", model))
     assert {row["label"] for row in found} == {"parasitized", "uninfected"}
@@ -161,33 +163,34 @@ def test_unusual_file_names_are_preserved(ending: str, tmp_path: Path, model: Pa
     (folder / "bad.png").write_bytes(b"bad")
     assert succeed("predict", folder, "--model", model, "--out", out) == ""
     table = read(out)
-    assert table.columns == COLUMNS
+    assert list(table[0]) == COLUMNS
     # In CSV a name that a spreadsheet would take for a formula gets an apostrophe in front.
     names = [f"'{n}" if ending == "csv" and n[0] in "=@-" else n for n in UNUSUAL]
-    assert sorted(table["cell"]) == sorted([*names, "bad"])
-    assert sorted(table["file"]) == sorted(f"{folder}/{name}.png" for name in [*UNUSUAL, "bad"])
-    bad = table.filter(pl.col("cell") == "bad").to_dicts()[0]
+    assert sorted(row["cell"] for row in table) == sorted([*names, "bad"])
+    files = sorted(f"{folder}/{name}.png" for name in [*UNUSUAL, "bad"])
+    assert sorted(row["file"] for row in table) == files
+    (bad,) = (row for row in table if row["error"])
+    assert bad["cell"] == "bad"
     assert bad["label"] is bad["p_parasitized"] is None
-    assert table["error"].null_count() == len(UNUSUAL)
-    assert table.drop_nulls("label")["p_parasitized"].is_between(0, 1).all()
+    assert all(0 <= row["p_parasitized"] <= 1 for row in table if row["label"])
     assert {path.name for path in tmp_path.iterdir()} == {"cells", out.name}
 
 
-def read(out: Path) -> pl.DataFrame:
+def read(out: Path) -> list[dict[str, Any]]:
     if out.suffix == ".parquet":
-        return pl.read_parquet(out)
+        parquet: list[dict[str, Any]] = pq.read_table(out).to_pylist()
+        return parquet
     with out.open(newline="", encoding="utf-8") as file:
         if out.suffix == ".csv":
-            found = [
+            return [
                 {name: value or None for name, value in row.items()}
                 | {"p_parasitized": float(row["p_parasitized"]) if row["label"] else None}
                 for row in csv.DictReader(file)
             ]
-        elif out.suffix == ".json":
-            found = json.load(file)
-        else:
-            found = [json.loads(line) for line in file]
-    return pl.DataFrame(found, infer_schema_length=None)
+        found: list[dict[str, Any]] = (
+            json.load(file) if out.suffix == ".json" else [json.loads(line) for line in file]
+        )
+        return found
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file names are bytes only on POSIX")

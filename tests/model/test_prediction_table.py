@@ -7,14 +7,18 @@ import io
 import json
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from hemozoin.errors import RunError
+from hemozoin.errors import MissingExtraError
+from hemozoin.model import prediction_table
 from hemozoin.model.prediction import Prediction
 from hemozoin.model.prediction_table import (
+    PARQUET,
     WRITERS,
     write_csv,
     write_json,
@@ -68,10 +72,10 @@ def test_json_lines_are_written_one_by_one() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", [*WRITERS, PARQUET])
 def test_memory_does_not_grow_with_the_rows(suffix: str, tmp_path: Path) -> None:
     peaks = []
-    for count in (1_000, 6_000):
+    for count in (10_000, 30_000):
         tracemalloc.start()
         write_table(many(count), tmp_path / f"out{suffix}")
         peaks.append(tracemalloc.get_traced_memory()[1])
@@ -79,7 +83,7 @@ def test_memory_does_not_grow_with_the_rows(suffix: str, tmp_path: Path) -> None
     assert peaks[1] < peaks[0] + 200_000
 
 
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", [*WRITERS, PARQUET])
 def test_a_full_disk_leaves_no_file(suffix: str, tmp_path: Path) -> None:
     def broken() -> Iterator[Prediction]:
         yield GOOD
@@ -92,21 +96,30 @@ def test_a_full_disk_leaves_no_file(suffix: str, tmp_path: Path) -> None:
 
 def test_parquet_has_types_even_if_every_row_is_bad(tmp_path: Path) -> None:
     write_table([BAD, BAD], tmp_path / "out.parquet")
-    table = pl.read_parquet(tmp_path / "out.parquet")
-    assert table.schema["p_parasitized"] == pl.Float64
-    assert table.schema["label"] == pl.String
-    assert table["error"].to_list() == [BAD.error] * 2
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.schema.field("p_parasitized").type == pa.float64()
+    assert table.schema.field("label").type == pa.string()
+    assert table["error"].to_pylist() == [BAD.error] * 2
 
 
-def test_a_full_disk_during_the_conversion_to_parquet(
+def test_parquet_has_the_rows_of_every_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise pl.exceptions.ComputeError("underlying IO error: No space left on device")
+    monkeypatch.setattr(prediction_table, "_ROW_GROUP", 3)
+    write_table(many(7), tmp_path / "out.parquet")
+    assert pq.ParquetFile(tmp_path / "out.parquet").num_row_groups == 3
+    assert pq.read_table(tmp_path / "out.parquet").to_pylist() == [asdict(one) for one in many(7)]
 
-    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
-    with pytest.raises(RunError, match="No space left"):
-        write_table([GOOD], tmp_path / "out.parquet")
+
+def test_parquet_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction_table, "find_spec", lambda _: None)
+
+    def never() -> Iterator[Prediction]:
+        raise AssertionError("a prediction before the error")
+        yield GOOD
+
+    with pytest.raises(MissingExtraError, match=r"pip install 'hemozoin\[parquet\]'"):
+        write_table(never(), tmp_path / "out.parquet")
     assert not list(tmp_path.iterdir())
 
 

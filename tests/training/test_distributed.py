@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 import torch
 import torch.distributed as dist
@@ -18,6 +17,7 @@ from hemozoin.errors import TrainingError
 from hemozoin.training import distributed
 from hemozoin.training.trainer import Trainer
 from tests.support.commands import LEARN, LEARN_EPOCHS, quiet
+from tests.support.tables import read_columns_of, read_rows_of
 from tests.support.two_processes import RECIPE, train_one_epoch, training_data
 
 SCRIPT = Path(__file__).parents[1] / "support" / "two_processes.py"
@@ -113,10 +113,11 @@ def test_the_run_equals_that_of_one_process(run: Path, learned_run: Path) -> Non
     assert files == {str(path.relative_to(learned_run)) for path in learned_run.rglob("*")}
     for name in ("split.csv", "config.json"):
         assert (run / name).read_bytes() == (learned_run / name).read_bytes()
-    assert pl.read_csv(run / "results.csv")["epoch"].to_list() == list(range(1, LEARN_EPOCHS + 1))
+    epochs = read_columns_of(run / "results.csv")["epoch"]
+    assert epochs == [str(epoch) for epoch in range(1, LEARN_EPOCHS + 1)]
     found = json.loads((run / "metrics.json").read_text())["labels_as_given"]
     assert found["roc_auc"]["value"] > 0.9
-    assert found["cells"] == len(pl.read_csv(learned_run / "predictions.csv"))
+    assert found["cells"] == len(read_rows_of(learned_run / "predictions.csv"))
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
 
@@ -20,6 +19,7 @@ from hemozoin.training.packaging import (
     uncalibrated_log_odds,
 )
 from hemozoin.training.recipe import Recipe
+from tests.support.tables import labelled_cells
 
 RECIPE = Recipe(size=32)
 
@@ -42,7 +42,7 @@ def classifier() -> Classifier:
 def bundle(classifier: Classifier, pixels: Pixels) -> Bundle:
     odds = uncalibrated_log_odds(classifier, pooled_features(classifier, pixels))
     labels = np.where(odds > np.median(odds), "parasitized", "uninfected")
-    cells = pl.DataFrame({"label": labels, "patient": [f"C{k % 8}" for k in range(len(labels))]})
+    cells = labelled_cells(labels.tolist(), (f"C{k % 8}" for k in range(len(labels))))
     return calibrate_and_package(classifier, cells, pixels, RECIPE, OperatingPoint())
 
 

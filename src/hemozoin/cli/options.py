@@ -29,7 +29,7 @@ class RecipeOptions:
     epochs: int | None = None
     """Number of passes over the training cells."""
     batch: int | None = None
-    """Cells per step."""
+    """DataGroup per step."""
     learning_rate: float | None = None
     """Highest learning rate."""
     seed: int = 0
@@ -76,6 +76,6 @@ class DecisionOptions:
 #: The device to train on.
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
-Cells = Annotated[CellOptions, Parameter(name="*", group=Group("Data options"))]
+DataGroup = Annotated[CellOptions, Parameter(name="*", group=Group("Data options"))]
 TrainingGroup = Annotated[RecipeOptions, Parameter(name="*", group=Group("Training options"))]
 DecisionGroup = Annotated[DecisionOptions, Parameter(name="*", group=Group("Decision options"))]

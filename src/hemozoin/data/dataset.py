@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
-
+from hemozoin.data.cells import Cells
 from hemozoin.data.folders import ClassNames
 from hemozoin.data.index import index_cells, with_patients
 from hemozoin.data.labels import with_corrections
@@ -15,7 +14,7 @@ from hemozoin.data.source import Source, open_source
 from hemozoin.data.store import Store, open_store
 
 
-def find_cells(data: Path, options: CellOptions) -> tuple[Source, pl.DataFrame]:
+def find_cells(data: Path, options: CellOptions) -> tuple[Source, Cells]:
     """Return the source and its table of cells (see `index_cells`), without decoding any cell.
 
     Where `options` names label corrections, the table also has the column `corrected`.

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import polars as pl
-
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.errors import DataError
 from hemozoin.progress import print_status
@@ -117,14 +115,14 @@ def _folder_next_to(above: Set[str], file: str) -> str:
     return whole[1:] or "."
 
 
-def report_merged(cells: pl.DataFrame) -> None:
+def report_merged(cells: Iterable[tuple[str, str]]) -> None:
     """Print that train/ and test/ were merged, where they are above the class folders.
 
-    `cells` has the columns `file` and `above`, the path above the class folder.
+    `cells` are pairs of a file and the path above its class folder.
     """
     parts: Counter[str] = Counter()
     parts_of = defaultdict[str, set[str]](set)
-    for file, above in cells.select("file", "above").iter_rows():
+    for file, above in cells:
         if part := next((name for name in above.split("/") if name.lower() in _PARTS), None):
             parts[part] += 1
             parts_of[file.rpartition("/")[2]].add(part)

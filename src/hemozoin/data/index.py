@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
-import polars as pl
+import numpy as np
 
+from hemozoin.arrays import texts
 from hemozoin.classes import CLASSES
 from hemozoin.csv_files import read_csv
+from hemozoin.data.cells import Cells
 from hemozoin.data.folders import (
     ClassNames,
     folder_names,
@@ -30,19 +34,22 @@ _NLM_PATIENT = re.compile(r"(C\d+)[A-Z]?(?=P\d|[Tt]hin|_)")
 #: The name of a cell in NLM's lists of patients.
 _QUOTED = re.compile(r"'([^']+)'")
 
-_SCHEMA = {
-    **dict.fromkeys(("file", "cell", "label", "patient", "above", "below"), pl.String),
-    **dict.fromkeys(("size", "stamp"), pl.Int64),
-}
+
+class _Located(NamedTuple):
+    """A file in a class folder, and the paths above and below this folder."""
+
+    entry: Entry
+    label: str
+    above: str
+    below: str
 
 
-def index_cells(source: Source, classes: ClassNames | None = None) -> pl.DataFrame:
+def index_cells(source: Source, classes: ClassNames | None = None) -> Cells:
     """Return one row per cell, sorted by file.
 
-    Columns: `file` (path in the source), `cell` (its name without folder and extension, or the
-    whole `file` if another cell has the same name), `label` ("parasitized" or "uninfected"),
-    `patient` (null if it is not part of the name), `size` and `stamp` of the file. A copy of the
-    data inside the data (NLM's file on Kaggle has one) is skipped.
+    `cell` is the file's name without folder and extension, or the whole `file` if another cell has
+    the same name; `patient` is None if it is not part of the name. A copy of the data inside the
+    data (NLM's file on Kaggle has one) is skipped.
 
     Prints how many pictures are in other folders, and that folders such as train/ and test/ were
     merged. Raises DataError unless there are cells of both classes.
@@ -51,32 +58,41 @@ def index_cells(source: Source, classes: ClassNames | None = None) -> pl.DataFra
     entries = source.entries()
     files = [entry.name for entry in entries]
     labels = classes.labels(folder_names(files))
-    cells = pl.DataFrame(list(_rows(entries, labels)), schema=_SCHEMA, orient="row")
-    if {*cells["label"]} != {*CLASSES}:
+    found = [_Located(entry, *place) for entry in entries if (place := locate(entry.name, labels))]
+    if {one.label for one in found} != {*CLASSES}:
         raise missing_class(source.path, files, classes, labels)
-    in_classes = {*cells["file"]}
-    report_skipped([file for file in files if file not in in_classes], {*cells["above"]})
-    cells = _without_copies(cells)
-    report_merged(cells)
-    is_unique = pl.col("cell").is_unique()
-    named = cells.with_columns(cell=pl.when(is_unique).then("cell").otherwise("file"))
-    return named.drop("above", "below")
+    in_classes = {one.entry.name for one in found}
+    report_skipped([file for file in files if file not in in_classes], {one.above for one in found})
+    found = _without_copies(found)
+    report_merged((one.entry.name, one.above) for one in found)
+    return _table(found)
 
 
-def _rows(entries: list[Entry], labels: dict[str, str]) -> Iterator[tuple[str | int | None, ...]]:
-    for entry in entries:
-        if located := locate(entry.name, labels):
-            label, above, below = located
-            stem, patient = _stem(entry.name), patient_of(entry.name)
-            yield entry.name, stem, label, patient, above, below, entry.size, entry.stamp
-
-
-def _without_copies(cells: pl.DataFrame) -> pl.DataFrame:
+def _without_copies(found: list[_Located]) -> list[_Located]:
     """Drop a cell whose copy, with the same name and size, is in a folder further up."""
-    outermost = pl.col("above").first().over("label", "below", "size")
-    copied = pl.col("above").str.starts_with(outermost + "/")
-    by_depth = cells.sort(pl.col("above").str.len_bytes(), maintain_order=True)
-    return by_depth.filter(~copied).sort("file")
+    outermost: dict[tuple[str, str, int], str] = {}
+    for one in sorted(found, key=lambda one: len(one.above)):
+        outermost.setdefault((one.label, one.below, one.entry.size), one.above)
+    return [
+        one
+        for one in found
+        if not one.above.startswith(outermost[one.label, one.below, one.entry.size] + "/")
+    ]
+
+
+def _table(found: list[_Located]) -> Cells:
+    files = [one.entry.name for one in found]
+    stems = [_stem(file) for file in files]
+    times = Counter(stems)
+    names = (stem if times[stem] == 1 else file for stem, file in zip(stems, files, strict=True))
+    return Cells(
+        file=texts(files),
+        cell=texts(names),
+        label=texts(one.label for one in found),
+        patient=texts(map(patient_of, files)),
+        size=np.array([one.entry.size for one in found], np.int64),
+        stamp=np.array([one.entry.stamp for one in found], np.int64),
+    )
 
 
 # ---- names and patients ------------------------------------------------------------------------
@@ -88,19 +104,19 @@ def patient_of(name: str) -> str | None:
     return found[1] if found else None
 
 
-def match_cells(cells: pl.DataFrame, names: Iterable[str]) -> list[str | None]:
+def match_cells(cells: Cells, names: Iterable[str]) -> list[str | None]:
     """Return the `cell` of each name, given with or without folder and extension, or None.
 
     Spaces around a name may be missing, as `read_csv` removes them.
     """
-    stripped = Counter(cell.strip() for cell in cells["cell"])
-    known = {cell.strip(): cell for cell in cells["cell"] if stripped[cell.strip()] == 1}
-    known |= dict(zip(cells["file"], cells["cell"], strict=True))
-    known |= dict(zip(cells["cell"], cells["cell"], strict=True))
+    stripped = Counter(cell.strip() for cell in cells.cell)
+    known = {cell.strip(): cell for cell in cells.cell if stripped[cell.strip()] == 1}
+    known |= dict(zip(cells.file, cells.cell, strict=True))
+    known |= dict(zip(cells.cell, cells.cell, strict=True))
     return [known.get(name) or known.get(_stem(name)) for name in names]
 
 
-def with_patients(cells: pl.DataFrame, csv: Path, column: str = "patient") -> pl.DataFrame:
+def with_patients(cells: Cells, csv: Path, column: str = "patient") -> Cells:
     """Add the patients of a CSV: NLM's `patientid_cellmapping_*.csv` or the user's own.
 
     NLM's two files have one line per patient, followed by the list of the patient's cells. In any
@@ -124,8 +140,8 @@ def with_patients(cells: pl.DataFrame, csv: Path, column: str = "patient") -> pl
             raise DataError(f"{csv}: {cell} has two patients, {given[cell]} and {patient}")
     if not given:
         raise DataError(f"{csv}: has no patient for any of these cells")
-    found = pl.col("cell").replace_strict(given, default=pl.col("patient"), return_dtype=pl.String)
-    return cells.with_columns(patient=found)
+    pairs = zip(cells.cell, cells.patient, strict=True)
+    return replace(cells, patient=texts(given.get(cell, patient) for cell, patient in pairs))
 
 
 def _patient_name(patient: str, cell: str) -> str:
@@ -141,7 +157,7 @@ def _from_nlm_list(rows: list[list[str]]) -> tuple[Sequence[str], Sequence[str]]
 
 
 def _from_columns(
-    rows: list[list[str]], cells: pl.DataFrame, csv: Path, column: str
+    rows: list[list[str]], cells: Cells, csv: Path, column: str
 ) -> tuple[Sequence[str], Sequence[str]]:
     columns = list(zip_longest(*rows, fillvalue=""))
     matches = [sum(map(bool, match_cells(cells, values))) for values in columns]

@@ -6,25 +6,28 @@ given for the labels as given, for the corrected labels, and for the cells where
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-import polars as pl
-
+from hemozoin.arrays import texts
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.csv_files import read_csv
+from hemozoin.data.cells import Cells, is_known
 from hemozoin.data.index import match_cells
 from hemozoin.errors import DataError
 
 #: What training does with a cell whose label was corrected: use the new label, or omit the cell.
 OnCorrection = Literal["relabel", "leave-out"]
 
+_Cells = TypeVar("_Cells", bound=Cells)
 
-def with_corrections(cells: pl.DataFrame, csv: Path) -> pl.DataFrame:
+
+def with_corrections(cells: Cells, csv: Path) -> Cells:
     """Add the column `corrected`: the label in `csv` where it names the cell, else its own.
 
     The CSV has the columns `cell` (name with or without extension) and `corrected_label`
-    ("parasitized", "uninfected", or empty for a cell whose class is unclear: null in the table).
+    ("parasitized", "uninfected", or empty for a cell whose class is unclear: None in the table).
     Raises DataError for missing columns, other labels, a cell with two labels, or a list that
     names none of the cells.
     """
@@ -35,10 +38,8 @@ def with_corrections(cells: pl.DataFrame, csv: Path) -> pl.DataFrame:
             raise DataError(f"{csv}: {cell} is given two labels; keep one")
     if not given:
         raise DataError(f"{csv}: names none of these cells")
-    corrected = pl.col("cell").replace_strict(
-        given, default=pl.col("label"), return_dtype=pl.String
-    )
-    return cells.with_columns(corrected=corrected)
+    pairs = zip(cells.cell, cells.label, strict=True)
+    return replace(cells, corrected=texts(given.get(cell, label) for cell, label in pairs))
 
 
 def _read(csv: Path) -> tuple[list[str], list[str | None]]:
@@ -55,8 +56,14 @@ def _read(csv: Path) -> tuple[list[str], list[str | None]]:
     return [line["cell"] for line in lines], labels
 
 
-def training_labels(cells: pl.DataFrame, rule: OnCorrection) -> pl.DataFrame:
-    """Return the cells to train on: with corrected labels, or without the corrected cells."""
+def training_labels(cells: _Cells, rule: OnCorrection) -> _Cells:
+    """Return the cells to train on: with corrected labels, or without the corrected cells.
+
+    Without a list of corrections these are all cells.
+    """
+    if cells.corrected is None:
+        return cells
     if rule == "leave-out":
-        return cells.filter(pl.col("corrected") == pl.col("label"))
-    return cells.filter(pl.col("corrected").is_not_null()).with_columns(label="corrected")
+        return cells.select(cells.corrected == cells.label)
+    relabelled = replace(cells, label=cells.corrected)
+    return relabelled.select(is_known(cells.corrected))

@@ -8,15 +8,15 @@ recognizes the patient; published accuracies of 97 to 99.9 % come from such spli
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import polars as pl
 
-from hemozoin.arrays import Bools, Floats, Ints
-from hemozoin.classes import PARASITIZED
+from hemozoin.arrays import Bools, Floats, Ints, Texts, texts
+from hemozoin.classes import CLASSES, PARASITIZED
 from hemozoin.csv_files import csv_table, read_csv
+from hemozoin.data.cells import Cells, LabelledCells, SplitCells, is_known
 from hemozoin.data.index import match_cells
 from hemozoin.errors import DataError, RunError
 from hemozoin.files import replace_file
@@ -28,19 +28,18 @@ SHARES = {"train": 0.75, "validation": 0.10, "test": 0.15}
 _STRATUM = 8
 
 
-def split_by_patient(cells: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Add the column `split`: "train", "validation" or "test".
+def split_by_patient(cells: Cells, seed: int) -> SplitCells:
+    """Split into train, validation and test; the order of the rows doesn't matter.
 
-    Needs the columns `cell`, `label`, `patient`; the order of the rows doesn't matter. If no
-    patient is known at all, each cell counts as a patient (see `has_patients`). Raises DataError
-    if there are fewer than 3 patients, if only some cells have a patient, or if no split gives
-    each part both classes.
+    If no patient is known at all, each cell counts as a patient (see `has_patients`). Raises
+    DataError if there are fewer than 3 patients, if only some cells have a patient, or if no split
+    gives each part both classes.
     """
     parts = _assign(cells, list(SHARES.values()), seed)
-    return _with_split(cells, np.array(list(SHARES))[parts])
+    return _with_split(cells, np.array(list(SHARES), object)[parts])
 
 
-def split_in_folds(cells: pl.DataFrame, folds: int, seed: int) -> list[pl.DataFrame]:
+def split_in_folds(cells: Cells, folds: int, seed: int) -> list[SplitCells]:
     """Return `folds` splits for cross-validation; each patient is in the test part of one."""
     if folds < 2:
         raise DataError(f"--folds {folds}: give 2 or more")
@@ -48,24 +47,30 @@ def split_in_folds(cells: pl.DataFrame, folds: int, seed: int) -> list[pl.DataFr
     return [_one_fold(cells, fold == k, seed) for k in range(folds)]
 
 
-def _one_fold(cells: pl.DataFrame, is_tested: Bools, seed: int) -> pl.DataFrame:
+def _one_fold(cells: Cells, is_tested: Bools, seed: int) -> SplitCells:
     """Split the patients that are not tested in this fold into train and validation."""
     share = SHARES["validation"] / (SHARES["train"] + SHARES["validation"])
-    others = _assign(cells.filter(~pl.Series(is_tested)), [1 - share, share], seed)
-    names = np.full(len(cells), "test", dtype="<U10")
-    names[~is_tested] = np.array(["train", "validation"])[others]
+    others = _assign(cells.select(~is_tested), [1 - share, share], seed)
+    names = np.full(len(cells), "test", dtype=object)
+    names[~is_tested] = np.array(["train", "validation"], object)[others]
     return _with_split(cells, names)
 
 
-def _with_split(cells: pl.DataFrame, names: npt.NDArray[np.str_]) -> pl.DataFrame:
-    return _require_both_classes(cells.with_columns(split=pl.Series(names, dtype=pl.String)))
+def _with_split(cells: Cells, split: Texts) -> SplitCells:
+    return _require_both_classes(_table(cells, split))
 
 
-def has_patients(cells: pl.DataFrame) -> bool:
+def _table(cells: Cells, split: Texts) -> SplitCells:
+    columns = {field.name: getattr(cells, field.name) for field in fields(Cells)}
+    return SplitCells(**columns, split=split, row=np.arange(len(cells)))
+
+
+def has_patients(cells: LabelledCells) -> bool:
     """Return whether all cells have a patient; raises DataError if only some have one."""
-    missing = cells["patient"].null_count()
+    known = is_known(cells.patient)
+    missing = len(cells) - int(known.sum())
     if 0 < missing < len(cells):
-        first = cells.filter(pl.col("patient").is_null())["cell"][0]
+        first = cells.cell[~known][0]
         raise DataError(
             f"{missing} of {len(cells)} cells have no patient, the first is {first};"
             " name them with --patients CSV"
@@ -73,16 +78,22 @@ def has_patients(cells: pl.DataFrame) -> bool:
     return missing == 0
 
 
-def write_split(cells: pl.DataFrame, path: Path) -> None:
+def write_split(cells: SplitCells, path: Path) -> None:
     """Write a CSV with cell, patient, label and split; raises RunError if this is impossible."""
     try:
-        replace_file(path, csv_table(cells.select("cell", "patient", "label", "split")))
+        replace_file(path, csv_table(split_columns(cells)))
     except OSError as error:
         raise RunError(f"{path}: can't be written ({error.strerror})") from error
 
 
-def read_split(cells: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """Add the column `split` from a file written by `write_split`.
+def split_columns(cells: SplitCells) -> dict[str, Texts]:
+    """Return the columns of the file that `write_split` writes, by their titles."""
+    columns = ("cell", "patient", "label", "split")
+    return {name: getattr(cells, name) for name in columns}
+
+
+def read_split(cells: Cells, path: Path) -> SplitCells:
+    """Split as in a file that `write_split` has written.
 
     Cells that the file doesn't name are left out. Raises DataError if it names none of the cells,
     has other parts than train, validation and test, or has a patient in two parts.
@@ -94,10 +105,10 @@ def read_split(cells: pl.DataFrame, path: Path) -> pl.DataFrame:
             raise DataError(f"{path}: {cell} is in more than one part of the split")
     if not part_of:
         raise DataError(f"{path}: names none of these cells")
-    found = pl.col("cell").replace_strict(part_of, default=None, return_dtype=pl.String)
-    split = cells.with_columns(split=found).drop_nulls("split")
-    _require_no_leak(split, path)
-    return _require_both_classes(split)
+    split = texts(part_of.get(cell) for cell in cells.cell)
+    named = _table(cells, split).select(is_known(split))
+    _require_no_leak(named, path)
+    return _require_both_classes(named)
 
 
 def _read(path: Path) -> tuple[list[str], list[str]]:
@@ -112,23 +123,28 @@ def _read(path: Path) -> tuple[list[str], list[str]]:
     return [line.get("cell", "") for line in lines], parts
 
 
-def _require_no_leak(cells: pl.DataFrame, path: Path) -> None:
-    parts = cells.drop_nulls("patient").group_by("patient").agg(pl.col("split").n_unique())
-    leaking = parts.filter(pl.col("split") > 1)["patient"].sort()
-    if len(leaking):
+def _require_no_leak(cells: SplitCells, path: Path) -> None:
+    part_of: dict[str, str] = {}
+    known = cells.select(is_known(cells.patient))
+    leaking = sorted(
+        patient
+        for patient, part in zip(known.patient, known.split, strict=True)
+        if part_of.setdefault(patient, part) != part
+    )
+    if leaking:
         raise DataError(f"{path}: patient {leaking[0]} is in more than one part of the split")
 
 
-def _require_both_classes(cells: pl.DataFrame) -> pl.DataFrame:
-    classes = cells.group_by("split").agg(pl.col("label").n_unique())
-    complete = set(classes.filter(pl.col("label") == 2)["split"])
-    if complete != set(SHARES):
-        part = next(name for name in SHARES if name not in complete)
-        raise DataError(f"the {part} part would lack a class; too few patients have both classes")
+def _require_both_classes(cells: SplitCells) -> SplitCells:
+    for part in SHARES:
+        if len({*cells.part(part).label}) < len(CLASSES):
+            raise DataError(
+                f"the {part} part would lack a class; too few patients have both classes"
+            )
     return cells
 
 
-def _assign(cells: pl.DataFrame, shares: Sequence[float], seed: int) -> Ints:
+def _assign(cells: LabelledCells, shares: Sequence[float], seed: int) -> Ints:
     """Return the part of each cell: int `[cells]`.
 
     Patients are sorted by their number of cells, largest first, and shuffled within strata of
@@ -137,9 +153,9 @@ def _assign(cells: pl.DataFrame, shares: Sequence[float], seed: int) -> Ints:
     all parasitized cells). A patient is assigned to another part if otherwise the remaining
     patients could not give both classes to each part.
     """
-    owner = cells["patient"] if has_patients(cells) else cells["cell"]
-    _, patient = np.unique(owner.to_numpy(), return_inverse=True)
-    infected = (cells["label"] == PARASITIZED).to_numpy()
+    owner = cells.patient if has_patients(cells) else cells.cell
+    _, patient = np.unique(owner, return_inverse=True)
+    infected = cells.label == PARASITIZED
     counts = np.stack([np.bincount(patient, kind) for kind in (~infected, infected)], axis=1)
     if len(counts) < len(shares):
         raise DataError(

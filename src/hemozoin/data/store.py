@@ -22,9 +22,10 @@ from typing import BinaryIO
 
 import numpy as np
 import PIL
-import polars as pl
 
 from hemozoin.arrays import Pixels, batches
+from hemozoin.csv_files import csv_table
+from hemozoin.data.cells import Cells
 from hemozoin.data.picture import process_cell, unexpected_errors
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import Source
@@ -58,14 +59,14 @@ class Store:
     row of the table; `unreadable` has one line per picture that was skipped.
     """
 
-    cells: pl.DataFrame
+    cells: Cells
     pixels: Pixels
     unreadable: tuple[str, ...]
 
 
 def open_store(
     source: Source,
-    cells: pl.DataFrame,
+    cells: Cells,
     preprocessing: Preprocessing,
     allow_unreadable: bool = False,
 ) -> Store:
@@ -85,7 +86,7 @@ def open_store(
     _require_readable(errors, len(cells), allow_unreadable)
     _report_unreadable(errors)
     readable = np.delete(np.arange(len(cells)), list(errors))
-    return Store(cells[readable] if errors else cells, pixels, tuple(errors.values()))
+    return Store(cells.select(readable) if errors else cells, pixels, tuple(errors.values()))
 
 
 def cache_folder() -> Path:
@@ -94,10 +95,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("HEMOZOIN_CACHE") or Path(caches) / "hemozoin")
 
 
-def _key(source: Source, cells: pl.DataFrame, preprocessing: Preprocessing) -> str:
+def _key(source: Source, cells: Cells, preprocessing: Preprocessing) -> str:
     origin = f"{_VERSION} Pillow {PIL.__version__} {preprocessing} {source.path.resolve()}"
     digest = hashlib.sha256(origin.encode(errors="replace"))
-    digest.update(cells.select("file", "size", "stamp").write_csv().encode())
+    columns = {"file": cells.file, "size": cells.size.tolist(), "stamp": cells.stamp.tolist()}
+    digest.update(csv_table(columns).encode())
     return digest.hexdigest()[:24]
 
 
@@ -134,7 +136,7 @@ def _checksum(pixels: Pixels) -> int:
 def _build(
     path: Path,
     source: Source,
-    cells: pl.DataFrame,
+    cells: Cells,
     preprocessing: Preprocessing,
     allow_unreadable: bool,
 ) -> None:
@@ -154,7 +156,7 @@ def _build(
 
 
 def _decode_into(
-    file: BinaryIO, source: Source, cells: pl.DataFrame, preprocessing: Preprocessing
+    file: BinaryIO, source: Source, cells: Cells, preprocessing: Preprocessing
 ) -> tuple[Errors, int]:
     """Write the readable cells as .npy; return the errors of the others, and the checksum.
 
@@ -163,7 +165,7 @@ def _decode_into(
     errors: Errors = {}
     checksum = 0
     file.write(_header(len(cells), preprocessing))
-    decoded = decode_all(((source, name) for name in cells["file"]), preprocessing)
+    decoded = decode_all(((source, name) for name in cells.file), preprocessing)
     for row, cell in enumerate(track(decoded, "Decoding cells", len(cells))):
         if isinstance(cell, DataError):
             errors[row] = str(cell)

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from hemozoin.about import VERSION
 from hemozoin.arrays import Floats, Ints, Pixels
 from hemozoin.csv_files import csv_table
+from hemozoin.data.cells import LabelledCells
 from hemozoin.data.dataset import decode_cells
 from hemozoin.data.options import CellOptions
 from hemozoin.data.split import read_split
@@ -49,10 +49,10 @@ def evaluate(
     if out and not is_free(out):
         raise RunError(f"{out}: not an empty folder; give another --out")
     store = decode_cells(data, options, predictor.bundle.preprocessing)
-    cells = store.cells.with_row_index("row")
+    cells, pixels = store.cells, store.pixels
     if split:
-        cells = read_split(cells, split).filter(pl.col("split") == "test")
-    pixels = store.pixels[cells["row"].to_numpy()]
+        cells = tested = read_split(cells, split).part("test")
+        pixels = pixels[tested.row]
     report, p = evaluate_cells(predictor, cells, pixels, prevalence)
     setup = describe_setup({"Data": str(data)})
     report = replace(report, title=data.name, setup=setup)
@@ -63,7 +63,7 @@ def evaluate(
 
 
 def evaluate_cells(
-    predictor: Predictor, cells: pl.DataFrame, pixels: Pixels, prevalence: float
+    predictor: Predictor, cells: LabelledCells, pixels: Pixels, prevalence: float
 ) -> tuple[Report, Floats]:
     """Test a network on the cells of a table; `pixels` has the same order.
 
@@ -78,29 +78,30 @@ def evaluate_cells(
     return Report(title="", evaluation=evaluation, mistakes=mistakes), p
 
 
-def write_evaluation(folder: Path, report: Report, cells: pl.DataFrame, p: Floats) -> None:
+def write_evaluation(folder: Path, report: Report, cells: LabelledCells, p: Floats) -> None:
     """Write predictions.csv, metrics.json and report.html, each completely or not at all."""
-    table = cells.select("cell", "patient", "label", p_parasitized=pl.Series(p).round(6))
-    replace_file(folder / "predictions.csv", csv_table(table))
+    names = {"cell": cells.cell, "patient": cells.patient, "label": cells.label}
+    table = csv_table({**names, "p_parasitized": p.round(6)})
+    replace_file(folder / "predictions.csv", table)
     replace_file(folder / "metrics.json", json.dumps(report.evaluation.to_dict(), indent=2))
     write_report(folder / "report.html", report)
 
 
 def _find_mistakes(
-    predictor: Predictor, cells: pl.DataFrame, pixels: Pixels, p: Floats, rows: Ints
+    predictor: Predictor, cells: LabelledCells, pixels: Pixels, p: Floats, rows: Ints
 ) -> tuple[Mistake, ...]:
     """Return the mistakes in some rows of the table, each with its class-activation map."""
     maps = activation_maps(predictor, pixels[rows])
     return tuple(
         Mistake(
-            cell=cell["cell"],
+            cell=cells.cell[row],
             picture=pixels[row],
-            label=cell["label"],
+            label=cells.label[row],
             p_parasitized=float(p[row]),
-            corrected=cell.get("corrected"),
+            corrected=None if cells.corrected is None else cells.corrected[row],
             overlay=overlay_map(pixels[row], log_odds),
         )
-        for row, cell, log_odds in zip(rows, cells[rows].to_dicts(), maps, strict=True)
+        for row, log_odds in zip(rows, maps, strict=True)
     )
 
 

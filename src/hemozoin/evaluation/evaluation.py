@@ -8,14 +8,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from hemozoin.arrays import Floats, Ints
 from hemozoin.classes import PARASITIZED
+from hemozoin.data.cells import LabelledCells, is_known
 from hemozoin.decision.conformal import ReviewBand, SelectiveMetrics, selective_metrics
 from hemozoin.decision.threshold import Threshold
 from hemozoin.metrics.bootstrap import RESAMPLES, Intervals, bootstrap
-from hemozoin.metrics.classification import PREVALENCE, confusion_counts, metrics_by_patient
+from hemozoin.metrics.classification import (
+    PREVALENCE,
+    PatientMetrics,
+    confusion_counts,
+    metrics_by_patient,
+)
 from hemozoin.metrics.predictions import LabelledPredictions
 
 AS_GIVEN, CORRECTED, AGREED = "labels as given", "corrected labels", "where both agree"
@@ -67,10 +72,10 @@ class Evaluation:
         )
         return tuple(int(count[0]) for count in counts)
 
-    def metrics_by_patient(self) -> pl.DataFrame | None:
-        """Return the metrics of each patient, or None if no patient is known."""
+    def metrics_by_patient(self) -> tuple[PatientMetrics, ...]:
+        """Return the metrics of each patient; none if no patient is known."""
         known = self.predictions.patient is not None
-        return metrics_by_patient(self.predictions, self.threshold.value) if known else None
+        return metrics_by_patient(self.predictions, self.threshold.value) if known else ()
 
     def worst_mistakes(self, count: int = 12) -> Ints:
         """Return the rows of the most confident mistakes, int `[≤ 2 count]`.
@@ -98,7 +103,7 @@ class Evaluation:
 
 
 def evaluate_predictions(
-    cells: pl.DataFrame,
+    cells: LabelledCells,
     p: Floats,
     threshold: Threshold,
     prevalence: float = PREVALENCE,
@@ -110,8 +115,7 @@ def evaluate_predictions(
     The metrics are those of a network that decides on every cell; with a `review_band` there are
     also those of a network that abstains inside the band.
 
-    `cells` has the columns `label`, `patient` and, if corrections were given, `corrected` (null:
-    uncertain). Raises DataError if only some of the cells have a patient.
+    Raises DataError if only some of the cells have a patient.
     """
     label_sets = tuple(
         LabelSet(
@@ -126,16 +130,14 @@ def evaluate_predictions(
 
 
 def _label_sets(
-    cells: pl.DataFrame, given: LabelledPredictions
+    cells: LabelledCells, given: LabelledPredictions
 ) -> Iterator[tuple[str, LabelledPredictions]]:
     yield AS_GIVEN, given
-    if "corrected" not in cells.columns:
+    if cells.corrected is None:
         return
-    known = cells["corrected"].is_not_null().to_numpy()
-    agreed = (cells["corrected"] == cells["label"]).fill_null(value=False).to_numpy()
-    truth = (cells["corrected"] == PARASITIZED).fill_null(value=False).to_numpy()
-    yield CORRECTED, LabelledPredictions(truth, given.p, given.patient).subset(known)
-    yield AGREED, given.subset(agreed)
+    corrected = LabelledPredictions(cells.corrected == PARASITIZED, given.p, given.patient)
+    yield CORRECTED, corrected.subset(is_known(cells.corrected))
+    yield AGREED, given.subset(cells.corrected == cells.label)
 
 
 def _set_to_dict(labels: LabelSet) -> dict[str, Any]:

@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 
-import polars as pl
+import numpy as np
 
 
-def spread_over_folds(folds: Sequence[Mapping[str, float]]) -> pl.DataFrame:
-    """Return a row per metric with the columns `figure` (its name), `mean`, `sd`, `min`, `max`.
+@dataclass(frozen=True)
+class FoldSpread:
+    """A metric over the folds; its columns are those of folds.csv.
 
-    Each fold maps the name of a metric to its value. Folds with NaN are left out of the row. `sd`
-    is the standard deviation between folds (n - 1), null for fewer than two folds.
+    `figure` is the name of the metric, `sd` the standard deviation between folds (n - 1), None for
+    fewer than two folds. All are None where no fold has the metric.
     """
-    table = pl.DataFrame(list(folds)).cast(pl.Float64).fill_nan(None)
-    statistics = {"mean": pl.Expr.mean, "sd": pl.Expr.std, "min": pl.Expr.min, "max": pl.Expr.max}
-    columns = [table.select(of(pl.all())).transpose() for of in statistics.values()]
-    return pl.DataFrame(
-        {"figure": table.columns}
-        | {name: column.to_series() for name, column in zip(statistics, columns, strict=True)}
-    )
+
+    figure: str
+    mean: float | None = None
+    sd: float | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+def spread_over_folds(folds: Sequence[Mapping[str, float]]) -> list[FoldSpread]:
+    """Return the spread of each metric; folds in which it is NaN are left out.
+
+    Each fold maps the name of a metric to its value.
+    """
+    names = dict.fromkeys(name for fold in folds for name in fold)
+    return [_spread(name, [fold.get(name, math.nan) for fold in folds]) for name in names]
+
+
+def _spread(name: str, values: Sequence[float]) -> FoldSpread:
+    values = [value for value in values if not math.isnan(value)]
+    if not values:
+        return FoldSpread(name)
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return FoldSpread(name, float(np.mean(values)), sd, min(values), max(values))
 
 
 def folds_text(folds: Sequence[Mapping[str, float]]) -> str:
     """Return a text table with a line per metric: mean ± sd and min..max over the folds."""
     lines = [f"{len(folds)} folds             mean ± sd           min..max"]
-    for metric, *values in spread_over_folds(folds).iter_rows():
+    for spread in spread_over_folds(folds):
+        metric, *values = astuple(spread)
         mean, sd, low, high = ("-" if value is None else f"{value:.4f}" for value in values)
         lines.append(f"{metric.replace('_', ' '):<18} {mean:>7} ± {sd:<7}   {low:>7}..{high}")
     return "\n".join(lines)

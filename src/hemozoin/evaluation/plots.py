@@ -5,16 +5,17 @@ A plot is about 310 px wide, so that its text has the intended size on a phone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import polars as pl
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from hemozoin.arrays import Floats
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.metrics.bootstrap import ConfidenceBand
 from hemozoin.metrics.classification import CALIBRATION_BINS, calibration_bin
@@ -100,23 +101,23 @@ def histogram_plot(predictions: LabelledPredictions, threshold: float) -> Markup
     return figure_svg(figure, "Histogram of p_parasitized by class")
 
 
-def learning_curve_plots(results: pl.DataFrame) -> list[tuple[str, Markup]]:
+def learning_curve_plots(results: Mapping[str, Floats]) -> list[tuple[str, Markup]]:
     """Draw the learning curves in results.csv (a row per epoch); returns their titles and plots."""
     plots = []
     for title, names in _LEARNING_CURVES.items():
-        known = {column: name for column, name in names.items() if column in results.columns}
+        known = {column: name for column, name in names.items() if column in results}
         if known:
             plots.append((title, _learning_curve(results, title, known)))
     return plots
 
 
-def _learning_curve(results: pl.DataFrame, title: str, names: dict[str, str]) -> Markup:
+def _learning_curve(results: Mapping[str, Floats], title: str, names: dict[str, str]) -> Markup:
     figure, axes = _canvas("epoch", "", unit_square=False)
     colours = (PARASITIZED_COLOUR, UNINFECTED_COLOUR) if len(names) > 1 else (MUTED,)
-    epochs = results["epoch"].to_numpy()
     for (column, name), colour in zip(names.items(), colours, strict=False):
-        values = results[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        axes.plot(epochs, values, color=colour, marker="o", markersize=3, label=name)
+        axes.plot(
+            results["epoch"], results[column], color=colour, marker="o", markersize=3, label=name
+        )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(names) > 1:
         _legend(axes)

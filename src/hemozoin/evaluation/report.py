@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from PIL import Image
 
 from hemozoin.about import DISCLAIMER
-from hemozoin.arrays import Pixels
+from hemozoin.arrays import Floats, Pixels
 from hemozoin.classes import PARASITIZED
+from hemozoin.data.cells import SplitCells
 from hemozoin.evaluation import plots
 from hemozoin.evaluation.evaluation import Evaluation
 from hemozoin.files import replace_file
@@ -73,6 +73,17 @@ class Mistake:
     overlay: Pixels | None = None
 
 
+@dataclass(frozen=True)
+class SplitCount:
+    """The numbers of cells and patients of a part of the split; 0 patients if none is known."""
+
+    split: str
+    cells: int
+    parasitized: int
+    uninfected: int
+    patients: int
+
+
 @dataclass(frozen=True, eq=False)
 class Report:
     """The content of the page; parts that are left out are not shown."""
@@ -82,10 +93,10 @@ class Report:
     evaluation: Evaluation
     #: In the order of `Evaluation.worst_mistakes`.
     mistakes: tuple[Mistake, ...] = ()
-    #: results.csv: `epoch` and the columns that `learning_curve_plots` draws.
-    results: pl.DataFrame | None = None
-    #: The table of `count_splits`.
-    splits: pl.DataFrame | None = None
+    #: The columns of results.csv, float `[epochs]`: `epoch`, and those that are drawn.
+    results: Mapping[str, Floats] = field(default_factory=dict)
+    #: The parts of the split.
+    splits: tuple[SplitCount, ...] = ()
     #: Reasons to trust the metrics less, a sentence each.
     warnings: tuple[str, ...] = ()
     #: How the report was made: name → value, such as command, versions, seconds.
@@ -120,24 +131,24 @@ def summary(report: Report) -> str:
     return "\n".join(lines)
 
 
-def count_splits(cells: pl.DataFrame) -> pl.DataFrame:
-    """Count cells and patients: a row for each part of the split.
+def count_splits(cells: SplitCells) -> tuple[SplitCount, ...]:
+    """Count the cells and patients of each part of the split, in the order of the cells."""
+    return tuple(_count_split(cells.part(split), split) for split in dict.fromkeys(cells.split))
 
-    `cells` has the columns `split`, `label`, `patient`; the counts have the columns `split`,
-    `cells`, `parasitized`, `uninfected`, `patients` (0 if none is known).
-    """
-    parasitized = pl.col("label") == PARASITIZED
-    return cells.group_by("split", maintain_order=True).agg(
-        cells=pl.len(),
-        parasitized=parasitized.sum(),
-        uninfected=(~parasitized).sum(),
-        patients=pl.col("patient").drop_nulls().n_unique(),
+
+def _count_split(part: SplitCells, split: str) -> SplitCount:
+    parasitized = int((part.label == PARASITIZED).sum())
+    return SplitCount(
+        split=split,
+        cells=len(part),
+        parasitized=parasitized,
+        uninfected=len(part) - parasitized,
+        patients=len({*part.patient} - {None}),
     )
 
 
 def _context(report: Report) -> dict[str, Any]:
     evaluation = report.evaluation
-    patients = evaluation.metrics_by_patient()
     return {
         "title": report.title,
         "tested_on": _tested_on(evaluation),
@@ -152,8 +163,8 @@ def _context(report: Report) -> dict[str, Any]:
         "with_maps": any(cell.overlay is not None for cell in report.mistakes),
         "missed": [_thumbnail(cell) for cell in report.mistakes if cell.label == PARASITIZED],
         "false_alarms": [_thumbnail(cell) for cell in report.mistakes if cell.label != PARASITIZED],
-        "patients": [] if patients is None else patients.sort("accuracy").rows(named=True),
-        "splits": [] if report.splits is None else report.splits.rows(named=True),
+        "patients": sorted(evaluation.metrics_by_patient(), key=lambda one: one.accuracy),
+        "splits": report.splits,
         "setup": report.setup,
     }
 
@@ -190,7 +201,7 @@ def _plots(report: Report) -> dict[str, Any]:
         ),
         "reliability": plots.reliability_plot(predictions),
         "histogram": plots.histogram_plot(predictions, report.evaluation.threshold.value),
-        "learning": [] if report.results is None else plots.learning_curve_plots(report.results),
+        "learning": plots.learning_curve_plots(report.results),
     }
 
 

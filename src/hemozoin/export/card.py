@@ -107,8 +107,13 @@ def _folds(folds: list[dict[str, float]]) -> dict[str, Any] | None:
     known = [name for name in SHOWN if all(_is_known(fold.get(name)) for fold in folds)]
     spread = spread_over_folds([{name: fold[name] for name in known} for fold in folds])
     rows = [
-        {"title": SHOWN[name], "values": [fold[name] for fold in folds], "mean": mean, "sd": sd}
-        for name, mean, sd in zip(known, spread["mean"], spread["sd"], strict=True)
+        {
+            "title": SHOWN[one.figure],
+            "values": [fold[one.figure] for fold in folds],
+            "mean": one.mean,
+            "sd": one.sd,
+        }
+        for one in spread
     ]
     return {"count": len(folds), "rows": rows}
 

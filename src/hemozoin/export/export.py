@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from hemozoin.arrays import Pixels
+from hemozoin.data.cells import LabelledCells, is_known
 from hemozoin.data.dataset import decode_cells
 from hemozoin.data.labels import training_labels
 from hemozoin.data.options import CellOptions
@@ -106,10 +106,10 @@ def _cells_of_run(bundle: Bundle, folder: Path) -> SplitData:
 
 def _cells_of_data_set(
     data: Path, options: CellOptions, bundle: Bundle
-) -> tuple[pl.DataFrame, Pixels]:
+) -> tuple[LabelledCells, Pixels]:
     """Return all cells of a data set, with their corrected labels if there are any."""
     store = decode_cells(data, options, bundle.preprocessing)
-    cells = store.cells.with_row_index("row")
-    if "corrected" in cells.columns:
-        cells = training_labels(cells, "relabel")
-    return cells, store.pixels[cells["row"].to_numpy()]
+    if store.cells.corrected is None:
+        return store.cells, store.pixels
+    known = is_known(store.cells.corrected)
+    return training_labels(store.cells, "relabel"), store.pixels[known]

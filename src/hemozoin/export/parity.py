@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 
 from hemozoin.arrays import Floats, Pixels, batches
 from hemozoin.classes import POSITIVE
+from hemozoin.data.cells import LabelledCells
 from hemozoin.errors import DataError, ModelError
 from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
@@ -106,13 +106,13 @@ class Parity:
         return f"{self.cells:,} cells{known}"
 
 
-def compare_backends(bundle: Bundle, cells: pl.DataFrame, pixels: Pixels) -> Parity:
-    """Run a bundle's weights in torch, and its graphs, on cells with `label` and `patient`.
+def compare_backends(bundle: Bundle, cells: LabelledCells, pixels: Pixels) -> Parity:
+    """Run a bundle's weights in torch, and its graphs, on labelled cells.
 
     `pixels` are theirs, uint8 `[N, S, S, 3]`. Raises DataError where all cells are of one class:
     AUC is undefined then.
     """
-    if cells["label"].n_unique() < 2:
+    if len({*cells.label}) < 2:
         raise DataError("the check needs cells of both classes")
     reference = torch_predictor(bundle)(pixels)
     predictions = LabelledPredictions.from_cells(cells, reference)

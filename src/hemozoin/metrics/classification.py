@@ -11,8 +11,9 @@ A metric that is not defined (sensitivity without parasitized cells) is NaN, nev
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-import polars as pl
 
 from hemozoin.arrays import Floats, Ints
 from hemozoin.errors import HemozoinError
@@ -58,10 +59,24 @@ def weighted_metrics(
     }
 
 
-def metrics_by_patient(predictions: LabelledPredictions, threshold: float) -> pl.DataFrame:
-    """Return one row per patient, sorted by name; null where a metric is not defined.
+@dataclass(frozen=True)
+class PatientMetrics:
+    """The metrics of the cells of one patient; NaN where a metric is not defined."""
 
-    Columns: patient, cells, parasitized, accuracy, sensitivity, specificity, roc_auc.
+    patient: str
+    cells: int
+    parasitized: int
+    accuracy: float
+    sensitivity: float
+    specificity: float
+    roc_auc: float
+
+
+def metrics_by_patient(
+    predictions: LabelledPredictions, threshold: float
+) -> tuple[PatientMetrics, ...]:
+    """Return the metrics of each patient, sorted by name.
+
     Raises ValueError where no patient is known.
     """
     if predictions.patient is None:
@@ -69,10 +84,14 @@ def metrics_by_patient(predictions: LabelledPredictions, threshold: float) -> pl
     names, patient_of_cell = np.unique(predictions.patient, return_inverse=True)
     weight = (np.arange(len(names))[:, None] == patient_of_cell).astype(np.float64)
     rows = weighted_metrics(predictions, threshold, PREVALENCE, weight)
-    columns = {name: rows[name] for name in ("accuracy", "sensitivity", "specificity", "roc_auc")}
-    counts = {"cells": weight.sum(axis=1), "parasitized": weight @ predictions.truth}
-    table = pl.DataFrame({"patient": names, **counts, **columns}, nan_to_null=True)
-    return table.cast({"cells": pl.Int64, "parasitized": pl.Int64})
+    columns = [rows[name] for name in ("accuracy", "sensitivity", "specificity", "roc_auc")]
+    counts = [weight.sum(axis=1), weight @ predictions.truth]
+    return tuple(
+        PatientMetrics(name, int(cells), int(parasitized), *metrics)
+        for name, cells, parasitized, *metrics in zip(
+            names.tolist(), *(column.tolist() for column in counts + columns), strict=True
+        )
+    )
 
 
 def confusion_counts(

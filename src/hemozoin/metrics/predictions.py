@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from hemozoin.arrays import Array, Bools, Floats
 from hemozoin.classes import PARASITIZED
+from hemozoin.data.cells import LabelledCells
 from hemozoin.data.split import has_patients
 
 
@@ -39,14 +39,13 @@ class LabelledPredictions:
             raise ValueError("p has values outside [0, 1]")
 
     @classmethod
-    def from_cells(cls, cells: pl.DataFrame, p: Floats) -> LabelledPredictions:
-        """Read the truth from column `label` and the patient from `patient`; `p` in row order.
+    def from_cells(cls, cells: LabelledCells, p: Floats) -> LabelledPredictions:
+        """Join the labels and patients of cells with their `p`, in the same order.
 
         Raises DataError where only some of the cells have a patient.
         """
-        truth = (cells["label"] == PARASITIZED).to_numpy()
-        patient = cells["patient"].to_numpy().astype(np.str_) if has_patients(cells) else None
-        return cls(truth, np.asarray(p, np.float64), patient)
+        patient = cells.patient.astype(np.str_) if has_patients(cells) else None
+        return cls(cells.label == PARASITIZED, np.asarray(p, np.float64), patient)
 
     def __len__(self) -> int:
         """Return the number of cells."""

@@ -83,7 +83,7 @@ def _read(path: Path) -> tuple[Architecture, NamedArrays]:
 
 
 def _read_bundle(folder: Path) -> tuple[Architecture, NamedArrays]:
-    from hemozoin.model.bundle import load_bundle  # noqa: PLC0415 - scipy would slow down --help
+    from hemozoin.model.bundle import load_bundle  # noqa: PLC0415 - would slow down --help
 
     bundle = load_bundle(folder)
     network = {

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import torch
 
 from hemozoin.arrays import Floats, Pixels, batches
 from hemozoin.classes import PARASITIZED, POSITIVE
+from hemozoin.data.cells import LabelledCells
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.decision.conformal import ReviewBand, fit_review_band
 from hemozoin.decision.false_positive_rate import FalsePositiveRate, fit_false_positive_rate
@@ -45,15 +45,14 @@ class DecisionParameters:
 
 def calibrate_and_package(
     classifier: Classifier,
-    cells: pl.DataFrame,
+    cells: LabelledCells,
     pixels: Pixels,
     recipe: Recipe,
     operating_point: OperatingPoint,
 ) -> Bundle:
     """Fit decision and out-of-distribution detector on validation cells; return the bundle.
 
-    `cells` are the validation cells with their `label` and, where known, `patient`; `pixels`
-    are theirs, uint8 `[N, S, S, 3]`.
+    `cells` are the validation cells; `pixels` are theirs, uint8 `[N, S, S, 3]`.
     """
     classifier.orientations = recipe.orientations
     logit = uncalibrated_log_odds(classifier, pooled_features(classifier, pixels))
@@ -62,15 +61,14 @@ def calibrate_and_package(
 
 
 def fit_decision(
-    cells: pl.DataFrame, logit: Floats, operating_point: OperatingPoint
+    cells: LabelledCells, logit: Floats, operating_point: OperatingPoint
 ) -> DecisionParameters:
     """Fit all decision parameters on cells of patients that the network was not trained on.
 
-    `cells` has `label` and `patient`; `logit` is float `[cells]`, the uncalibrated log odds of
-    parasitized. Everything is fitted on the labels as given, since the metrics use those too.
+    `logit` is float `[cells]`, the uncalibrated log odds of parasitized. Everything is fitted on
+    the labels as given, since the metrics use those too.
     """
-    truth = (cells["label"] == PARASITIZED).to_numpy()
-    temperature = fit_temperature(truth, logit, _patients_of(cells))
+    temperature = fit_temperature(cells.label == PARASITIZED, logit, _patients_of(cells))
     predictions = LabelledPredictions.from_cells(cells, calibrate(logit, temperature))
     threshold = choose_threshold(predictions, operating_point)
     review_band = fit_review_band(predictions, threshold.value)
@@ -101,7 +99,7 @@ def package(
     return with_graph(bundle)
 
 
-def _patients_of(cells: pl.DataFrame) -> npt.NDArray[np.str_] | None:
+def _patients_of(cells: LabelledCells) -> npt.NDArray[np.str_] | None:
     """Return the patient of each cell, str `[cells]`, or None where none is known."""
     return LabelledPredictions.from_cells(cells, np.zeros(len(cells))).patient
 

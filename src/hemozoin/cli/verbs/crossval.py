@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hemozoin.cli.extras import require_training_extra
 from hemozoin.cli.options import (
-    Cells,
+    DataGroup,
     DecisionGroup,
     DecisionOptions,
     Device,
@@ -27,7 +27,7 @@ def crossval(
     device: Device = "auto",
     training: TrainingGroup = RecipeOptions(),
     decision: DecisionGroup = DecisionOptions(),
-    cells: Cells = CellOptions(),
+    cells: DataGroup = CellOptions(),
 ) -> None:
     """Train once per fold, test each patient once, and show the spread over the folds.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from hemozoin.cli.options import Cells, DecisionOptions
+from hemozoin.cli.options import DataGroup, DecisionOptions
 from hemozoin.data.options import CellOptions
 from hemozoin.model.registry import Precision
 
@@ -22,7 +22,7 @@ def evaluate(
     split: Path | None = None,
     prevalence: float = DecisionOptions.prevalence,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
-    cells: Cells = CellOptions(),
+    cells: DataGroup = CellOptions(),
 ) -> None:
     """Test a network on labelled cells; 95 % intervals come from resampling patients.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hemozoin.cli.extras import require_training_extra
-from hemozoin.cli.options import Cells
+from hemozoin.cli.options import DataGroup
 from hemozoin.data.options import CellOptions
 
 
@@ -14,7 +14,7 @@ def export(
     *,
     out: Path,
     check: Path | None = None,
-    cells: Cells = CellOptions(),
+    cells: DataGroup = CellOptions(),
 ) -> None:
     """Write a run's network as a folder for other programs: ONNX, int8, model card, checksums.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from hemozoin.cli.options import Cells
+from hemozoin.cli.options import DataGroup
 from hemozoin.data.options import CellOptions
 
 
@@ -17,7 +17,7 @@ def inspect(
     *,
     html: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
-    cells: Cells = CellOptions(),
+    cells: DataGroup = CellOptions(),
 ) -> None:
     """Check a data set: classes, patients, sizes, colours, unreadable files, duplicates.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hemozoin.cli.extras import require_training_extra
-from hemozoin.cli.options import Cells, Device
+from hemozoin.cli.options import DataGroup, Device
 from hemozoin.data.options import CellOptions
 
 
@@ -21,7 +21,7 @@ def sweep(
     alphas: str = "1,0.75,0.5,0.25",
     sizes: str = "96,64,48,32",
     device: Device = "auto",
-    cells: Cells = CellOptions(),
+    cells: DataGroup = CellOptions(),
 ) -> None:
     """Repeat the paper's experiments on cells: full convolutions, fewer layers, widths, sizes.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hemozoin.cli.extras import require_training_extra
 from hemozoin.cli.options import (
-    Cells,
+    DataGroup,
     DecisionGroup,
     DecisionOptions,
     Device,
@@ -30,7 +30,7 @@ def train(
     device: Device = "auto",
     training: TrainingGroup = RecipeOptions(),
     decision: DecisionGroup = DecisionOptions(),
-    cells: Cells = CellOptions(),
+    cells: DataGroup = CellOptions(),
 ) -> None:
     """Train, validate and test a MobileNet on cells that are split by patient.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
+from hemozoin.data.cells import LabelledCells
 from hemozoin.data.inspect.findings import LABELS
 
 #: Number of cells of each class on the sheet.
@@ -23,14 +24,18 @@ class Tile:
     jpeg: bytes
 
 
-def choose_cells(cells: pl.DataFrame, seed: int = 0) -> list[int]:
+def choose_cells(cells: LabelledCells, seed: int = 0) -> list[int]:
     """Return the row numbers of `PER_CLASS` random cells of each class, or of all cells if fewer.
 
     A patient gets a second cell only after each patient has one, and so on.
     """
-    rng = np.random.default_rng(seed)
-    shuffled = cells.with_row_index("row")[rng.permutation(len(cells))]
-    number_of_patient = pl.int_range(pl.len()).over("label", "patient")
-    ordered = shuffled.sort(number_of_patient, maintain_order=True)
-    of_class = [ordered.filter(pl.col("label") == label).head(PER_CLASS) for label in LABELS]
-    return pl.concat(of_class)["row"].to_list()
+    shuffled = np.random.default_rng(seed).permutation(len(cells)).tolist()
+    chosen: Counter[tuple[str, str | None]] = Counter()
+    number_of_patient = {}
+    for row in shuffled:
+        owner = cells.label[row], cells.patient[row]
+        number_of_patient[row] = chosen[owner]
+        chosen[owner] += 1
+    ordered = sorted(shuffled, key=number_of_patient.__getitem__)
+    of_class = ([row for row in ordered if cells.label[row] == label] for label in LABELS)
+    return [row for rows in of_class for row in rows[:PER_CLASS]]

@@ -1,19 +1,20 @@
 """Findings about a data set: counts, quantiles, duplicates, errors and advice.
 
-The functions take the table `MeasuredCells.cells`: one row per cell with `file`, `label`,
-`patient` (null if unknown), `width`, `height` (px), `red`, `green`, `blue` (0..255, means over
-the pixels of the cell) and `pixels` (a hash). The measures of a picture that can't be read are
-null; so are the colours of a black picture.
+They follow from the table `MeasuredCells`; counts need only its `label` and `patient`.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
+import numpy.typing as npt
 
+from hemozoin.arrays import Bools, Floats
 from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.data.cells import Cells, LabelledCells, is_known
 
 #: The order in which the classes are shown; that of the network's outputs is `classes.CLASSES`.
 LABELS = (PARASITIZED, UNINFECTED)
@@ -39,6 +40,17 @@ class ClassCount:
 
 
 @dataclass(frozen=True)
+class PatientCount:
+    """The number of cells of a patient; `share` of them (0..1) are parasitized."""
+
+    patient: str
+    cells: int
+    parasitized: int
+    uninfected: int
+    share: float
+
+
+@dataclass(frozen=True)
 class Duplicate:
     """Files with the same picture, and all labels and patients of these files."""
 
@@ -57,40 +69,61 @@ class Duplicate:
         return len(self.patients) > 1
 
 
-def count_classes(cells: pl.DataFrame) -> tuple[ClassCount, ...]:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MeasuredCells(Cells):
+    """The table of cells with the measures of their pictures; all names are printable.
+
+    The measures of a picture that can't be read are NaN; so are the colours of a black picture.
+    """
+
+    #: Size in px.
+    width: Floats
+    height: Floats
+    #: Means over the pixels of the cell, 0..255.
+    red: Floats
+    green: Floats
+    blue: Floats
+    #: A hash of size and pixels, 0 where the picture can't be read.
+    pixel_hash: npt.NDArray[np.uint64]
+
+    def measure(self, name: str) -> Floats:
+        """Return the column of one of `MEASURES`."""
+        column: Floats = getattr(self, name)
+        return column
+
+    @property
+    def is_readable(self) -> Bools:
+        """Where the picture could be read, bool `[cells]`."""
+        return ~np.isnan(self.width)
+
+
+def count_classes(cells: LabelledCells) -> tuple[ClassCount, ...]:
     """Return the counts of both classes, in the order of `LABELS`."""
     return tuple(_count_class(cells, label) for label in LABELS)
 
 
-def _count_class(cells: pl.DataFrame, label: str) -> ClassCount:
-    of_class = cells.filter(pl.col("label") == label)
-    return ClassCount(label, len(of_class), of_class["patient"].drop_nulls().n_unique())
+def _count_class(cells: LabelledCells, label: str) -> ClassCount:
+    of_class = cells.select(cells.label == label)
+    return ClassCount(label, len(of_class), len({*of_class.patient} - {None}))
 
 
-def count_patients(cells: pl.DataFrame) -> pl.DataFrame:
-    """Return a row per known patient, sorted by decreasing number of cells.
-
-    Columns: `patient`, `cells`, `parasitized`, `uninfected`, `share` (parasitized, 0..1).
-    """
-    infected = pl.col("label") == PARASITIZED
-    return (
-        cells.drop_nulls("patient")
-        .group_by("patient")
-        .agg(
-            cells=pl.len().cast(pl.Int64),
-            parasitized=infected.sum().cast(pl.Int64),
-            uninfected=(~infected).sum().cast(pl.Int64),
-            share=infected.mean(),
-        )
-        .sort("cells", "patient", descending=[True, False])
+def count_patients(cells: LabelledCells) -> tuple[PatientCount, ...]:
+    """Return the counts of each known patient, sorted by decreasing number of cells."""
+    of_patient = Counter(patient for patient in cells.patient if patient is not None)
+    infected = Counter(cells.patient[cells.label == PARASITIZED])
+    counts = (
+        PatientCount(name, count, infected[name], count - infected[name], infected[name] / count)
+        for name, count in of_patient.items()
     )
+    return tuple(sorted(counts, key=lambda one: (-one.cells, one.patient)))
 
 
-def patient_facts(patients: pl.DataFrame) -> dict[str, str]:
+def patient_facts(patients: Sequence[PatientCount]) -> dict[str, str]:
     """Return facts about the patients, as name → value; empty without patients."""
-    if patients.is_empty():
+    if not patients:
         return {}
-    cells, share = patients["cells"].to_numpy(), patients["share"].to_numpy()
+    cells = np.array([one.cells for one in patients])
+    share = np.array([one.share for one in patients])
     return {
         "patients": f"{len(patients):,}",
         "patients with one class only": f"{np.isin(share, (0, 1)).sum():,}",
@@ -101,52 +134,63 @@ def patient_facts(patients: pl.DataFrame) -> dict[str, str]:
     }
 
 
-def patients_with_half(patients: pl.DataFrame) -> int:
+def patients_with_half(patients: Sequence[PatientCount]) -> int:
     """Return the smallest number of patients who together have half of the parasitized cells."""
-    cells = np.sort(patients["parasitized"].to_numpy())[::-1].cumsum()
+    cells = np.sort([one.parasitized for one in patients])[::-1].cumsum()
     return int(np.searchsorted(cells, cells[-1] / 2)) + 1
 
 
-def majority_accuracies(patients: pl.DataFrame) -> tuple[float, float]:
+def majority_accuracies(patients: Sequence[PatientCount]) -> tuple[float, float]:
     """Return the accuracy of predicting the majority label of each patient, and of all cells.
 
     Both are in [0, 1]. A network can gain their difference by recognising patients instead of
     parasites.
     """
-    counts = patients.select("parasitized", "uninfected").to_numpy()
+    counts = np.array([(one.parasitized, one.uninfected) for one in patients])
     by_patient, overall = counts.max(axis=1).sum(), counts.sum(axis=0).max()
     return float(by_patient / counts.sum()), float(overall / counts.sum())
 
 
-def quantiles(cells: pl.DataFrame, measure: str) -> Quantiles:
+def quantiles(cells: MeasuredCells, measure: str) -> Quantiles:
     """Return the `QUANTILES` of a measure by class; a class without values is left out."""
-    expressions = [pl.col(measure).quantile(q).alias(name) for name, q in QUANTILES.items()]
-    table = cells.drop_nulls(measure).group_by("label").agg(expressions)
-    rows = {row.pop("label"): row for row in table.iter_rows(named=True)}
-    return {label: rows[label] for label in LABELS if label in rows}
+    values = {label: measured_values(cells, measure, label) for label in LABELS}
+    return {label: _quantiles(of_class) for label, of_class in values.items() if len(of_class)}
 
 
-def find_duplicates(cells: pl.DataFrame) -> tuple[Duplicate, ...]:
+def measured_values(cells: MeasuredCells, measure: str, label: str) -> Floats:
+    """Return the known values of a measure in one class."""
+    column = cells.measure(measure)
+    in_class: Bools = cells.label == label
+    return column[in_class & ~np.isnan(column)]
+
+
+def _quantiles(values: Floats) -> dict[str, float]:
+    ordered, last = np.sort(values), len(values) - 1
+    return {name: float(ordered[int(share * last + 0.5)]) for name, share in QUANTILES.items()}
+
+
+def find_duplicates(cells: MeasuredCells) -> tuple[Duplicate, ...]:
     """Return the groups of files that hold the same pixels, label conflicts first."""
-    distinct = pl.col("label", "patient").drop_nulls().unique().sort()
-    groups = (
-        cells.drop_nulls("pixels")
-        .group_by("pixels", maintain_order=True)
-        .agg("file", distinct)
-        .filter(pl.col("file").list.len() > 1)
+    rows_of = defaultdict[int, list[int]](list)
+    for row in np.flatnonzero(cells.is_readable).tolist():
+        rows_of[int(cells.pixel_hash[row])].append(row)
+    found = (
+        Duplicate(
+            files=tuple(cells.file[rows]),
+            labels=tuple(sorted({*cells.label[rows]})),
+            patients=tuple(sorted({*cells.patient[rows]} - {None})),
+        )
+        for rows in rows_of.values()
+        if len(rows) > 1
     )
-    found = [
-        Duplicate(tuple(files), tuple(labels), tuple(patients))
-        for files, labels, patients in groups.select("file", "label", "patient").iter_rows()
-    ]
     return tuple(sorted(found, key=lambda one: (-one.across_classes, -one.across_patients)))
 
 
-def find_alarms(cells: pl.DataFrame, duplicates: tuple[Duplicate, ...]) -> tuple[str, ...]:
+def find_alarms(cells: MeasuredCells, duplicates: tuple[Duplicate, ...]) -> tuple[str, ...]:
     """Return the errors in the data, a sentence each."""
     conflicts = sum(one.across_classes for one in duplicates)
     leaks = sum(one.across_patients for one in duplicates)
-    black = len(cells.drop_nulls("width")) - len(cells.drop_nulls("red"))
+    black = int((cells.is_readable & np.isnan(cells.red)).sum())
     counts = {
         f"Pictures in BOTH CLASSES: {conflicts:,}. One label of each is wrong; decide which, and"
         " remove that file.": conflicts,
@@ -157,17 +201,17 @@ def find_alarms(cells: pl.DataFrame, duplicates: tuple[Duplicate, ...]) -> tuple
     return tuple(sentence for sentence, count in counts.items() if count)
 
 
-def find_advice(cells: pl.DataFrame, patients: pl.DataFrame) -> tuple[str, ...]:
+def find_advice(cells: LabelledCells, patients: Sequence[PatientCount]) -> tuple[str, ...]:
     """Return advice for training and testing on these cells, a sentence each."""
     advice = []
-    if len(patients):
+    if patients:
         by_patient, guess = majority_accuracies(patients)
         if by_patient - guess > _RELEVANT_GAIN:
             advice.append(
                 f"{by_patient:.1%} of the labels can be predicted from the patient alone, and"
                 f" {guess:.1%} by guessing the larger class. Split by patient, never by cell."
             )
-    unknown = cells["patient"].null_count()
+    unknown = int((~is_known(cells.patient)).sum())
     if unknown:
         advice.append(
             f"The patient of {unknown:,} of {len(cells):,} cells is unknown; give --patients CSV."

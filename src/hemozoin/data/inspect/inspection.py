@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from textwrap import fill
 
-import polars as pl
-
+from hemozoin.data.cells import Cells
 from hemozoin.data.inspect import findings
 from hemozoin.data.inspect.contact_sheet import Tile
-from hemozoin.data.inspect.findings import MEASURES, QUANTILES, ClassCount, Duplicate, Quantiles
+from hemozoin.data.inspect.findings import (
+    MEASURES,
+    QUANTILES,
+    ClassCount,
+    Duplicate,
+    MeasuredCells,
+    PatientCount,
+    Quantiles,
+)
 from hemozoin.data.inspect.measurement import measure_cells
 from hemozoin.data.source import Source
 from hemozoin.progress import printable
@@ -19,20 +26,19 @@ from hemozoin.progress import printable
 _LISTED = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inspection:
     """All findings about a data set.
 
-    `cells` is the table of `MeasuredCells`, `patients` that of `count_patients`. `measures` maps
-    each of `MEASURES` to its quantiles by class. `unreadable` has a line per picture that can't
-    be read. `alarms` are errors in the data, `advice` is for training and testing on them.
-    `sheet` has the cells of the contact sheet.
+    `measures` maps each of `MEASURES` to its quantiles by class. `unreadable` has a line per
+    picture that can't be read. `alarms` are errors in the data, `advice` is for training and
+    testing on them. `sheet` has the cells of the contact sheet.
     """
 
     source: str
-    cells: pl.DataFrame
+    cells: MeasuredCells
     classes: tuple[ClassCount, ...]
-    patients: pl.DataFrame
+    patients: tuple[PatientCount, ...]
     measures: dict[str, Quantiles]
     duplicates: tuple[Duplicate, ...]
     unreadable: tuple[str, ...]
@@ -58,7 +64,7 @@ class Inspection:
             "source": self.source,
             "cells": len(self.cells),
             "classes": [asdict(count) for count in self.classes],
-            "patients": self.patients.to_dicts(),
+            "patients": [asdict(one) for one in self.patients],
             "measures": self.measures,
             "duplicates": [asdict(one) for one in self.duplicates],
             "unreadable": list(self.unreadable),
@@ -67,10 +73,10 @@ class Inspection:
         }
 
 
-def inspect(source: Source, cells: pl.DataFrame) -> Inspection:
+def inspect(source: Source, cells: Cells) -> Inspection:
     """Decode every picture once, and return the findings.
 
-    `cells` is the table of `index_cells` for this `source`. Pictures that can't be read are
+    `cells` are those of `index_cells` for this `source`. Pictures that can't be read are
     listed.
     """
     measured = measure_cells(source, cells)
@@ -96,7 +102,7 @@ def _classes_text(inspection: Inspection) -> str:
     return "\n".join([heading, f"{'':20}{'cells':>9}{'patients':>9}", *lines])
 
 
-def _patients_text(patients: pl.DataFrame) -> str:
+def _patients_text(patients: Sequence[PatientCount]) -> str:
     facts = findings.patient_facts(patients)
     return "\n".join(f"{name:44}{value}" for name, value in facts.items())
 

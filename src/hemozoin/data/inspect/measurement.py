@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from hashlib import blake2b
+from typing import NamedTuple
 
-import polars as pl
+import numpy as np
 from PIL import Image, ImageChops, ImageStat
 
+from hemozoin.arrays import texts
+from hemozoin.data.cells import Cells
 from hemozoin.data.inspect.contact_sheet import Tile, choose_cells
+from hemozoin.data.inspect.findings import MeasuredCells
 from hemozoin.data.picture import process_cell, unexpected_errors
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.source import Source
@@ -18,62 +22,71 @@ from hemozoin.images import thumbnail
 from hemozoin.progress import printable, track
 from hemozoin.threads import in_threads
 
-_SIZE = {"width": pl.Int64, "height": pl.Int64}
-_COLOUR = {"red": pl.Float64, "green": pl.Float64, "blue": pl.Float64}
-_MEASURED = {**_SIZE, **_COLOUR, "pixels": pl.UInt64}
-
 #: Maps each grey level to 255 if it belongs to a cell, to 0 if it is background.
 _CELL_MASK = [255 * (level > Preprocessing().background) for level in range(256)]
 
-#: A value for each column of `_MEASURED`.
-Values = tuple[float | None, ...]
+_UNKNOWN = float("nan")
 
 
-@dataclass(frozen=True)
-class MeasuredCells:
-    """The results of the pass.
+class _Measures(NamedTuple):
+    """A value for each column that `MeasuredCells` adds to the table of cells."""
 
-    `cells` is the table of cells with the columns `width`, `height` (px), `red`, `green`,
-    `blue` (0..255, means over the pixels of the cell; null if the picture is black) and `pixels`
-    (a hash of size and pixels). For a picture that can't be read, all of these are null, and
-    `unreadable` has a line. All names are printable.
-    """
+    width: float = _UNKNOWN
+    height: float = _UNKNOWN
+    red: float = _UNKNOWN
+    green: float = _UNKNOWN
+    blue: float = _UNKNOWN
+    pixel_hash: int = 0
 
-    cells: pl.DataFrame
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """The results of the pass; `unreadable` has a line per picture that can't be read."""
+
+    cells: MeasuredCells
     unreadable: tuple[str, ...]
     sheet: tuple[Tile, ...]
 
 
-def measure_cells(source: Source, cells: pl.DataFrame) -> MeasuredCells:
+def measure_cells(source: Source, cells: Cells) -> Measurement:
     """Decode and measure every picture of `cells` (from `index_cells`) once.
 
     Only a few pictures are in memory at a time.
     """
-    values: list[Values] = []
+    measures: list[_Measures] = []
     unreadable, jpegs = [], {}
-    results = _measure_all(source, cells["file"].to_list(), set(choose_cells(cells)))
+    results = _measure_all(source, cells.file.tolist(), set(choose_cells(cells)))
     for row, result in enumerate(track(results, "Inspecting cells", len(cells))):
         if isinstance(result, DataError):
             unreadable.append(printable(str(result)))
-            values.append((None,) * len(_MEASURED))
+            measures.append(_Measures())
             continue
-        values.append(result[0])
+        measures.append(result[0])
         if result[1]:
             jpegs[row] = result[1]
-    measures = pl.DataFrame(values, _MEASURED, orient="row")
-    names = pl.col("file", "patient").map_elements(printable, return_dtype=pl.String)
-    table = pl.concat([cells.with_columns(names), measures], how="horizontal")
-    files, labels, patients = table["file"], table["label"], table["patient"]
-    sheet = tuple(Tile(files[k], labels[k], patients[k], jpeg) for k, jpeg in jpegs.items())
-    return MeasuredCells(table, tuple(unreadable), sheet)
+    table = _measured(cells, measures)
+    sheet = (
+        Tile(table.file[row], table.label[row], table.patient[row], jpeg)
+        for row, jpeg in jpegs.items()
+    )
+    return Measurement(table, tuple(unreadable), tuple(sheet))
+
+
+def _measured(cells: Cells, measures: list[_Measures]) -> MeasuredCells:
+    columns = {field.name: getattr(cells, field.name) for field in fields(Cells)}
+    columns["file"] = texts(map(printable, cells.file))
+    columns["patient"] = texts(name if name is None else printable(name) for name in cells.patient)
+    *values, hashes = zip(*measures, strict=True)
+    columns |= dict(zip(_Measures._fields, map(np.array, values), strict=False))
+    return MeasuredCells(**columns, pixel_hash=np.array(hashes, np.uint64))
 
 
 def _measure_all(
     source: Source, files: list[str], on_sheet: set[int]
-) -> Iterator[tuple[Values, bytes | None] | DataError]:
+) -> Iterator[tuple[_Measures, bytes | None] | DataError]:
     """Yield the values of each file and, if its row is `on_sheet`, its thumbnail, in order."""
 
-    def measure(row: int) -> tuple[Values, bytes | None] | DataError:
+    def measure(row: int) -> tuple[_Measures, bytes | None] | DataError:
         name = files[row]
         try:
             with unexpected_errors(name):
@@ -81,7 +94,7 @@ def _measure_all(
             return process_cell(
                 data,
                 name,
-                lambda cell: (_values(cell), thumbnail(cell) if row in on_sheet else None),
+                lambda cell: (_measure(cell), thumbnail(cell) if row in on_sheet else None),
             )
         except DataError as error:
             return error
@@ -89,16 +102,17 @@ def _measure_all(
     return in_threads(measure, range(len(files)))
 
 
-def _values(image: Image.Image) -> Values:
-    return (*image.size, *_mean_colour(image), _hash(image))
+def _measure(image: Image.Image) -> _Measures:
+    red, green, blue = _mean_colour(image)
+    return _Measures(*image.size, red, green, blue, _hash(image))
 
 
-def _mean_colour(image: Image.Image) -> Values:
+def _mean_colour(image: Image.Image) -> Sequence[float]:
     """Return the means of R, G and B over the pixels that are not background."""
     red, green, blue = image.split()
     brightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     stat = ImageStat.Stat(image, brightest.point(_CELL_MASK))
-    return tuple(stat.mean) if stat.count[0] else (None, None, None)
+    return stat.mean if stat.count[0] else (_UNKNOWN,) * 3
 
 
 def _hash(image: Image.Image) -> int:

@@ -9,16 +9,17 @@ import time
 from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 
 from hemozoin.about import VERSION
+from hemozoin.csv_files import read_csv_table
 from hemozoin.evaluation.evaluation import AS_GIVEN
 from hemozoin.json_files import parse_json
 from hemozoin.model.bundle import GRAPH, Bundle, load_bundle
 from hemozoin.model.session import Session
 from hemozoin.paper.sweep.grid import SweepNetwork
 from hemozoin.paper.sweep.rows import SweepRow
+from hemozoin.training.checkpoint import EPOCH_COLUMNS
 from hemozoin.training.recipe import Recipe
 from hemozoin.training.runs.folder import RunFolder
 
@@ -32,6 +33,7 @@ def measure_run(
     """Return the row of a finished run. The latency is measured during the call."""
     cost = network.cost()
     metrics = parse_json(run.metrics_file.read_bytes())[AS_GIVEN.replace(" ", "_")]
+    results = read_csv_table(run.results, EPOCH_COLUMNS)
     return SweepRow(
         tables=" ".join(map(str, tables)),
         network=network.name,
@@ -46,7 +48,7 @@ def measure_run(
         **_with_interval("auc", metrics["roc_auc"]),
         cells=metrics["cells"],
         patients=metrics["patients"] or 0,
-        training_seconds=round(sum(pl.read_csv(run.results)["seconds"].to_list()), 2),
+        training_seconds=round(sum(map(float, results["seconds"])), 2),
         latency_ms=round(measure_latency(load_bundle(run.model)), 3),
         threads=torch.get_num_threads(),
         cores=os.cpu_count() or 1,

@@ -13,16 +13,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
-import polars as pl
+import numpy as np
 
+from hemozoin.csv_files import csv_table
+from hemozoin.data.cells import SplitCells
 from hemozoin.data.dataset import decode_cells
 from hemozoin.data.preprocess import Preprocessing
-from hemozoin.data.split import split_in_folds, write_split
+from hemozoin.data.split import split_columns, split_in_folds, write_split
 from hemozoin.errors import RunError
-from hemozoin.evaluation.folds import folds_text, spread_over_folds
+from hemozoin.evaluation.folds import FoldSpread, folds_text, spread_over_folds
 from hemozoin.files import is_free, remove_leftovers, replace_file
 from hemozoin.progress import print_status
 from hemozoin.training.runs import start
@@ -54,14 +56,20 @@ def cross_validate(
     metrics = [run.test_metrics() for run in runs]
     if final:
         train_final(config, runs, RunFolder(out / "final"), device)
-    replace_file(out / "folds.csv", spread_over_folds(metrics).write_csv())
+    replace_file(out / "folds.csv", _folds_table(spread_over_folds(metrics)))
     return folds_text(metrics)
 
 
-def _begin(out: Path, config: RunConfig, splits: list[pl.DataFrame]) -> None:
+def _folds_table(spreads: list[FoldSpread]) -> str:
+    names = [field.name for field in fields(FoldSpread)]
+    return csv_table({name: [getattr(one, name) for one in spreads] for name in names})
+
+
+def _begin(out: Path, config: RunConfig, splits: list[SplitCells]) -> None:
     """Write crossval.json and the splits, or check that `out` has the same ones already."""
-    tables = pl.concat([split.select("cell", "patient", "label", "split") for split in splits])
-    digest = hashlib.sha256(tables.write_csv().encode()).hexdigest()
+    tables = [split_columns(split) for split in splits]
+    dealt = {title: np.concatenate([table[title] for table in tables]) for title in tables[0]}
+    digest = hashlib.sha256(csv_table(dealt).encode()).hexdigest()
     plan = json.dumps({"folds": len(splits), "dealt": digest, **config.to_dict()}, indent=2)
     record = out / "crossval.json"
     if not record.exists() and not is_free(out):

@@ -16,11 +16,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from hemozoin.arrays import Floats
+from hemozoin.arrays import Floats, texts
 from hemozoin.classes import CLASSES
 from hemozoin.csv_files import read_csv_table
+from hemozoin.data.cells import LabelledCells
 from hemozoin.decision.ood import fit_ood_detector
 from hemozoin.decision.temperature import calibrate, log_odds
 from hemozoin.evaluation.evaluation import evaluate_predictions
@@ -40,10 +40,7 @@ from hemozoin.training.runs.run import (
 from hemozoin.training.trainer import TrainingData, train_classifier
 
 #: The columns of predictions.csv.
-_PREDICTIONS = {
-    **dict.fromkeys(("cell", "patient", "label"), pl.String),
-    "p_parasitized": pl.Float64,
-}
+_PREDICTIONS = ("cell", "patient", "label", "p_parasitized")
 
 _NOTE = (
     "Trained on all patients. The metrics are of {folds}-fold cross-validation by patient: each"
@@ -80,7 +77,8 @@ def _all_cells(split_data: SplitData, config: RunConfig) -> TrainingData:
 
     Every 20th of them is also validated on, to show progress; this says nothing about other cells.
     """
-    cells = split_data.cells.with_columns(split=pl.lit("train"))
+    split = np.full(len(split_data.cells), "train", dtype=object)
+    cells = replace(split_data.cells, split=split)
     training_data = make_training_data(replace(split_data, cells=cells), config)
     return replace(training_data, validation=training_data.train[::20])
 
@@ -91,7 +89,7 @@ def _package(
     """Return the bundle, with decision and metrics from the out-of-fold predictions."""
     cells, logit = out_of_fold_log_odds(folds)
     decision = fit_decision(cells, logit, config.operating_point)
-    ood_detector = fit_ood_detector(split_data.pixels[split_data.cells["row"].to_numpy()])
+    ood_detector = fit_ood_detector(split_data.pixels[split_data.cells.row])
     p = calibrate(logit, decision.temperature)
     evaluation = evaluate_predictions(
         cells, p, decision.threshold, config.prevalence, review_band=decision.review_band
@@ -105,26 +103,37 @@ def _package(
     return replace(package(classifier, config.recipe, decision, ood_detector), about=about)
 
 
-def out_of_fold_log_odds(folds: list[RunFolder]) -> tuple[pl.DataFrame, Floats]:
+def out_of_fold_log_odds(folds: list[RunFolder]) -> tuple[LabelledCells, Floats]:
     """Return all cells, and the uncalibrated log odds of each from the fold that tested it.
 
-    The table has `cell`, `patient`, `label`; the log odds are float `[cells]`. Raises RunError
-    where the predictions of a fold are damaged.
+    The log odds are float `[cells]`. Raises RunError where the predictions of a fold are damaged.
     """
-    tables = [_read_predictions(fold) for fold in folds]
+    tables = [read_predictions(fold) for fold in folds]
     logits = [
-        log_odds(table["p_parasitized"].to_numpy()) * load_bundle(fold.model).temperature
-        for table, fold in zip(tables, folds, strict=True)
+        log_odds(p) * load_bundle(fold.model).temperature
+        for (_, p), fold in zip(tables, folds, strict=True)
     ]
-    return pl.concat(tables).drop("p_parasitized"), np.concatenate(logits)
+    cells = LabelledCells(
+        cell=np.concatenate([cells.cell for cells, _ in tables]),
+        label=np.concatenate([cells.label for cells, _ in tables]),
+        patient=np.concatenate([cells.patient for cells, _ in tables]),
+    )
+    return cells, np.concatenate(logits)
 
 
-def _read_predictions(fold: RunFolder) -> pl.DataFrame:
+def read_predictions(fold: RunFolder) -> tuple[LabelledCells, Floats]:
+    """Return the tested cells of a run, and p_parasitized of each, float `[cells]`.
+
+    Raises RunError where predictions.csv is damaged.
+    """
     try:
-        table = read_csv_table(fold.predictions, _PREDICTIONS)
-    except (OSError, pl.exceptions.PolarsError) as error:
+        columns = read_csv_table(fold.predictions, _PREDICTIONS)
+        p = np.array([float(value) for value in columns["p_parasitized"]])
+    except (OSError, ValueError) as error:
         raise fold.damaged(fold.predictions) from error
-    missing = any(table[name].null_count() for name in ("cell", "label", "p_parasitized"))
-    if missing or not table["label"].is_in(CLASSES).all():
+    if not all(columns["cell"]) or not {*columns["label"]} <= {*CLASSES}:
         raise fold.damaged(fold.predictions)
-    return table
+    patient = texts(name or None for name in columns["patient"])
+    return LabelledCells(
+        cell=texts(columns["cell"]), label=texts(columns["label"]), patient=patient
+    ), p

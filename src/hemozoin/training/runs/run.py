@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 
-from hemozoin.arrays import Ints, Pixels
+from hemozoin.arrays import Floats, Pixels
 from hemozoin.classes import CLASSES
+from hemozoin.csv_files import csv_table, read_csv_table
+from hemozoin.data.cells import SplitCells
 from hemozoin.data.dataset import decode_cells
 from hemozoin.data.labels import training_labels
 from hemozoin.data.preprocess import Preprocessing
@@ -30,7 +31,7 @@ from hemozoin.model.bundle import Bundle, save_bundle
 from hemozoin.model.predictor import Predictor
 from hemozoin.progress import print_status
 from hemozoin.training import distributed
-from hemozoin.training.checkpoint import EpochRow
+from hemozoin.training.checkpoint import EPOCH_COLUMNS, EpochRow
 from hemozoin.training.device import use_deterministic_algorithms
 from hemozoin.training.packaging import calibrate_and_package
 from hemozoin.training.runs.config import RunConfig
@@ -42,18 +43,18 @@ from hemozoin.training.trainer import TrainingData, train_classifier
 class SplitData:
     """The decoded cells of a run, split by patient.
 
-    `cells` is the table with `row`, a cell's index in `pixels` (uint8 `[N, S, S, 3]`), and
-    `split` ("train", "validation" or "test"). `unreadable` counts the pictures that were skipped.
+    `cells.row` is a cell's index in `pixels` (uint8 `[N, S, S, 3]`). `unreadable` counts the
+    pictures that were skipped.
     """
 
-    cells: pl.DataFrame
+    cells: SplitCells
     pixels: Pixels
     unreadable: int
 
-    def part(self, split: str) -> tuple[pl.DataFrame, Pixels]:
+    def part(self, split: str) -> tuple[SplitCells, Pixels]:
         """Return the cells and pixels of one part of the split."""
-        cells = self.cells.filter(pl.col("split") == split)
-        return cells, self.pixels[cells["row"].to_numpy()]
+        cells = self.cells.part(split)
+        return cells, self.pixels[cells.row]
 
 
 def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: torch.device) -> None:
@@ -79,8 +80,11 @@ def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: tor
 def load_split_data(config: RunConfig, split: Path | None) -> SplitData:
     """Decode the cells and split them: by the file `split` if given, else by patient and seed."""
     store = decode_cells(config.data, config.cells, Preprocessing(config.recipe.size))
-    cells = store.cells.with_row_index("row")
-    cells = read_split(cells, split) if split else split_by_patient(cells, config.recipe.seed)
+    cells = (
+        read_split(store.cells, split)
+        if split
+        else split_by_patient(store.cells, config.recipe.seed)
+    )
     if not has_patients(cells):
         print_status(
             "WARNING: the patients are not known, so the metrics will be too good;"
@@ -95,13 +99,12 @@ def make_training_data(split_data: SplitData, config: RunConfig) -> TrainingData
     Validation and test cells keep the labels as given, which the metrics are computed on.
     """
     train, _ = split_data.part("train")
-    if "corrected" in train.columns:
-        train = training_labels(train, config.on_correction)
+    train = training_labels(train, config.on_correction)
     validation, _ = split_data.part("validation")
     targets = np.zeros(len(split_data.pixels), dtype=np.int64)
     for cells in (split_data.cells, train):
-        targets[_rows(cells)] = [CLASSES.index(label) for label in cells["label"]]
-    return TrainingData(split_data.pixels, targets, _rows(train), _rows(validation))
+        targets[cells.row] = [CLASSES.index(label) for label in cells.label]
+    return TrainingData(split_data.pixels, targets, train.row, validation.row)
 
 
 def evaluate_run(
@@ -117,7 +120,7 @@ def evaluate_run(
     report = replace(
         report,
         title=f"MobileNet α = {config.recipe.alpha:g} at {config.recipe.size} px",
-        results=pl.read_csv(folder.results),
+        results=_read_results(folder),
         splits=count_splits(split_data.cells),
         warnings=tuple(_warnings(split_data)),
         setup=describe_setup({"Data": str(config.data), "Training and test": seconds}),
@@ -136,7 +139,9 @@ def results_writer(folder: RunFolder) -> Callable[[list[EpochRow]], None]:
     """Return a callback that writes the epochs so far to results.csv and prints the last one."""
 
     def write_results(rows: list[EpochRow]) -> None:
-        replace_file(folder.results, pl.DataFrame(rows).cast({"epoch": pl.Int64}).write_csv())
+        columns = {name: [row[name] for row in rows] for name in EPOCH_COLUMNS}
+        columns["epoch"] = [int(epoch) for epoch in columns["epoch"]]
+        replace_file(folder.results, csv_table(columns))
         last = rows[-1]
         print_status(
             f"epoch {len(rows)}: loss {last['train_loss']:.4f}, on validation patients"
@@ -147,10 +152,11 @@ def results_writer(folder: RunFolder) -> Callable[[list[EpochRow]], None]:
     return write_results
 
 
+def _read_results(folder: RunFolder) -> dict[str, Floats]:
+    columns = read_csv_table(folder.results, EPOCH_COLUMNS)
+    return {name: np.array([float(value) for value in column]) for name, column in columns.items()}
+
+
 def _about(config: RunConfig, report: Report) -> dict[str, Any]:
     """Return config and metrics of the run, for the bundle's `about`."""
     return {"run": config.to_dict(), "figures": report.evaluation.to_dict()}
-
-
-def _rows(cells: pl.DataFrame) -> Ints:
-    return cells["row"].to_numpy().astype(np.int64)
