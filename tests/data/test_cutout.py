@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+from hemozoin.arrays import Pixels
 from hemozoin.data.cutout import find_cell, is_cut_out
 from hemozoin.data.picture import decode
 from hemozoin.data.preprocess import Preprocessing, prepare
@@ -20,11 +21,11 @@ BACKGROUND, CELL, DARK = (215, 225, 210), (190, 140, 170), (150, 40, 110)
 Box = tuple[float, float, float, float]
 
 
-def field(size: tuple[int, int], *cells: Box, stain: tuple[int, ...] = CELL) -> Image.Image:
+def field(size: tuple[int, int], *cells: Box, stain: tuple[int, ...] = CELL) -> Pixels:
     image = Image.new("RGB", size, BACKGROUND)
     for box in cells:
         ImageDraw.Draw(image).ellipse(box, fill=stain)
-    return image.filter(ImageFilter.GaussianBlur(1))
+    return np.array(image.filter(ImageFilter.GaussianBlur(1)))
 
 
 def ellipse(size: tuple[int, int], box: Box) -> npt.NDArray[np.bool_]:
@@ -68,17 +69,17 @@ def test_the_cell_in_the_middle_is_found_next_to_a_larger_one() -> None:
 
 def test_pallor_and_chromatin_are_part_of_the_cell() -> None:
     size, box = (80, 80), (6, 6, 73, 73)
-    image = field(size, box)
-    ImageDraw.Draw(image).ellipse((30, 30, 50, 50), fill=BACKGROUND)
-    ImageDraw.Draw(image).ellipse((55, 40, 62, 47), fill=(90, 30, 120))
-    assert overlap(find_cell(image), ellipse(size, box)) > 0.9
+    pallor, chromatin = ellipse(size, (30, 30, 50, 50)), ellipse(size, (55, 40, 62, 47))
+    cell = field(size, box)
+    cell[pallor], cell[chromatin] = BACKGROUND, (90, 30, 120)
+    assert overlap(find_cell(cell), ellipse(size, box)) > 0.9
 
 
 def test_a_scale_bar_does_not_hide_a_pale_cell() -> None:
     size, box = (80, 80), (6, 6, 73, 73)
-    image = field(size, box, stain=(200, 200, 200))
-    ImageDraw.Draw(image).rectangle((0, 70, 40, 79), fill=(0, 0, 0))
-    found = find_cell(image)
+    cell = field(size, box, stain=(200, 200, 200))
+    cell[70:80, :41] = 0
+    found = find_cell(cell)
     assert found[20:60, 20:60].all()
 
 
@@ -96,10 +97,10 @@ def test_a_cell_is_found_in_a_large_picture() -> None:
 
 def test_a_crop_and_its_cut_out_cell_are_prepared_alike() -> None:
     size, box = (80, 80), (6, 6, 73, 73)
-    image = field(size, box)
-    ImageDraw.Draw(image).ellipse((45, 30, 53, 38), fill=(90, 30, 120))
-    black = Image.fromarray(np.asarray(image) * ellipse(size, box)[..., None])
-    on_background, on_black = (prepare(i, Preprocessing()).astype(int) for i in (image, black))
+    cell = field(size, box)
+    cell[ellipse(size, (45, 30, 53, 38))] = (90, 30, 120)
+    black = cell * ellipse(size, box)[..., None]
+    on_background, on_black = (prepare(one, Preprocessing()).astype(int) for one in (cell, black))
     both = on_background.any(axis=2) & on_black.any(axis=2)
     assert both.sum() > 0.9 * on_black.any(axis=2).sum()
     assert np.abs(on_background - on_black)[both].mean() < 6
@@ -116,7 +117,7 @@ def test_black_beyond_the_field_is_not_a_cut_out_cell() -> None:
 def test_most_real_fields_have_no_cell_in_the_middle(real_fields: Path) -> None:
     pictures = [*real_fields.glob("*/*.JPG"), *real_fields.glob("*/*.jpg")]
     assert len(pictures) > 50
-    found = [find_cell(Image.open(path).convert("RGB")).any() for path in pictures]
+    found = [find_cell(np.asarray(Image.open(path).convert("RGB"))).any() for path in pictures]
     assert np.mean(found) < 0.1
 
 
@@ -136,8 +137,8 @@ def test_marked_cells_of_fields_are_not_cut_out(real_fields: Path) -> None:
     for one in marked[::6]:
         field = Image.open(real_fields / "iml" / one["image"]).convert("RGB")
         for x, y, width, height in (cell["box"] for cell in one["cells"]):
-            crop = field.crop((x, y, x + width, y + height))
-            assert not is_cut_out(np.asarray(crop).max(axis=2) > 8)
+            crop = np.asarray(field.crop((x, y, x + width, y + height)))
+            assert not is_cut_out(crop.max(axis=2) > 8)
             found.append(find_cell(crop).mean())
     assert len(found) > 300
     # A cell fills its box except for the corners and a narrow margin.

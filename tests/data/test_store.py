@@ -88,7 +88,7 @@ def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the names of the pictures that are decoded."""
     names: list[str] = []
 
-    def counting(data: bytes, name: str, process: Callable[[Image.Image], Pixels]) -> Pixels:
+    def counting(data: bytes, name: str, process: Callable[[Pixels], Pixels]) -> Pixels:
         names.append(name)
         return process_cell(data, name, process)
 

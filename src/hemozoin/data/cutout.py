@@ -11,12 +11,11 @@ not depend on the camera.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from PIL import Image
-from scipy import ndimage
-from skimage.filters import threshold_otsu
 
-from hemozoin.arrays import Bools, Floats, Pixels
+from hemozoin.arrays import Array, Bools, Floats, Pixels
 from hemozoin.optics import optical_density
 
 #: Side of the copy in which the outline is found, in px.
@@ -26,9 +25,12 @@ _SIDE = 96
 #: distance. Cells that touch at a neck narrower than that have a core each.
 _CORE = 0.55
 
-#: Pixels with this density or more are ink or black outside the field, not stain; they are set to
-#: the density of the background.
-_INK = 2.0
+#: Optical density by level. A pixel with `_INK` or more is ink or black outside the field, not
+#: stain; it is set to the density of the background.
+_DENSITY, _INK = optical_density(np.arange(256)), 2.0
+
+#: Standard deviation of the blur, in px of the copy; and the side of its kernel.
+_BLUR, _KERNEL = 1.0, (9, 9)
 
 #: Least edge distance inside a cell (half its width), in sides of the picture: in a crop, and in
 #: a picture whose shorter side has at least `_LARGE` px, more than a camera has for a single cell.
@@ -53,40 +55,59 @@ def is_cut_out(inside: Bools) -> bool:
     return bool(1 - border.mean() > _CUT_OUT)
 
 
-def find_cell(picture: Image.Image) -> Bools:
-    """Return the mask of the cell in the middle of an RGB picture: bool `[H, W]`.
+def find_cell(picture: Pixels) -> Bools:
+    """Return the mask of the cell in the middle of an RGB picture `[H, W, 3]`: bool `[H, W]`.
 
     All False where nothing is darker than the background, and where all objects are so small that
     the picture shows a whole field.
     """
-    density = _blurred_density(picture)
-    threshold: float = threshold_otsu(density)  # type: ignore[no-untyped-call]
-    cells = ndimage.binary_fill_holes(density > threshold)
-    smallest = _SMALLEST if min(picture.size) < _LARGE else _SMALLEST_IN_LARGE
-    small = Image.fromarray(_in_the_middle(cells, smallest * _SIDE))
-    return np.asarray(small.resize(picture.size, Image.Resampling.NEAREST))
+    height, width = picture.shape[:2]
+    smallest = _SMALLEST if min(height, width) < _LARGE else _SMALLEST_IN_LARGE
+    cell = _in_the_middle(_dark(_blurred_density(picture)), smallest * _SIDE)
+    mask = cv2.resize(cell, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    return mask.view(np.bool_)
 
 
-def _blurred_density(picture: Image.Image) -> Floats:
+def _blurred_density(picture: Pixels) -> Floats:
     """Return the blurred optical density in green, which haemoglobin absorbs most, `[96, 96]`."""
-    green = picture.getchannel("G").resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
-    density = optical_density(np.asarray(green))
+    green = Image.fromarray(cv2.extractChannel(picture, 1))
+    # Pillow averages over all pixels when it shrinks a picture, OpenCV only over the nearest four.
+    small = green.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
+    density = _DENSITY[np.asarray(small)]
     without_ink = np.where(density < _INK, density, density.min())
-    blurred: Floats = ndimage.gaussian_filter(without_ink, 1)
-    return blurred
+    return np.asarray(cv2.GaussianBlur(without_ink, _KERNEL, _BLUR, borderType=cv2.BORDER_REFLECT))
 
 
-def _in_the_middle(cells: Bools, smallest: float) -> Bools:
+def _dark(density: Floats) -> Pixels:
+    """Return what is above Otsu's threshold, with its holes filled: 0 or 1, `[96, 96]`."""
+    levels = np.empty_like(density, np.uint8)
+    cv2.normalize(density, levels, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
+    _, dark = cv2.threshold(levels, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    around = cv2.copyMakeBorder(dark, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    cv2.floodFill(around, None, (0, 0), 2)
+    filled: Pixels = (around[1:-1, 1:-1] != 2).view(np.uint8)
+    return filled
+
+
+def _in_the_middle(cells: Pixels, smallest: float) -> Pixels:
     """Return the mask of the one cell in the middle: the pixels that are nearest to its core."""
-    distance = ndimage.distance_transform_edt(np.pad(cells, 1))[1:-1, 1:-1]
+    distance = _distance(np.pad(cells, 1))[1:-1, 1:-1]
+    radius = _CORE * float(distance.max())
     if distance.max() < smallest:
         return np.zeros_like(cells)
-    radius = _CORE * distance.max()
-    cores, count = ndimage.label(distance > radius)
-    middle = 1 + np.argmax(ndimage.sum_labels(_CENTRALITY, cores, range(1, count + 1)))
-    to_core, nearest = ndimage.distance_transform_edt(cores == 0, return_indices=True)
-    cell: Bools = cells & (cores[tuple(nearest)] == middle) & (to_core <= radius + 0.5)
+    count, cores = cv2.connectedComponents((distance > radius).view(np.uint8), connectivity=4)
+    centrality = np.bincount(cores.ravel(), _CENTRALITY.ravel(), count)
+    middle = 1 + int(np.argmax(centrality[1:]))
+    to_core = _distance(cores != middle)
+    nearest = to_core <= _distance((cores == 0) | (cores == middle))
+    cell: Pixels = (cells.view(np.bool_) & nearest & (to_core <= radius + 0.5)).view(np.uint8)
     return cell
+
+
+def _distance(mask: Array) -> Floats:
+    """Return the distance of each pixel to the nearest one that is 0 in the mask, in px."""
+    distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance, np.float32)
 
 
 def _centrality() -> Floats:

@@ -25,6 +25,7 @@ from hemozoin.data.decoding.limits import (
     require_quick_decoder,
 )
 from hemozoin.data.decoding.messages import collected_messages
+from hemozoin.data.decoding.plain_png import decode_plain_png
 from hemozoin.errors import DataError, HemozoinError
 
 #: Sides of a picture of one cell, in px; NLM's have 46 to 394. A picture of a whole field may be
@@ -77,11 +78,11 @@ def decode_cell(data: bytes, name: str = "picture") -> Image.Image:
     That is a picture with a side of less than `SMALLEST_SIDE` or more than `LARGEST_SIDE` px, with
     more than `MAX_CELL_PIXELS`, or an animation.
     """
-    return process_cell(data, name, lambda cell: cell)
+    return process_cell(data, name, Image.fromarray)
 
 
-def process_cell(data: bytes, name: str, process: Callable[[Image.Image], _Result]) -> _Result:
-    """Return the result of `process` for the picture that `decode_cell` returns.
+def process_cell(data: bytes, name: str, process: Callable[[Pixels], _Result]) -> _Result:
+    """Return the result of `process` for the pixels that `decode_cell` returns, `[H, W, 3]`.
 
     Large pictures are decoded and processed one after another, to limit the memory of all threads
     together. Any unexpected error becomes a DataError.
@@ -89,9 +90,12 @@ def process_cell(data: bytes, name: str, process: Callable[[Image.Image], _Resul
     with _decode_errors(name, data):
         opened = [_open(data, name, _require_one_cell)]
     with _BUDGET.reserve(opened[0].width * opened[0].height), unexpected_errors(name):
-        with _decode_errors(name, data):
-            decoded = [_load(opened.pop(), name)]
-        return process(decoded.pop())  # nothing else holds the picture, or the decoder's memory
+        pixels = decode_plain_png(data)
+        if pixels is None:
+            with _decode_errors(name, data):
+                pixels = np.asarray(_load(opened.pop(), name))
+        opened.clear()  # the decoder's memory
+        return process(pixels)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -65,30 +66,46 @@ class Preprocessing:
         return preprocessing
 
 
-def prepare(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
+def prepare(picture: Image.Image | Pixels, preprocessing: Preprocessing) -> Pixels:
     """Return a cell as uint8 `[size, size, 3]`, RGB, 0 outside the cell.
 
-    `image` is an RGB picture of one cell, of any size: on black, as NLM's are, or with the
-    background of the slide and other cells around it. A pixel of the result is 0 if at least half
-    of it is outside the cell; otherwise a pixel on the rim has the mean colour of its part inside
-    the cell (within 4 levels, because intermediate values have only 8 bits).
+    `picture` is a Pillow image in RGB or uint8 `[H, W, 3]`, and shows one cell at any size: on
+    black, as NLM's are, or with the background of the slide and other cells around it. A pixel of
+    the result is 0 if at least half of it is outside the cell; otherwise a pixel on the rim has
+    the mean colour of its part inside the cell (within 4 levels, because intermediate values have
+    only 8 bits).
     """
-    side = (preprocessing.size, preprocessing.size)
-    cell = _cut_out(image, preprocessing.background)
-    small = np.asarray(cell.resize(side, Image.Resampling.BILINEAR))
-    weighted, weight = np.split(small.astype(np.uint16), [3], axis=2)
-    colour = (weighted * 255 + weight // 2) // weight.clip(min=1)
-    prepared: Pixels = (colour.clip(max=255) * (weight >= 128)).astype(np.uint8)
-    return prepared
+    size, cell = preprocessing.size, _cut_out(np.asarray(picture), preprocessing.background)
+    if not cell.size:
+        return np.zeros((size, size, 3), np.uint8)
+    # Pillow resamples any four channels alike, and takes these without a copy as CMYK.
+    image = Image.frombuffer("CMYK", cell.shape[1::-1], cell, "raw", "CMYK", 0, 1)
+    return _divided(np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)))
 
 
-def _cut_out(image: Image.Image, background: int) -> Image.Image:
-    """Return the cell, cropped, in mode RGBa: colours multiplied by opacity, 0 outside."""
-    rgba = np.asarray(image.convert("RGBA"))
-    inside = brightest(rgba) > background
+def _cut_out(pixels: Pixels, background: int) -> Pixels:
+    """Return the cell's bounding box, `[h, w, 4]`: colour and 255 in the cell, 0 outside."""
+    inside = brightest(pixels) > background
     if not is_cut_out(inside):
-        inside &= find_cell(image)
-    # Four channels are multiplied as one integer: one by one would be ten times slower.
-    masked = rgba.view(np.uint32)[..., 0] * inside
-    cell = Image.frombuffer("RGBa", image.size, masked, "raw", "RGBa", 0, 1)
-    return cell.crop(cell.getbbox())
+        inside &= find_cell(pixels)
+    mask = inside.view(np.uint8)
+    left, top, width, height = cv2.boundingRect(mask)
+    box = np.s_[top : top + height, left : left + width]
+    if not width:
+        return np.empty((0, 0, 4), np.uint8)
+    opaque = cv2.cvtColor(pixels[box], cv2.COLOR_RGB2RGBA)
+    return np.asarray(cv2.copyTo(opaque, mask[box]), np.uint8)
+
+
+def _divided(resampled: Pixels) -> Pixels:
+    """Divide colours `[S, S, 4]` by the share of each pixel that is in the cell, of 255.
+
+    Pixels with less than half in the cell become 0. Only those on the rim have to be divided.
+    """
+    share = resampled[..., 3]
+    rgb = cv2.cvtColor(resampled, cv2.COLOR_RGBA2RGB)
+    colour: Pixels = np.asarray(cv2.copyTo(rgb, (share >= 128).view(np.uint8)), np.uint8)
+    rim = np.nonzero((share >= 128) & (share < 255))
+    weighted, weight = colour[rim].astype(np.uint16), share[rim].astype(np.uint16)[:, None]
+    colour[rim] = ((weighted * 255 + weight // 2) // weight).clip(max=255)
+    return colour

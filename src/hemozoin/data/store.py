@@ -20,6 +20,7 @@ from math import prod
 from pathlib import Path
 from typing import BinaryIO
 
+import cv2
 import numpy as np
 import PIL
 
@@ -39,7 +40,10 @@ from hemozoin.threads import in_threads
 UNREADABLE_ALLOWED = 0.01
 
 #: Increased when the result of `prepare` changes, so that older stores are not used any more.
-_VERSION = 2
+_VERSION = 3
+
+#: The libraries that decode and prepare a cell: its pixels may depend on their versions.
+_LIBRARIES = f"Pillow {PIL.__version__} OpenCV {cv2.__version__}"
 
 #: Cells whose checksum is computed at a time.
 _BATCH = 1024
@@ -96,7 +100,7 @@ def cache_folder() -> Path:
 
 
 def _key(source: Source, cells: Cells, preprocessing: Preprocessing) -> str:
-    origin = f"{_VERSION} Pillow {PIL.__version__} {preprocessing} {source.path.resolve()}"
+    origin = f"{_VERSION} {_LIBRARIES} {preprocessing} {source.path.resolve()}"
     digest = hashlib.sha256(origin.encode(errors="replace"))
     columns = {"file": cells.file, "size": cells.size.tolist(), "stamp": cells.stamp.tolist()}
     digest.update(csv_table(columns).encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, fields
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -27,7 +27,7 @@ def write_csv(predictions: Iterable[Prediction], file: TextIO) -> None:
     """Write a header and one line per prediction; None is an empty field."""
     file.write(csv_line(_COLUMNS))
     for prediction in predictions:
-        file.write(csv_line(astuple(prediction)))
+        file.write(csv_line(getattr(prediction, column) for column in _COLUMNS))
 
 
 def write_json_lines(predictions: Iterable[Prediction], file: TextIO) -> None:

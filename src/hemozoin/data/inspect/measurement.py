@@ -94,7 +94,7 @@ def _measure_all(
             return process_cell(
                 data,
                 name,
-                lambda cell: (_measure(cell), thumbnail(cell) if row in on_sheet else None),
+                lambda cell: _measure(Image.fromarray(cell), row in on_sheet),
             )
         except DataError as error:
             return error
@@ -102,9 +102,10 @@ def _measure_all(
     return in_threads(measure, range(len(files)))
 
 
-def _measure(image: Image.Image) -> _Measures:
+def _measure(image: Image.Image, with_thumbnail: bool) -> tuple[_Measures, bytes | None]:
     red, green, blue = _mean_colour(image)
-    return _Measures(*image.size, red, green, blue, _hash(image))
+    measures = _Measures(*image.size, red, green, blue, _hash(image))
+    return measures, thumbnail(image) if with_thumbnail else None
 
 
 def _mean_colour(image: Image.Image) -> Sequence[float]:

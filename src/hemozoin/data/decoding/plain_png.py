@@ -1,0 +1,63 @@
+"""Plain PNG files, decoded by OpenCV: in three quarters of Pillow's time, to the same pixels.
+
+Plain is 8-bit RGB without interlacing, transparency, rotation or animation, as NLM's cells are. A
+file whose checksums are wrong is left to Pillow, whose errors name the damage: OpenCV has none,
+and prints.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+
+from hemozoin.arrays import Pixels
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+#: The end of the header chunk: 8 bits per channel, RGB, usual compression and filter, not
+#: interlaced.
+_RGB = bytes([8, 2, 0, 0, 0])
+
+#: Chunks that don't change the pixels: colour profiles are not applied.
+_WITHOUT_EFFECT = {b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"pHYs", b"tIME"}
+
+#: Most chunks of a file. A cell's has about ten.
+_MOST_CHUNKS = 1000
+
+
+def decode_plain_png(data: bytes) -> Pixels | None:
+    """Return the pixels of a plain PNG, uint8 `[H, W, 3]` in RGB; None for any other file."""
+    chunks = _undamaged_chunks(data)
+    if not chunks or chunks[-1][0] != b"IEND" or data[24:29] != _RGB:
+        return None
+    kinds = [kind for kind, _ in chunks]
+    if {*kinds} - _WITHOUT_EFFECT != {b"IHDR", b"IDAT", b"IEND"} or kinds.count(b"IHDR") != 1:
+        return None
+    needed = b"".join(chunk for kind, chunk in chunks if kind not in _WITHOUT_EFFECT)
+    pixels = cv2.imdecode(np.frombuffer(_SIGNATURE + needed, np.uint8), cv2.IMREAD_COLOR)
+    return None if pixels is None else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _undamaged_chunks(data: bytes) -> list[tuple[bytes, memoryview]]:
+    """Return type and bytes of each chunk of a PNG up to its end; [] where one is damaged."""
+    chunks: list[tuple[bytes, memoryview]] = []
+    view, start = memoryview(data), len(_SIGNATURE)
+    if not data.startswith(_SIGNATURE):
+        return []
+    while start + 12 <= len(data) and len(chunks) < _MOST_CHUNKS:
+        length, kind = struct.unpack_from(">I4s", data, start)
+        end = start + length + 12
+        if end > len(data) or zlib.crc32(view[start + 4 : end - 4]) != _integer(data, end - 4):
+            return []
+        chunks.append((kind, view[start:end]))
+        if kind == b"IEND":
+            break
+        start = end
+    return chunks
+
+
+def _integer(data: bytes, start: int) -> int:
+    return int.from_bytes(data[start : start + 4])
