@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from hemozoin.decision.conformal import ReviewBand, fit_review_band, selective_metrics
+from hemozoin.decision.conformal import ReviewBand, fit_review_band, selective_metrics, units_needed
 from hemozoin.errors import DataError
 from hemozoin.metrics.predictions import LabelledPredictions
 
@@ -165,3 +166,12 @@ def test_selective_metrics() -> None:
     assert nothing.review == 1
     assert math.isnan(nothing.accuracy)
     assert nothing.missed == 0
+
+
+@pytest.mark.parametrize(("rate", "units"), [(0.04, 24), (0.05, 19), (0.1, 9), (0.03, 33)])
+def test_the_patients_that_a_guarantee_needs(rate: float, units: int) -> None:
+    """The smallest n for which the quantile ceil((n + 1)(1 - rate)) / n is at most 1."""
+    assert units_needed(rate) == units
+    exact = Fraction(str(rate))
+    assert math.ceil((units + 1) * (1 - exact)) <= units
+    assert math.ceil(units * (1 - exact)) > units - 1

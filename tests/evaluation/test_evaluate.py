@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import zipfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hemozoin.data.options import CellOptions
 from hemozoin.errors import HemozoinError
 from hemozoin.evaluation.evaluate import evaluate
+from hemozoin.model.bundle import load_bundle, save_bundle
 from hemozoin.model.predictor import Predictor
+from tests.conftest import make_zip
 from tests.support.commands import hemozoin, refused, succeed
 from tests.support.tables import read_rows_of
 
 FILES = {"predictions.csv", "metrics.json", "report.html"}
+
+
+def metrics_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    return found
+
+
+def without_warnings(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return metrics without the warnings: a run has more to warn of than an evaluation."""
+    return {key: value for key, value in metrics.items() if key != "warnings"}
 
 
 @pytest.mark.slow
@@ -24,10 +40,10 @@ def test_the_metrics_of_the_run_are_reproduced(tmp_path: Path, learned_run: Path
     split = ("--split", learned_run / "split.csv")
     shown = succeed("evaluate", data, "--model", learned_run / "model", *split, "--out", out)
     assert {file.name for file in out.iterdir()} == FILES
-    for name in ("predictions.csv", "metrics.json"):
-        assert (out / name).read_text() == (learned_run / name).read_text()
-    accuracy = json.loads((out / "metrics.json").read_text())["labels_as_given"]["accuracy"]
-    assert f"Accuracy     {accuracy['value']:.4f}" in shown
+    assert (out / "predictions.csv").read_text() == (learned_run / "predictions.csv").read_text()
+    found = metrics_of(out)
+    assert without_warnings(found) == without_warnings(metrics_of(learned_run))
+    assert f"Accuracy     {found['labels_as_given']['accuracy']['value']:.2f}" in shown  # 24 cells
 
 
 @pytest.mark.slow
@@ -101,7 +117,7 @@ def test_bad_pictures_are_listed(tmp_path: Path, learned_run: Path, cells_folder
     outcome = hemozoin(*command, "--allow-unreadable")
     assert outcome.code == 0
     assert bad.name in outcome.err
-    assert "tested on 47 cells" in outcome.out
+    assert "SEEN IN TRAINING, 47 cells" in outcome.out
 
 
 @pytest.mark.slow
@@ -109,7 +125,70 @@ def test_from_python(learned_run: Path) -> None:
     predictor = Predictor.load(learned_run / "model")
     data, split = learned_run.parent / "cells.zip", learned_run / "split.csv"
     report = evaluate(data, CellOptions(), predictor, split=split)
-    found = json.loads((learned_run / "metrics.json").read_text())
-    assert report.evaluation.to_dict() == found
+    assert report.evaluation.to_dict() == without_warnings(metrics_of(learned_run))
     with pytest.raises(HemozoinError, match="prevalence"):
         evaluate(data, CellOptions(), predictor, prevalence=1.5)
+
+
+# ---- patients that the network has seen ---------------------------------------------------------
+
+
+def renamed(data: Path, out: Path) -> Path:
+    """Copy a zip of cells, with the names of other patients."""
+    with zipfile.ZipFile(data) as archive:
+        names = archive.namelist()
+        return make_zip(out, {n.replace("/C", "/C90"): archive.read(n) for n in names})
+
+
+@pytest.mark.slow
+def test_cells_seen_in_training_are_no_test(tmp_path: Path, finished_run: Path) -> None:
+    data, model = finished_run.parent / "cells.zip", finished_run / "model"
+    outcome = hemozoin("evaluate", data, "--model", model, "--out", tmp_path / "out")
+    split = [row for row in read_rows_of(finished_run / "split.csv") if row["split"] != "test"]
+    patients = len({row["patient"] for row in split})
+    warning = f"SEEN IN TRAINING: {len(split)} of these 72 cells are of {patients} patients (of 9)"
+    assert f"WARNING: {warning}" in outcome.err
+    assert warning in outcome.out
+    found = metrics_of(tmp_path / "out")
+    assert found["tested_on"] == "seen in training"
+    assert found["seen_in_training"] == {"cells": len(split), "patients": patients}
+    assert warning in found["warnings"][0]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "SEEN IN TRAINING, 72 cells" in page
+    assert "<th>validation</th><th>seen in training</th>" in page
+    assert ">test<" not in page
+
+
+@pytest.mark.slow
+def test_other_patients_are_a_test(tmp_path: Path, finished_run: Path) -> None:
+    others = renamed(finished_run.parent / "cells.zip", tmp_path / "others.zip")
+    outcome = hemozoin("evaluate", others, "--model", finished_run / "model", "--json")
+    assert "WARNING" not in outcome.err
+    assert json.loads(outcome.out)["tested_on"] == "test"
+
+
+@pytest.mark.slow
+def test_an_older_folder_can_not_tell(tmp_path: Path, finished_run: Path) -> None:
+    bundle = load_bundle(finished_run / "model")
+    save_bundle(replace(bundle, patients=None), tmp_path / "old")
+    data = finished_run.parent / "cells.zip"
+    outcome = hemozoin("evaluate", data, "--model", tmp_path / "old", "--json")
+    assert "WARNING: It can't be told whether these cells were seen in training" in outcome.err
+    assert json.loads(outcome.out)["tested_on"] == "perhaps seen in training"
+
+
+@pytest.mark.slow
+def test_what_is_too_few_is_said(tmp_path: Path, learned_run: Path) -> None:
+    """Four cells of two patients: no interval, one decimal, and a warning."""
+    with zipfile.ZipFile(learned_run.parent / "cells.zip") as archive:
+        names = [n for n in archive.namelist() if re.search("C[12]P.*cell_(1|16).png", n)]
+        data = make_zip(tmp_path / "four.zip", {n: archive.read(n) for n in names})
+    outcome = hemozoin("evaluate", data, "--model", learned_run / "model", "--out", tmp_path / "o")
+    assert re.search(r"Accuracy +\d\.\d  -\n", outcome.out)
+    assert "95 % intervals: none, because 2 patients are too few" in outcome.out
+    found = metrics_of(tmp_path / "o")
+    assert found["labels_as_given"]["accuracy"]["low"] is None
+    for sentence in ("Only 2 patients were tested", "Only 2 parasitized and 2 uninfected cells"):
+        assert sentence in outcome.out
+        assert any(sentence in warning for warning in found["warnings"])
+        assert sentence in (tmp_path / "o" / "report.html").read_text()

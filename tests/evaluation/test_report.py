@@ -14,7 +14,7 @@ from hemozoin.arrays import texts
 from hemozoin.data.cells import SplitCells
 from hemozoin.decision.conformal import ReviewBand, selective_metrics
 from hemozoin.decision.threshold import OperatingPoint, Threshold
-from hemozoin.evaluation.evaluation import Evaluation, evaluate_predictions
+from hemozoin.evaluation.evaluation import Evaluation, LabelSet, evaluate_predictions
 from hemozoin.evaluation.report import Mistake, Report, count_splits, summary, write_report
 from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
@@ -205,7 +205,29 @@ def test_warning_without_patients(tmp_path: Path) -> None:
         assert "resamples of 600 cells" in text
     assert "By patient" not in page
     few = Report("t", evaluate_predictions(*some_cells(patients=5), THRESHOLD))
-    assert "Only 5 patients" in summary(few)
+    assert "Only 5 patients were tested, 4 of them with parasitized cells" in summary(few)
+    more = Report("t", evaluate_predictions(*some_cells(patients=15), THRESHOLD))
+    assert "Only 15 patients were tested: intervals are too narrow" in summary(more)
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimals"), [(4, 1), (9, 1), (28, 2), (100, 3), (999, 3), (4400, 4), (27558, 4)]
+)
+def test_decimals_follow_the_number_of_cells(cells: int, decimals: int) -> None:
+    truth = np.arange(cells) % 4 == 0
+    predictions = LabelledPredictions(truth, np.full(cells, 0.5))
+    labels = LabelSet("labels as given", predictions, intervals=None)  # type: ignore[arg-type]
+    assert labels.decimals("accuracy") == decimals
+    assert labels.decimals("sensitivity") == min(4, len(str(truth.sum())))
+    assert labels.decimals("specificity") == min(4, len(str((~truth).sum())))
+
+
+def test_an_open_review_band_is_told() -> None:
+    cells, p = some_cells()
+    opened = evaluate_predictions(cells, p, THRESHOLD, review_band=ReviewBand(0.0, 0.8, 0.04))
+    assert "The review band is open" in summary(Report("t", opened))
+    closed = evaluate_predictions(cells, p, THRESHOLD, review_band=BAND)
+    assert "The review band is open" not in summary(Report("t", closed))
 
 
 @pytest.mark.slow
@@ -236,7 +258,7 @@ def test_one_class_alone_makes_a_page(tmp_path: Path) -> None:
 def test_summary(full: Report) -> None:
     text = summary(full)
     accuracy = full.evaluation.label_sets[1].intervals.metrics["accuracy"]
-    assert f"{accuracy.value:.4f}  {accuracy.low:.4f}–{accuracy.high:.4f}" in text
+    assert f"{accuracy.value:.3f}  {accuracy.low:.3f}–{accuracy.high:.3f}" in text  # 600 cells
     assert "sensitivity 0.913 on validation" in text
     assert text.endswith("Research use only. Not a medical device.")
 

@@ -81,6 +81,30 @@ def test_folds_notes_and_parity(bundle: Bundle) -> None:
     assert "U.S. National Library of Medicine" not in card
 
 
+@pytest.mark.slow
+def test_it_says_what_was_trained_on(learned_run: Path) -> None:
+    bundle = load_bundle(learned_run / "model")
+    card = model_card(bundle, {})
+    rows = [line for line in card.splitlines() if re.match(r"\| (train|validation|test) \|", line)]
+    assert sum(int(row.split("|")[2]) for row in rows) == 144
+    assert sum(int(row.split("|")[5]) for row in rows) == 9
+    assert bundle.patients is not None
+    seen = len(bundle.patients.training | bundle.patients.validation)
+    assert f"a salted hash of each of the {seen} patients" in card
+    for warning in bundle.about["figures"]["warnings"]:
+        assert f"\n- {warning}\n" in card
+
+
+@pytest.mark.slow
+def test_metrics_on_cells_seen_in_training_are_marked(learned_run: Path) -> None:
+    bundle = load_bundle(learned_run / "model")
+    figures = {**bundle.about["figures"], "tested_on": "seen in training"}
+    card = model_card(replace(bundle, about={**bundle.about, "figures": figures}), {})
+    assert "**These metrics are of cells seen in training." in card
+    (result,) = front_matter(card)["model-index"][0]["results"]
+    assert result["dataset"]["name"].endswith(": cells seen in training")
+
+
 def test_without_measurements_the_card_claims_nothing(bundle: Bundle) -> None:
     card = model_card(bundle, {})
     assert "Not measured." in card

@@ -85,22 +85,45 @@ def test_intervals_do_not_depend_on_the_order_of_cells() -> None:
     assert (before.low, before.high) == pytest.approx((after.low, after.high))
 
 
-def test_one_patient_gives_no_interval() -> None:
-    found = bootstrap(clustered(0, patients=1), 0.5)
-    assert not np.isnan(found.metrics["accuracy"].value)
-    assert np.isnan([found.metrics["accuracy"].low, found.metrics["accuracy"].high]).all()
-    assert np.isnan(found.roc.low).all()
+@pytest.mark.parametrize(("patients", "has_interval"), [(1, False), (5, False), (6, True)])
+def test_few_patients_give_no_interval(patients: int, has_interval: bool) -> None:
+    found = bootstrap(clustered(0, patients=patients), 0.5)
+    accuracy = found.metrics["accuracy"]
+    assert not np.isnan(accuracy.value)
+    assert np.isnan([accuracy.low, accuracy.high]).all() != has_interval
+    assert np.isnan(found.roc.low).all() != has_interval
     assert not np.isnan(found.roc.y).any()
 
 
+def test_few_patients_of_a_class_give_no_interval_for_its_metrics() -> None:
+    """20 patients, 3 of them with parasitized cells: only the specificity is well known."""
+    cells = clustered(0, patients=20)
+    assert cells.patient is not None
+    found = bootstrap(cells.subset(~cells.truth | (cells.patient.astype(int) < 3)), 0.5).metrics
+    without = {name for name, estimate in found.items() if np.isnan(estimate.low)}
+    assert without == {
+        *("sensitivity", "f1", "ppv", "npv", "mcc"),
+        *("roc_auc", "average_precision", "calibration_error"),
+    }
+
+
+def test_a_metric_that_no_resample_changes_has_no_interval() -> None:
+    """An interval from 1 to 1 would say that the network can't make a mistake."""
+    truth = np.arange(160) % 2 == 0
+    patient = np.repeat(np.arange(8), 20).astype(str)
+    found = bootstrap(LabelledPredictions(truth, truth * 1.0, patient), 0.5).metrics
+    for name in ("accuracy", "sensitivity", "roc_auc"):
+        assert found[name].value == 1
+        assert np.isnan([found[name].low, found[name].high]).all()
+
+
 def test_a_metric_undefined_in_many_resamples_has_no_interval() -> None:
-    """With all parasitized cells in one patient of two, a quarter of the resamples have none."""
-    truth = np.repeat([True, False], 10)
-    predictions = LabelledPredictions(truth, np.linspace(1, 0, 20), np.repeat(["a", "b"], 10))
-    found = bootstrap(predictions, 0.5).metrics
-    assert found["sensitivity"].value == 1.0
-    assert np.isnan(found["sensitivity"].low)
-    assert found["accuracy"].low == 1.0
+    """With uninfected cells in 6 of 40 patients, a part of the resamples of 6 has none."""
+    cells = clustered(0, patients=40)
+    assert cells.patient is not None
+    found = bootstrap(cells.subset(cells.truth | (cells.patient.astype(int) < 1)), 0.5).metrics
+    assert np.isnan(found["specificity"].low)
+    assert not np.isnan(found["sensitivity"].low)
 
 
 def test_one_class_alone_gives_no_warnings() -> None:

@@ -13,6 +13,7 @@ import pytest
 import safetensors.numpy
 
 from hemozoin.errors import ModelError
+from hemozoin.metrics.seen_patients import SeenPatients
 from hemozoin.model.bundle import CARD, CONFIG, GRAPH, INT8_GRAPH, Bundle, load_bundle, save_bundle
 from hemozoin.model.checksums import SUMS, write_folder
 from tests.support.bundles import some_bundle, some_classifier
@@ -23,7 +24,8 @@ FILES = {"config.json", "guard.safetensors", "model.onnx", "model.safetensors", 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return some_bundle(some_classifier(orientations=2))
+    made = some_bundle(some_classifier(orientations=2))
+    return replace(made, patients=SeenPatients.of(["C1", "C2"], ["C3"]))
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_a_bundle_loads_as_it_was_saved(bundle: Bundle, folder: Path) -> None:
         "threshold",
         "review_band",
     )
-    for name in (*plain, "graphs", "about", "temperature"):
+    for name in (*plain, "graphs", "about", "temperature", "patients"):
         assert getattr(loaded, name) == getattr(bundle, name), name
     for found, given in (
         (loaded.weights, bundle.weights),
@@ -156,6 +158,12 @@ BAD_CONFIGS: dict[str, tuple[Callable[[dict[str, object]], object], str]] = {
     "upside down": (
         lambda config: config | {"band": {"low": 0.9, "high": 0.1, "error_rate": 0.05}},
         "low not above high",
+    ),
+    "names of patients": (
+        lambda config: (
+            config | {"patients": {"salt": "0" * 32, "training": ["C1"], "validation": []}}
+        ),
+        "patients is an object; needs salt, training and validation",
     ),
     "other pixels": (
         lambda config: config | {"preprocessing": {"size": 32}},

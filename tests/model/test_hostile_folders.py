@@ -248,7 +248,7 @@ def test_a_link_to_a_regular_file_is_read(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "most"),
     [
-        (CONFIG, 1_000_000),
+        (CONFIG, 8_000_000),
         (SUMS, 64_000),
         (WEIGHTS, 512_000_000),
         (OOD_DETECTOR, 512_000_000),

@@ -38,6 +38,9 @@ def test_it_is_complete_and_small(name: str) -> None:
     assert len(bundle.graphs["model_int8.onnx"]) < 0.4 * len(bundle.graphs["model.onnx"])
     assert bundle.about["figures"]["labels_as_given"]["patients"] == 160
     assert len(bundle.about["folds"]) == 5
+    assert bundle.patients is not None
+    assert len(bundle.patients.training) == 160
+    assert bundle.patients.among(["C1", "C9999"]) == {"C1"}
 
 
 @pytest.mark.parametrize("name", MEGABYTES)

@@ -98,6 +98,17 @@ def fit_review_band(
     return ReviewBand(min(low, threshold), max(high, threshold), error_rate)
 
 
+def units_needed(error_rate: float) -> int:
+    """Return the fewest calibration patients for which an error rate can be guaranteed.
+
+    The quantile ⌈(n + 1)(1 - α)⌉ / n of split conformal prediction exists from n = 1/α - 1 on
+    (Angelopoulos & Bates 2023, arXiv 2107.07511, section 1). With fewer, the error rate holds only
+    if no new patient is worse than the worst calibration patient (see above).
+    """
+    _require_error_rate(error_rate)
+    return math.ceil(round(1 / error_rate, 9) - 1)
+
+
 @dataclass(frozen=True)
 class SelectiveMetrics:
     """Metrics of the decisions outside a review band, each in [0, 1]; NaN where there is no cell.

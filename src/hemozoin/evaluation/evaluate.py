@@ -20,12 +20,14 @@ from hemozoin.data.options import CellOptions
 from hemozoin.data.split import read_split
 from hemozoin.errors import RunError
 from hemozoin.evaluation.evaluation import evaluate_predictions
-from hemozoin.evaluation.report import Mistake, Report, write_report
+from hemozoin.evaluation.report import Mistake, Report, seen_in_training, write_report
 from hemozoin.files import filled_folder, is_free, replace_file
 from hemozoin.metrics.classification import PREVALENCE, require_prevalence
+from hemozoin.metrics.seen_patients import overlap_with
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.saliency import activation_maps
 from hemozoin.model.saliency_card import overlay_map
+from hemozoin.progress import print_status
 
 #: The files of an evaluation, in the order in which they are written.
 _FILES = ("predictions.csv", "metrics.json", "report.html")
@@ -42,7 +44,8 @@ def evaluate(
 ) -> Report:
     """Test a network on the cells of `data`, or on those that `split` assigns to the test part.
 
-    Writes three files to the folder `out`, if one is given: all of them or none. Raises RunError
+    Prints a warning where the network was trained on some of the patients. Writes three files to
+    the folder `out`, if one is given: all of them or none. Raises RunError
     if `out` is not empty, HemozoinError if `prevalence` is not between 0 and 1.
     """
     require_prevalence(prevalence)
@@ -56,6 +59,8 @@ def evaluate(
     report, p = evaluate_cells(predictor, cells, pixels, prevalence)
     setup = describe_setup({"Data": str(data)})
     report = replace(report, title=data.name, setup=setup)
+    if warning := seen_in_training(report.evaluation):
+        print_status(f"WARNING: {warning}")
     if out:
         with filled_folder(out, _FILES):
             write_evaluation(out, report, cells, p)
@@ -72,7 +77,12 @@ def evaluate_cells(
     p = predictor(pixels).astype(np.float64)
     bundle = predictor.bundle
     evaluation = evaluate_predictions(
-        cells, p, bundle.threshold, prevalence, review_band=bundle.review_band
+        cells,
+        p,
+        bundle.threshold,
+        prevalence,
+        bundle.review_band,
+        overlap_with(bundle.patients, cells),
     )
     mistakes = _find_mistakes(predictor, cells, pixels, p, evaluation.worst_mistakes())
     return Report(title="", evaluation=evaluation, mistakes=mistakes), p
@@ -83,7 +93,7 @@ def write_evaluation(folder: Path, report: Report, cells: LabelledCells, p: Floa
     names = {"cell": cells.cell, "patient": cells.patient, "label": cells.label}
     table = csv_table({**names, "p_parasitized": p.round(6)})
     replace_file(folder / "predictions.csv", table)
-    replace_file(folder / "metrics.json", json.dumps(report.evaluation.to_dict(), indent=2))
+    replace_file(folder / "metrics.json", json.dumps(report.to_dict(), indent=2))
     write_report(folder / "report.html", report)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from PIL import Image
 
 from hemozoin.about import DISCLAIMER
 from hemozoin.arrays import Floats, Pixels
-from hemozoin.classes import PARASITIZED
+from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.data.cells import SplitCells
 from hemozoin.evaluation import plots
-from hemozoin.evaluation.evaluation import Evaluation
+from hemozoin.evaluation.evaluation import Evaluation, LabelSet
 from hemozoin.files import replace_file
 from hemozoin.images import thumbnail
-from hemozoin.metrics.bootstrap import Estimate
+from hemozoin.metrics.bootstrap import MIN_UNITS, Estimate
 from hemozoin.reports import page as pages
 
 #: The metrics at the top of the page and in the summary.
@@ -26,6 +26,10 @@ HEADLINE = ("accuracy", "sensitivity", "specificity", "roc_auc")
 
 #: With fewer patients the intervals are clearly too narrow (see metrics/bootstrap.py).
 FEW_PATIENTS = 20
+
+#: The fewest cells of each class for a test (Vergouwe et al. 2005, J. Clin. Epidemiol. 58, 475:
+#: "at least 100 events and 100 non-events"); cells of one patient are worth less than that.
+FEW_CELLS = 100
 
 #: Name and meaning of each metric.
 _METRICS = {
@@ -54,6 +58,10 @@ _SELECTIVE_METRICS = {
     "sensitivity": ("Sensitivity", "without the cells for review"),
     "specificity": ("Specificity", "without the cells for review"),
 }
+
+
+#: The metric with the same denominator.
+_BASIS = {"missed": "sensitivity", "false_alarms": "specificity"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,23 +110,27 @@ class Report:
     #: How the report was made: name → value, such as command, versions, seconds.
     setup: Mapping[str, str] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return metrics and warnings as plain values for JSON, the metrics unrounded."""
+        return {**self.evaluation.to_dict(), "warnings": _warnings(self)}
+
 
 def write_report(path: Path, report: Report) -> None:
     """Write the page, completely or not at all."""
-    filters = {"number": _number, "interval": _interval, "count": "{:,}".format}
+    filters = {"number": _number, "count": "{:,}".format}
     replace_file(path, pages.render("evaluation/report.html", filters, **_context(report)))
 
 
 def summary(report: Report) -> str:
     """Return the most important metrics with their intervals, for the terminal."""
     evaluation, threshold = report.evaluation, report.evaluation.threshold
-    lines = [f"{report.title}: tested on {_tested_on(evaluation)}"]
+    lines = [f"{report.title}: {_heading(evaluation)}"]
     for labels in evaluation.label_sets:
         if len(evaluation.label_sets) > 1:
             lines.append(f"{labels.name} ({len(labels.predictions):,} cells)")
         for name in HEADLINE:
-            estimate = labels.intervals.metrics[name]
-            shown = f"{_number(estimate.value, 4)}  {_interval(estimate, 4)}"
+            estimate, decimals = labels.intervals.metrics[name], labels.decimals(name)
+            shown = f"{_number(estimate.value, decimals)}  {_interval(estimate, decimals)}"
             lines.append(f"  {_METRICS[name][0]:<12} {shown}")
     lines += [
         f"95 % intervals: {evaluation.interval_description}",
@@ -148,13 +160,14 @@ def _count_split(part: SplitCells, split: str) -> SplitCount:
 
 
 def _context(report: Report) -> dict[str, Any]:
-    evaluation = report.evaluation
+    evaluation, given = report.evaluation, report.evaluation.label_sets[0]
     return {
         "title": report.title,
-        "tested_on": _tested_on(evaluation),
+        "heading": _heading(evaluation),
         "warnings": _warnings(report),
         "evaluation": evaluation,
-        "headline": [(_METRICS[name][0], evaluation.intervals.metrics[name]) for name in HEADLINE],
+        "headline": [(_METRICS[name][0], _shown(given, name)) for name in HEADLINE],
+        "on_test": {name: _shown(given, name) for name in ("sensitivity", "specificity")},
         "metrics": _metric_rows(evaluation),
         "counts": evaluation.confusion_counts(),
         "review": _review_rows(evaluation),
@@ -176,7 +189,7 @@ def _metric_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
         {
             "name": title,
             "meaning": meaning.format(prevalence=prevalence),
-            "estimates": [labels.intervals.metrics[name] for labels in evaluation.label_sets],
+            "estimates": [_shown(labels, name) for labels in evaluation.label_sets],
         }
         for name, (title, meaning) in _METRICS.items()
     ]
@@ -184,11 +197,18 @@ def _metric_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 def _review_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return a row per metric of the cells outside the review band; no rows without a band."""
-    selective = [labels.selective for labels in evaluation.label_sets if labels.selective]
     return [
-        {"name": title, "meaning": meaning, "values": [getattr(one, name) for one in selective]}
+        {
+            "name": title,
+            "meaning": meaning,
+            "values": [
+                _number(getattr(labels.selective, name), labels.decimals(_BASIS.get(name, name), 3))
+                for labels in evaluation.label_sets
+                if labels.selective
+            ],
+        }
         for name, (title, meaning) in _SELECTIVE_METRICS.items()
-        if selective
+        if evaluation.review_band
     ]
 
 
@@ -205,32 +225,89 @@ def _plots(report: Report) -> dict[str, Any]:
     }
 
 
+def seen_in_training(evaluation: Evaluation) -> str | None:
+    """Return the warning that the tested patients are not new to the network; None if they are."""
+    overlap, units = evaluation.overlap, evaluation.intervals.units
+    if evaluation.intervals.unit == "cells":
+        return None  # there is a warning about unknown patients already
+    if overlap is None:
+        return (
+            "It can't be told whether these cells were seen in training: the model folder doesn't"
+            " say which patients the network was trained on."
+        )
+    if not overlap.cells:
+        return None
+    return (
+        f"SEEN IN TRAINING: {overlap.cells:,} of these {len(evaluation.predictions):,} cells are of"
+        f" {overlap.patients:,} patients (of {units:,}) whom the network was trained on, so this is"
+        " no test and the metrics are too good. Other people with the same names? Rename them with"
+        " --patients."
+    )
+
+
 def _warnings(report: Report) -> list[str]:
-    intervals = report.evaluation.intervals
-    warnings = []
+    evaluation = report.evaluation
+    seen = seen_in_training(evaluation)
+    return [*([seen] if seen else []), *_about_sample_size(evaluation), *report.warnings]
+
+
+def _about_sample_size(evaluation: Evaluation) -> Iterator[str]:
+    """Yield what the number of cells and patients means for the metrics, a sentence each."""
+    predictions, intervals = evaluation.predictions, evaluation.intervals
     if intervals.unit == "cells":
-        warnings.append(
+        yield (
             "No patient is known. Cells of one patient may be in both the training and the test"
             " data, so the metrics are too good. The intervals resample cells, so they are too"
             " narrow."
         )
     elif intervals.units < FEW_PATIENTS:
-        warnings.append(f"Only {intervals.units} patients were tested: intervals are too narrow.")
-    return warnings + list(report.warnings)
+        yield _few_patients(evaluation)
+    parasitized = int(predictions.truth.sum())
+    uninfected = len(predictions) - parasitized
+    if min(parasitized, uninfected) < FEW_CELLS:
+        yield (
+            f"Only {parasitized} parasitized and {uninfected} uninfected cells were tested: a test"
+            f" needs {FEW_CELLS} of each, from as many patients as possible."
+        )
+    band = evaluation.review_band
+    if band and (band.low == 0 or band.high == 1):
+        yield (
+            "The review band is open: there were too few validation patients or cells to bound the"
+            f" error rate at {band.error_rate:g}, so all cells on one side are for review."
+        )
 
 
-def _tested_on(evaluation: Evaluation) -> str:
+def _few_patients(evaluation: Evaluation) -> str:
+    units = evaluation.intervals.units
+    tested = f"Only {units} patient{'s were' if units > 1 else ' was'} tested"
+    of_class = {label: evaluation.units_of_class(label) for label in (PARASITIZED, UNINFECTED)}
+    label = min(of_class, key=of_class.__getitem__)
+    if of_class[label] >= MIN_UNITS:
+        return f"{tested}: intervals are too narrow."
+    return (
+        f"{tested}, {of_class[label]} of them with {label} cells: too few for"
+        f" {'intervals' if units < MIN_UNITS else 'all intervals'}, which need {MIN_UNITS} of each"
+        " class. Other patients may give quite different metrics."
+    )
+
+
+def _heading(evaluation: Evaluation) -> str:
+    """Return what was tested on, such as "tested on 4,400 cells of 32 patients"."""
     cells = f"{len(evaluation.predictions):,} cells"
-    known = evaluation.intervals.unit == "patients"
-    return f"{cells} of {evaluation.intervals.units:,} patients" if known else cells
+    if evaluation.intervals.unit == "patients":
+        units = evaluation.intervals.units
+        cells += f" of {units:,} patient{'s' * (units > 1)}"
+    seen = evaluation.overlap is not None and evaluation.overlap.cells > 0
+    return f"SEEN IN TRAINING, {cells}" if seen else f"tested on {cells}"
 
 
 def _on_validation(evaluation: Evaluation) -> str:
     threshold = evaluation.threshold
-    on_test = evaluation.intervals.metrics
+    given, on_test = evaluation.label_sets[0], evaluation.intervals.metrics
+    where = "on test" if evaluation.tested_on == "test" else f"on cells {evaluation.tested_on}"
     both = [
         f"{name} {_number(getattr(threshold, name))} on validation,"
-        f" {_number(on_test[name].value)} on test"
+        f" {_number(on_test[name].value, given.decimals(name, 3))} {where}"
         for name in ("sensitivity", "specificity")
     ]
     missed = "" if threshold.met else "not reached on validation, this is the closest; "
@@ -242,8 +319,13 @@ def _on_review(evaluation: Evaluation) -> list[str]:
     band, selective = evaluation.review_band, evaluation.label_sets[0].selective
     if band is None or selective is None:
         return []
-    review = f"p {_number(band.low)}–{_number(band.high)}, {selective.review:.1%} of the cells"
-    rest = f"{_number(selective.sensitivity)}, specificity {_number(selective.specificity)}"
+    given = evaluation.label_sets[0]
+    share = _percent(selective.review, given.decimals("review", 3))
+    review = f"p {_number(band.low)}–{_number(band.high)}, {share} of the cells"
+    rest = (
+        f"{_number(selective.sensitivity, given.decimals('sensitivity', 3))}, specificity"
+        f" {_number(selective.specificity, given.decimals('specificity', 3))}"
+    )
     return [f"For review: {review}; sensitivity of the other cells {rest}"]
 
 
@@ -268,6 +350,20 @@ def _thumbnail(mistake: Mistake) -> dict[str, Any]:
 def _number(value: float | None, digits: int = 3) -> str:
     """Return a metric as text; "-" if it is not defined."""
     return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _percent(share: float, decimals: int) -> str:
+    """Return a share as a percentage, with the decimals that the share would have."""
+    return f"{share:.{max(decimals - 2, 0)}%}"
+
+
+def _shown(labels: LabelSet, metric: str) -> dict[str, str]:
+    """Return value and interval of a metric as texts."""
+    estimate, decimals = labels.intervals.metrics[metric], labels.decimals(metric, 3)
+    return {
+        "value": _number(estimate.value, decimals),
+        "interval": _interval(estimate, decimals),
+    }
 
 
 def _interval(estimate: Estimate, digits: int = 3) -> str:

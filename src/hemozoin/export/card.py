@@ -56,8 +56,8 @@ def model_card(bundle: Bundle, files: Mapping[str, bytes]) -> str:
 
     `files` are those of the model folder, by name. Metrics are taken from `bundle.about`, if
     present: "figures" (`Evaluation.to_dict`), "folds" (for each fold, value by name),
-    "parity" (`Parity.to_dict`), "run" (`RunConfig.to_dict`) and "notes" (sentences). Raises
-    ModelError where these are of other kinds.
+    "parity" (`Parity.to_dict`), "run" (`RunConfig.to_dict`), "splits" (rows of `count_splits`) and
+    "notes" (sentences). Raises ModelError where these are of other kinds.
     """
     try:
         return _render(bundle, files)
@@ -85,11 +85,14 @@ def _render(bundle: Bundle, files: Mapping[str, bytes]) -> str:
         label_sets=_label_sets(evaluation),
         intervals=evaluation.get("intervals"),
         prevalence=evaluation.get("prevalence"),
+        warnings=evaluation.get("warnings", []),
         shown=SHOWN,
         folds=_folds(bundle.about.get("folds", [])),
         parity=bundle.about.get("parity"),
         notes=bundle.about.get("notes", []),
         run=_run(bundle.about.get("run")),
+        splits=bundle.about.get("splits"),
+        tested_on=_tested_on(evaluation),
         files=_files(files),
     )
 
@@ -98,6 +101,12 @@ def _label_sets(evaluation: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the metrics under each set of labels, by its name."""
     keys = {name: name.replace(" ", "_") for name in _LABELS}
     return {name: evaluation[key] for name, key in keys.items() if key in evaluation}
+
+
+def _tested_on(evaluation: Mapping[str, Any]) -> str:
+    """Return which cells the metrics are of; models before this was recorded had a test."""
+    tested_on = str(evaluation.get("tested_on", "test"))
+    return "not trained on" if tested_on == "test" else tested_on
 
 
 def _folds(folds: list[dict[str, float]]) -> dict[str, Any] | None:
@@ -124,7 +133,10 @@ def _run(run: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     data = PurePath(run["data"]).name
     corrected = bool(run["cells"]["labels"])
-    return {**run["recipe"], "data": data, "corrected": corrected, "is_nlm": data.startswith(_NLM)}
+    recipe = run["recipe"]
+    init = PurePath(recipe["init"]["path"]).name if recipe["init"] else None
+    about_data = {"data": data, "corrected": corrected, "is_nlm": data.startswith(_NLM)}
+    return {**recipe, **about_data, "init": init}
 
 
 def _files(files: Mapping[str, bytes]) -> list[dict[str, Any]]:

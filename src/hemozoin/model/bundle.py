@@ -1,7 +1,8 @@
 """A model folder: everything that a network needs to give the same predictions anywhere.
 
 model/
-  config.json          architecture, input transform, preprocessing, decision rules, metrics
+  config.json          architecture, input transform, preprocessing, decision rules, metrics,
+                       hashes of the patients that it has seen
   model.safetensors    the weights (pickle files are never read)
   model.onnx           the same network in ONNX: pixels in, probabilities out
   model_int8.onnx      the same network in int8, after `hemozoin export`
@@ -31,6 +32,7 @@ from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.decision.ood import OutOfDistributionDetector
 from hemozoin.decision.threshold import Threshold
 from hemozoin.errors import HemozoinError, ModelError
+from hemozoin.metrics.seen_patients import SeenPatients
 from hemozoin.mobilenet.architecture import Architecture, layers
 from hemozoin.model.checks.config import FORMAT, parse_config
 from hemozoin.model.checks.limits import require_practical
@@ -59,7 +61,8 @@ class Bundle:
     Threshold, review band, out-of-distribution detector and false-positive rate were fitted on
     validation patients; the last is None where too few patients were known. `graphs` are the
     ONNX files by name; a saved bundle always has GRAPH. `about` is the origin of the network:
-    data, split, recipe and metrics.
+    data, split, recipe and metrics. `patients` are those that it has seen, None where this is not
+    known.
     """
 
     architecture: Architecture
@@ -73,6 +76,7 @@ class Bundle:
     graphs: dict[str, bytes] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
     false_positive_rate: FalsePositiveRate | None = None
+    patients: SeenPatients | None = None
 
     @property
     def temperature(self) -> float:
@@ -136,6 +140,7 @@ def _to_config(bundle: Bundle) -> dict[str, Any]:
         "threshold": bundle.threshold.to_dict(),
         "band": bundle.review_band.to_dict(),
         **({"false_positives": false_positive_rate.to_dict()} if false_positive_rate else {}),
+        **({"patients": bundle.patients.to_dict()} if bundle.patients else {}),
         "about": bundle.about,
     }
 
@@ -165,6 +170,7 @@ def _to_bundle(config: dict[str, Any], files: Mapping[str, bytes], folder: Path)
         graphs={name: files[name] for name in (GRAPH, INT8_GRAPH) if name in files},
         about=config["about"],
         false_positive_rate=_false_positive_rate(config.get("false_positives")),
+        patients=SeenPatients.from_dict(config["patients"]) if config.get("patients") else None,
     )
 
 

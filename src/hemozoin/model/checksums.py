@@ -18,7 +18,9 @@ from hemozoin.files import replace_file
 SUMS = "SHA256SUMS"
 
 #: Most bytes of a file, by its ending. Files of other endings, such as a licence, have the first.
-_MOST_BYTES = {"": 1_000_000, ".onnx": 512_000_000, ".safetensors": 512_000_000}
+_MOST_BYTES = {"": 1_000_000, ".json": 8_000_000} | dict.fromkeys(
+    (".onnx", ".safetensors"), 512_000_000
+)
 
 #: Most bytes and lines of SHA256SUMS.
 _MOST_SUMS, _MOST_LINES = 64_000, 64

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hemozoin.arrays import NamedArrays
 from hemozoin.errors import RunError
@@ -19,6 +19,9 @@ from hemozoin.mobilenet.architecture import Architecture
 from hemozoin.mobilenet.convert import read_third_party
 from hemozoin.model.checksums import SUMS
 from hemozoin.model.registry import find_model
+
+if TYPE_CHECKING:
+    from hemozoin.metrics.seen_patients import SeenPatients
 
 #: File of the weights in a model folder, and the prefix of MobileNet's names in it.
 _WEIGHTS, _PREFIX = "model.safetensors", "network."
@@ -62,6 +65,16 @@ class InitialWeights:
         """
         self.require_unchanged()
         return _read(self.path)[1]
+
+    def patients(self) -> SeenPatients | None:
+        """Return the patients that this network has seen; None where this is not known.
+
+        A file of Keras or timm has seen none: it was trained on other pictures than cells.
+        """
+        from hemozoin.metrics.seen_patients import SeenPatients  # noqa: PLC0415 - as in `_read_bundle`
+        from hemozoin.model.bundle import load_bundle  # noqa: PLC0415
+
+        return load_bundle(self.path).patients if self.path.is_dir() else SeenPatients.of(())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

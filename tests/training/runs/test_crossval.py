@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hemozoin.model.bundle import load_bundle
 from hemozoin.training.runs import start
 from tests.conftest import make_cells
 from tests.support.commands import QUICK, hemozoin, leftover_of, refused, succeed, tree
@@ -183,3 +184,13 @@ def test_a_folder_with_a_run_is_refused(tmp_path: Path, finished_run: Path) -> N
     before = tree(finished_run)
     refused("crossval", data, "--out", finished_run, *OPTIONS)
     assert tree(finished_run) == before
+
+
+@pytest.mark.slow
+def test_each_fold_knows_its_own_patients(folds: Path) -> None:
+    for k in (1, 2, 3):
+        seen = load_bundle(folds / f"fold{k}" / "model").patients
+        assert seen is not None
+        split = read_rows_of(folds / f"split{k}.csv")
+        patients = {row["patient"] for row in split if row["split"] != "test"}
+        assert seen.among(row["patient"] for row in split) == patients

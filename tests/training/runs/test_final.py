@@ -92,3 +92,25 @@ def test_a_repeated_command_trains_only_the_missing_network(out: Path, tmp_path:
     assert "all patients" in ended.err
     again = load_bundle(tmp_path / "out" / "final" / "model").weights
     assert all(np.array_equal(before[name], again[name]) for name in before)
+
+
+@pytest.mark.slow
+def test_it_has_seen_all_patients_and_says_so(out: Path) -> None:
+    bundle = load_bundle(out / "final" / "model")
+    assert bundle.patients is not None
+    assert len(bundle.patients.training) == 9
+    assert bundle.about["figures"]["tested_on"] == "test"  # by the networks of the folds
+    assert [(part["split"], part["patients"]) for part in bundle.about["splits"]] == [("train", 9)]
+    data = out.parent / "cells.zip"
+    outcome = hemozoin("evaluate", data, "--model", out / "final")
+    assert "SEEN IN TRAINING: 72 of these 72 cells are of 9 patients (of 9)" in outcome.err
+
+
+@pytest.mark.slow
+def test_progress_on_training_cells_is_not_called_validation(tmp_path: Path) -> None:
+    data = make_cells(tmp_path / "cells.zip", patients=9)
+    outcome = hemozoin("crossval", data, "--out", tmp_path / "out", *OPTIONS)
+    folds_lines, final_lines = outcome.err.split("all patients\n")
+    assert "on validation patients" in folds_lines
+    assert "on training cells" in final_lines
+    assert "validation patients" not in final_lines

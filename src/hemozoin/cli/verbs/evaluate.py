@@ -49,4 +49,4 @@ def evaluate(
 
     predictor = Predictor.load(model, precision)
     report = run_evaluation(data, cells, predictor, split=split, prevalence=prevalence, out=out)
-    print(json.dumps(report.evaluation.to_dict(), indent=2) if as_json else summary(report))
+    print(json.dumps(report.to_dict(), indent=2) if as_json else summary(report))

@@ -18,6 +18,7 @@ from pydantic_core.core_schema import CoreSchema
 from hemozoin.classes import CLASSES
 from hemozoin.decision.temperature import MAX_TEMPERATURE, MIN_TEMPERATURE
 from hemozoin.errors import ModelError
+from hemozoin.metrics.seen_patients import is_hashed
 from hemozoin.mobilenet.architecture import Activation, Body, Padding
 from hemozoin.model.checks.limits import LARGEST_ALPHA, SIZES
 from hemozoin.model.checks.protobuf import shortened
@@ -205,6 +206,11 @@ _KEYS: dict[str, CoreSchema] = {
         _where(_RATE, lambda rate: bool(rate["patients"] <= rate["cells"]), _RATE_TEXT),
         f"{_RATE_TEXT}, or null",
     ),
+    "patients": _where(
+        schemas.any_schema(),
+        lambda patients: patients is None or is_hashed(patients),
+        "salt, training and validation, with hexadecimal hashes, or null",
+    ),
     "about": _where(
         schemas.dict_schema(),
         _is_bounded,
@@ -212,8 +218,8 @@ _KEYS: dict[str, CoreSchema] = {
     ),
 }
 
-#: Missing in older models, and in those of few patients.
-_OPTIONAL = {"false_positives"}
+#: Missing in older models, and in those of few or unknown patients.
+_OPTIONAL = {"false_positives", "patients"}
 
 #: Other keys are ignored, as they always were.
 _SCHEMA = schemas.typed_dict_schema(

@@ -8,6 +8,7 @@ config.py      RunConfig: everything that decides a run (config.json)
 folder.py      RunFolder: the files of a run
 start.py       new run, repeated run, resumed run
 run.py         the steps of one run
+warnings.py   what makes the metrics of a run less trustworthy
 crossval.py    cross-validation by patient
 final.py       the network trained on all patients after cross-validation
 """

@@ -24,6 +24,7 @@ from hemozoin.data.cells import LabelledCells
 from hemozoin.decision.ood import fit_ood_detector
 from hemozoin.decision.temperature import calibrate, log_odds
 from hemozoin.evaluation.evaluation import evaluate_predictions
+from hemozoin.metrics.seen_patients import SeenPatients, overlap_with
 from hemozoin.model.bundle import Bundle, load_bundle, save_bundle
 from hemozoin.progress import print_status
 from hemozoin.training.classifier import Classifier
@@ -33,10 +34,12 @@ from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.folder import RunFolder
 from hemozoin.training.runs.run import (
     SplitData,
+    describe_run,
     load_split_data,
     make_training_data,
     results_writer,
 )
+from hemozoin.training.runs.warnings import seen_patients
 from hemozoin.training.trainer import TrainingData, train_classifier
 
 #: The columns of predictions.csv.
@@ -67,7 +70,7 @@ def train_final(
         config.recipe,
         choose_device(device),
         folder.checkpoint,
-        results_writer(folder),
+        results_writer(folder, validated_on="training cells"),
     )
     save_bundle(_package(classifier.cpu(), config, split_data, folds), folder.model)
 
@@ -77,10 +80,14 @@ def _all_cells(split_data: SplitData, config: RunConfig) -> TrainingData:
 
     Every 20th of them is also validated on, to show progress; this says nothing about other cells.
     """
-    split = np.full(len(split_data.cells), "train", dtype=object)
-    cells = replace(split_data.cells, split=split)
-    training_data = make_training_data(replace(split_data, cells=cells), config)
+    training_data = make_training_data(_all_trained_on(split_data), config)
     return replace(training_data, validation=training_data.train[::20])
+
+
+def _all_trained_on(split_data: SplitData) -> SplitData:
+    """Return the cells with all of them in the training part."""
+    split = np.full(len(split_data.cells), "train", dtype=object)
+    return replace(split_data, cells=replace(split_data.cells, split=split))
 
 
 def _package(
@@ -91,16 +98,24 @@ def _package(
     decision = fit_decision(cells, logit, config.operating_point)
     ood_detector = fit_ood_detector(split_data.pixels[split_data.cells.row])
     p = calibrate(logit, decision.temperature)
+    init = config.recipe.init
     evaluation = evaluate_predictions(
-        cells, p, decision.threshold, config.prevalence, review_band=decision.review_band
+        cells,
+        p,
+        decision.threshold,
+        config.prevalence,
+        decision.review_band,
+        overlap_with(init.patients() if init else SeenPatients.of(()), cells),
     )
+    split_data = _all_trained_on(split_data)
     about: dict[str, Any] = {
-        "run": config.to_dict(),
+        **describe_run(config, split_data),
         "figures": evaluation.to_dict(),
         "folds": [fold.test_metrics() for fold in folds],
         "notes": [_NOTE.format(folds=len(folds), cells=len(cells))],
     }
-    return replace(package(classifier, config.recipe, decision, ood_detector), about=about)
+    bundle = package(classifier, config.recipe, decision, ood_detector)
+    return replace(bundle, about=about, patients=seen_patients(config, split_data.cells))
 
 
 def out_of_fold_log_odds(folds: list[RunFolder]) -> tuple[LabelledCells, Floats]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from hemozoin.data.split import has_patients, read_split, split_by_patient
 from hemozoin.evaluation.evaluate import describe_setup, evaluate_cells, write_evaluation
 from hemozoin.evaluation.report import Report, count_splits, summary
 from hemozoin.files import replace_file
+from hemozoin.metrics.seen_patients import overlap_with
 from hemozoin.model.bundle import Bundle, save_bundle
 from hemozoin.model.predictor import Predictor
 from hemozoin.progress import print_status
@@ -36,6 +37,13 @@ from hemozoin.training.device import use_deterministic_algorithms
 from hemozoin.training.packaging import calibrate_and_package
 from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.folder import RunFolder
+from hemozoin.training.runs.warnings import (
+    poor_fit_warning,
+    print_overlap,
+    review_band_warning,
+    seen_patients,
+    unreadable_warning,
+)
 from hemozoin.training.trainer import TrainingData, train_classifier
 
 
@@ -61,6 +69,9 @@ def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: tor
     """Do a run, or the rest of it: write model, metrics and report into `folder`."""
     started = time.monotonic()
     use_deterministic_algorithms()
+    seen = seen_patients(config, split_data.cells)
+    if overlap := overlap_with(seen, split_data.part("test")[0]):
+        print_overlap(overlap, config.recipe)
     training_data = make_training_data(split_data, config)
     classifier = train_classifier(
         training_data, config.recipe, device, folder.checkpoint, results_writer(folder)
@@ -71,8 +82,10 @@ def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: tor
             bundle = calibrate_and_package(
                 classifier.cpu(), *validation, config.recipe, config.operating_point
             )
+            bundle = replace(bundle, patients=seen)
             report = evaluate_run(bundle, split_data, config, folder, started)
-            save_bundle(replace(bundle, about=_about(config, report)), folder.model)
+            about = describe_run(config, split_data) | {"figures": report.to_dict()}
+            save_bundle(replace(bundle, about=about), folder.model)
             print(summary(report))
             print(f"Report: {folder.path / 'report.html'}\nModel:  {folder.model}")
 
@@ -115,27 +128,28 @@ def evaluate_run(
     `started` is the time at which the run began, as `time.monotonic` gives it.
     """
     cells, pixels = split_data.part("test")
+    results = _read_results(folder)
     report, p = evaluate_cells(Predictor(bundle), cells, pixels, config.prevalence)
     seconds = f"{time.monotonic() - started:.0f} s on {torch.get_num_threads()} threads"
     report = replace(
         report,
         title=f"MobileNet α = {config.recipe.alpha:g} at {config.recipe.size} px",
-        results=_read_results(folder),
+        results=results,
         splits=count_splits(split_data.cells),
-        warnings=tuple(_warnings(split_data)),
+        warnings=(
+            *unreadable_warning(split_data.unreadable),
+            *review_band_warning(split_data.part("validation")[0], bundle.review_band),
+            *poor_fit_warning(config.recipe, float(results["val_auc"][-1])),
+        ),
         setup=describe_setup({"Data": str(config.data), "Training and test": seconds}),
     )
     write_evaluation(folder.path, report, cells, p)
     return report
 
 
-def _warnings(split_data: SplitData) -> list[str]:
-    """Return warnings about the data that the report can't find out itself."""
-    skipped = f"{split_data.unreadable} pictures could not be read and were skipped."
-    return [skipped] if split_data.unreadable else []
-
-
-def results_writer(folder: RunFolder) -> Callable[[list[EpochRow]], None]:
+def results_writer(
+    folder: RunFolder, validated_on: str = "validation patients"
+) -> Callable[[list[EpochRow]], None]:
     """Return a callback that writes the epochs so far to results.csv and prints the last one."""
 
     def write_results(rows: list[EpochRow]) -> None:
@@ -144,7 +158,7 @@ def results_writer(folder: RunFolder) -> Callable[[list[EpochRow]], None]:
         replace_file(folder.results, csv_table(columns))
         last = rows[-1]
         print_status(
-            f"epoch {len(rows)}: loss {last['train_loss']:.4f}, on validation patients"
+            f"epoch {len(rows)}: loss {last['train_loss']:.4f}, on {validated_on}"
             f" {last['val_loss']:.4f}, accuracy {last['val_accuracy']:.4f},"
             f" AUC {last['val_auc']:.4f}, {last['seconds']:.0f} s"
         )
@@ -157,6 +171,7 @@ def _read_results(folder: RunFolder) -> dict[str, Floats]:
     return {name: np.array([float(value) for value in column]) for name, column in columns.items()}
 
 
-def _about(config: RunConfig, report: Report) -> dict[str, Any]:
-    """Return config and metrics of the run, for the bundle's `about`."""
-    return {"run": config.to_dict(), "figures": report.evaluation.to_dict()}
+def describe_run(config: RunConfig, split_data: SplitData) -> dict[str, Any]:
+    """Return config and cells of the run, for the bundle's `about`."""
+    splits = [asdict(part) for part in count_splits(split_data.cells)]
+    return {"run": config.to_dict(), "splits": splits}
