@@ -26,6 +26,9 @@ Texts = npt.NDArray[np.object_]
 #: Decoded pictures: RGB, 0..255, `[..., H, W, 3]`.
 Pixels = npt.NDArray[np.uint8]
 
+#: A picture of one channel, 0..255, `[H, W]`; also a mask, 255 inside and 0 outside, as in OpenCV.
+Levels = npt.NDArray[np.uint8]
+
 #: Several arrays by name, as in a .safetensors file.
 NamedArrays = dict[str, Array]
 

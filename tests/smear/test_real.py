@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -37,8 +38,8 @@ def test_cells_marked_by_people_are_found_and_classified(real_fields: Path) -> N
 def test_white_cells_of_another_camera_are_found(real_fields: Path) -> None:
     marked = true_positives = found = 0
     for one in json.loads((real_fields / "bccd" / "annotations.json").read_text()):
-        picture = Image.open(real_fields / "bccd" / one["image"]).convert("RGB")
-        white = [one for one in segment(picture).objects if one.kind == "white cell"]
+        pixels = np.asarray(Image.open(real_fields / "bccd" / one["image"]).convert("RGB"))
+        white = [one for one in segment(pixels).objects if one.kind == "white cell"]
         boxes = [mark["box"] for mark in one["cells"] if mark["type"] == "WBC"]
         inside = [[is_inside(cell, box) for cell in white] for box in boxes]
         marked, found = marked + len(boxes), found + len(white)

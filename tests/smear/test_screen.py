@@ -124,14 +124,15 @@ def test_unreadable_files_are_refused(network: Predictor, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_a_cell_is_cut_out_along_its_outline(picture: Image.Image) -> None:
-    cells = [one for one in segment(picture).objects if one.kind == "red cell"]
+    whole = np.asarray(picture)
+    cells = [one for one in segment(whole).objects if one.kind == "red cell"]
     assert cells
     for cell in cells:
-        pixels = np.asarray(cut_out(picture, cell))
+        pixels = cut_out(whole, cell)
         assert pixels.shape == (cell.height, cell.width, 3)
         assert is_cut_out(pixels.max(axis=2) > 8)
         inside = pixels.any(axis=2)
-        field = np.asarray(picture)[cell.y : cell.y + cell.height, cell.x : cell.x + cell.width]
+        field = whole[cell.y : cell.y + cell.height, cell.x : cell.x + cell.width]
         assert (pixels[inside] == field[inside]).all()
         assert 0.5 < inside.mean() < 0.95
 
@@ -181,7 +182,7 @@ def test_the_copy_for_the_focus_is_never_much_larger_than_the_picture(
     cells = screen(picture, network).cells
     tracemalloc.start()
     coarse = Segmentation(diameter=1.4, coverage=0.2, density=0.1)
-    assert "too coarse" in {flaw.what for flaw in find_flaws(picture, coarse, cells)}
+    assert "too coarse" in {flaw.what for flaw in find_flaws(np.asarray(picture), coarse, cells)}
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50 * 8 * picture.width * picture.height
@@ -193,7 +194,9 @@ def test_cells_as_dense_as_the_background_are_a_flaw(
     cells = screen(picture, network).cells
     for density in (0.0, -0.1):
         found = Segmentation(diameter=60, coverage=0.2, density=density)
-        assert "out of focus" in {flaw.what for flaw in find_flaws(picture, found, cells)}
+        assert "out of focus" in {
+            flaw.what for flaw in find_flaws(np.asarray(picture), found, cells)
+        }
 
 
 @pytest.mark.slow

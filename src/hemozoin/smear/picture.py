@@ -59,14 +59,13 @@ def field_from(picture: Image.Image, name: str = "picture") -> Image.Image:
     return picture
 
 
-def require_many_cells(picture: Image.Image, diameter: float) -> None:
-    """Raise DataError where red cells of this diameter in px are too large or too small.
+def require_many_cells(width: int, height: int, diameter: float) -> None:
+    """Raise DataError where red cells of this diameter are too large or too small; all in px.
 
     Too large are those of a crop with one or a few cells; too small are those that can't be
     separated, and those of a scan with more cells than fit into memory. A diameter of 0, where
     no object was found, is allowed.
     """
-    width, height = picture.size
     cells = f"red cells of {diameter:.0f} px in {width}x{height} pixels"
     if diameter > _MAX_DIAMETER * min(width, height):
         raise DataError(f"{cells}: single cells, not a field; use hemozoin predict")

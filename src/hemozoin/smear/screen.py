@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from hemozoin.arrays import Pixels
 from hemozoin.data.picture import image_from_array, rgb_from_image
 from hemozoin.data.preprocess import prepare
 from hemozoin.data.source import FolderSource
@@ -33,9 +35,10 @@ class Screener:
 
     def __call__(self, picture: Image.Image, name: str = "") -> Field:
         """Screen a field, RGB; raises DataError where it shows single cells, or too many."""
-        found = self._segment(picture, name)
+        pixels = np.asarray(picture)
+        found = self._segment(pixels, name)
         red = [one for one in found.objects if one.kind == "red cell"]
-        cells = tuple(classify_cells(picture, red, self._predictor))
+        cells = tuple(classify_cells(pixels, red, self._predictor))
         return Field(
             field=name,
             width=picture.width,
@@ -43,27 +46,27 @@ class Screener:
             diameter=round(found.diameter, 1),
             cells=cells,
             others=tuple(one for one in found.objects if one.kind != "red cell"),
-            flaws=find_flaws(picture, found, cells),
+            flaws=find_flaws(pixels, found, cells),
         )
 
-    def _segment(self, picture: Image.Image, name: str) -> Segmentation:
+    def _segment(self, pixels: Pixels, name: str) -> Segmentation:
         try:
-            diameter = self._diameter or cell_diameter(picture)
-            require_many_cells(picture, diameter)
-            return segment(picture, diameter)
+            diameter = self._diameter or cell_diameter(pixels)
+            require_many_cells(pixels.shape[1], pixels.shape[0], diameter)
+            return segment(pixels, diameter)
         except DataError as error:
             raise DataError(f"{name or 'picture'}: {error}") from error
 
 
 def classify_cells(
-    picture: Image.Image, red_cells: Sequence[SmearObject], predictor: Predictor
+    pixels: Pixels, red_cells: Sequence[SmearObject], predictor: Predictor
 ) -> Iterator[Cell]:
-    """Yield the red cells found in a field, RGB, each with the network's decision on it."""
+    """Yield the red cells of a field, uint8 `[H, W, 3]`, each with the network's decision."""
     preprocessing = predictor.bundle.preprocessing
     for start in range(0, len(red_cells), BATCH):
         batch = red_cells[start : start + BATCH]
-        pixels = np.stack([prepare(cut_out(picture, one), preprocessing) for one in batch])
-        decisions = predictor.decide(pixels)
+        crops = [Image.fromarray(cut_out(pixels, one)) for one in batch]
+        decisions = predictor.decide(np.stack([prepare(crop, preprocessing) for crop in crops]))
         for number, (one, decided) in enumerate(zip(batch, decisions, strict=True), start + 1):
             yield Cell(
                 **vars(one),
@@ -74,16 +77,12 @@ def classify_cells(
             )
 
 
-def cut_out(picture: Image.Image, found: SmearObject) -> Image.Image:
-    """Return an object of a field, RGB, on black along its outline: as NLM's cells are."""
-    x, y = found.x, found.y
-    crop = picture.crop((x, y, x + found.width, y + found.height))
-    mask = Image.new("L", crop.size)
-    corners = [(corner_x - x, corner_y - y) for corner_x, corner_y in found.outline]
-    ImageDraw.Draw(mask).polygon(corners, fill=255)
-    on_black = Image.new("RGB", crop.size)
-    on_black.paste(crop, mask=mask)
-    return on_black
+def cut_out(pixels: Pixels, found: SmearObject) -> Pixels:
+    """Return an object of a field on black along its outline, `[h, w, 3]`: as NLM's cells are."""
+    crop = pixels[found.y : found.y + found.height, found.x : found.x + found.width]
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.array(found.outline) - (found.x, found.y)], 255)
+    return np.asarray(cv2.bitwise_and(crop, crop, mask=mask))
 
 
 def screen(

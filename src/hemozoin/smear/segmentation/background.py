@@ -6,45 +6,46 @@ illumination, the colour cast of a camera and the exposure then make no differen
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
-from PIL import Image
-from scipy import ndimage
-from skimage.filters import threshold_otsu
 
-from hemozoin.arrays import Bools, Floats
+from hemozoin.arrays import Floats, Levels, Pixels
 from hemozoin.optics import optical_density
+from hemozoin.smear.segmentation.levels import above, otsu_threshold
+from hemozoin.smear.segmentation.morphology import eroded
+from hemozoin.smear.segmentation.parameters import BACKGROUND
 
 #: The channel in which haemoglobin absorbs the most light, whatever the Giemsa stain: green.
 _GREEN = 1
 
-#: Percentiles to which values are clipped before Otsu's method. The darkest 2 % of a field, nuclei
-#: and dirt, would raise the threshold between background and cells.
-_CLIPPED = 1, 98
+#: The optical density of each level.
+_DENSITY = optical_density(np.arange(256))
 
-#: About this many pixels give the same threshold as all of them.
-_SAMPLE = 30_000
-
-#: How often the background's pixels are selected and the illumination is fitted to them.
-_ROUNDS = 2
-
-#: Every 7th pixel is enough to fit the illumination. Pixels at the rims of cells are left out of
-#: the fit where more than 200 others remain.
-_STEP, _MIN_BACKGROUND = 7, 200
-
-#: Fewest pixels, both of objects and of background, from which a stain's colour is estimated.
-_MIN_STAINED = 50
-
-#: Standard deviation in px of the blur that takes the noise out of the stain density.
-_BLUR = 0.8
+#: Exponents of y and x in the terms of a quadratic surface.
+_QUADRATIC = ((0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (2, 0))
 
 
-def downscaled_density(picture: Image.Image, scale: float) -> Floats:
+def downscaled_density(pixels: Pixels, scale: float) -> Floats:
     """Return the optical density of a picture that was made smaller by the factor `scale`.
 
-    float32 `[h, w, 3]` of an RGB picture, `[h, w]` of a single channel.
+    float32 `[h, w, 3]` of an RGB picture `[H, W, 3]`, `[h, w]` of a single channel `[H, W]`.
     """
-    size = max(8, round(picture.width / scale)), max(8, round(picture.height / scale))
-    return optical_density(np.asarray(picture.resize(size, Image.Resampling.BOX)))
+    return np.asarray(cv2.LUT(_downscaled(pixels, scale), _DENSITY))
+
+
+def _downscaled(pixels: Pixels, scale: float) -> Pixels:
+    """Return a picture made smaller: by averages of whole pixels, then by interpolation.
+
+    The right and lower edge lose less than one px of the copy.
+    """
+    whole = max(1, int(scale))
+    height, width = (side // whole for side in pixels.shape[:2])
+    picture = pixels[: height * whole, : width * whole]
+    if whole > 1:
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    rest = scale / whole
+    size = max(8, round(width / rest)), max(8, round(height / rest))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR))
 
 
 def subtract_background(densities: Floats) -> Floats:
@@ -53,61 +54,83 @@ def subtract_background(densities: Floats) -> Floats:
     The background is a quadratic surface for each channel, fitted to the pixels that are below
     Otsu's threshold in green.
     """
-    terms = _quadratic_terms(*densities.shape[:2])
-    relative = densities
-    for _ in range(_ROUNDS):
-        sample = np.flatnonzero(_background(relative[..., _GREEN]))[::_STEP]
-        values = terms.reshape(-1, terms.shape[-1])[sample], densities.reshape(-1, 3)[sample]
-        weights, *_ = np.linalg.lstsq(*values, rcond=None)
-        relative = terms @ weights
-        np.subtract(densities, relative, out=relative)
-    return relative
+    green = densities[..., _GREEN]
+    for _ in range(BACKGROUND.rounds):
+        weights = _fit(densities, _background(green))
+        green = densities[..., _GREEN] - _surface(weights[..., _GREEN], green.shape)
+    surfaces = [_surface(weights[..., channel], green.shape) for channel in range(3)]
+    return np.asarray(cv2.subtract(densities, cv2.merge(surfaces)))
 
 
-def _background(green: Floats) -> Bools:
-    """Return the pixels of the background, bool `[h, w]`, without the rims of cells if it can."""
-    background = green < otsu_threshold(green)
-    inner = ndimage.binary_erosion(background)
-    return inner if inner.sum() > _MIN_BACKGROUND else background
+def _background(green: Floats) -> Levels:
+    """Return the mask `[h, w]` of the background, without the rims of cells if it can."""
+    background = ~above(green, otsu_threshold(green))
+    inner = eroded(background, 1)
+    return inner if cv2.countNonZero(inner) > BACKGROUND.min_pixels else background
 
 
-def stain_density(relative: Floats) -> Floats:
-    """Return how much stain there is, slightly blurred: float `[h, w]`, about 0 on background.
+def _fit(densities: Floats, mask: Levels) -> Floats:
+    """Return the quadratic surfaces fitted to the densities in a mask by least squares.
 
-    `relative` `[h, w, 3]` are densities relative to the background.
+    The weights, `[3, 3, 3]`, are those of the powers of y, of the powers of x, in each channel.
+    Illumination is smooth, so every third row and column is enough.
     """
-    return np.asarray(ndimage.gaussian_filter(_combined_channels(relative), _BLUR))
+    sampled = np.s_[:: BACKGROUND.step, :: BACKGROUND.step]
+    y, x = (powers[:: BACKGROUND.step] for powers in _powers(mask.shape))
+    rows, columns = np.nonzero(mask[sampled])
+    terms = np.stack([y[rows, i] * x[columns, j] for i, j in _QUADRATIC])
+    values = densities[sampled][rows, columns]
+    solved, *_ = np.linalg.lstsq(terms @ terms.T, terms @ values, rcond=None)
+    weights = np.zeros((3, 3, 3))
+    weights[tuple(zip(*_QUADRATIC, strict=True))] = solved
+    return weights
+
+
+def _surface(weights: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return the surface `[h, w]` with these weights, `[3, 3]`."""
+    y, x = _powers(shape)
+    return np.asarray((y @ weights).astype(np.float32) @ x.T.astype(np.float32))
+
+
+def _powers(shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """Return the powers 0, 1 and 2 of y `[h, 3]` and of x `[w, 3]`, from -1 to 1."""
+    y, x = (np.vander(np.linspace(-1, 1, side), 3, increasing=True) for side in shape)
+    return y, x
+
+
+def stain_levels(relative: Floats) -> Levels:
+    """Return how much stain there is, slightly blurred, in 8 bits: uint8 `[h, w]`.
+
+    `relative` `[h, w, 3]` are densities relative to the background. The background is near the
+    level `BACKGROUND.zero`, and most of the stain is below `BACKGROUND.full`. From here on all
+    masks are computed from integers.
+    """
+    stain = np.ascontiguousarray(_combined_channels(relative))
+    full = float(
+        np.percentile(stain[:: BACKGROUND.step, :: BACKGROUND.step], BACKGROUND.clipped[1])
+    )
+    gain = (BACKGROUND.full - BACKGROUND.zero) / max(full, BACKGROUND.min_density)
+    levels = np.rint(stain * gain + BACKGROUND.zero).clip(0, 255).astype(np.uint8)
+    return np.asarray(cv2.GaussianBlur(levels, (0, 0), BACKGROUND.blur))
 
 
 def _combined_channels(relative: Floats) -> Floats:
     """Return the weighted mean of the channels that separates objects from background best.
 
     The weights are those of Fisher's linear discriminant, negative ones set to 0: pink, lilac
-    and grey-green smears each have their own. Without enough pixels it is the green channel.
+    and grey-green smears each have their own. Without enough pixels, or without a positive
+    weight, it is the green channel.
     """
     green = relative[..., _GREEN]
-    objects = green > otsu_threshold(green)
-    inner = ndimage.binary_erosion(objects, iterations=2)
-    background = ndimage.binary_erosion(~objects)
-    if min(inner.sum(), background.sum()) < _MIN_STAINED:
+    objects = above(green, otsu_threshold(green))
+    sampled = np.s_[:: BACKGROUND.step, :: BACKGROUND.step]
+    sample = relative[sampled]
+    stained = sample[eroded(objects, 2)[sampled] > 0]
+    bare = sample[eroded(~objects, 1)[sampled] > 0]
+    if min(len(stained), len(bare)) < BACKGROUND.min_stained:
         return green
-    stained, bare = relative[inner], relative[background]
     within = (np.cov(stained.T) + np.cov(bare.T)) / 2 + 1e-4 * np.eye(3)
     weights = np.linalg.solve(within, stained.mean(axis=0) - bare.mean(axis=0)).clip(0)
-    return np.asarray(relative @ (weights / weights.sum()).astype(np.float32))
-
-
-def otsu_threshold(values: Floats) -> float:
-    """Return Otsu's threshold of a sample of `values`, whose extremes are clipped before."""
-    sample = values.ravel()[:: max(1, values.size // _SAMPLE)]
-    low, high = np.percentile(sample, _CLIPPED)
-    return float(threshold_otsu(sample.clip(low, high)))  # type: ignore[no-untyped-call]
-
-
-def _quadratic_terms(height: int, width: int) -> Floats:
-    """Return 1, x, y, x², xy, y² over a picture, float32 `[h, w, 6]`: illumination is smooth."""
-    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    terms = np.empty((height, width, 6), np.float32)
-    for number, term in enumerate((np.ones_like(x), x, y, x * x, x * y, y * y)):
-        terms[..., number] = term
-    return terms
+    if not weights.sum() > 0:
+        return green
+    return np.asarray(cv2.transform(relative, (weights / weights.sum())[None]))

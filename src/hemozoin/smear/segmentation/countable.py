@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from hemozoin.arrays import Ints
 from hemozoin.errors import DataError
+from hemozoin.smear.segmentation.parameters import KIND
 
-#: Most objects in a field: a millisecond or more is needed for each.
+#: Most objects in a field: a tenth of a millisecond or more is needed for each.
 MAX_OBJECTS = 20_000
-
-#: An object is small below this share of a red cell's area: no red cell, but a platelet or debris.
-SMALL = 0.3
 
 #: A field may have this many small objects, or as many as others. Of 150 fields of many
 #: microscopes, the one with the most has 101.
@@ -21,7 +19,7 @@ def require_countable(areas: Ints, cell_area: float) -> None:
 
     `areas` `[n]` are those of the objects, `cell_area` that of a red cell, all in px.
     """
-    small = int((areas < SMALL * cell_area).sum())
+    small = int((areas < KIND.small * cell_area).sum())
     if len(areas) > MAX_OBJECTS or small > max(_MAX_SMALL, len(areas) - small):
         raise DataError(
             f"{len(areas):,} objects, of which {small:,} are too small for red cells: not a field"

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
+import math
+
+import cv2
 import numpy as np
-from scipy import ndimage
 
-from hemozoin.arrays import Bools, Floats
+from hemozoin.arrays import Floats, Levels
 from hemozoin.smear.segmentation.merge_tree import Region
-
-#: A pixel belongs to a nucleus where its density, in red or in the mean of all channels, is this
-#: many times the median of the foreground. Red cells of a pink smear absorb hardly any red, those
-#: of a grey smear as much as other colours. A parasite that fills its cell stays below. The last
-#: number is added for smears whose red cells absorb hardly anything.
-_IN_RED, _IN_ALL, _OFFSET = 1.5, 2.0, 0.03
-
-#: Least area of a nucleus, in areas of a red cell. All the chromatin of a schizont is less.
-_NUCLEUS = 0.3
-
-#: Lobes of one nucleus are closer together than this, in square roots of a red cell's area.
-_LOBES = 0.2
+from hemozoin.smear.segmentation.morphology import components, opened, within
+from hemozoin.smear.segmentation.parameters import NUCLEI
 
 
-def white_cells(relative: Floats, foreground: Bools, cell_area: float) -> list[Region]:
+def white_cells(relative: Floats, foreground: Levels, cell_area: float) -> list[Region]:
     """Return the white cells: each nucleus with the foreground close around it.
 
-    `relative` `[h, w, 3]` are densities relative to the background; `foreground`, bool `[h, w]`,
+    `relative` `[h, w, 3]` are densities relative to the background; `foreground`, uint8 `[h, w]`,
     has at least one pixel; `cell_area` is that of a red cell in px.
     """
-    red, grey = relative[..., 0], relative.mean(axis=-1)
-    dark = _exceeds(red, _IN_RED, foreground) | _exceeds(grey, _IN_ALL, foreground)
-    nuclei = ndimage.binary_opening(dark) & foreground
-    reach = max(1, round(_LOBES * np.sqrt(cell_area)))
-    labels, count = ndimage.label(ndimage.distance_transform_edt(~nuclei) <= reach)
-    areas = ndimage.sum_labels(nuclei, labels, range(1, count + 1))
+    nuclei = opened(_dark(relative, foreground), 1) & foreground
+    least = NUCLEI.min_area * cell_area
+    if cv2.countNonZero(nuclei) <= least:
+        return []
+    reach = max(1, round(NUCLEI.lobes * math.sqrt(cell_area)))
+    away = cv2.distanceTransform(cv2.bitwise_not(nuclei), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    near = components(np.where(away <= reach, np.uint8(255), np.uint8(0)))
+    areas = np.bincount(near.labels[nuclei > 0])
     return [
-        Region((labels[box] == label) & foreground[box], box)
-        for label, box in enumerate(ndimage.find_objects(labels), 1)
-        if areas[label - 1] > _NUCLEUS * cell_area
+        Region(near.mask(label) & within(foreground, near.boxes[label]), near.boxes[label])
+        for label in np.flatnonzero(areas > least).tolist()
     ]
 
 
-def _exceeds(density: Floats, factor: float, foreground: Bools) -> Bools:
-    return np.asarray(density > factor * np.median(density[foreground]) + _OFFSET)
+def _dark(relative: Floats, foreground: Levels) -> Levels:
+    """Return where the density is that of a nucleus: uint8 `[h, w]`."""
+    red, grey = cv2.extractChannel(relative, 0), cv2.transform(relative, np.full((1, 3), 1 / 3))
+    inside = foreground > 0
+    in_red = red > NUCLEI.in_red * np.median(red[inside]) + NUCLEI.offset
+    in_all = grey > NUCLEI.in_all * np.median(grey[inside]) + NUCLEI.offset
+    return np.where(in_red | in_all, np.uint8(255), np.uint8(0))

@@ -7,66 +7,135 @@ merges is taken (`merge_tree.best_cut`). Each clump is thus cut at its own scale
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
-from skimage.feature import hessian_matrix, hessian_matrix_eigvals, peak_local_max
-from skimage.segmentation import watershed
 
-from hemozoin.arrays import Bools, Floats, Ints
+from hemozoin.arrays import Bools, Floats, Ints, Levels
 from hemozoin.smear.segmentation.countable import require_countable
+from hemozoin.smear.segmentation.levels import median_level
 from hemozoin.smear.segmentation.merge_tree import Region, best_cut
-from hemozoin.smear.segmentation.shape import edge_distance
+from hemozoin.smear.segmentation.morphology import CROSS, dilated
+from hemozoin.smear.segmentation.parameters import BACKGROUND, DIAMETER, WATERSHED
 
-#: A pixel is in the gap between two touching cells where the stain density, over its median, has
-#: at least this curvature (larger eigenvalue of the Hessian), with this sigma in px. The mask
-#: joins such cells, but the stain seldom does.
-_CURVATURE, _SIGMA = 0.09, 1.2
-
-#: Standard deviation in px of the blur that smooths the steps of the edge distance.
-_BLUR = 0.7
-
-#: Least edge distance of a seed, in diameters of a cell.
-_MIN_SEED = 0.12
+#: Highest edge distance in the watershed: the sum of two fits into 8 bits.
+_HIGHEST = 127
 
 
-def split_clumps(
-    mask: Bools, relative: Floats, stain: Floats, diameter: float, area: float
-) -> list[Region]:
-    """Return the regions of a mask, bool `[h, w]`, that are most like single cells.
+@dataclass(frozen=True, eq=False)
+class Maxima:
+    """The local maxima of a picture: `labels` int32 `[h, w]`, from 1, and 0 elsewhere.
 
-    `relative` `[h, w, 3]` are densities relative to the background, `stain` `[h, w]` is the stain
-    density; `diameter` and `area` are those of a red cell, in px. Raises DataError where there are
-    too many pieces.
+    `heights` `[n + 1]` are the values of the picture there, and 0 for elsewhere.
     """
-    level = np.median(stain[mask])
-    without_gaps = mask
-    if level > 0:  # 0 if most of each object is as pale as the background
-        without_gaps = mask & (_curvature(stain / level) < _CURVATURE)
-    distance = edge_distance(without_gaps, _BLUR)
-    peaks = _peaks(mask, distance, _MIN_SEED * diameter)
-    seeds = np.zeros(mask.shape, np.int32)
-    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    pieces = watershed(-distance, seeds, mask=mask)  # type: ignore[no-untyped-call]
+
+    labels: Ints
+    heights: Floats
+
+
+def split_clumps(mask: Levels, relative: Floats, stain: Levels, area: float) -> list[Region]:
+    """Return the regions of a mask, uint8 `[h, w]`, that are most like single cells.
+
+    `relative` `[h, w, 3]` are densities relative to the background, `stain` `[h, w]` are the levels
+    of the stain; `area` is that of a red cell, in px. Raises DataError where there are too many
+    pieces.
+    """
+    distance = _levels(edge_distance(mask & ~_gaps(stain, mask), WATERSHED.blur))
+    least = WATERSHED.min_seed * DIAMETER * WATERSHED.levels
+    seeds = local_maxima(distance & mask, WATERSHED.radius, least)
+    pieces = flood(distance, seeds.labels, mask)
     require_countable(np.bincount(pieces.ravel())[1:], area)
-    heights = np.r_[0, distance[tuple(peaks.T)]]
-    return best_cut(pieces, _neighbours(pieces, distance, heights), relative, area)
+    return best_cut(pieces, _neighbours(pieces, distance, seeds.heights), relative, area)
 
 
-def _curvature(stain: Floats) -> Floats:
-    """Return how sharply the stain density rises on both sides of each pixel, float `[h, w]`."""
-    hessian = hessian_matrix(stain, sigma=_SIGMA, use_gaussian_derivatives=False)  # type: ignore[no-untyped-call]
-    return np.asarray(hessian_matrix_eigvals(hessian)[0])  # type: ignore[no-untyped-call]
+def edge_distance(mask: Levels, sigma: float) -> Floats:
+    """Return the distance in px of each pixel of a mask to its edge, blurred: float32 `[h, w]`.
+
+    0 outside of the mask, before the blur. The picture's border is an edge as well.
+    """
+    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(cv2.GaussianBlur(distance, (0, 0), sigma)[1:-1, 1:-1])
 
 
-def _peaks(mask: Bools, distance: Floats, least: float) -> Ints:
-    """Return the local maxima of the edge distance in a mask: rows and columns, `[n, 2]`."""
-    peaks: Ints = peak_local_max(  # type: ignore[no-untyped-call]
-        distance, min_distance=2, threshold_abs=least, exclude_border=False
-    )
-    inside: Ints = peaks[mask[tuple(peaks.T)]]
-    return inside
+def local_maxima(picture: Floats | Levels, radius: int, least: float) -> Maxima:
+    """Return the maxima of a picture `[h, w]` above `least`: nowhere within `radius` is more."""
+    window = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    highest = picture == cv2.dilate(picture, window)
+    peaks = np.where(highest & (picture > least), np.uint8(255), np.uint8(0))
+    count, labels = cv2.connectedComponents(peaks, connectivity=8)
+    heights = np.zeros(count)
+    heights[labels[peaks > 0]] = picture[peaks > 0]
+    return Maxima(labels, heights)
 
 
-def _neighbours(pieces: Ints, distance: Floats, heights: Floats) -> list[tuple[int, int]]:
+def _levels(distance: Floats) -> Levels:
+    """Return an edge distance in px as uint8."""
+    return np.rint(distance * WATERSHED.levels).clip(0, _HIGHEST).astype(np.uint8)
+
+
+def _gaps(stain: Levels, mask: Levels) -> Levels:
+    """Return where the stain rises sharply on both sides: the gaps between touching cells.
+
+    That is where the larger eigenvalue of the Hessian is at least `WATERSHED.curvature`.
+    """
+    level = median_level(stain, mask) - BACKGROUND.zero
+    if level <= 0:  # most of each object is as pale as the background
+        return np.zeros_like(mask)
+    smooth = cv2.GaussianBlur(stain.astype(np.float32), (0, 0), WATERSHED.sigma)
+    along = np.array([[1, 0, -2, 0, 1]], np.float32) / 4
+    across = np.array([[1, 0, -1], [0, 0, 0], [-1, 0, 1]], np.float32) / 4
+    least = np.float32(WATERSHED.curvature * level)
+    x, y = (least - cv2.filter2D(smooth, -1, kernel) for kernel in (along, along.T))
+    flat = (x > 0) & (y > 0) & (x * y > cv2.filter2D(smooth, -1, across) ** 2)
+    return np.where(flat, np.uint8(0), np.uint8(255))
+
+
+def flood(distance: Levels, seeds: Ints, mask: Levels) -> Ints:
+    """Return the pieces of a mask, int32 `[h, w]`, that grow from the seeds, the highest first.
+
+    A watershed by flooding (Meyer 1994). OpenCV's floods in the order of the difference between
+    neighbouring pixels. On a checkerboard of positive and negative depths this difference is the
+    sum of both depths, and so the order is that of depth. Parts of the mask without a seed get 0.
+    """
+    depth = _HIGHEST - distance
+    board = np.where(_checkerboard(mask.shape), 128 + depth, 127 - depth)
+    moat = ~mask  # one px wide, higher than any depth; behind it is the outside
+    pieces = seeds.copy()
+    outside = int(seeds.max()) + 1
+    pieces[dilated(mask, 1) == 0] = outside
+    cv2.watershed(cv2.merge([board, moat, moat]), pieces)
+    pieces[(pieces == outside) | (mask == 0)] = 0
+    return _without_lines(pieces, _with_seeds(mask, seeds))
+
+
+def _checkerboard(shape: tuple[int, ...]) -> Bools:
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    return np.asarray((rows + columns) % 2 == 0)
+
+
+def _with_seeds(mask: Levels, seeds: Ints) -> Bools:
+    """Return where the components of a mask are that have a seed, bool `[h, w]`."""
+    count, labels = cv2.connectedComponents(mask, connectivity=4)
+    seeded = np.zeros(count, bool)
+    seeded[labels[seeds > 0]] = True
+    seeded[0] = False
+    return np.asarray(seeded[labels])
+
+
+def _without_lines(pieces: Ints, inside: Bools) -> Ints:
+    """Return the pieces with the lines between them, which are -1, given to a neighbour."""
+    filled = np.where(inside, pieces, 0).clip(min=0)
+    while (lines := inside & (filled == 0)).any():
+        grown = cv2.dilate(filled.astype(np.float32), CROSS)
+        if not grown[lines].any():
+            break
+        filled[lines] = grown[lines]
+    return filled
+
+
+def _neighbours(pieces: Ints, distance: Levels, heights: Floats) -> list[tuple[int, int]]:
     """Return the pairs of pieces that touch, sorted by the width of their necks, widest first.
 
     The width is relative to the smaller piece's own: `heights` are the edge distances at the
@@ -76,9 +145,9 @@ def _neighbours(pieces: Ints, distance: Floats, heights: Floats) -> list[tuple[i
     for one, other in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
         a, b = pieces[one], pieces[other]
         meet = (a != b) & (a > 0) & (b > 0)
-        low, high = np.minimum(a, b)[meet].astype(np.int64), np.maximum(a, b)[meet]
+        low, high = np.minimum(a[meet], b[meet]).astype(np.int64), np.maximum(a[meet], b[meet])
         keys.append(low * len(heights) + high)
-        widths.append(np.minimum(distance[one], distance[other])[meet])
+        widths.append(np.minimum(distance[one][meet], distance[other][meet]))
     pairs, first, number = np.unique(np.concatenate(keys), return_index=True, return_inverse=True)
     necks = np.zeros(len(pairs))
     np.maximum.at(necks, number, np.concatenate(widths))

@@ -1,0 +1,61 @@
+"""Statistics of 8-bit pictures, from their histograms, and Otsu's threshold."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from hemozoin.arrays import Floats, Ints, Levels
+from hemozoin.smear.segmentation.parameters import BACKGROUND
+
+#: About this many values give the same threshold as all of them.
+_SAMPLE = 30_000
+
+#: Standard deviation of a normal distribution over its median absolute deviation.
+_NORMAL = 1.4826
+
+
+def otsu_threshold(values: Floats | Levels) -> float:
+    """Return Otsu's threshold of a sample of `values`, whose extremes are clipped before.
+
+    It is the one of 256 levels that separates two classes with the least variance within them
+    (Otsu 1979, doi.org/10.1109/TSMC.1979.4310076).
+    """
+    flat = values.ravel()
+    sample = flat[:: max(1, len(flat) // _SAMPLE)]
+    low, high = np.percentile(sample, BACKGROUND.clipped)
+    if not high > low:
+        return float(low)
+    levels = np.rint((sample.clip(low, high) - low) * (255 / (high - low))).astype(np.uint8)
+    level, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)
+    return float(low + (level + 0.5) / 255 * (high - low))
+
+
+def above(values: Floats | Levels, threshold: float) -> Levels:
+    """Return the mask of the values above a threshold."""
+    return np.asarray(cv2.compare(values, threshold, cv2.CMP_GT))
+
+
+def median_level(levels: Levels, mask: Levels) -> int:
+    """Return the median of uint8 `[h, w]` within a mask that isn't empty."""
+    return _median(_histogram(levels, mask))
+
+
+def median_and_noise(levels: Levels, mask: Levels) -> tuple[int, float]:
+    """Return the median within a mask, and a standard deviation that outliers don't change.
+
+    The latter is the median absolute deviation times 1.4826, which is right for normal values.
+    """
+    histogram = _histogram(levels, mask)
+    middle = _median(histogram)
+    deviations = np.bincount(np.abs(np.arange(256) - middle), histogram, 256)
+    return middle, _NORMAL * _median(deviations)
+
+
+def _histogram(levels: Levels, mask: Levels) -> Floats:
+    return np.asarray(cv2.calcHist([levels], [0], mask, [256], [0, 256])).ravel()
+
+
+def _median(histogram: Floats | Ints) -> int:
+    cumulative = histogram.cumsum(dtype=np.float64)
+    return int(np.searchsorted(cumulative, cumulative[-1] / 2))
