@@ -91,7 +91,7 @@ def _steepness(pixels: Pixels, segmentation: Segmentation) -> float:
     height, width = pixels.shape[:2]
     smallest = max(_MIN_DIAMETER / _DIAMETER, np.sqrt(width * height / _MAX_COPY))
     scale = max(segmentation.diameter / _DIAMETER, smallest)
-    density = downscaled_density(cv2.extractChannel(pixels, 1), scale)
+    density = downscaled_density(np.ascontiguousarray(pixels[..., 1]), scale)
     across, down = cv2.Sobel(density, -1, 1, 0), cv2.Sobel(density, -1, 0, 1)
     gradient = cv2.magnitude(across, down).ravel()
     sample = gradient[:: max(1, len(gradient) // _SAMPLE)] / 8

@@ -65,8 +65,8 @@ def classify_cells(
     preprocessing = predictor.bundle.preprocessing
     for start in range(0, len(red_cells), BATCH):
         batch = red_cells[start : start + BATCH]
-        crops = [Image.fromarray(cut_out(pixels, one)) for one in batch]
-        decisions = predictor.decide(np.stack([prepare(crop, preprocessing) for crop in crops]))
+        prepared = [prepare(cut_out(pixels, one), preprocessing) for one in batch]
+        decisions = predictor.decide(np.stack(prepared))
         for number, (one, decided) in enumerate(zip(batch, decisions, strict=True), start + 1):
             yield Cell(
                 **vars(one),

@@ -9,11 +9,10 @@ import pytest
 
 from hemozoin.arrays import Floats, Ints, Levels
 from hemozoin.errors import DataError
-from hemozoin.smear.segmentation.countable import require_countable
 from hemozoin.smear.segmentation.foreground import _fill_pallor
-from hemozoin.smear.segmentation.merge_tree import best_cut
-from hemozoin.smear.segmentation.morphology import within
-from hemozoin.smear.segmentation.watershed import _neighbours
+from hemozoin.smear.segmentation.regions import require_countable, within
+from hemozoin.smear.segmentation.splitting.merge_tree import best_cut
+from hemozoin.smear.segmentation.splitting.watershed import _neighbours
 
 
 def plain_neighbours(pieces: Ints, distance: Levels, heights: Floats) -> list[tuple[int, int]]:

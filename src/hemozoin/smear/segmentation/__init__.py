@@ -4,21 +4,22 @@
        │  cell_size      diameter of the red cells, which sets the scale of a small copy
        ▼
     small copy
-       │  background     optical density relative to the background; stain density
+       │  background     optical density relative to the background; the stain in 8 bits
        ▼
-    densities
+    stain
        │  foreground     which pixels belong to objects
        ▼
     foreground mask
        │  nuclei         white cells, taken out of the mask
-       │  watershed      clumps cut into pieces
-       │  merge_tree     pieces merged to the regions that are most like single cells,
-       │                 by their shape (shape) and colour (color)
+       │  splitting/     clumps cut into pieces (watershed), and these merged to the regions that
+       │                 are most like single cells (merge_tree) by shape and colour (color)
        ▼
     regions
-       │  objects        runs all of it, and gives each region its kind
+       │  kinds          red cell, platelet, debris, cut by the edge, or clump
        ▼
-    objects
+    objects              objects.py runs all of it
 
-The kinds are red cell, white cell, platelet, debris, cut by the edge, and clump.
+Every number is in parameters. The steps share levels (histograms, Otsu's threshold), morphology,
+distance, regions and shape. They use functions that OpenCV has in Python and in JavaScript, and
+from the stain on they compute with integers, so that rounding decides nothing.
 """

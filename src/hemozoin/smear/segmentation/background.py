@@ -13,7 +13,7 @@ from hemozoin.arrays import Floats, Levels, Pixels
 from hemozoin.optics import optical_density
 from hemozoin.smear.segmentation.levels import above, otsu_threshold
 from hemozoin.smear.segmentation.morphology import eroded
-from hemozoin.smear.segmentation.parameters import BACKGROUND
+from hemozoin.smear.segmentation.parameters import STAIN
 
 #: The channel in which haemoglobin absorbs the most light, whatever the Giemsa stain: green.
 _GREEN = 1
@@ -42,7 +42,9 @@ def _downscaled(pixels: Pixels, scale: float) -> Pixels:
     height, width = (side // whole for side in pixels.shape[:2])
     picture = pixels[: height * whole, : width * whole]
     if whole > 1:
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        picture = np.asarray(
+            cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+        )
     rest = scale / whole
     size = max(8, round(width / rest)), max(8, round(height / rest))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR))
@@ -55,7 +57,7 @@ def subtract_background(densities: Floats) -> Floats:
     Otsu's threshold in green.
     """
     green = densities[..., _GREEN]
-    for _ in range(BACKGROUND.rounds):
+    for _ in range(STAIN.rounds):
         weights = _fit(densities, _background(green))
         green = densities[..., _GREEN] - _surface(weights[..., _GREEN], green.shape)
     surfaces = [_surface(weights[..., channel], green.shape) for channel in range(3)]
@@ -66,7 +68,7 @@ def _background(green: Floats) -> Levels:
     """Return the mask `[h, w]` of the background, without the rims of cells if it can."""
     background = ~above(green, otsu_threshold(green))
     inner = eroded(background, 1)
-    return inner if cv2.countNonZero(inner) > BACKGROUND.min_pixels else background
+    return inner if cv2.countNonZero(inner) > STAIN.min_pixels else background
 
 
 def _fit(densities: Floats, mask: Levels) -> Floats:
@@ -75,8 +77,8 @@ def _fit(densities: Floats, mask: Levels) -> Floats:
     The weights, `[3, 3, 3]`, are those of the powers of y, of the powers of x, in each channel.
     Illumination is smooth, so every third row and column is enough.
     """
-    sampled = np.s_[:: BACKGROUND.step, :: BACKGROUND.step]
-    y, x = (powers[:: BACKGROUND.step] for powers in _powers(mask.shape))
+    sampled = np.s_[:: STAIN.step, :: STAIN.step]
+    y, x = (powers[:: STAIN.step] for powers in _powers(mask.shape))
     rows, columns = np.nonzero(mask[sampled])
     terms = np.stack([y[rows, i] * x[columns, j] for i, j in _QUADRATIC])
     values = densities[sampled][rows, columns]
@@ -102,16 +104,14 @@ def stain_levels(relative: Floats) -> Levels:
     """Return how much stain there is, slightly blurred, in 8 bits: uint8 `[h, w]`.
 
     `relative` `[h, w, 3]` are densities relative to the background. The background is near the
-    level `BACKGROUND.zero`, and most of the stain is below `BACKGROUND.full`. From here on all
+    level `STAIN.zero`, and most of the stain is below `STAIN.full`. From here on all
     masks are computed from integers.
     """
     stain = np.ascontiguousarray(_combined_channels(relative))
-    full = float(
-        np.percentile(stain[:: BACKGROUND.step, :: BACKGROUND.step], BACKGROUND.clipped[1])
-    )
-    gain = (BACKGROUND.full - BACKGROUND.zero) / max(full, BACKGROUND.min_density)
-    levels = np.rint(stain * gain + BACKGROUND.zero).clip(0, 255).astype(np.uint8)
-    return np.asarray(cv2.GaussianBlur(levels, (0, 0), BACKGROUND.blur))
+    full = float(np.percentile(stain[:: STAIN.step, :: STAIN.step], STAIN.clipped[1]))
+    gain = (STAIN.full - STAIN.zero) / max(full, STAIN.min_density)
+    levels = np.rint(stain * gain + STAIN.zero).clip(0, 255).astype(np.uint8)
+    return np.asarray(cv2.GaussianBlur(levels, (0, 0), STAIN.blur))
 
 
 def _combined_channels(relative: Floats) -> Floats:
@@ -123,11 +123,11 @@ def _combined_channels(relative: Floats) -> Floats:
     """
     green = relative[..., _GREEN]
     objects = above(green, otsu_threshold(green))
-    sampled = np.s_[:: BACKGROUND.step, :: BACKGROUND.step]
+    sampled = np.s_[:: STAIN.step, :: STAIN.step]
     sample = relative[sampled]
     stained = sample[eroded(objects, 2)[sampled] > 0]
     bare = sample[eroded(~objects, 1)[sampled] > 0]
-    if min(len(stained), len(bare)) < BACKGROUND.min_stained:
+    if min(len(stained), len(bare)) < STAIN.min_stained:
         return green
     within = (np.cov(stained.T) + np.cov(bare.T)) / 2 + 1e-4 * np.eye(3)
     weights = np.linalg.solve(within, stained.mean(axis=0) - bare.mean(axis=0)).clip(0)

@@ -10,11 +10,11 @@ from hemozoin.smear.segmentation.background import (
     stain_levels,
     subtract_background,
 )
+from hemozoin.smear.segmentation.distance import edge_distance, local_maxima
 from hemozoin.smear.segmentation.foreground import find_foreground
-from hemozoin.smear.segmentation.morphology import Components, components, touches_border
 from hemozoin.smear.segmentation.parameters import SIZE
+from hemozoin.smear.segmentation.regions import Components, components, touches_border
 from hemozoin.smear.segmentation.shape import measure_shape
-from hemozoin.smear.segmentation.watershed import edge_distance, local_maxima
 
 
 def cell_diameter(pixels: Pixels) -> float:

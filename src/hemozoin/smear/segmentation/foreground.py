@@ -7,15 +7,10 @@ import numpy as np
 
 from hemozoin.arrays import Levels
 from hemozoin.errors import DataError
-from hemozoin.smear.segmentation.countable import MAX_OBJECTS
 from hemozoin.smear.segmentation.levels import above, median_and_noise, median_level, otsu_threshold
-from hemozoin.smear.segmentation.morphology import (
-    components,
-    dilated,
-    opened,
-    touches_border,
-)
+from hemozoin.smear.segmentation.morphology import dilated, opened
 from hemozoin.smear.segmentation.parameters import FOREGROUND
+from hemozoin.smear.segmentation.regions import MAX_OBJECTS, components, touches_border
 from hemozoin.smear.segmentation.shape import measure_shape
 
 
@@ -41,7 +36,7 @@ def _pale_objects(stain: Levels, dark: Levels) -> Levels:
     stained = above(stain, least)
     off_rims = stained & ~dilated(dark, FOREGROUND.rim)
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FOREGROUND.pale_radius + 1,) * 2)
-    wide = np.asarray(cv2.morphologyEx(off_rims, cv2.MORPH_OPEN, disk))
+    wide = np.asarray(cv2.morphologyEx(off_rims, cv2.MORPH_OPEN, disk), np.uint8)
     return dilated(wide, FOREGROUND.rim + 1) & stained
 
 

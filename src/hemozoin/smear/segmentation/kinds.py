@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
 from hemozoin.arrays import Floats, Levels
 from hemozoin.smear.field import ObjectKind
-from hemozoin.smear.segmentation.merge_tree import Region
-from hemozoin.smear.segmentation.morphology import CROSS, touches_border, within
+from hemozoin.smear.segmentation.morphology import dilated
 from hemozoin.smear.segmentation.parameters import DIAMETER, KIND
+from hemozoin.smear.segmentation.regions import Region, touches_border, within
 from hemozoin.smear.segmentation.shape import measure_shape
 
 
@@ -36,8 +37,9 @@ def crowding_of(foreground: Levels) -> Levels:
     Three box filters in a row are close to a Gaussian (Wells 1986), whose standard deviation is a
     diameter here, and take the same time for any width.
     """
+    side = 2 * DIAMETER + 1
     for _ in range(3):
-        foreground = cv2.blur(foreground, (2 * DIAMETER + 1, 2 * DIAMETER + 1))
+        foreground = np.asarray(cv2.blur(foreground, (side, side)), np.uint8)
     return foreground
 
 
@@ -67,9 +69,9 @@ def _separation(region: Region, around: Surroundings) -> float:
 def _touching_share(region: Region, foreground: Levels) -> float:
     """Return the share of a region's outline at which it touches other foreground, 0..1."""
     x, y, width, height = region.box
-    mask = cv2.copyMakeBorder(region.mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    mask = np.pad(region.mask, 1)
     around = within(foreground, (x - 1, y - 1, width + 2, height + 2))
-    ring = cv2.dilate(mask, CROSS) & ~mask
+    ring = dilated(mask, 1) & ~mask
     return cv2.countNonZero(ring & around) / max(1, cv2.countNonZero(ring))
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Floats, Ints, Levels
-from hemozoin.smear.segmentation.parameters import BACKGROUND
+from hemozoin.smear.segmentation.parameters import STAIN
 
 #: About this many values give the same threshold as all of them.
 _SAMPLE = 30_000
@@ -23,7 +23,7 @@ def otsu_threshold(values: Floats | Levels) -> float:
     """
     flat = values.ravel()
     sample = flat[:: max(1, len(flat) // _SAMPLE)]
-    low, high = np.percentile(sample, BACKGROUND.clipped)
+    low, high = np.percentile(sample, STAIN.clipped)
     if not high > low:
         return float(low)
     levels = np.rint((sample.clip(low, high) - low) * (255 / (high - low))).astype(np.uint8)
@@ -33,7 +33,7 @@ def otsu_threshold(values: Floats | Levels) -> float:
 
 def above(values: Floats | Levels, threshold: float) -> Levels:
     """Return the mask of the values above a threshold."""
-    return np.asarray(cv2.compare(values, threshold, cv2.CMP_GT))
+    return np.where(values > threshold, np.uint8(255), np.uint8(0))
 
 
 def median_level(levels: Levels, mask: Levels) -> int:
@@ -53,7 +53,7 @@ def median_and_noise(levels: Levels, mask: Levels) -> tuple[int, float]:
 
 
 def _histogram(levels: Levels, mask: Levels) -> Floats:
-    return np.asarray(cv2.calcHist([levels], [0], mask, [256], [0, 256])).ravel()
+    return np.asarray(cv2.calcHist([levels], [0], mask, [256], [0, 256]), np.float64).ravel()
 
 
 def _median(histogram: Floats | Ints) -> int:

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Floats, Levels
-from hemozoin.smear.segmentation.merge_tree import Region
-from hemozoin.smear.segmentation.morphology import components, opened, within
+from hemozoin.smear.segmentation.morphology import opened
 from hemozoin.smear.segmentation.parameters import NUCLEI
+from hemozoin.smear.segmentation.regions import Region, components, within
 
 
 def white_cells(relative: Floats, foreground: Levels, cell_area: float) -> list[Region]:

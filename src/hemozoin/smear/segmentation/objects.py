@@ -16,14 +16,14 @@ from hemozoin.smear.segmentation.background import (
     subtract_background,
 )
 from hemozoin.smear.segmentation.cell_size import cell_diameter, isolated_cell_area
-from hemozoin.smear.segmentation.countable import require_countable
 from hemozoin.smear.segmentation.foreground import find_foreground
 from hemozoin.smear.segmentation.kinds import Surroundings, crowding_of, kind_of
-from hemozoin.smear.segmentation.morphology import Box, components, opened, within
+from hemozoin.smear.segmentation.morphology import opened
 from hemozoin.smear.segmentation.nuclei import white_cells
 from hemozoin.smear.segmentation.parameters import DIAMETER, FOREGROUND
+from hemozoin.smear.segmentation.regions import Box, components, require_countable, within
 from hemozoin.smear.segmentation.shape import trace_outline
-from hemozoin.smear.segmentation.watershed import split_clumps
+from hemozoin.smear.segmentation.splitting.watershed import split_clumps
 
 #: Area in px of a round cell with that diameter.
 _AREA = np.pi / 4 * DIAMETER**2

@@ -15,8 +15,8 @@ DIAMETER: Final = 28
 
 
 @dataclass(frozen=True)
-class BackgroundParameters:
-    """How the background is fitted, and stain measured relative to it (`background.py`)."""
+class StainParameters:
+    """How the background is fitted, and the stain measured relative to it (`background.py`)."""
 
     #: Percentiles to which values are clipped before Otsu's method. The darkest 2 % of a field,
     #: nuclei and dirt, would raise the threshold between background and cells.
@@ -38,7 +38,7 @@ class BackgroundParameters:
     blur: float = 0.8
 
 
-BACKGROUND: Final = BackgroundParameters()
+STAIN: Final = StainParameters()
 
 
 @dataclass(frozen=True)

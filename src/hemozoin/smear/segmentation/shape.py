@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Ints, Levels
-from hemozoin.smear.segmentation.morphology import Box
+from hemozoin.smear.segmentation.regions import Box
 
 #: An outline has about this many corners: polygon and region then overlap by 0.99 (intersection
 #: over union).
@@ -37,14 +37,14 @@ class Shape:
     def __add__(self, other: Shape) -> Shape:
         """Return the shape of two regions together."""
         sums = tuple(a + b for a, b in zip(self.sums, other.sums, strict=True))
-        hull = cv2.convexHull(np.concatenate([self.hull, other.hull]))
+        hull = np.asarray(cv2.convexHull(np.concatenate([self.hull, other.hull])), np.int32)
         return Shape(self.area + other.area, sums, hull)  # type: ignore[arg-type]
 
     @property
     def box(self) -> Box:
         """Return the bounding box."""
-        box: Box = cv2.boundingRect(self.hull)
-        return box
+        x, y, width, height = cv2.boundingRect(self.hull)
+        return x, y, width, height
 
     @cached_property
     def solidity(self) -> float:
@@ -80,7 +80,7 @@ def measure_shape(mask: Levels, box: Box) -> Shape:
     parts, _ = cv2.findContours(
         mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(left, top)
     )
-    return Shape(n, sums, cv2.convexHull(np.concatenate(parts)))
+    return Shape(n, sums, np.asarray(cv2.convexHull(np.concatenate(parts)), np.int32))
 
 
 def trace_outline(mask: Levels, box: Box, scale: float) -> tuple[tuple[int, int], ...]:

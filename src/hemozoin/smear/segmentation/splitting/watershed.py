@@ -7,31 +7,19 @@ merges is taken (`merge_tree.best_cut`). Each clump is thus cut at its own scale
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from hemozoin.arrays import Bools, Floats, Ints, Levels
-from hemozoin.smear.segmentation.countable import require_countable
+from hemozoin.smear.segmentation.distance import edge_distance, local_maxima
 from hemozoin.smear.segmentation.levels import median_level
-from hemozoin.smear.segmentation.merge_tree import Region, best_cut
 from hemozoin.smear.segmentation.morphology import CROSS, dilated
-from hemozoin.smear.segmentation.parameters import BACKGROUND, DIAMETER, WATERSHED
+from hemozoin.smear.segmentation.parameters import DIAMETER, STAIN, WATERSHED
+from hemozoin.smear.segmentation.regions import Region, require_countable
+from hemozoin.smear.segmentation.splitting.merge_tree import best_cut
 
 #: Highest edge distance in the watershed: the sum of two fits into 8 bits.
 _HIGHEST = 127
-
-
-@dataclass(frozen=True, eq=False)
-class Maxima:
-    """The local maxima of a picture: `labels` int32 `[h, w]`, from 1, and 0 elsewhere.
-
-    `heights` `[n + 1]` are the values of the picture there, and 0 for elsewhere.
-    """
-
-    labels: Ints
-    heights: Floats
 
 
 def split_clumps(mask: Levels, relative: Floats, stain: Levels, area: float) -> list[Region]:
@@ -49,27 +37,6 @@ def split_clumps(mask: Levels, relative: Floats, stain: Levels, area: float) -> 
     return best_cut(pieces, _neighbours(pieces, distance, seeds.heights), relative, area)
 
 
-def edge_distance(mask: Levels, sigma: float) -> Floats:
-    """Return the distance in px of each pixel of a mask to its edge, blurred: float32 `[h, w]`.
-
-    0 outside of the mask, before the blur. The picture's border is an edge as well.
-    """
-    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(cv2.GaussianBlur(distance, (0, 0), sigma)[1:-1, 1:-1])
-
-
-def local_maxima(picture: Floats | Levels, radius: int, least: float) -> Maxima:
-    """Return the maxima of a picture `[h, w]` above `least`: nowhere within `radius` is more."""
-    window = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
-    highest = picture == cv2.dilate(picture, window)
-    peaks = np.where(highest & (picture > least), np.uint8(255), np.uint8(0))
-    count, labels = cv2.connectedComponents(peaks, connectivity=8)
-    heights = np.zeros(count)
-    heights[labels[peaks > 0]] = picture[peaks > 0]
-    return Maxima(labels, heights)
-
-
 def _levels(distance: Floats) -> Levels:
     """Return an edge distance in px as uint8."""
     return np.rint(distance * WATERSHED.levels).clip(0, _HIGHEST).astype(np.uint8)
@@ -80,7 +47,7 @@ def _gaps(stain: Levels, mask: Levels) -> Levels:
 
     That is where the larger eigenvalue of the Hessian is at least `WATERSHED.curvature`.
     """
-    level = median_level(stain, mask) - BACKGROUND.zero
+    level = median_level(stain, mask) - STAIN.zero
     if level <= 0:  # most of each object is as pale as the background
         return np.zeros_like(mask)
     smooth = cv2.GaussianBlur(stain.astype(np.float32), (0, 0), WATERSHED.sigma)

@@ -15,25 +15,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hemozoin.arrays import Floats, Ints, Levels
-from hemozoin.smear.segmentation.color import Triple, typical_color
-from hemozoin.smear.segmentation.morphology import Box, boxes_of, mask_of, within
+from hemozoin.arrays import Floats, Ints
 from hemozoin.smear.segmentation.parameters import CELL
+from hemozoin.smear.segmentation.regions import Region, boxes_of, mask_of, within
 from hemozoin.smear.segmentation.shape import Shape, measure_shape
-
-
-@dataclass(frozen=True, eq=False)
-class Region:
-    """A part of the foreground.
-
-    `mask` is uint8 `[h, w]` within `box`; `single_cell_score` 0..1; `color_outlier` says whether
-    its colour differs from that of most pieces in the field.
-    """
-
-    mask: Levels
-    box: Box
-    single_cell_score: float = 0.0
-    color_outlier: bool = False
+from hemozoin.smear.segmentation.splitting.color import Triple, typical_color
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,42 @@
+"""The distance of each pixel of a mask to its edge, and the local maxima of such a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from hemozoin.arrays import Floats, Ints, Levels
+
+
+@dataclass(frozen=True, eq=False)
+class Maxima:
+    """The local maxima of a picture: `labels` int32 `[h, w]`, from 1, and 0 elsewhere.
+
+    `heights` `[n + 1]` are the values of the picture there, and 0 for elsewhere.
+    """
+
+    labels: Ints
+    heights: Floats
+
+
+def edge_distance(mask: Levels, sigma: float) -> Floats:
+    """Return the distance in px of each pixel of a mask to its edge, blurred: float32 `[h, w]`.
+
+    0 outside of the mask, before the blur. The picture's border is an edge as well.
+    """
+    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(cv2.GaussianBlur(distance, (0, 0), sigma)[1:-1, 1:-1])
+
+
+def local_maxima(picture: Floats | Levels, radius: int, least: float) -> Maxima:
+    """Return the maxima of a picture `[h, w]` above `least`: nowhere within `radius` is more."""
+    window = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    highest = picture == cv2.dilate(picture, window)
+    peaks = np.where(highest & (picture > least), np.uint8(255), np.uint8(0))
+    count, labels = cv2.connectedComponents(peaks, connectivity=8)
+    heights = np.zeros(count)
+    heights[labels[peaks > 0]] = picture[peaks > 0]
+    return Maxima(np.asarray(labels, np.int32), heights)
