@@ -36,3 +36,21 @@ class TrainingError(HemozoinError):
 
 class MissingExtraError(HemozoinError):
     """An optional part of the package is not installed."""
+
+
+def require_whole_number(name: str, value: object, low: int, high: int) -> None:
+    """Raise HemozoinError unless a value is a whole number (an int) from `low` to `high`."""
+    if type(value) is not int or not low <= value <= high:
+        raise HemozoinError(
+            f"{name} is {value!r:.40}; give a whole number from {low:,} to {high:,}"
+        )
+
+
+def require_number(
+    name: str, value: object, low: float, high: float, *, above: bool = False
+) -> None:
+    """Raise HemozoinError unless a value is a number from `low`, or `above` it, to `high`."""
+    is_within = isinstance(value, int | float) and low <= value <= high
+    if isinstance(value, bool) or not is_within or (above and value == low):
+        allowed = f"above {low:g}, at most {high:g}" if above else f"from {low:g} to {high:g}"
+        raise HemozoinError(f"{name} is {value!r:.40}; give a number {allowed}")

@@ -70,6 +70,11 @@ def partial_suffix() -> str:
     return f".{computer}-{os.getpid()}.partial"
 
 
+def is_partial(name: str) -> bool:
+    """Return whether a file name ends as those of partial files do."""
+    return bool(_SUFFIX.search(name))
+
+
 def is_free(path: Path) -> bool:
     """Return whether there is nothing at `path`, or a folder with nothing but leftovers.
 
@@ -154,7 +159,7 @@ def _errors_name(path: Path, written: Path) -> Iterator[None]:
 def _partial_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return [file for file in folder.iterdir() if _SUFFIX.search(file.name) and file.is_file()]
+    return [file for file in folder.iterdir() if is_partial(file.name) and file.is_file()]
 
 
 def _listed(names: Path) -> Iterator[Path]:

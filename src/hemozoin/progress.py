@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
@@ -18,9 +19,13 @@ PLAIN_EVERY = 5.0
 
 
 def print_status(text: str) -> None:
-    """Print one line on standard error, so that the results on standard output can be piped."""
+    """Print one line on standard error, so that the results on standard output can be piped.
+
+    The work goes on where it can't be printed: a log on a full disk must not end a training.
+    """
     if _is_first_process():
-        print(one_line(text), file=sys.stderr, flush=True)
+        with suppress(OSError):
+            print(one_line(text), file=sys.stderr, flush=True)
 
 
 def one_line(text: str) -> str:

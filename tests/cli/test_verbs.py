@@ -6,16 +6,21 @@ import errno
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
+from PIL import Image
 
 from hemozoin import __version__
 from hemozoin.cli.main import app
 from hemozoin.data import source
+from tests.conftest import make_zip, png
 from tests.support.commands import QUICK, hemozoin, quiet, refused, start, succeed
+from tests.support.smears import make_fields
 
 #: The columns that describe the prediction for a cell.
 PREDICTION = ("label", "decision", "p_parasitized", "reason")
@@ -82,7 +87,7 @@ def test_it_ends_quietly_if_the_reader_closes_the_pipe(finished_run: Path) -> No
         assert process.stdout.readline() == "cell,label,decision,p_parasitized,reason,file,error\n"
         process.stdout.close()
         assert process.stderr.read() == ""
-    assert process.returncode == 0
+    assert process.returncode == 128 + signal.SIGPIPE  # as a shell reports it
 
 
 @pytest.mark.slow
@@ -103,12 +108,39 @@ def test_standard_output_is_full(verb: str, finished_run: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
-def test_standard_output_is_closed(cells_zip: Path) -> None:
-    command = f"'{sys.executable}' -m hemozoin inspect '{cells_zip}' >&-"
-    done = subprocess.run(
-        ["sh", "-c", command], env=quiet(), stderr=subprocess.PIPE, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_standard_streams_are_closed_or_full(
+    closed: str, tmp_path: Path, cells_zip: Path, finished_run: Path
+) -> None:
+    model, fields = finished_run / "model", make_fields(tmp_path / "smears", "1.png")
+    commands = {
+        "table.csv": f"predict {cells_zip} --model {model} --out table.csv",
+        "screened/slide.json": f"screen {fields} --model {model} --out screened",
+        "run/model/SHA256SUMS": f"train {cells_zip} --out run {' '.join(map(str, QUICK))}",
+    }
+    for written, command in commands.items():
+        shell = f"'{sys.executable}' -m hemozoin {command} {closed}"
+        done = subprocess.run(
+            ["sh", "-c", shell], cwd=tmp_path, env=quiet(), check=False, capture_output=True
+        )
+        assert done.returncode == 0, shell
+        assert b"Traceback" not in done.stdout + done.stderr
+        assert (tmp_path / written).exists()
+    assert (tmp_path / "table.csv").read_text().count("\n") == 49
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+def test_messages_are_not_in_the_table_if_standard_error_is_closed(tmp_path: Path) -> None:
+    """Python prints what is for a closed standard error on standard output."""
+    black = make_zip(tmp_path / "black.zip", {"1.png": png(Image.new("RGB", (40, 40)))})
+    shell = f"'{sys.executable}' -m hemozoin predict {black}"
+    for closed in ("", "2>&-"):
+        done = subprocess.run(
+            ["sh", "-c", f"{shell} {closed}"], env=quiet(), check=True, capture_output=True
+        )
+        assert done.stdout.count(b"\n") == 2
+        assert (b"pictures without a single cell" in done.stderr) == (closed == "")
 
 
 @pytest.mark.slow
@@ -163,9 +195,42 @@ def test_ctrl_c_is_130_and_one_line(cells_zip: Path, monkeypatch: pytest.MonkeyP
     assert outcome.code == 130
     assert outcome.err == "hemozoin: stopped; run the same command again\n"
     assert hemozoin("train", cells_zip, "--out", "RUN").err == (
-        "hemozoin: stopped; resume with hemozoin train --resume RUN;"
+        "hemozoin: stopped; finished epochs are saved; resume with hemozoin train --resume RUN;"
         " if RUN has no config.json, run the same command again\n"
     )
+
+
+def test_sigterm_is_143_and_one_line(cells_zip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source.ZipSource, "entries", lambda self: os.kill(os.getpid(), SIGTERM))
+    outcome = hemozoin("inspect", cells_zip)
+    assert outcome.code == 143
+    assert outcome.err == "hemozoin: stopped by SIGTERM; run the same command again\n"
+    assert signal.getsignal(SIGTERM) == signal.SIG_DFL
+    assert hemozoin("train", cells_zip, "--out", "RUN").err == (
+        "hemozoin: stopped by SIGTERM; finished epochs are saved; resume with hemozoin train"
+        " --resume RUN; if RUN has no config.json, run the same command again\n"
+    )
+    for verb in ("crossval", "sweep"):
+        line = hemozoin(verb, cells_zip, "--out", "OUT").err
+        assert "what is finished is saved; run the same command again to resume" in line
+
+
+@pytest.mark.slow
+def test_a_run_that_sigterm_stopped_is_resumed(tmp_path: Path, cells_zip: Path) -> None:
+    out = tmp_path / "out"
+    many = ("--size", 32, "--epochs", 60, "--batch", 16)
+    with start("train", cells_zip, "--out", out, *many) as process:
+        assert process.stderr
+        while "epoch 2:" not in process.stderr.readline():
+            assert process.poll() is None
+        process.terminate()
+        *_, last = process.stderr.read().splitlines()
+    assert process.returncode == 143
+    assert "finished epochs are saved" in last
+    assert not [*out.rglob("*.partial")]
+    assert (out / "results.csv").read_text().count("\n") < 61
+    succeed("train", "--resume", out)
+    assert (out / "results.csv").read_text().count("\n") == 61
 
 
 @pytest.mark.slow

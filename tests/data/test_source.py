@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hemozoin.data import source
 from hemozoin.data.source import open_source
 from hemozoin.errors import DataError
+from hemozoin.files import partial_suffix
 from tests.conftest import make_zip
 
 FILES = {"a/1.png": b"one", "a/2.png": b"", "b/deep/3.png": b"three" * 999}
@@ -47,6 +48,11 @@ def test_folder_and_zip_hold_the_same_files_without_junk(tmp_path: Path) -> None
         assert sorted(opened.walk(), key=lambda entry: entry.name) == entries
         assert [opened.read(entry.name) for entry in entries] == [FILES[n] for n in sorted(FILES)]
         assert [entry.size for entry in entries] == [len(FILES[n]) for n in sorted(FILES)]
+
+
+def test_partial_files_are_junk(tmp_path: Path) -> None:
+    folder, archive = both(tmp_path, {**FILES, f"b/table.csv{partial_suffix()}": b"cell,label"})
+    assert sorted(names(folder)) == sorted(names(archive)) == sorted(FILES)
 
 
 def test_the_stamp_changes_with_new_content_of_the_same_size(tmp_path: Path) -> None:

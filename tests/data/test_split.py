@@ -23,7 +23,7 @@ from hemozoin.data.split import (
     split_in_folds,
     write_split,
 )
-from hemozoin.errors import DataError, RunError
+from hemozoin.errors import DataError, HemozoinError, RunError
 from tests.support.tables import cells_of, columns_of, shuffled, without_patients
 
 Counts = dict[str, tuple[int, int]]
@@ -168,7 +168,7 @@ def test_three_patients_are_enough_and_two_are_not() -> None:
     assert len(split_in_folds(table(three), 3, 0)) == 3
     with pytest.raises(DataError, match="3 patients: at least 5"):
         split_in_folds(table(three), 5, 0)
-    with pytest.raises(DataError, match="--folds 1: give 2 or more"):
+    with pytest.raises(HemozoinError, match="folds is 1; give a whole number from 2 to 1,000"):
         split_in_folds(table(three), 1, 0)
 
 

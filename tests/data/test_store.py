@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,6 +161,41 @@ def test_a_changed_zip_is_noticed(tmp_path: Path) -> None:
     opened(tmp_path / "cells.zip")
     make_cells(tmp_path / "cells.zip", seed=1)
     assert (opened(tmp_path / "cells.zip").pixels == decoded(tmp_path / "cells.zip")).all()
+
+
+def test_a_zip_with_the_same_directory_but_other_bytes(tmp_path: Path, cache: Path) -> None:
+    """No other cell is used: the key has the CRC-32 of each cell, and so has each read cell."""
+    path = make_cells(tmp_path / "cells.zip")
+    before, name = np.array(opened(path).pixels), str(index_cells(open_source(path)).file[0])
+    original = open_source(path).read(name)
+    other = png(Image.open(io.BytesIO(original)).transpose(Image.Transpose.ROTATE_180))
+    changed = other[: len(original)].ljust(len(original), b"\0")
+    path.write_bytes(path.read_bytes().replace(original, changed))
+    assert (opened(path).pixels == before).all()
+    shutil.rmtree(cache)
+    with pytest.raises(DataError, match=r"1 of 48 .*Bad CRC-32"):
+        opened(path)
+
+
+def test_without_a_home_the_store_is_in_a_temporary_folder(
+    cells_zip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a user in a container that the system doesn't know."""
+
+    def unknown(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for variable in ("HEMOZOIN_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(store, "_temporary_folder", store._temporary_folder.__wrapped__)
+    removed: list[Path] = []
+    monkeypatch.setattr("atexit.register", lambda act, folder, **_: removed.append(folder))
+    assert (opened(cells_zip).pixels == decoded(cells_zip)).all()
+    (folder,) = removed
+    assert folder.parent == tmp_path
+    assert files_in(folder) == [".json", ".npy"]
 
 
 def damage_truncate(npy: Path) -> None:

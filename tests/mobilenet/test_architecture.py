@@ -81,9 +81,12 @@ def test_survives_json() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *(("alpha", value) for value in (0, -1.0, float("nan"), float("inf"), "0.5", True, None)),
+        *(
+            ("alpha", value)
+            for value in (0, -1.0, float("nan"), float("inf"), "0.5", True, None, 4.1, 10**400)
+        ),
         *(("bn_epsilon", value) for value in (0.0, -1e-5, float("nan"), "1e-5")),
-        *(("classes", value) for value in (0, -2, 2.0, "2", True)),
+        *(("classes", value) for value in (0, -2, 2.0, "2", True, 100_001)),
         *(("activation", value) for value in ("swish", "RELU", None, ["relu"])),
         *(("padding", value) for value in ("valid", 1)),
         *(("body", value) for value in ("deep", None)),
@@ -105,9 +108,9 @@ def test_refuses_a_missing_and_an_unknown_field() -> None:
         Architecture.from_dict(Architecture().to_dict() | {"depth": 3})
 
 
-@pytest.mark.parametrize("size", [31, 0, -224, 64.0, True, "64"])
-def test_refuses_a_size_below_32_px(size: Any) -> None:
-    with pytest.raises(HemozoinError, match="from 32 up"):
+@pytest.mark.parametrize("size", [31, 0, -224, 1025, 10**400, 64.0, True, "64"])
+def test_refuses_another_size_than_32_to_1024_px(size: Any) -> None:
+    with pytest.raises(HemozoinError, match="from 32 to 1,024"):
         layers(Architecture(), size)
 
 

@@ -285,3 +285,17 @@ def test_a_million_files_are_not_in_memory(monkeypatch: pytest.MonkeyPatch, mode
 def test_a_missing_path_raises(model: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
         predict_paths([Path("nowhere")], Predictor.load(model))
+
+
+@pytest.mark.parametrize("name", ["table.csv", "deep/table.jsonl"])
+def test_its_own_table_and_cards_are_no_pictures(
+    name: str, model: Path, cells_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(cells_folder)
+    pictures = len([*cells_folder.rglob("*.png")])
+    out, cards = cells_folder / name, cells_folder / "cards"
+    for command in (("--out", name), ("--out", out), ("--out", out, "--explain", cards)):
+        succeed("predict", ".", "--model", model, *command)
+        assert out.read_text().count("\n") == pictures + name.endswith(".csv")
+        assert "not a readable picture" not in out.read_text()
+    assert "has no pictures" in refused("predict", out, "--model", model, "--out", out)

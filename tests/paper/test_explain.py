@@ -401,8 +401,8 @@ def test_the_network_as_text(capsys: pytest.CaptureFixture[str]) -> None:
         (("--alpha", "0"), "above 0"),
         (("--alpha", "-1"), "above 0"),
         (("--alpha", "nan"), "above 0"),
-        (("--size", "31"), "from 32 up"),
-        (("--classes", "0"), "from 1 up"),
+        (("--size", "31"), "from 32 to 1,024"),
+        (("--classes", "0"), "from 1 to 100,000"),
     ],
 )
 def test_bad_networks_get_one_line(

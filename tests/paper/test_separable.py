@@ -266,7 +266,7 @@ def test_refuses_groups_that_do_not_divide(groups: int) -> None:
     [
         ({"height": 0}, "height is 0; give a whole number from 1 to 65,536"),
         ({"channels": -3}, "channels is -3; give a whole number from 1"),
-        ({"filters": 10**12}, "filters is 1,000,000,000,000; give"),
+        ({"filters": 10**12}, "filters is 1000000000000; give"),
         ({"stride": 0}, "stride is 0; give"),
         ({"padding": -1}, "padding is -1; give a whole number from 0"),
         ({"kernel": (0, 3)}, "kernel is 0×3; give one from 1×1 to 8×6"),
@@ -285,3 +285,8 @@ def test_refuses_shapes_that_do_not_fit(change: dict[str, Any], message: str) ->
     Shapes(**fitting)
     with pytest.raises(HemozoinError, match=message):
         Shapes(**fitting | change)
+
+
+def test_a_message_names_a_few_divisors() -> None:
+    with pytest.raises(HemozoinError, match=r" filters: 1, 2, .*, 12, \.\.\.$"):
+        Shapes(8, 8, 55440, 55440, (3, 3)).grouped(13)

@@ -395,18 +395,17 @@ def test_a_folder_with_other_files(swept: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--seeds", 0), "seeds is 0; give 1 or more"),
+        (("--seeds", 0), "seeds is 0; give a whole number from 1 to 1,000"),
         (("--seeds", "two"), "seeds"),
-        (("--epochs", 0), "epochs is 0; give 1 or more"),
+        (("--epochs", 0), "epochs is 0; give a whole number from 1 to 10,000"),
         (("--tables", 3), "tables 3: can't be repeated on cells; give some of 4, 5, 6 and 7"),
         (("--tables", "4,eight"), "tables '4,eight': not numbers"),
-        (("--tables", ""), "tables '': not numbers"),
-        (("--alpha", 0), "alpha is 0.0; give a finite number above 0"),
-        (("--alphas", "1,-0.5"), "alpha is -0.5; give a finite number above 0"),
-        (("--alphas", "1,nan"), "alpha is nan; give a finite number above 0"),
+        (("--alpha", 0), "alpha is 0.0; give a number above 0, at most 4"),
+        (("--alphas", "1,-0.5"), "alpha is -0.5; give a number above 0"),
+        (("--alphas", "1,nan"), "alpha is nan; give a number above 0"),
         (("--alphas", "1;2"), "alphas '1;2': not numbers with commas"),
-        (("--size", 31), "input size is 31; give a whole number of pixels from 32 up"),
-        (("--sizes", "64,16"), "input size is 16; give a whole number of pixels from 32 up"),
+        (("--size", 31), "size is 31; give a whole number from 32 to 1,024"),
+        (("--sizes", "64,16"), "size is 16; give a whole number from 32 to 1,024"),
         (("--sizes", "64.5"), "sizes '64.5': not numbers"),
         (("--device", "abacus"), "abacus"),
     ],
@@ -484,7 +483,7 @@ def test_numbers_with_commas() -> None:
 
 
 def test_all_networks_of_the_grid_are_checked_whatever_the_tables() -> None:
-    with pytest.raises(HemozoinError, match="input size is 8"):
+    with pytest.raises(HemozoinError, match="size is 8"):
         Sweep(RunConfig(Path()), Grid(sizes=(8,)), tables=(4,))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 from hemozoin.data.options import CellOptions
 from hemozoin.decision.threshold import OperatingPoint
@@ -16,6 +17,19 @@ from hemozoin.training.initial_weights import InitialWeights
 from hemozoin.training.recipe import PRESETS, Preset, Recipe
 
 
+def _whole_number(_: object, tokens: Sequence[Token]) -> int:
+    """Return a whole number; raises ValueError for others: 2.7, which cyclopts would round."""
+    try:
+        return int(tokens[0].value)
+    except ValueError as error:
+        raise ValueError(f"{tokens[0].value!r:.40} is not a whole number") from error
+
+
+#: A whole number on the command line.
+WholeNumber = Annotated[int, Parameter(converter=_whole_number)]
+_OptionalWholeNumber = Annotated[int | None, Parameter(converter=_whole_number)]
+
+
 @dataclass(frozen=True)
 class RecipeOptions:
     """A preset, and changes to it."""
@@ -23,17 +37,17 @@ class RecipeOptions:
     preset: Annotated[Preset, Parameter(name=["--preset", "--recipe"])] = "default"
     """default: minutes; best: half an hour at most; paper: as Howard et al. trained."""
     alpha: float | None = None
-    """Width multiplier, above 0."""
-    size: int | None = None
+    """Width multiplier, above 0, at most 4."""
+    size: _OptionalWholeNumber = None
     """Input size in pixels, 32 to 1024."""
-    epochs: int | None = None
-    """Number of passes over the training cells."""
-    batch: int | None = None
-    """DataGroup per step."""
+    epochs: _OptionalWholeNumber = None
+    """Number of passes over the training cells, 1 to 10,000."""
+    batch: _OptionalWholeNumber = None
+    """Cells per step, 4 to 65,536."""
     learning_rate: float | None = None
-    """Highest learning rate."""
-    seed: int = 0
-    """Seed of split, initial weights, order of the cells and augmentation."""
+    """Highest learning rate, above 0, at most 10."""
+    seed: WholeNumber = 0
+    """Seed of split, initial weights, order of the cells and augmentation, from 0."""
     init: Path | None = None
     """Weights (and α) to start from: a network of hemozoin, or a file of Keras or timm."""
 

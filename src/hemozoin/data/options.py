@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,12 +37,19 @@ class CellOptions:
     def from_dict(cls, values: Mapping[str, Any]) -> CellOptions:
         """Return the options that `to_dict` described.
 
-        Raises LookupError or TypeError where values are missing, unknown or no paths.
+        Raises LookupError, TypeError or ValueError where values are missing, unknown or no paths.
         """
         if not isinstance(values["patients"], list):
             raise TypeError("patients is no list")
         paths = {
-            "patients": tuple(map(Path, values["patients"])),
-            "labels": None if values["labels"] is None else Path(values["labels"]),
+            "patients": tuple(map(saved_path, values["patients"])),
+            "labels": None if values["labels"] is None else saved_path(values["labels"]),
         }
         return cls(**{**values, **paths})
+
+
+def saved_path(value: str) -> Path:
+    """Return a path from a saved file; raises ValueError if it is empty or of no file system."""
+    if not value or b"\0" in os.fsencode(value):
+        raise ValueError("an empty path, or one with a NUL character")
+    return Path(value)

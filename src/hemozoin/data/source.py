@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hemozoin.errors import DataError
+from hemozoin.files import is_partial
 
 #: Pictures of cells and fields are far smaller; a larger file counts as an attack.
 MAX_FILE_BYTES = 256 * 2**20
@@ -206,8 +207,11 @@ def _too_large(name: str) -> str:
 
 
 def _is_junk(name: str) -> bool:
-    """Return whether a file manager left this file: Thumbs.db, .DS_Store, __MACOSX/, @eaDir/..."""
-    return any(
+    """Return whether a file manager left this file (Thumbs.db, .DS_Store, __MACOSX/, @eaDir/...).
+
+    Partial files of this package are junk as well.
+    """
+    return is_partial(name) or any(
         part.lower() in _JUNK_NAMES or (part.startswith(".") and part not in (".", ".."))
         for part in name.split("/")
     )

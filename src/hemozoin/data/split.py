@@ -18,11 +18,14 @@ from hemozoin.classes import CLASSES, PARASITIZED
 from hemozoin.csv_files import csv_table, read_csv
 from hemozoin.data.cells import Cells, LabelledCells, SplitCells, is_known
 from hemozoin.data.index import match_cells
-from hemozoin.errors import DataError, RunError
+from hemozoin.errors import DataError, RunError, require_whole_number
 from hemozoin.files import replace_file
 
 #: Shares of the cells. The test part is large because its sample size is the number of patients.
 SHARES = {"train": 0.75, "validation": 0.10, "test": 0.15}
+
+#: Most folds: each is a whole run.
+_MOST_FOLDS = 1000
 
 #: Number of patients, with similar numbers of cells, that are shuffled with one another.
 _STRATUM = 8
@@ -39,10 +42,14 @@ def split_by_patient(cells: Cells, seed: int) -> SplitCells:
     return _with_split(cells, np.array(list(SHARES), object)[parts])
 
 
+def require_folds(folds: int) -> None:
+    """Raise HemozoinError for a number of folds that no cross-validation has."""
+    require_whole_number("folds", folds, 2, _MOST_FOLDS)
+
+
 def split_in_folds(cells: Cells, folds: int, seed: int) -> list[SplitCells]:
     """Return `folds` splits for cross-validation; each patient is in the test part of one."""
-    if folds < 2:
-        raise DataError(f"--folds {folds}: give 2 or more")
+    require_folds(folds)
     fold = _assign(cells, [1 / folds] * folds, seed)
     return [_one_fold(cells, fold == k, seed) for k in range(folds)]
 

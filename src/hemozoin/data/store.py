@@ -9,6 +9,7 @@ unfinished store is never used. A store whose checksum is wrong or missing is bu
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
 import json
@@ -16,8 +17,11 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import BinaryIO
 
 import cv2
@@ -94,9 +98,24 @@ def open_store(
 
 
 def cache_folder() -> Path:
-    """Return `$HEMOZOIN_CACHE`, or `hemozoin` in the user's cache folder."""
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("HEMOZOIN_CACHE") or Path(caches) / "hemozoin")
+    """Return `$HEMOZOIN_CACHE`, or `hemozoin` in the user's cache folder.
+
+    A user without a home folder, as in some containers, gets a folder that is removed at exit.
+    """
+    if given := os.environ.get("HEMOZOIN_CACHE"):
+        return Path(given)
+    try:
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        return _temporary_folder()
+    return Path(caches) / "hemozoin"
+
+
+@cache
+def _temporary_folder() -> Path:
+    folder = Path(mkdtemp(prefix="hemozoin-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _key(source: Source, cells: Cells, preprocessing: Preprocessing) -> str:

@@ -31,7 +31,7 @@ CALIBRATION_BINS = 15
 def require_prevalence(value: float) -> None:
     """Raise HemozoinError unless `value` can be the share of parasitized cells."""
     if not 0 < value < 1:
-        raise HemozoinError(f"prevalence is {value}; give a share between 0 and 1")
+        raise HemozoinError(f"prevalence is {value!r:.40}; give a share between 0 and 1")
 
 
 def compute_metrics(

@@ -13,15 +13,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, NamedTuple, get_args
 
-from hemozoin.errors import HemozoinError
+from hemozoin.errors import HemozoinError, require_number, require_whole_number
 
 LayerKind = Literal["conv", "depthwise", "pointwise", "pool", "linear"]
 Activation = Literal["relu", "relu6"]
 Padding = Literal["symmetric", "same"]
 Body = Literal["separable", "full", "shallow"]
 
-#: Smallest input size in pixels. Five layers halve the picture, so 32 px leave a 1 × 1 map.
-SMALLEST_SIZE = 32
+#: The largest width multiplier; the paper's is 1.
+LARGEST_ALPHA = 4.0
+
+#: Smallest and largest input size in pixels. Five layers halve the picture, so 32 px leave a 1 × 1
+#: map; the paper's largest is 224.
+SMALLEST_SIZE, LARGEST_SIZE = 32, 1024
+
+#: Most classes; ImageNet's largest data set has 22,000.
+_MOST_CLASSES = 100_000
 
 
 class LayerSpec(NamedTuple):
@@ -75,16 +82,16 @@ class Architecture:
     Raises HemozoinError where a value isn't allowed.
     """
 
-    #: Width multiplier α, above 0 (section 3.3; the paper uses 1, 0.75, 0.5 and 0.25).
+    #: Width multiplier α, above 0, at most 4 (section 3.3; the paper: 1, 0.75, 0.5, 0.25).
     alpha: float = 1.0
-    #: Number of logits, at least 1.
+    #: Number of logits, 1 to 100,000.
     classes: int = 1000
     #: "relu" as in the paper, or "relu6" = min(max(0, x), 6) as in Google's released weights.
     activation: Activation = "relu"
     #: How a stride-2 layer pads a map of even size: "symmetric", one pixel on all sides (timm),
     #: or "same", right and bottom only (TensorFlow). The output shape is the same.
     padding: Padding = "symmetric"
-    #: Added to the variance in batch norm, above 0.
+    #: Added to the variance in batch norm, above 0, at most 1.
     bn_epsilon: float = 1e-5
     #: "separable" (Table 1); "full", with full convolutions instead of the separable ones
     #: (Table 4); or "shallow", without the five 14 × 14 × 512 layers (Table 5).
@@ -92,10 +99,9 @@ class Architecture:
 
     def __post_init__(self) -> None:
         """Raise HemozoinError where a value isn't allowed."""
-        _positive("alpha", self.alpha)
-        _positive("bn_epsilon", self.bn_epsilon)
-        if not _is_int(self.classes) or self.classes < 1:
-            raise HemozoinError(f"classes is {self.classes!r}; give a whole number from 1 up")
+        require_number("alpha", self.alpha, 0, LARGEST_ALPHA, above=True)
+        require_number("bn_epsilon", self.bn_epsilon, 0, 1, above=True)
+        require_whole_number("classes", self.classes, 1, _MOST_CLASSES)
         _one_of("activation", self.activation, get_args(Activation))
         _one_of("padding", self.padding, get_args(Padding))
         _one_of("body", self.body, get_args(Body))
@@ -146,16 +152,12 @@ class Layer:
 def layers(architecture: Architecture, size: int) -> tuple[Layer, ...]:
     """Return every layer for square RGB pictures of `size` px, in the order in which they run.
 
-    `size` is the paper's 224 · ρ (section 3.4: 224, 192, 160, 128), or any other size from 32 up.
+    `size` is the paper's 224 · ρ (section 3.4: 224, 192, 160, 128), or any other from 32 to 1024.
     The last two layers are the average pool over the whole map and the classifier.
 
-    Raises HemozoinError where `size` is smaller than 32 or not a whole number.
+    Raises HemozoinError for another size.
     """
-    if not _is_int(size) or size < SMALLEST_SIZE:
-        raise HemozoinError(
-            f"input size is {size!r}; give a whole number of pixels from {SMALLEST_SIZE} up "
-            "(the paper's are 224, 192, 160 and 128)"
-        )
+    require_whole_number("size", size, SMALLEST_SIZE, LARGEST_SIZE)
     convolutions: list[Layer] = []
     count: Counter[str] = Counter()
     channels = 3
@@ -190,16 +192,6 @@ def _convolutions(body: Body) -> tuple[LayerSpec, ...]:
         left_out = (1, (14, 14, 512))
         separable = [spec for spec in separable if (spec.stride, spec.input_shape) != left_out]
     return (first, *separable)
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _positive(name: str, value: float) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:
-        raise HemozoinError(f"{name} is {value!r}; give a finite number above 0")
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:

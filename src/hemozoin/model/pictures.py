@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -33,20 +33,34 @@ class PreparedPicture(NamedTuple):
     pixels: Pixels | DataError
 
 
-def open_pictures(path: Path) -> tuple[Source, Iterator[str]]:
+def open_pictures(path: Path, without: Iterable[Path] = ()) -> tuple[Source, Iterator[str]]:
     """Return a source (a folder or a zip; for one file, its folder) and the picture names in it.
 
-    Raises DataError for a missing path, a zip that can't be opened, and a folder or zip without
-    pictures.
+    Files at and below the paths `without` are left out: the command writes them itself. Raises
+    DataError for a missing path, a zip that can't be opened, and a folder or zip without pictures.
     """
+    source: Source
     if path.is_file() and path.suffix.lower() != ".zip":
-        return FolderSource(path.parent), iter([path.name])
-    source = open_source(path)
-    entries = source.walk()
-    first = next(entries, None)
+        source, names = FolderSource(path.parent), iter([path.name])
+    else:
+        source = open_source(path)
+        names = (entry.name for entry in source.walk())
+    left_out = _names_in(source.path, without)
+    pictures = (name for name in names if not _is_below(name, left_out))
+    first = next(pictures, None)
     if first is None:
         raise DataError(f"{path}: has no pictures; give a picture, a folder or a zip of them")
-    return source, (entry.name for entry in chain([first], entries))
+    return source, chain([first], pictures)
+
+
+def _names_in(folder: Path, paths: Iterable[Path]) -> list[str]:
+    """Return the names below a folder of those paths that are in it."""
+    real, inner = folder.resolve(), [path.resolve() for path in paths]
+    return [path.relative_to(real).as_posix() for path in inner if path.is_relative_to(real)]
+
+
+def _is_below(name: str, names: list[str]) -> bool:
+    return any(name == one or name.startswith(f"{one}/") for one in names)
 
 
 def prepare_from_source(

@@ -6,7 +6,7 @@ pictures ── batches, one per thread: decode, prepare, network, decide ──
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar, overload
@@ -155,10 +155,13 @@ def predict_paths(
 
 
 def predict_in_detail(
-    paths: Iterable[Path], predictor: Predictor, review: bool = True
+    paths: Iterable[Path], predictor: Predictor, review: bool = True, without: Sequence[Path] = ()
 ) -> Iterator[DetailedPrediction]:
-    """Return the predictions of `predict_paths`, each with its prepared cell and its map."""
-    opened = [open_pictures(path) for path in paths]
+    """Return the predictions of `predict_paths`, each with its prepared cell and its map.
+
+    Files at and below the paths `without` are left out: the output of the command.
+    """
+    opened = [open_pictures(path, without) for path in paths]
     pictures = ((source, name) for source, names in opened for name in names)
     return _in_detail(prepare_from_source, pictures, predictor, review)
 

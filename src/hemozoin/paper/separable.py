@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hemozoin.arrays import Array, Floats
-from hemozoin.errors import HemozoinError
+from hemozoin.errors import HemozoinError, require_whole_number
 
 #: The largest whole number in a row for which whole-number factors are shown. Larger ones do not
 #: make a kernel easier to understand.
@@ -28,6 +28,9 @@ _LARGEST_FACTOR = 1000
 
 #: The largest size allowed. No map or kernel of a real network is larger in any direction.
 _LARGEST_SIZE = 65_536
+
+#: The most divisors that a message names.
+_NAMED_DIVISORS = 12
 
 
 # ---- spatial ---------------------------------------------------------------------------------
@@ -157,8 +160,8 @@ class Shapes:
     def __post_init__(self) -> None:
         """Raise HemozoinError where a number isn't allowed."""
         for name in ("height", "width", "channels", "filters", "stride"):
-            _within(name, getattr(self, name), 1)
-        _within("padding", self.padding, 0)
+            require_whole_number(name, getattr(self, name), 1, _LARGEST_SIZE)
+        require_whole_number("padding", self.padding, 0, _LARGEST_SIZE)
         padded = (self.height + 2 * self.padding, self.width + 2 * self.padding)
         if not all(1 <= k <= size for k, size in zip(self.kernel, padded, strict=True)):
             raise HemozoinError(
@@ -218,10 +221,11 @@ class Shapes:
         """
         common = gcd(self.channels, self.filters)
         if groups < 1 or common % groups:
-            allowed = ", ".join(str(n) for n in range(1, common + 1) if common % n == 0)
+            divisors = [str(n) for n in range(1, common + 1) if common % n == 0]
+            more = ", ..." if len(divisors) > _NAMED_DIVISORS else ""
             raise HemozoinError(
-                f"groups is {groups}; give a divisor of both {self.channels} channels and "
-                f"{self.filters} filters: {allowed}"
+                f"groups is {groups!r:.40}; give a divisor of both {self.channels} channels and "
+                f"{self.filters} filters: {', '.join(divisors[:_NAMED_DIVISORS])}{more}"
             )
         return self.full // groups
 
@@ -232,13 +236,6 @@ class Shapes:
     @property
     def _positions(self) -> int:
         return self.output[0] * self.output[1]
-
-
-def _within(name: str, value: int, least: int) -> None:
-    if not least <= value <= _LARGEST_SIZE:
-        raise HemozoinError(
-            f"{name} is {value:,}; give a whole number from {least} to {_LARGEST_SIZE:,}"
-        )
 
 
 def _times(sizes: tuple[int, int]) -> str:

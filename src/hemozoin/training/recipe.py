@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from hemozoin.errors import HemozoinError
+from hemozoin.errors import HemozoinError, require_number, require_whole_number
 from hemozoin.mobilenet.architecture import Architecture, Body, layers
 from hemozoin.model.checks.limits import require_practical
 from hemozoin.model.transform import InputTransform
@@ -15,8 +14,14 @@ from hemozoin.training.initial_weights import InitialWeights
 
 Preset = Literal["default", "best", "paper"]
 
-#: Smallest allowed values. Batch norm needs a few cells in every batch, also in the last one.
-_MINIMUM = {"epochs": 1, "batch": 4, "seed": 0, "weight_decay": 0}
+#: Smallest and largest whole numbers that are allowed. Batch norm needs a few cells in every batch,
+#: also in the last one.
+_RANGES = {
+    "epochs": (1, 10_000),
+    "batch": (4, 65_536),
+    "seed": (0, 2**32 - 1),
+    "orientations": (1, 4),
+}
 
 #: Keys in config.json that differ from the field's name; files of earlier versions have them too.
 _KEYS = {"input_transform": "view"}
@@ -34,20 +39,21 @@ class Recipe:
     size: int = 64
     """Input size in pixels, 32 to 1024 (paper, section 3.4; 224 is the full size there)."""
     epochs: int = 8
-    """Number of passes over the training cells."""
+    """Number of passes over the training cells, 1 to 10,000."""
     batch: int = 128
-    """Cells per step, summed over all processes."""
+    """Cells per step, summed over all processes, 4 to 65,536."""
     seed: int = 0
-    """Seed of split, initial weights, order of the cells and augmentation."""
+    """Seed of split, initial weights, order of the cells and augmentation, 0 to 4,294,967,295."""
     input_transform: InputTransform = "density"
     """What the network is given: density (optical density relative to the cell's own) or rgb."""
     optimizer: Literal["adamw", "rmsprop"] = "adamw"
     """RMSprop is the paper's (section 3.2)."""
     learning_rate: float = 6e-3
-    """Highest learning rate; it rises linearly over the first steps, then falls along a half
-    cosine."""
+    """Highest learning rate, above 0, at most 10; it rises linearly over the first steps, then
+    falls along a half cosine."""
     weight_decay: float = 0.05
-    """Weight decay; none on depthwise filters, which have few weights (paper, section 3.2)."""
+    """Weight decay, 0 to 10; none on depthwise filters, which have few weights (paper, section
+    3.2)."""
     augmentation: Literal["full", "little"] = "full"
     """full: any rotation, focus, stain, illumination, neighbours; little: mirroring only, as in
     the paper (section 3.2)."""
@@ -66,14 +72,11 @@ class Recipe:
             raise HemozoinError(f"body is {self.body!r}, but {found}; give the same")
         layers(self.architecture(), self.size)
         for name, kind in get_type_hints(Recipe).items():
-            _require_kind(name, getattr(self, name), kind)
-        for name, minimum in _MINIMUM.items():
-            if not minimum <= getattr(self, name) < math.inf:
-                raise HemozoinError(f"{name} is {getattr(self, name)}; give {minimum} or more")
-        if not 0 < self.learning_rate < math.inf:
-            raise HemozoinError(f"learning_rate is {self.learning_rate}; give one above 0")
-        if self.orientations not in range(1, 5):
-            raise HemozoinError(f"orientations is {self.orientations}; give 1 to 4")
+            _require_word(name, getattr(self, name), kind)
+        for name, allowed in _RANGES.items():
+            require_whole_number(name, getattr(self, name), *allowed)
+        require_number("learning_rate", self.learning_rate, 0, 10, above=True)
+        require_number("weight_decay", self.weight_decay, 0, 10)
         require_practical(self.architecture(), self.size, self.orientations)
 
     def architecture(self) -> Architecture:
@@ -100,13 +103,11 @@ class Recipe:
         return cls(**{**given, "init": None if init is None else InitialWeights.from_dict(init)})
 
 
-def _require_kind(name: str, value: object, kind: object) -> None:
-    """Raise HemozoinError for a word that a field does not allow, or a fraction for an integer."""
+def _require_word(name: str, value: object, kind: object) -> None:
+    """Raise HemozoinError for a word that a field does not allow."""
     allowed = get_args(kind)
     if get_origin(kind) is Literal and value not in allowed:
         raise HemozoinError(f"{name} is {value!r}; give {' or '.join(allowed)}")
-    if kind is int and type(value) is not int:
-        raise HemozoinError(f"{name} is {value!r}; give a whole number")
 
 
 PRESETS: dict[Preset, Recipe] = {

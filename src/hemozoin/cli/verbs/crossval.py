@@ -12,6 +12,7 @@ from hemozoin.cli.options import (
     Device,
     RecipeOptions,
     TrainingGroup,
+    WholeNumber,
 )
 from hemozoin.data.labels import OnCorrection
 from hemozoin.data.options import CellOptions
@@ -21,7 +22,7 @@ def crossval(
     data: Path,
     *,
     out: Path,
-    folds: int = 5,
+    folds: WholeNumber = 5,
     final: bool = False,
     on_correction: OnCorrection = "relabel",
     device: Device = "auto",
@@ -40,7 +41,7 @@ def crossval(
     out
         Folder of the runs: OUT/fold1 and so on.
     folds
-        Number of folds, 2 or more.
+        Number of folds, 2 to 1000, at most one per patient.
     final
         Then train a network on all patients: OUT/final/model, with the metrics of the folds.
     on_correction

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from hemozoin.cli.options import WholeNumber
 from hemozoin.mobilenet.architecture import Architecture, Body
 from hemozoin.paper.explain.chapters import Chapters, all_chapters
 from hemozoin.paper.explain.depthwise import explain_depthwise, read_sizes
@@ -41,14 +42,14 @@ class ConvolutionOptions:
 
     input: str = "12x12x3"
     """Height x width x channels of the input."""
-    filters: int = 256
-    """Output channels, from 1."""
+    filters: WholeNumber = 256
+    """Output channels, 1 to 65,536."""
     kernel: str = "5x5"
     """Height x width of the kernel, or one number for both."""
-    stride: int = 1
-    """Pixels from one position of the kernel to the next, from 1."""
-    padding: int = 0
-    """Zeros added on every side, from 0."""
+    stride: WholeNumber = 1
+    """Pixels from one position of the kernel to the next, 1 to 65,536."""
+    padding: WholeNumber = 0
+    """Zeros added on every side, 0 to 65,536."""
 
     def shapes(self) -> Shapes:
         """Return the shapes; raises HemozoinError where they are not allowed."""
@@ -87,7 +88,7 @@ def separable(kernel: str = EXAMPLE_KERNEL, /, *, output: Output = _TERMINAL) ->
 
 @explain_app.command
 def depthwise(
-    *, convolution: ConvolutionShape = _EXAMPLE, groups: int = 1, output: Output = _TERMINAL
+    *, convolution: ConvolutionShape = _EXAMPLE, groups: WholeNumber = 1, output: Output = _TERMINAL
 ) -> None:
     """Compare a full convolution with its two depthwise separable steps, in cost and result.
 
@@ -104,8 +105,8 @@ def depthwise(
 def network(
     *,
     alpha: float = 1.0,
-    size: int = 224,
-    classes: int = 1000,
+    size: WholeNumber = 224,
+    classes: WholeNumber = 1000,
     body: Body = "separable",
     output: Output = _TERMINAL,
 ) -> None:
@@ -114,11 +115,11 @@ def network(
     Parameters
     ----------
     alpha
-        Width multiplier, above 0.
+        Width multiplier, above 0, at most 4.
     size
-        Input size in pixels, from 32.
+        Input size in pixels, 32 to 1024.
     classes
-        Number of classes, from 1.
+        Number of classes, 1 to 100,000.
     body
         separable (Table 1), full convolutions (Table 4) or shallow (Table 5).
     """

@@ -60,7 +60,8 @@ def predict(
     from hemozoin.progress import track
 
     predictor = Predictor.load(model, precision)
-    details = _count_empty(predict_in_detail(paths, predictor, not no_review))
+    written = [path for path in (out, explain) if path]
+    details = _count_empty(predict_in_detail(paths, predictor, not no_review, written))
     with ExitStack() as stack:
         predictions = (
             stack.enter_context(write_saliency_cards(details, predictor, explain))

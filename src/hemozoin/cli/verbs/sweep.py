@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hemozoin.cli.extras import require_training_extra
-from hemozoin.cli.options import DataGroup, Device
+from hemozoin.cli.options import DataGroup, Device, WholeNumber
 from hemozoin.data.options import CellOptions
 
 
@@ -13,11 +13,11 @@ def sweep(
     data: Path,
     *,
     out: Path,
-    epochs: int = 4,
-    seeds: int = 3,
+    epochs: WholeNumber = 4,
+    seeds: WholeNumber = 3,
     tables: str = "4,5,6,7",
     alpha: float = 0.25,
-    size: int = 64,
+    size: WholeNumber = 64,
     alphas: str = "1,0.75,0.5,0.25",
     sizes: str = "96,64,48,32",
     device: Device = "auto",
@@ -34,15 +34,15 @@ def sweep(
     out
         Folder for the rows, tables, plots and runs. Run the same command again to resume.
     epochs
-        Number of passes over the training cells, for every network.
+        Number of passes over the training cells, for every network, 1 to 10,000.
     seeds
-        Number of repetitions. Each has different test patients.
+        Number of repetitions, 1 to 1000. Each has different test patients.
     tables
         Tables of the paper to repeat: 4 (full convolutions), 5 (shallow), 6 (widths), 7 (sizes).
     alpha
-        Width multiplier of the base network, above 0.
+        Width multiplier of the base network, above 0, at most 4.
     size
-        Input size of the base network in pixels, from 32.
+        Input size of the base network in pixels, 32 to 1024.
     alphas
         Widths for Table 6.
     sizes

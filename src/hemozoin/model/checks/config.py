@@ -19,8 +19,14 @@ from hemozoin.classes import CLASSES
 from hemozoin.decision.temperature import MAX_TEMPERATURE, MIN_TEMPERATURE
 from hemozoin.errors import ModelError
 from hemozoin.metrics.seen_patients import is_hashed
-from hemozoin.mobilenet.architecture import Activation, Body, Padding
-from hemozoin.model.checks.limits import LARGEST_ALPHA, SIZES
+from hemozoin.mobilenet.architecture import (
+    LARGEST_ALPHA,
+    LARGEST_SIZE,
+    SMALLEST_SIZE,
+    Activation,
+    Body,
+    Padding,
+)
 from hemozoin.model.checks.protobuf import shortened
 from hemozoin.model.transform import InputTransform
 
@@ -182,7 +188,7 @@ _KEYS: dict[str, CoreSchema] = {
         outline=_TEXT,
         crop=_TEXT,
         resample=_TEXT,
-        size=_whole(*SIZES),
+        size=_whole(SMALLEST_SIZE, LARGEST_SIZE),
         background=_whole(0, 254),
     ),
     "temperature": _number(MIN_TEMPERATURE, MAX_TEMPERATURE),

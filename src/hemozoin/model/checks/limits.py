@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from hemozoin.errors import ModelError
-from hemozoin.mobilenet.architecture import SMALLEST_SIZE, Architecture, Layer, layers
+from hemozoin.mobilenet.architecture import Architecture, Layer, layers
 from hemozoin.mobilenet.cost import cost
 from hemozoin.model.checks.shapes import Work
-
-#: The largest width multiplier; the paper's is 1.
-LARGEST_ALPHA = 4.0
-
-#: The smallest and the largest input size, in pixels; the paper's largest is 224.
-SIZES = (SMALLEST_SIZE, 1024)
 
 #: Most work for one cell: twice that of full convolutions at 224 px in four rotations.
 _LARGEST = Work(elements=2**27, mult_adds=40_000_000_000)
@@ -23,10 +17,6 @@ _VALUES_PER_LAYER, _WIDENING = 12, 16
 
 def require_practical(architecture: Architecture, size: int, orientations: int) -> None:
     """Raise ModelError for a network that takes seconds for a cell, or gigabytes of memory."""
-    if architecture.alpha > LARGEST_ALPHA:
-        raise ModelError(f"alpha is {architecture.alpha:g}; give at most {LARGEST_ALPHA:g}")
-    if size > SIZES[1]:
-        raise ModelError(f"size is {size}; give at most {SIZES[1]}")
     if _network_work(layers(architecture, size), orientations).exceeds(_LARGEST):
         raise ModelError(
             f"alpha {architecture.alpha:g}, size {size}, {orientations} orientations: too much"

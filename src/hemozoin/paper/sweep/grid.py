@@ -39,9 +39,9 @@ Number = TypeVar("Number", int, float)
 class SweepNetwork:
     """One network of a sweep. Raises HemozoinError where α or the size isn't allowed."""
 
-    #: Width multiplier, above 0.
+    #: Width multiplier, above 0, at most 4.
     alpha: float
-    #: Input size in pixels, from 32.
+    #: Input size in pixels, 32 to 1024.
     size: int
     body: Body = "separable"
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from hemozoin.csv_files import csv_table
 from hemozoin.data.dataset import find_cells
-from hemozoin.errors import HemozoinError, RunError
+from hemozoin.errors import RunError, require_whole_number
 from hemozoin.files import is_free, remove_leftovers, replace_file
 from hemozoin.paper.sweep.grid import TABLES, Grid, SweepNetwork
 from hemozoin.paper.sweep.measurement import measure_run
@@ -39,8 +39,8 @@ from hemozoin.training.runs.folder import RunFolder
 class Sweep:
     """A sweep: every run has `config`, except for the network's α, size and body and the seed.
 
-    The seeds are 0 to `seeds` − 1. Raises HemozoinError where there is no seed or where a network
-    of the grid isn't allowed.
+    The seeds are 0 to `seeds` − 1. Raises HemozoinError unless there are 1 to 1000 of them, and
+    where a network of the grid isn't allowed.
     """
 
     config: RunConfig
@@ -50,8 +50,7 @@ class Sweep:
 
     def __post_init__(self) -> None:
         """Raise HemozoinError before the first run where a later one could not start."""
-        if self.seeds < 1:
-            raise HemozoinError(f"seeds is {self.seeds}; give 1 or more")
+        require_whole_number("seeds", self.seeds, 1, 1000)
         for network in self.grid.networks(tuple(TABLES)):
             self.recipe(network, seed=0)
 

@@ -136,7 +136,8 @@ def _cause_of_death(running: subprocess.Popen[bytes]) -> str:
 
 def serve() -> None:
     """Screen in such a process: read the settings, then pictures, from standard input."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the calling process
+    for stop in (signal.SIGINT, signal.SIGTERM):  # the calling process handles them
+        signal.signal(stop, signal.SIG_IGN)
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints is not a result
     with suppress(EOFError, BrokenPipeError):

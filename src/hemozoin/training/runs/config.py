@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from hemozoin.data.labels import OnCorrection
-from hemozoin.data.options import CellOptions
+from hemozoin.data.options import CellOptions, saved_path
 from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.errors import HemozoinError, RunError
 from hemozoin.json_files import wrong_fields
@@ -57,10 +56,10 @@ class RunConfig:
         """Return the config that `to_dict` wrote; raises RunError for any other values."""
         try:
             config = cls(
-                data=_path(values["data"]),
+                data=saved_path(values["data"]),
                 cells=CellOptions.from_dict(values["cells"]),
                 recipe=Recipe.from_dict(values["recipe"]),
-                split=None if values["split"] is None else _path(values["split"]),
+                split=None if values["split"] is None else saved_path(values["split"]),
                 on_correction=values["on_correction"],
                 operating_point=OperatingPoint(**values["aim"]),
                 prevalence=values["prevalence"],
@@ -72,10 +71,3 @@ class RunConfig:
         if wrong := next(wrong_fields(config), None):
             raise RunError(f"{wrong} has a value of a wrong type; start a new run")
         return config
-
-
-def _path(value: str) -> Path:
-    """Return a path; raises ValueError for one that no file system can have."""
-    if b"\0" in os.fsencode(value):
-        raise ValueError("a path with a NUL character")
-    return Path(value)

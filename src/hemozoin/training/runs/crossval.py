@@ -22,7 +22,7 @@ from hemozoin.csv_files import csv_table
 from hemozoin.data.cells import SplitCells
 from hemozoin.data.dataset import decode_cells
 from hemozoin.data.preprocess import Preprocessing
-from hemozoin.data.split import split_columns, split_in_folds, write_split
+from hemozoin.data.split import require_folds, split_columns, split_in_folds, write_split
 from hemozoin.errors import RunError
 from hemozoin.evaluation.folds import FoldSpread, folds_text, spread_over_folds
 from hemozoin.files import is_free, remove_leftovers, replace_file
@@ -45,6 +45,7 @@ def cross_validate(
     """
     if "WORLD_SIZE" in os.environ:
         raise RunError("crossval runs in one process; start it without torchrun")
+    require_folds(folds)
     cells = decode_cells(config.data, config.cells, Preprocessing(config.recipe.size)).cells
     splits = split_in_folds(cells, folds, config.recipe.seed)
     _begin(out, config, splits)
