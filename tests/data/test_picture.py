@@ -12,8 +12,9 @@ from PIL import Image, PngImagePlugin
 
 from hemozoin.arrays import Pixels
 from hemozoin.data.decoding.limits import MAX_PIXELS
-from hemozoin.data.picture import decode
+from hemozoin.data.picture import decode, decode_cell
 from hemozoin.errors import DataError
+from hemozoin.smear.picture import decode_field
 from tests.conftest import encoded, png
 
 RGB = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
@@ -149,11 +150,22 @@ def test_a_picture_with_damaged_exif_is_decoded(form: str) -> None:
     assert (pixels(data) == RGB).all()
 
 
-@pytest.mark.parametrize("form", ["GIF", "WEBP", "TIFF", "PNG"])
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
 def test_the_first_frame_of_an_animation_is_used(form: str) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     data = encoded(frames[0], form, save_all=True, append_images=frames[1:], lossless=True)
     assert (pixels(data) == [255, 0, 0]).all()
+
+
+def test_the_second_view_of_a_phone_is_passed_over() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    first, second = Image.new("RGB", (320, 240), "red"), Image.new("RGB", (320, 240), "blue")
+    data = encoded(first, "MPO", save_all=True, append_images=[second], exif=exif)
+    for function in (decode, decode_cell, decode_field):
+        picture = function(data)
+        assert picture.size == (240, 320)
+        assert picture.getpixel((120, 160)) == (254, 0, 0)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1)])

@@ -26,6 +26,7 @@ from hemozoin.data.decoding.limits import (
 )
 from hemozoin.data.decoding.messages import collected_messages
 from hemozoin.data.decoding.plain_png import decode_plain_png
+from hemozoin.data.decoding.tiff_pages import picture_pages
 from hemozoin.errors import DataError, HemozoinError
 
 #: Sides of a picture of one cell, in px; NLM's have 46 to 394. A picture of a whole field may be
@@ -35,7 +36,8 @@ SMALLEST_SIDE, LARGEST_SIDE = 8, 10_000
 #: Most pixels of a picture of one cell: to decode and prepare them takes 0.7 GB.
 MAX_CELL_PIXELS = 32_000_000
 
-#: Formats whose frames are an animation; in other formats they are pages or a stereo pair.
+#: Formats whose frames are an animation. In other formats, further frames are no part of the
+#: picture: a phone's second view (MPO), or pages that `picture_pages` has passed over.
 _ANIMATED = {"AVIF", "GIF", "PNG", "WEBP"}
 
 #: Pixels that are converted at once: as float64, the values of a large picture take 500 MB.
@@ -43,6 +45,9 @@ _AT_ONCE = 2**20
 
 #: Longest reason for an unexpected error, in characters.
 _LONGEST_REASON = 300
+
+#: Longest message of a decoder, in characters.
+_LONGEST_MESSAGE = 160
 
 #: The pixels of all cells that are decoded and prepared at the same time.
 _BUDGET = PixelBudget(MAX_CELL_PIXELS)
@@ -158,10 +163,16 @@ def _decode_errors(name: str, data: bytes = b"?") -> Iterator[None]:
 def _open(data: bytes, name: str, require: Requirement | None) -> Image.Image:
     """Open a picture, without its pixels, if it is in one of `FORMATS` and within the limits."""
     require_few_jpeg_parts(data)
-    image = Image.open(LimitedFile(data), formats=FORMATS)
-    if require is not None:
-        require(image, name)
-    return image
+    pages = [Image.open(LimitedFile(page), formats=FORMATS) for page in picture_pages(data, name)]
+    for page in pages:
+        if require is not None:
+            require(page, name)
+        _require_pixels(page, name)
+    if len(pages) == 1:
+        return pages[0]
+    for page in pages:
+        require_quick_decoder(page)
+    return Image.merge("RGB", pages)
 
 
 def _load(image: Image.Image, name: str) -> Image.Image:
@@ -194,6 +205,11 @@ def _too_many_pixels(name: str) -> DataError:
     return TooManyPixelsError(f"{name}: more than {millions} million pixels, not a cell or a field")
 
 
+def is_animation(image: Image.Image) -> bool:
+    """Return whether an open picture is an animation."""
+    return image.format in _ANIMATED and bool(getattr(image, "is_animated", False))
+
+
 def _require_one_cell(image: Image.Image, name: str) -> None:
     too_small, too_large = min(image.size) < SMALLEST_SIDE, max(image.size) > LARGEST_SIDE
     if too_small or too_large or image.width * image.height > MAX_CELL_PIXELS:
@@ -202,7 +218,7 @@ def _require_one_cell(image: Image.Image, name: str) -> None:
             f" of {SMALLEST_SIDE} to {LARGEST_SIDE} px on a side, up to"
             f" {MAX_CELL_PIXELS // 10**6} million pixels; hemozoin screen takes whole fields"
         )
-    if image.format in _ANIMATED and getattr(image, "is_animated", False):
+    if is_animation(image):
         raise DataError(f"{name}: an animation, not a picture of one cell; give one frame of it")
 
 
@@ -251,4 +267,4 @@ def _reason(error: Exception, data: bytes, messages: list[str]) -> str:
     if isinstance(error, UnidentifiedImageError):  # its own message is an address in memory
         return why_refused(data[:HEAD_BYTES])
     text = messages[0] if messages else str(error)
-    return " ".join(text.split())[:80] or type(error).__name__
+    return " ".join(text.split())[:_LONGEST_MESSAGE] or type(error).__name__

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import numpy as np
 from PIL import Image
 
 from hemozoin.arrays import Pixels
 from hemozoin.data.cutout import brightest, is_cut_out
 from hemozoin.data.decoding.limits import MAX_PIXELS
-from hemozoin.data.picture import TooManyPixelsError, decode, image_from_array
+from hemozoin.data.picture import TooManyPixelsError, decode, image_from_array, is_animation
 from hemozoin.errors import DataError
 
 #: A picture before it is decoded: the content of its file, or the pixels `[H, W, 3]` of a tile.
@@ -38,7 +36,7 @@ def decode_field(data: PictureData, name: str = "picture") -> Image.Image:
     """Return the picture of a field as a Pillow image in mode RGB.
 
     Raises DataError, whose message starts with `name`, for data that are not a picture, and for
-    a picture that has several pages, is too small for a field, or shows one cell cut out.
+    a picture that is an animation, is too small for a field, or shows one cell cut out.
     """
     if isinstance(data, np.ndarray):
         return field_from(image_from_array(data, name), name)
@@ -76,9 +74,9 @@ def require_many_cells(width: int, height: int, diameter: float) -> None:
 
 
 def _require_field(opened: Image.Image, name: str) -> None:
-    """Raise DataError for an open picture that has several pages, or is too small."""
-    if _has_pages(opened):
-        raise DataError(f"{name}: has several pages; save each page as a picture of its own")
+    """Raise DataError for an open picture that is an animation, or is too small."""
+    if is_animation(opened):
+        raise DataError(f"{name}: an animation, not a field; save one frame of it as PNG")
     _require_size(opened, name)
 
 
@@ -88,13 +86,3 @@ def _require_size(picture: Image.Image, name: str) -> None:
             f"{name}: {picture.width}x{picture.height} pixels, too small for a field (at least"
             f" {SMALLEST_SIDE} px on each side); for pictures of single cells use hemozoin predict"
         )
-
-
-def _has_pages(opened: Image.Image) -> bool:
-    if opened.format != "TIFF":
-        return bool(getattr(opened, "is_animated", False))
-    with suppress(Exception):  # counting all would take minutes for a hostile file
-        opened.seek(1)
-        return True
-    opened.seek(0)
-    return False

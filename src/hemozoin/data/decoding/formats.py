@@ -8,6 +8,7 @@ is opened as one of `FORMATS`, or not at all.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 #: Names of formats, as Pillow has them. "JPEG" includes MPO, the stereo pairs of some cameras.
@@ -28,14 +29,46 @@ _BEGINNINGS = {
     "PPM": rb"P[1-6]\s+(\d|#)",
 }
 
-#: How other files begin that somebody may take for a picture, and what to do about it.
-_REFUSED = (
-    (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript is never opened; save it as PNG"),
-    (rb"%PDF", "PDF is never opened; save its pictures as PNG"),
-    (rb"\s*(<[?!].*)?<svg", "SVG is never opened; save it as PNG"),
+_EXPORT = "export it as TIFF, PNG or JPEG"
+_IN_FIJI = "open it in Fiji or the microscope's program and save the plane in focus as PNG or TIFF"
+_DOCUMENT = "save its pictures as PNG"
+_FRAMES = "give single frames of it as PNG"
+
+#: How pictures in other formats begin, and what to do about them: a photo that can't be read.
+_OTHER_PICTURES = (
     (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000 is not read; save it as PNG"),
-    (rb".{4}ftyp(hei|hev|mif1|msf1)", "HEIC is not read; save it as JPEG or PNG"),
+    (rb"\0\0\0\x0cJXL |\xff\x0a", "JPEG XL is not read; save it as PNG"),
+    (rb"II\*\0.{4}CR\x02|.{4}ftypcrx ", f"a camera raw (Canon CR2, CR3); {_EXPORT}"),
+    (
+        rb"FUJIFILMCCD-RAW|IIR[OS]\x08|MMOR|IIU\0|FOVb|\0MRM",
+        f"a camera raw (RAF, ORF, RW2); {_EXPORT}",
+    ),
+    (rb"ZISRAWFILE", f"Zeiss CZI is not read; {_IN_FIJI}"),
+    (rb"\xda\xce\xbe\x0a", f"Nikon ND2 is not read; {_IN_FIJI}"),
+    (rb"\x70\0\0\0.{4}\x2a", f"Leica LIF is not read; {_IN_FIJI}"),
+    (rb"SIS\0", f"Olympus VSI/ETS is not read; {_IN_FIJI}"),
+    (rb".{128}DICM", f"DICOM is not read; {_EXPORT}"),
+    (rb"8BPS|gimp xcf", "a Photoshop or GIMP project; export it as PNG"),
 )
+
+#: How files begin that are no pictures, and what to do about them.
+_NO_PICTURES = (
+    (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript is never opened; save it as PNG"),
+    (rb"%PDF", f"PDF is never opened; {_DOCUMENT}"),
+    (rb"\s*(<[?!].*)?<svg", "SVG is never opened; save it as PNG"),
+    (rb"PK\x03\x04.*(word|ppt|xl)/", f"a Word, PowerPoint or Excel file; {_DOCUMENT}"),
+    (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", f"an Office file (or ZVI, OIB); {_DOCUMENT}"),
+    (rb"PK\x03\x04", "a zip; its name has to end in .zip"),
+    (rb"RIFF.{4}AVI ", f"a video (AVI); {_FRAMES}"),
+    (rb".{4}ftypqt  |.{4}(moov|mdat|wide|free|skip)", f"a video (MOV); {_FRAMES}"),
+    (rb".{4}ftyp", f"a video (MP4); {_FRAMES}"),
+    (rb"\x1a\x45\xdf\xa3|\x30\x26\xb2\x75|\0\0\x01[\xb3\xba]|FLV", f"a video; {_FRAMES}"),
+)
+
+#: HEIC, the format of phones. Files of other kinds also begin with "ftyp", so it comes first.
+_HEIC = (rb".{4}ftyp(hei|hev|mif1|msf1)", "HEIC is not read; save it as JPEG or PNG")
+
+_REFUSED = (_HEIC, *_OTHER_PICTURES, *_NO_PICTURES)
 
 
 def head_of(path: Path) -> bytes:
@@ -57,9 +90,23 @@ def format_of(head: bytes) -> str | None:
 
 def why_refused(head: bytes) -> str:
     """Return why a file with these first `HEAD_BYTES` can't be opened, and what to do."""
-    for pattern, reason in _REFUSED:
-        if re.match(pattern, head, re.DOTALL):
-            return reason
+    if reason := _first_match(_REFUSED, head):
+        return reason
     if known := format_of(head):
         return f"damaged {known}"
     return "unknown format; save it as PNG"
+
+
+def is_picture(head: bytes) -> bool:
+    """Return whether a file is a picture, also in a format that is not read, by its first bytes."""
+    return format_of(head) is not None or _first_match((_HEIC, *_OTHER_PICTURES), head) is not None
+
+
+def no_picture(head: bytes) -> str | None:
+    """Return what a file is, and what to do, that is a document or a video; else None."""
+    return None if is_picture(head) else _first_match(_NO_PICTURES, head)
+
+
+def _first_match(known: Iterable[tuple[bytes, str]], head: bytes) -> str | None:
+    found = (reason for pattern, reason in known if re.match(pattern, head, re.DOTALL))
+    return next(found, None)
