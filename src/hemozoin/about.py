@@ -1,7 +1,5 @@
 """The version of this package, and what it may be used for."""
 
-from importlib.metadata import version
-
-VERSION = version("hemozoin")
+VERSION = "0.2.0"
 
 DISCLAIMER = "Research use only. Not a medical device."

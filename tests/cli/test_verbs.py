@@ -11,13 +11,16 @@ import subprocess
 import sys
 from pathlib import Path
 from signal import SIGTERM
+from typing import get_args
 
 import pytest
 from PIL import Image
 
 from hemozoin import __version__
 from hemozoin.cli.main import app
+from hemozoin.cli.options import Preset
 from hemozoin.data import source
+from hemozoin.training.recipe import PRESETS
 from tests.conftest import make_zip, png
 from tests.support.commands import QUICK, hemozoin, quiet, refused, start, succeed
 from tests.support.smears import make_fields
@@ -39,6 +42,22 @@ def test_without_arguments_it_prints_the_help() -> None:
     assert shown == succeed("--help")
     assert all(verb in shown for verb in VERBS)
     assert "not a medical device" in shown
+
+
+def test_help_waits_for_no_large_library() -> None:
+    code = (
+        "import sys; from hemozoin.cli.main import main;"
+        "[main(verb + ['--help']) for verb in ([], ['train'], ['predict'])];"
+        "print({'numpy', 'PIL', 'onnxruntime'} & {*sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=quiet(), check=True, capture_output=True
+    )
+    assert done.stderr.strip() == b"set()"
+
+
+def test_the_presets_are_those_of_the_recipe() -> None:
+    assert get_args(Preset) == tuple(PRESETS)
 
 
 def test_version() -> None:

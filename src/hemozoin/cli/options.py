@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter, Token
 
+from hemozoin.classes import PREVALENCE
 from hemozoin.data.options import CellOptions
-from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.errors import HemozoinError
-from hemozoin.metrics.classification import PREVALENCE
-from hemozoin.training.initial_weights import InitialWeights
-from hemozoin.training.recipe import PRESETS, Preset, Recipe
+
+if TYPE_CHECKING:
+    from hemozoin.decision.threshold import OperatingPoint
+    from hemozoin.training.recipe import Recipe
+
+#: The presets of `training.recipe`, which takes long to import.
+Preset = Literal["default", "best", "paper"]
 
 
 def _whole_number(_: object, tokens: Sequence[Token]) -> int:
@@ -53,6 +57,9 @@ class RecipeOptions:
 
     def recipe(self) -> Recipe:
         """Return the preset with the changes; raises HemozoinError for a value not allowed."""
+        from hemozoin.training.initial_weights import InitialWeights
+        from hemozoin.training.recipe import PRESETS
+
         changes = {name: value for name, value in asdict(self).items() if value is not None}
         if self.init:
             init = InitialWeights.find(self.init)
@@ -78,6 +85,8 @@ class DecisionOptions:
 
         Raises HemozoinError where sensitivity and specificity are both given or not within 0..1.
         """
+        from hemozoin.decision.threshold import OperatingPoint
+
         if self.sensitivity is not None and self.specificity is not None:
             raise HemozoinError("give --sensitivity or --specificity, not both")
         if self.sensitivity is not None:

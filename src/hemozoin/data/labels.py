@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from hemozoin.arrays import texts
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.csv_files import read_csv
 from hemozoin.data.cells import Cells, is_known
 from hemozoin.data.index import match_cells
+from hemozoin.data.options import OnCorrection
 from hemozoin.errors import DataError
-
-#: What training does with a cell whose label was corrected: use the new label, or omit the cell.
-OnCorrection = Literal["relabel", "leave-out"]
 
 _Cells = TypeVar("_Cells", bound=Cells)
 

@@ -6,7 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+#: What training does with a cell whose label was corrected: use the new label, or omit the cell.
+OnCorrection = Literal["relabel", "leave-out"]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from hemozoin.about import VERSION
 from hemozoin.arrays import Floats, Ints, Pixels
+from hemozoin.classes import PREVALENCE
 from hemozoin.csv_files import csv_table
 from hemozoin.data.cells import LabelledCells
 from hemozoin.data.dataset import decode_cells
@@ -22,7 +23,7 @@ from hemozoin.errors import RunError
 from hemozoin.evaluation.evaluation import evaluate_predictions
 from hemozoin.evaluation.report import Mistake, Report, seen_in_training, write_report
 from hemozoin.files import filled_folder, is_free, replace_file
-from hemozoin.metrics.classification import PREVALENCE, require_prevalence
+from hemozoin.metrics.classification import require_prevalence
 from hemozoin.metrics.seen_patients import overlap_with
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.saliency import activation_maps

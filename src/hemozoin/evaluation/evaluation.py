@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from hemozoin.arrays import Floats, Ints
-from hemozoin.classes import PARASITIZED
+from hemozoin.classes import PARASITIZED, PREVALENCE
 from hemozoin.data.cells import LabelledCells, is_known
 from hemozoin.decision.conformal import ReviewBand, SelectiveMetrics, selective_metrics
 from hemozoin.decision.threshold import Threshold
 from hemozoin.metrics.bootstrap import MIN_UNITS, RESAMPLES, Intervals, bootstrap
 from hemozoin.metrics.classification import (
-    PREVALENCE,
     PatientMetrics,
     confusion_counts,
     metrics_by_patient,

@@ -18,7 +18,8 @@ from typing import Literal
 import numpy as np
 
 from hemozoin.arrays import Floats, Ints
-from hemozoin.metrics.classification import PREVALENCE, ranked_counts, ratio, weighted_metrics
+from hemozoin.classes import PREVALENCE
+from hemozoin.metrics.classification import ranked_counts, ratio, weighted_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
 
 RESAMPLES = 1000

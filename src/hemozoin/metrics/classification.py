@@ -16,13 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hemozoin.arrays import Floats, Ints
+from hemozoin.classes import PREVALENCE
 from hemozoin.errors import HemozoinError
 from hemozoin.metrics.predictions import LabelledPredictions
-
-#: The share of red cells that are parasitized for which PPV and NPV are given: 1 %, about 50,000
-#: parasites per µL at 5 million red cells per µL of blood. That is already a high parasitaemia;
-#: half of the NIH cells are parasitized, which is never so in blood.
-PREVALENCE = 0.01
 
 #: Bins of equal width over p, as in Guo et al. 2017 (arXiv 1706.04599), section 2.
 CALIBRATION_BINS = 15

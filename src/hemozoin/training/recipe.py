@@ -12,8 +12,6 @@ from hemozoin.model.checks.limits import require_practical
 from hemozoin.model.transform import InputTransform
 from hemozoin.training.initial_weights import InitialWeights
 
-Preset = Literal["default", "best", "paper"]
-
 #: Smallest and largest whole numbers that are allowed. Batch norm needs a few cells in every batch,
 #: also in the last one.
 _RANGES = {
@@ -110,7 +108,7 @@ def _require_word(name: str, value: object, kind: object) -> None:
         raise HemozoinError(f"{name} is {value!r}; give {' or '.join(allowed)}")
 
 
-PRESETS: dict[Preset, Recipe] = {
+PRESETS: dict[str, Recipe] = {
     "default": Recipe(),
     "best": Recipe(epochs=24),
     "paper": Recipe(

@@ -14,8 +14,7 @@ from hemozoin.cli.options import (
     TrainingGroup,
     WholeNumber,
 )
-from hemozoin.data.labels import OnCorrection
-from hemozoin.data.options import CellOptions
+from hemozoin.data.options import CellOptions, OnCorrection
 
 
 def crossval(

@@ -21,7 +21,6 @@ from hemozoin.paper.tables import paper_tables
 
 explain_app = App(
     name="explain",
-    help="Show why MobileNet is cheap, with every number of its paper recomputed.",
     default_parameter=Parameter(negative=""),
 )
 

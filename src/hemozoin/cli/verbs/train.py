@@ -13,8 +13,7 @@ from hemozoin.cli.options import (
     RecipeOptions,
     TrainingGroup,
 )
-from hemozoin.data.labels import OnCorrection
-from hemozoin.data.options import CellOptions
+from hemozoin.data.options import CellOptions, OnCorrection
 from hemozoin.errors import DataError, RunError
 
 

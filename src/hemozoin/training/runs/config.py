@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from hemozoin.data.labels import OnCorrection
-from hemozoin.data.options import CellOptions, saved_path
+from hemozoin.classes import PREVALENCE
+from hemozoin.data.options import CellOptions, OnCorrection, saved_path
 from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.errors import HemozoinError, RunError
 from hemozoin.json_files import wrong_fields
-from hemozoin.metrics.classification import PREVALENCE, require_prevalence
+from hemozoin.metrics.classification import require_prevalence
 from hemozoin.training.recipe import Recipe
 
 
