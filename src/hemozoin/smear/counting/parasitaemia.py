@@ -29,20 +29,23 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import betainc, betaincinv
 
 from hemozoin.arrays import Floats
 from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.metrics.bootstrap import Estimate
+from hemozoin.smear.counting.beta import beta_quantiles, incomplete_beta
 
 #: The probability beyond each end of a 95 % interval.
 _TAIL = 0.025
 
 #: Number of quantiles that represent the beta distribution: 25 of them are a tail.
 _QUANTILES = 1000
+
+#: The exactness of the ends of an interval.
+_SHORTEST_STEP = 1e-12
 
 #: A false-positive rate of 0, which gives the interval of Clopper and Pearson.
 _NO_FALSE_POSITIVES = np.zeros(1)
@@ -105,6 +108,7 @@ def compensate(share: float, rate: float) -> float:
     return max(0.0, share - rate) / (1 - rate) if rate < 1 else 0.0
 
 
+@cache
 def rate_quantiles(false_positive_rate: FalsePositiveRate) -> Floats:
     """Return 1,000 quantiles of the patients' false-positive rates, float `[1000]`, ascending.
 
@@ -127,8 +131,7 @@ def rate_quantiles(false_positive_rate: FalsePositiveRate) -> Floats:
     variance = (between_patients + error) * (1 + 1 / patients) + sampling / cells
     size = max(sampling / variance - 1, 1e-3)
     probabilities = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    quantiles = betaincinv(mean * size, (1 - mean) * size, probabilities)
-    return np.asarray(np.maximum.accumulate(quantiles))  # near 0, SciPy's are off by 1e-308
+    return beta_quantiles(mean * size, (1 - mean) * size, probabilities)
 
 
 def _reportable_infected(n: int, rate: float, rates: Floats) -> int | None:
@@ -169,8 +172,25 @@ def _solve_upper_end(k: int, n: int, rates: Floats) -> float:
 
 
 def _solve(tail: Callable[[float], float]) -> float:
-    """Return the share at which a tail probability, monotone in the share, is 2.5 %."""
-    return float(brentq(lambda share: tail(share) - _TAIL, 0.0, 1.0, xtol=1e-12))
+    """Return the share at which a tail probability, monotone in the share, is 2.5 %.
+
+    The method of Ridders 1979 (IEEE Trans. Circuits Syst. 26, 979), until a step is below 1e-12.
+    """
+    low, high, share, step = 0.0, 1.0, 0.0, 1.0
+    at_low, at_high = tail(low) - _TAIL, tail(high) - _TAIL
+    while abs(step) > _SHORTEST_STEP and high - low > _SHORTEST_STEP:
+        middle = (low + high) / 2
+        at_middle = tail(middle) - _TAIL
+        slope = math.copysign(math.sqrt(at_middle**2 - at_low * at_high), at_low - at_high)
+        step = middle + (middle - low) * at_middle / slope - share
+        share += step
+        at_share = tail(share) - _TAIL
+        for end, value in ((middle, at_middle), (share, at_share)):
+            if low < end < high and value * at_low > 0:
+                low, at_low = end, value
+            elif low < end < high:
+                high, at_high = end, value
+    return share
 
 
 def _call_probability(share: float, rates: Floats) -> Floats:
@@ -182,7 +202,7 @@ def _at_least(k: int, n: int, probabilities: Floats) -> float:
     """Return P(K ≥ k), a mean over patients: the incomplete beta function at `probabilities`."""
     if k in (0, n + 1):
         return float(k == 0)
-    return float(betainc(k, n - k + 1, probabilities).mean())
+    return float(incomplete_beta(k, n - k + 1, probabilities).mean())
 
 
 def _at_most(k: int, n: int, probabilities: Floats) -> float:
