@@ -236,7 +236,7 @@ def table() -> str:
     ]
     note = (
         "Compared with the fp32 network, on test patients that neither it nor the calibration has"
-        " seen; `hemozoin` is the one that ships."
+        " seen; `hemozoin` is that of `hemozoin export`."
     )
     columns = (
         *("run", "quantization", "test cells", "AUC lost", "accuracy lost"),

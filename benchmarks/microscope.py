@@ -1,4 +1,4 @@
-"""Another microscope: the networks that ship, tested on the marked cells of whole fields.
+"""Another microscope: the pretrained networks, tested on the marked cells of whole fields.
 
     python benchmarks/microscope.py fields/iml nano best
 
@@ -123,7 +123,7 @@ def table() -> str:
     last = found[-1]
     note = (
         f"{last['parasitized']} parasitized and {int(last['uninfected']):,} uninfected cells, as"
-        " marked; 95 % intervals from resampling fields; the threshold is the one that ships."
+        " marked; 95 % intervals from resampling fields; the threshold is that of the model folder."
         f" hemozoin {last['hemozoin']}."
     )
     columns = (

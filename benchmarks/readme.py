@@ -17,8 +17,8 @@ import headline
 import leaks
 import microscope
 import out_of_distribution
+import pretrained
 import recipes
-import shipped
 import speed
 import stages
 import sweep
@@ -35,7 +35,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "out_of_distribution": out_of_distribution.table,
     "patients": leaks.patients,
     "recipes": recipes.table,
-    "shipped": shipped.table,
+    "pretrained": pretrained.table,
     "speed": speed.table,
     "stages": stages.table,
     "sweep": sweep.table,
@@ -44,10 +44,10 @@ TABLES: dict[str, Callable[[], str]] = {
 
 #: The tables that each file shows.
 SHOWN: dict[str, tuple[str, ...]] = {
-    "README.md": ("shipped", "microscope", "fields", "headline", "speed"),
+    "README.md": ("pretrained", "microscope", "fields", "headline", "speed"),
     "benchmarks/README.md": ("recipes", "abstention", "out_of_distribution"),
     "docs/results.md": (
-        *("shipped", "microscope", "headline", "speed", "int8", "abstention"),
+        *("pretrained", "microscope", "headline", "speed", "int8", "abstention"),
         *("out_of_distribution", "recipes", "fields", "stages"),
     ),
     "docs/traps.md": ("leaks", "patients"),

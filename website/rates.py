@@ -1,4 +1,4 @@
-"""A table of the false-positive rates of the networks that ship."""
+"""A table of the false-positive rates of the pretrained networks."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from hemozoin.model.bundle import load_bundle
 from hemozoin.model.registry import find_model
 
 #: Networks in the order of the documentation.
-_SHIPPED = ("nano", "best")
+_PRETRAINED = ("nano", "best")
 
 
 def rates() -> str:
     """Return the table in Markdown: a line for each network."""
     lines = [
         f"| `{name}` | {_rate(load_bundle(find_model(name)).false_positive_rate)} |"
-        for name in _SHIPPED
+        for name in _PRETRAINED
     ]
     return "\n".join(["| network | false-positive rate |", "|---|---|", *lines])
 

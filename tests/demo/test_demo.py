@@ -86,7 +86,7 @@ def _count_by_hand(folder: Path) -> tuple[int, int]:
 def test_the_network_that_classifies_drawn_cells_better_is_chosen(
     finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An untrained network is replaced by the one that ships, and the reverse."""
+    """An untrained network is replaced by the pretrained one, and the reverse."""
     untrained, trained = finished_run / "model", PRETRAINED / "nano"
     network, reason = choose_network(untrained)
     assert re.match(r"nano, not the network just trained \(balanced accuracy on", reason)

@@ -53,7 +53,7 @@ class RecipeOptions:
     seed: WholeNumber = 0
     """Seed of split, initial weights, order of the cells and augmentation, from 0."""
     init: Path | None = None
-    """Weights (and α) to start from: a network of hemozoin, or a file of Keras or timm."""
+    """Weights (and α) to start from: a pretrained network, a run, or a file of Keras or timm."""
 
     def recipe(self) -> Recipe:
         """Return the preset with the changes; raises HemozoinError for a value not allowed."""

@@ -21,7 +21,7 @@ from hemozoin.smear.screen import screen
 from hemozoin.synthetic.cell import draw_patient
 from hemozoin.synthetic.smear import DrawnObject, Smear, draw_smear, write_smear
 
-#: The network that ships, an alternative to the demo's own.
+#: The pretrained network, an alternative to the demo's own.
 _PRETRAINED = "nano"
 
 #: Fields of other patients on whose cells the two networks are compared; infected cells in each.
@@ -47,7 +47,7 @@ class Count:
 def screen_synthetic_smear(own: Path, folder: Path) -> str:
     """Draw a slide into `folder` and screen it; return three lines with the result.
 
-    Uses the network in the model folder `own`, or the one that ships if that one classifies drawn
+    Uses the network in the model folder `own`, or the pretrained one if that one classifies drawn
     cells better.
     """
     network, reason = choose_network(own)

@@ -39,7 +39,7 @@ class InitialWeights:
     def find(cls, path: Path) -> InitialWeights:
         """Return the weights at `path`, with their digest and architecture.
 
-        `path` is the name of a network that ships, the folder of a model or a run, a
+        `path` is the name of a pretrained network, the folder of a model or a run, a
         model.safetensors, or a file that `read_third_party` reads. Raises ModelError where it is
         none of these or damaged, MissingExtraError and OSError as `read_third_party` does.
         """

@@ -31,7 +31,7 @@ def evaluate(
     data
         A zip or folder with two class folders.
     model
-        Name of a network that comes with hemozoin, or the folder of a model or a run.
+        Name of a pretrained network, or the folder of a model or a run.
     precision
         int8 is smaller and faster, if the model has it.
     out

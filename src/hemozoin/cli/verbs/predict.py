@@ -38,7 +38,7 @@ def predict(
     paths
         Pictures, folders or zips; each picture shows one cell.
     model
-        Name of a network that comes with hemozoin, or the folder of a model or a run.
+        Name of a pretrained network, or the folder of a model or a run.
     precision
         int8 is smaller and faster, if the model has it.
     no_review

@@ -37,7 +37,7 @@ def screen(
     out
         Folder for tables, report and overlays: new, empty, or from the same command.
     model
-        Name of an included network, or folder of a model or a run.
+        Name of a pretrained network, or folder of a model or a run.
     precision
         fp32, or int8: smaller and faster, if the model has it.
     diameter

@@ -41,7 +41,7 @@ from hemozoin.threads import in_threads
 class ScreenConfig:
     """How slides are screened, and what is written about them.
 
-    `model` is the name of an included network or the folder of a model. `diameter` is that of the
+    `model` is the name of a pretrained network or the folder of a model. `diameter` is that of the
     red cells in px, 10 to 1,000; if it is None it is measured in each field. `coco` writes
     cells.coco.json. `scheduler` is the address of a Dask cluster, tcp://HOST:PORT, that does the
     work. Raises DataError for a diameter outside its range.

@@ -17,7 +17,7 @@ from hemozoin.training.recipe import PRESETS, Recipe
 from hemozoin.training.runs.config import RunConfig
 
 #: A validation AUC below this is a poor fit: the worst of 13 splits of NLM's cells had .968 on its
-#: test patients (benchmarks/results, headline.csv and shipped.csv).
+#: test patients (benchmarks/results, headline.csv and pretrained.csv).
 POOR_AUC = 0.95
 
 

@@ -1,10 +1,10 @@
-"""The networks that ship, fold by fold: each cell tested with a network not trained on its patient.
+"""The pretrained networks, fold by fold: each cell tested by a network not trained on its patient.
 
     hemozoin crossval cell_images.zip --out runs/nano --final --epochs 16 --specificity 0.965
     hemozoin crossval cell_images.zip --out runs/best --final --preset best --specificity 0.965
-    python benchmarks/shipped.py cell_images.zip --labels corrections.csv runs/nano runs/best
+    python benchmarks/pretrained.py cell_images.zip --labels corrections.csv runs/nano runs/best
 
-One row per fold goes to benchmarks/results/shipped.csv; folds that have a row are not repeated.
+One row per fold goes to benchmarks/results/pretrained.csv; folds that have a row are not repeated.
 Each fold has its own threshold, chosen on its validation patients.
 """
 
@@ -19,7 +19,7 @@ from hemozoin.data.options import CellOptions
 from hemozoin.evaluation.evaluate import evaluate
 from hemozoin.model.predictor import Predictor
 
-FILE = "shipped.csv"
+FILE = "pretrained.csv"
 
 
 def main() -> None:
