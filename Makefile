@@ -3,15 +3,17 @@
 #   make demo DATA=cell_images.zip the same on NLM's real cells
 #   make check                     lint, types, layers and the quick tests, before a commit
 #   make test                      lint, types, layers and every test
+#   make fuzz                      damaged and hostile input for an hour, or MINUTES=5
 #   make docs                      the documentation, build/site/index.html
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?=
 RUN ?= runs/demo
+MINUTES ?= 60
 # Two processes: tests that train or screen use several threads themselves.
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: demo check test lint docs clean
+.PHONY: demo check test fuzz lint docs clean
 
 demo: .venv/installed
 	$(BIN)/hemozoin demo --out $(RUN) $(if $(DATA),--data $(DATA))
@@ -21,6 +23,9 @@ check: lint
 
 test: lint
 	$(PYTEST)
+
+fuzz: .venv/installed
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

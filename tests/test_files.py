@@ -13,6 +13,7 @@ from hemozoin.files import (
     filled_folder,
     is_free,
     partial_suffix,
+    read_regular_file,
     remove_leftovers,
     replace_file,
     replacing,
@@ -227,3 +228,35 @@ def test_a_process_of_another_user_runs(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(os, "kill", forbidden)
     assert files._is_running(1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path: Path) -> None:
+    """Otherwise `--html /dev/null` would put a file in the place of the device."""
+    pipe, null = tmp_path / "pipe", tmp_path / "null"
+    os.mkfifo(pipe)
+    null.symlink_to(os.devnull)
+    for path in (pipe, null):
+        with pytest.raises(OSError, match="not a regular file"):
+            replace_file(path, "content")
+    assert pipe.is_fifo()
+    assert null.is_symlink()
+    assert names(tmp_path) == {"pipe", "null"}
+
+
+# ---- reading -----------------------------------------------------------------------------------
+
+
+def test_only_regular_files_of_limited_size_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"content")
+    (tmp_path / "link").symlink_to(path)
+    assert read_regular_file(path) == read_regular_file(tmp_path / "link") == b"content"
+    with path.open("wb") as file:
+        file.truncate(2**29 + 1)
+    with pytest.raises(OSError, match="has 536,870,913 bytes, too many"):
+        read_regular_file(path)
+    os.mkfifo(tmp_path / "pipe")
+    for other in (tmp_path / "pipe", tmp_path, Path("/dev/zero"), Path("/dev/tty")):
+        with pytest.raises(OSError, match="not a regular file"):
+            read_regular_file(other)

@@ -13,11 +13,11 @@ import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from hemozoin.errors import DataError
+from hemozoin.files import read_regular_file
 
 #: The first characters of a formula (OWASP, "CSV Injection"), with the wide ones of Asian fonts.
 _FORMULA = r"[=+\-@\t\r\n＝＋－＠]"
@@ -53,8 +53,9 @@ def read_csv(path: Path) -> list[list[str]]:
     where the file can't be read, is a workbook, or has no row.
     """
     try:
-        with path.open("rb") as file:
-            text, delimiter = _without_sep(_decoded(_content(file, path)))
+        content = read_regular_file(path)
+        _require_no_workbook(content, path)
+        text, delimiter = _without_sep(_decoded(content))
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         rows = [[_unescaped(value).strip() for value in row] for row in reader]
     except (OSError, ValueError, csv.Error) as error:
@@ -96,8 +97,8 @@ def read_csv_table(path: Path, titles: Sequence[str]) -> dict[str, list[str]]:
     Raises OSError where the file can't be read, ValueError where it is another file.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = [*csv.reader(file, strict=True)] or [[]]
+        text = io.StringIO(read_regular_file(path).decode(), newline="")
+        header, *rows = [*csv.reader(text, strict=True)] or [[]]
     except csv.Error as error:
         raise ValueError(f"{path}: {error}") from error
     if header != [*titles] or any(len(row) != len(titles) for row in rows):
@@ -139,19 +140,17 @@ def _unescaped(value: str) -> str:
 # ---- reading -----------------------------------------------------------------------------------
 
 
-def _content(file: BinaryIO, path: Path) -> bytes:
-    """Return the bytes of a file; raises DataError for a workbook, whatever its name."""
-    start = file.read(len(_ZIP))
-    if start == _OLE:
+def _require_no_workbook(content: bytes, path: Path) -> None:
+    """Raise DataError for a workbook, whatever its name."""
+    if content.startswith(_OLE):
         raise DataError(f"{path}: {_SAVE_EXCEL}")
-    if start == _ZIP:
-        raise DataError(f"{path}: {_kind_of_zip(file)}")
-    return start + file.read()
+    if content.startswith(_ZIP):
+        raise DataError(f"{path}: {_kind_of_zip(content)}")
 
 
-def _kind_of_zip(file: BinaryIO) -> str:
+def _kind_of_zip(content: bytes) -> str:
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
     except Exception:  # a damaged directory can cause any error
         names = []

@@ -1,4 +1,4 @@
-"""Files and folders that are written completely or not at all.
+"""Files and folders that are written completely or not at all, and regular files that are read.
 
 A file is written under the name NAME.COMPUTER-PROCESS.partial and renamed when it is complete. A
 process that is killed leaves its partial files. They count as nothing: a folder with no other
@@ -15,6 +15,7 @@ import hashlib
 import os
 import platform
 import re
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,28 @@ _LIST = "unfinished."
 
 #: Seconds after which a partial file counts as left by a process that was killed.
 _ABANDONED = 24 * 3600
+
+
+#: Most bytes of a table, of saved state or of weights: a longer file was made to fill the memory.
+_MOST_BYTES = 2**29
+
+
+def read_regular_file(path: Path) -> bytes:
+    """Return the content of a file; raises OSError as `require_regular_file` does."""
+    require_regular_file(path)
+    return path.read_bytes()
+
+
+def require_regular_file(path: Path) -> None:
+    """Raise OSError for a folder, a pipe, a socket, a device, and a file of more than 512 MiB.
+
+    Reading a pipe or a device may never end.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+    if status.st_size > _MOST_BYTES:
+        raise OSError(errno.EFBIG, f"has {status.st_size:,} bytes, too many", os.fspath(path))
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
@@ -51,7 +74,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def partial_file(path: Path) -> Iterator[Path]:
-    """Yield the path of a file that replaces `path` when the block ends without an error."""
+    """Yield the path of a file that replaces `path` when the block ends without an error.
+
+    Raises OSError for a pipe, a socket or a device, which a renamed file would remove.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
     partial = path.with_name(path.name + partial_suffix())
     try:
         with _errors_name(path, partial):

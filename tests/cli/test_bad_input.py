@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import struct
 import zipfile
@@ -477,3 +478,31 @@ def test_the_message_names_the_class_folders(tmp_path: Path) -> None:
     line = refused("inspect", data, "--parasitized", "a", "--uninfected", "c")
     assert "a and c" in line
     assert "--uninfected" in line
+
+
+# ---- names, pipes and devices --------------------------------------------------------------------
+
+
+def test_a_name_of_60000_characters(tmp_path: Path) -> None:
+    data = make_cells(tmp_path / "cells.zip", patients=3, per_class=2)
+    with zipfile.ZipFile(data, "a") as archive:
+        archive.writestr("Parasitized/" + "x" * 60_000 + ".png", b"no picture")
+    succeed("inspect", data)
+    with zipfile.ZipFile(data, "a") as archive:
+        archive.writestr("../" + "x" * 60_000, b"no picture")
+    assert refused("inspect", data).endswith("points outside the zip; don't trust this file\n")
+
+
+@pytest.mark.parametrize("option", ["--patients", "--labels", "--split", "--config", "--init"])
+@pytest.mark.parametrize("device", ["a pipe", "/dev/zero"])
+def test_a_pipe_or_a_device_is_not_read(
+    option: str, device: str, tmp_path: Path, cells_zip: Path
+) -> None:
+    """It would hang, or take all memory."""
+    path = tmp_path / "other.safetensors"
+    if device == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(device)
+    data = () if option == "--config" else (cells_zip, *QUICK)
+    refused("train", *data, "--out", tmp_path / "out", option, path)

@@ -22,6 +22,7 @@ from hemozoin.model.session import Session
 from tests.support.bundles import some_bundle, some_cells, some_classifier
 from tests.support.hostile import (
     Files,
+    change_anything,
     loads_or_is_refused,
     refuse,
     refuses,
@@ -274,32 +275,6 @@ def test_a_probability_that_is_not_a_number_is_never_returned(files: Files) -> N
 
 
 # ---- chance -------------------------------------------------------------------------------------
-
-NUMBERS = (-(2**63), -1, 0, 1, 2, 3, 2**31, 2**62)
-
-
-def change_anything(model: onnx.ModelProto, rng: np.random.Generator) -> None:
-    """Change an operation, one of its inputs or attributes, or the type or shape of an array."""
-    node, array = (
-        some[rng.integers(len(some))] for some in (model.graph.node, model.graph.initializer)
-    )
-    values = numpy_helper.to_array(array)
-    other = model.graph.node[rng.integers(len(model.graph.node))]
-    what = rng.integers(5)
-    if what == 0:
-        node.op_type = other.op_type
-    elif what == 1:
-        node.input[rng.integers(len(node.input))] = other.output[0]
-    elif what == 2:
-        for attribute in node.attribute:
-            attribute.i = int(rng.choice(NUMBERS))
-            attribute.ints[:1] = [int(rng.choice(NUMBERS)) for _ in attribute.ints[:1]]
-    elif what == 3:
-        flat = np.ascontiguousarray(values.reshape(-1) if rng.integers(2) else values[None])
-        array.CopyFrom(numpy_helper.from_array(flat, array.name))
-    else:
-        kind = rng.choice(["f4", "f8", "i4", "i8", "u1", "i1"])
-        array.CopyFrom(numpy_helper.from_array(values.astype(kind), array.name))
 
 
 @pytest.mark.slow

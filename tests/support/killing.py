@@ -12,9 +12,11 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -29,8 +31,8 @@ from hemozoin.cli.main import main
 
 Fault = Literal["killed", "full"]
 
-#: What the process imports that all commands are forks of.
-_IMPORTED = (
+#: What the verbs import: slowest is what they have in common.
+IMPORTED = (
     "hemozoin.demo.demo",
     "hemozoin.export.export",
     "hemozoin.paper.explain.page",
@@ -46,11 +48,16 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit code, or -9, its messages, and how often each fault can be."""
+    """How a command ended: its exit code, or -9, its messages, and how often each fault can be.
+
+    A process that was not killed tells its own time in seconds, and its peak memory in bytes.
+    """
 
     code: int
     errors: str
     faults: dict[Fault, int]
+    seconds: float = 0.0
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,10 +81,12 @@ class Place:
         process.join()
         assert process.exitcode is not None
         log = self._log.read_text(encoding="utf-8").splitlines()
-        killed, full = (
-            map(int, log.pop().split()) if process.exitcode != -signal.SIGKILL else (0, 0)
-        )
-        return Ended(process.exitcode, "\n".join(log), {"killed": killed, "full": full})
+        if process.exitcode == -signal.SIGKILL:
+            return Ended(process.exitcode, "\n".join(log), {})
+        killed, full, seconds, memory = log.pop().split()
+        faults: dict[Fault, int] = {"killed": int(killed), "full": int(full)}
+        errors = "\n".join(log)
+        return Ended(process.exitcode, errors, faults, float(seconds), int(memory))
 
     def clear(self) -> None:
         """Remove everything in the folder."""
@@ -103,7 +112,9 @@ class Place:
         Figure.savefig = _save_no_figure  # type: ignore[assignment, method-assign]
         code = main([*arguments])
         sys.stderr.flush()
-        os.write(log, f"{hook.count['killed']} {hook.count['full']}".encode())
+        memory = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        needed = f"{time.process_time()} {memory}"
+        os.write(log, f"{hook.count['killed']} {hook.count['full']} {needed}".encode())
         os._exit(code)
 
 
@@ -112,7 +123,7 @@ def start_server() -> None:
     with pytest.MonkeyPatch.context() as patch:
         for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
             patch.setenv(variable, "1")
-        _CONTEXT.set_forkserver_preload([*_IMPORTED])
+        _CONTEXT.set_forkserver_preload([*IMPORTED])
         forkserver.ensure_running()
 
 

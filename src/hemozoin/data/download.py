@@ -137,7 +137,7 @@ def _check(partial: Path, published: PublishedFile) -> None:
 
 
 def _is_published(path: Path, published: PublishedFile) -> bool:
-    if _size(path) != published.size:
+    if not path.is_file() or _size(path) != published.size:
         return False
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == published.sha256

@@ -35,7 +35,7 @@ from hemozoin.data.picture import process_cell, unexpected_errors
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import Source
 from hemozoin.errors import DataError
-from hemozoin.files import remove_leftovers, replace_file, replacing
+from hemozoin.files import read_regular_file, remove_leftovers, replace_file, replacing
 from hemozoin.json_files import parse_json
 from hemozoin.progress import print_status, track
 from hemozoin.threads import in_threads
@@ -129,7 +129,7 @@ def _key(source: Source, cells: Cells, preprocessing: Preprocessing) -> str:
 def _load(path: Path, count: int, preprocessing: Preprocessing) -> tuple[Pixels, Errors] | None:
     """Return the arrays of a finished store, or None if it is missing or damaged."""
     try:
-        saved = parse_json(path.with_suffix(".json").read_bytes())
+        saved = parse_json(read_regular_file(path.with_suffix(".json")))
         errors = {int(row): str(line) for row, line in saved["unreadable"].items()}
         pixels = _open_array(path, count - len(errors), preprocessing)
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
@@ -141,6 +141,8 @@ def _load(path: Path, count: int, preprocessing: Preprocessing) -> tuple[Pixels,
 def _open_array(path: Path, count: int, preprocessing: Preprocessing) -> Pixels:
     """Open a .npy of `count` cells; raises ValueError for any other file."""
     header, shape = _header(count, preprocessing), _shape(count, preprocessing)
+    if not path.is_file():  # a pipe would never end
+        raise ValueError("not a regular file")
     with path.open("rb") as file:
         if file.read(len(header)) != header or path.stat().st_size != len(header) + prod(shape):
             raise ValueError("damaged")

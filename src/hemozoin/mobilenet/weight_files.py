@@ -16,6 +16,7 @@ import safetensors.numpy
 
 from hemozoin.arrays import NamedArrays
 from hemozoin.errors import MissingExtraError, ModelError
+from hemozoin.files import read_regular_file
 
 #: Endings of the files that torch writes. All of them are pickles.
 _PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".tar", ".pkl")
@@ -42,7 +43,7 @@ def read_arrays(path: Path) -> NamedArrays:
         )
     if path.suffix not in (".safetensors", ".h5", ".hdf5", ".keras"):
         raise ModelError(f"{path}: give a .h5 or .keras of Keras, or a .safetensors of timm")
-    content = path.read_bytes()
+    content = read_regular_file(path)
     try:
         if path.suffix == ".safetensors":
             return _state_dict(safetensors.numpy.load(content))

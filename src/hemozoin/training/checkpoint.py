@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from hemozoin.errors import RunError
-from hemozoin.files import replace_file
+from hemozoin.files import replace_file, require_regular_file
 from hemozoin.json_files import parse_json
 
 #: Metrics of one epoch by name: a row of results.csv.
@@ -56,6 +56,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> list[
     if not path.exists():
         return []
     try:
+        require_regular_file(path)
         with safetensors.safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             rows = _read_rows((file.metadata() or {})["rows"])
@@ -64,7 +65,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> list[
             raise ValueError("weights that are not finite")
         optimizer.load_state_dict(_optimizer_state(optimizer, state))
         model.load_state_dict(weights)
-    except (safetensors.SafetensorError, LookupError, RuntimeError, ValueError) as error:
+    except (safetensors.SafetensorError, LookupError, OSError, RuntimeError, ValueError) as error:
         raise RunError(f"{path}: damaged or of another run; delete it to start over") from error
     return rows
 

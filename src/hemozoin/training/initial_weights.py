@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hemozoin.arrays import NamedArrays
 from hemozoin.errors import RunError
+from hemozoin.files import read_regular_file
 from hemozoin.mobilenet.architecture import Architecture
 from hemozoin.mobilenet.convert import read_third_party
 from hemozoin.model.checksums import SUMS
@@ -108,5 +109,5 @@ def _read_bundle(folder: Path) -> tuple[Architecture, NamedArrays]:
 
 
 def _digest(path: Path) -> str:
-    with (path / _WEIGHTS if path.is_dir() else path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    content = read_regular_file(path / _WEIGHTS if path.is_dir() else path)
+    return hashlib.sha256(content).hexdigest()

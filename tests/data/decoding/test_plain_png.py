@@ -109,11 +109,34 @@ def test_other_and_damaged_files_are_left_to_pillow(
     assert capfd.readouterr() == ("", "")
 
 
-def test_pixels_that_do_not_fit_the_header_are_a_data_error() -> None:
-    """The checksums are right: somebody made this file."""
-    for compressed in (zlib.compress(b"few"), b"not compressed", zlib.compress(b"\x09" * 9999)):
-        with pytest.raises(DataError, match=r"1\.png: not a readable picture"):
-            decode_cell(with_pixels(compressed), "1.png")
+ROWS = zlib.decompress(PLAIN[41:-16])
+
+
+@pytest.mark.parametrize(
+    "compressed",
+    [
+        *(b"", b"not compressed", zlib.compress(b"few"), zlib.compress(b"\x09" * 9999)),
+        *(zlib.compress(b"\x05" + ROWS[1:]), zlib.compress(ROWS)[:-9]),
+        zlib.compress(ROWS)[:-4] + bytes(4),
+    ],
+    ids=range(7),
+)
+def test_pixels_that_do_not_fit_the_header_are_a_data_error(
+    compressed: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The checksums are right: somebody made this file. Nothing is printed."""
+    with pytest.raises(DataError, match=r"1\.png: not a readable picture"):
+        decode_cell(with_pixels(compressed), "1.png")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("more", [zlib.compress(ROWS * 2), zlib.compress(ROWS) + b"more"])
+def test_more_pixels_than_there_is_room_for_are_left_to_pillow(
+    more: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert decode_plain_png(with_pixels(more)) is None
+    assert (np.asarray(decode_cell(with_pixels(more))) == NOISE).all()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_transparency_rotation_and_pages_count_as_before() -> None:

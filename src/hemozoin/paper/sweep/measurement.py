@@ -14,6 +14,7 @@ import torch
 from hemozoin.about import VERSION
 from hemozoin.csv_files import read_csv_table
 from hemozoin.evaluation.evaluation import AS_GIVEN
+from hemozoin.files import read_regular_file
 from hemozoin.json_files import parse_json
 from hemozoin.model.bundle import GRAPH, Bundle, load_bundle
 from hemozoin.model.session import Session
@@ -32,7 +33,7 @@ def measure_run(
 ) -> SweepRow:
     """Return the row of a finished run. The latency is measured during the call."""
     cost = network.cost()
-    metrics = parse_json(run.metrics_file.read_bytes())[AS_GIVEN.replace(" ", "_")]
+    metrics = parse_json(read_regular_file(run.metrics_file))[AS_GIVEN.replace(" ", "_")]
     results = read_csv_table(run.results, EPOCH_COLUMNS)
     return SweepRow(
         tables=" ".join(map(str, tables)),

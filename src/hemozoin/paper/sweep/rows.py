@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast, get_type_hints
 
 from hemozoin.errors import HemozoinError, RunError
-from hemozoin.files import replace_file
+from hemozoin.files import read_regular_file, replace_file
 from hemozoin.mobilenet.architecture import Body
 from hemozoin.paper.sweep.grid import SweepNetwork
 
@@ -70,11 +70,11 @@ def read_rows(path: Path) -> list[SweepRow]:
     if not path.exists():
         return []
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise ValueError("other columns")
-            return [_to_row(values) for values in reader]
+        text = read_regular_file(path).decode()
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise ValueError("other columns")
+        return [_to_row(values) for values in reader]
     except (ArithmeticError, ValueError, TypeError, csv.Error, HemozoinError) as error:
         raise RunError(
             f"{path}: not written by this version, or damaged ({str(error)[:80]}); remove it, and"

@@ -22,7 +22,7 @@ from pathlib import Path
 from hemozoin.csv_files import csv_table
 from hemozoin.data.dataset import find_cells
 from hemozoin.errors import RunError, require_whole_number
-from hemozoin.files import is_free, remove_leftovers, replace_file
+from hemozoin.files import is_free, read_regular_file, remove_leftovers, replace_file
 from hemozoin.paper.sweep.grid import TABLES, Grid, SweepNetwork
 from hemozoin.paper.sweep.measurement import measure_run
 from hemozoin.paper.sweep.plots import COSTS, draw
@@ -97,7 +97,7 @@ def _open_folder(sweep: Sweep, out: Path) -> list[SweepRow]:
     text, record = json.dumps(plan, indent=2), out / "sweep.json"
     if not record.exists() and not is_free(out):
         raise RunError(f"{out}: not an empty folder; give another --out")
-    if record.exists() and record.read_bytes() != text.encode():
+    if record.exists() and read_regular_file(record) != text.encode():
         raise RunError(
             f"{out}: has a sweep of other cells or options, or sweep.json is damaged;"
             " give another --out"

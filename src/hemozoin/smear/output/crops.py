@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile, ZipInfo, is_zipfile
+from zipfile import ZipFile, ZipInfo, is_zipfile
 
 from hemozoin.files import replacing
 
@@ -26,13 +26,13 @@ def read_crop(path: Path, cell: int) -> bytes | None:
     try:
         with ZipFile(path) as archive:
             return archive.read(_member(cell))
-    except (OSError, KeyError, BadZipFile):
+    except Exception:  # a damaged zip can cause any error
         return None
 
 
 def has_crops(path: Path) -> bool:
     """Return whether there is a zip at `path` that was not cut short."""
-    return is_zipfile(path)
+    return path.is_file() and is_zipfile(path)
 
 
 def _member(cell: int) -> str:

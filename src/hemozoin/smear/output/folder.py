@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from hemozoin.errors import RunError
-from hemozoin.files import is_free, remove_leftovers, replace_file
+from hemozoin.files import is_free, read_regular_file, remove_leftovers, replace_file
 from hemozoin.json_files import parse_json, wrong_fields
 from hemozoin.smear.field import Field
 from hemozoin.smear.output.crops import has_crops, write_crops
@@ -66,7 +66,7 @@ def open_output(out: Path, settings: Mapping[str, Any], overwrite: bool) -> None
 
 def _read_settings(out: Path) -> dict[str, Any] | None:
     try:
-        found = parse_json((out / MARK).read_bytes())
+        found = parse_json(read_regular_file(out / MARK))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
@@ -122,7 +122,7 @@ class SlideFolder:
         if not (self.overlay(photo).exists() and has_crops(self.crops(photo))):
             return None
         try:
-            saved = parse_json(self._state(photo).read_bytes())
+            saved = parse_json(read_regular_file(self._state(photo)))
             unchanged = saved.keys() == {"stamp", "field"} and saved["stamp"] == _stamp(photo)
             field = Field.from_dict(saved["field"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError):

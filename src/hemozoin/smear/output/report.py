@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import REVIEW
+from hemozoin.files import read_regular_file
 from hemozoin.reports import page as pages
 from hemozoin.smear.counting.slide import OTHERS, Slide
 from hemozoin.smear.field import Cell, Field
@@ -181,4 +182,4 @@ def _bar(slide: Slide) -> _Bar | None:
 def _embedded(overlays: Iterable[tuple[_Row, Path]]) -> Iterator[tuple[_Row, bytes]]:
     for row, path in overlays:
         with suppress(OSError):
-            yield row, path.read_bytes()
+            yield row, read_regular_file(path)

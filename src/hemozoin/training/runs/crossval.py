@@ -25,7 +25,7 @@ from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.split import require_folds, split_columns, split_in_folds, write_split
 from hemozoin.errors import RunError
 from hemozoin.evaluation.folds import FoldSpread, folds_text, spread_over_folds
-from hemozoin.files import is_free, remove_leftovers, replace_file
+from hemozoin.files import is_free, read_regular_file, remove_leftovers, replace_file
 from hemozoin.progress import print_status
 from hemozoin.training.runs import start
 from hemozoin.training.runs.config import RunConfig
@@ -75,7 +75,7 @@ def _begin(out: Path, config: RunConfig, splits: list[SplitCells]) -> None:
     record = out / "crossval.json"
     if not record.exists() and not is_free(out):
         raise RunError(f"{out}: not an empty folder; give another --out")
-    if record.exists() and record.read_bytes() != plan.encode():
+    if record.exists() and read_regular_file(record) != plan.encode():
         raise RunError(
             f"{out}: has folds of other cells or options, or crossval.json is damaged;"
             " give another --out"

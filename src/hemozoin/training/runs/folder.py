@@ -20,7 +20,7 @@ from typing import Any
 
 from hemozoin.errors import RunError
 from hemozoin.evaluation.evaluation import AS_GIVEN
-from hemozoin.files import is_free, remove_leftovers, replace_file
+from hemozoin.files import is_free, read_regular_file, remove_leftovers, replace_file
 from hemozoin.json_files import parse_json
 from hemozoin.model.bundle import FILES
 from hemozoin.model.checksums import SUMS
@@ -89,7 +89,7 @@ class RunFolder:
         Raises RunError where metrics.json is damaged.
         """
         try:
-            estimates = parse_json(self.metrics_file.read_bytes())[AS_GIVEN.replace(" ", "_")]
+            estimates = parse_json(read_regular_file(self.metrics_file))[AS_GIVEN.replace(" ", "_")]
             metrics = {
                 name: float("nan") if estimate["value"] is None else float(estimate["value"])
                 for name, estimate in estimates.items()
@@ -143,7 +143,7 @@ class RunFolder:
 
     def _is_run(self) -> bool:
         try:
-            config = parse_json(self.config.read_bytes())
+            config = parse_json(read_regular_file(self.config))
         except (OSError, ValueError):
             return False
         return isinstance(config, dict) and "recipe" in config

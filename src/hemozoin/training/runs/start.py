@@ -7,6 +7,7 @@ from pathlib import Path
 from hemozoin.csv_files import read_csv
 from hemozoin.data.split import write_split
 from hemozoin.errors import RunError
+from hemozoin.files import read_regular_file
 from hemozoin.json_files import parse_json
 from hemozoin.training import distributed
 from hemozoin.training.device import choose_device
@@ -67,7 +68,7 @@ def read_config(path: Path) -> RunConfig:
     Raises RunError for any other file, and where the initial weights of the run have changed.
     """
     try:
-        config = RunConfig.from_dict(parse_json(path.read_bytes()))
+        config = RunConfig.from_dict(parse_json(read_regular_file(path)))
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: not the config.json of a run; give the folder of --out") from error
     except RunError as error:
