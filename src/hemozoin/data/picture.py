@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from hemozoin.arrays import Pixels
+from hemozoin.data.decoding.deep_colour import load_deep_colour
 from hemozoin.data.decoding.formats import FORMATS, HEAD_BYTES, why_refused
 from hemozoin.data.decoding.limits import (
     MAX_PIXELS,
@@ -26,6 +26,7 @@ from hemozoin.data.decoding.limits import (
 )
 from hemozoin.data.decoding.messages import collected_messages
 from hemozoin.data.decoding.plain_png import decode_plain_png
+from hemozoin.data.decoding.rgb import merge_planes, to_rgb
 from hemozoin.data.decoding.tiff_pages import picture_pages
 from hemozoin.errors import DataError, HemozoinError
 
@@ -40,8 +41,8 @@ MAX_CELL_PIXELS = 32_000_000
 #: picture: a phone's second view (MPO), or pages that `picture_pages` has passed over.
 _ANIMATED = {"AVIF", "GIF", "PNG", "WEBP"}
 
-#: Pixels that are converted at once: as float64, the values of a large picture take 500 MB.
-_AT_ONCE = 2**20
+#: EXIF's tag for how the picture has to be turned.
+_ORIENTATION = 0x0112
 
 #: Longest reason for an unexpected error, in characters.
 _LONGEST_REASON = 300
@@ -172,17 +173,22 @@ def _open(data: bytes, name: str, require: Requirement | None) -> Image.Image:
         return pages[0]
     for page in pages:
         require_quick_decoder(page)
-    return Image.merge("RGB", pages)
+    return merge_planes(pages, data)
 
 
 def _load(image: Image.Image, name: str) -> Image.Image:
     """Return an open picture in RGB; `image` itself is changed."""
     _require_pixels(image, name)
     require_quick_decoder(image)
-    image.load()
+    file = getattr(image, "fp", None)
+    data = file.getvalue() if isinstance(file, LimitedFile) else b""
+    deep = load_deep_colour(image, data)
+    loaded = image if deep is None else deep
+    loaded.load()
     with contextlib.suppress(Exception):  # with damaged metadata, the pixels are still usable
-        ImageOps.exif_transpose(image, in_place=True)
-    return _to_rgb(image)
+        loaded.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+        ImageOps.exif_transpose(loaded, in_place=True)
+    return to_rgb(loaded, data)
 
 
 def _load_copy(image: Image.Image, name: str) -> Image.Image:
@@ -220,45 +226,6 @@ def _require_one_cell(image: Image.Image, name: str) -> None:
         )
     if is_animation(image):
         raise DataError(f"{name}: an animation, not a picture of one cell; give one frame of it")
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Return a picture of any mode as a new one in RGB."""
-    if image.mode.startswith(("I", "F")):  # 16 or 32 bits per pixel, grey
-        return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
-    if image.has_transparency_data:
-        return _on_black(image)
-    return image.copy() if image.mode == "RGB" else image.convert("RGB")
-
-
-def _on_black(image: Image.Image) -> Image.Image:
-    """Return a picture with transparent pixels in RGB, on black."""
-    width, height = image.size
-    rows, opaque = max(1, _AT_ONCE // width), Image.new("RGB", image.size)
-    for top in range(0, height, rows):
-        part = image.crop((0, top, width, min(top + rows, height))).convert("RGBA")
-        black = Image.new("RGBA", part.size, "black")
-        opaque.paste(Image.alpha_composite(black, part).convert("RGB"), (0, top))
-    return opaque
-
-
-def _to_8_bits(grey: npt.NDArray[np.generic]) -> Pixels:
-    """Scale by the range of the type, never by the picture's own range: brightness is information.
-
-    The range of 16 bits is known. For 32-bit types it is the smallest usual range that holds all
-    values of the picture: 0..1 (floats only), 0..255 or 0..65535.
-    """
-    if not np.isfinite(grey).all():
-        raise ValueError("some values are not numbers")
-    top = 65535.0
-    if grey.dtype.itemsize > 2 and grey.max() <= 255:
-        top = 1.0 if grey.dtype.kind == "f" and grey.max() <= 1 else 255.0
-    scaled = np.empty(grey.shape, np.uint8)
-    rows = max(1, _AT_ONCE // grey.shape[1])
-    for start in range(0, len(grey), rows):
-        values = grey[start : start + rows].astype(np.float64)
-        scaled[start : start + rows] = (values.clip(0, top) * (255 / top)).round()
-    return scaled
 
 
 def _reason(error: Exception, data: bytes, messages: list[str]) -> str:
