@@ -96,6 +96,15 @@ def test_it_says_what_was_trained_on(learned_run: Path) -> None:
 
 
 @pytest.mark.slow
+def test_it_names_the_extra_cells(learned_run: Path) -> None:
+    bundle = load_bundle(learned_run / "model")
+    run = {**bundle.about["run"], "extra": "/home/me/healthy"}
+    card = model_card(replace(bundle, about={**bundle.about, "run": run}), {})
+    assert "The cells in `healthy` were trained on too" in card
+    assert "trained on too" not in model_card(bundle, {})
+
+
+@pytest.mark.slow
 def test_metrics_on_cells_seen_in_training_are_marked(learned_run: Path) -> None:
     bundle = load_bundle(learned_run / "model")
     figures = {**bundle.about["figures"], "tested_on": "seen in training"}
@@ -168,7 +177,7 @@ def test_a_name_stays_in_its_code(bundle: Bundle, name: str) -> None:
     values = {key: {"value": 0.5, "low": 0.4, "high": 0.6} for key in SHOWN}
     label_set = {"cells": 10, "patients": 2, "parasitized": 5, **values}
     figures = {"labels_as_given": label_set, "intervals": name, "prevalence": 0.01}
-    about = {"run": run | {"data": name}, "figures": figures, "notes": [name]}
+    about = {"run": run | {"data": name, "extra": name}, "figures": figures, "notes": [name]}
     card = model_card(replace(bundle, about=about), {})
     expected = model_card(replace(bundle, about=_renamed(about, "plain")), {})
     assert len(card.splitlines()) == len(expected.splitlines())
@@ -182,7 +191,7 @@ def test_a_name_stays_in_its_code(bundle: Bundle, name: str) -> None:
 
 def _renamed(about: dict[str, Any], name: str) -> dict[str, Any]:
     recipe = about["run"]["recipe"] | {"optimizer": name, "seed": name, "epochs": name}
-    run = about["run"] | {"data": name, "recipe": recipe}
+    run = about["run"] | {"data": name, "extra": name, "recipe": recipe}
     return {"run": run, "figures": about["figures"] | {"intervals": name}, "notes": [name]}
 
 

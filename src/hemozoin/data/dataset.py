@@ -30,3 +30,11 @@ def decode_cells(data: Path, options: CellOptions, preprocessing: Preprocessing)
     """Return the table of cells with their pixels, from the cache if they are there."""
     source, cells = find_cells(data, options)
     return open_store(source, cells, preprocessing, options.allow_unreadable)
+
+
+def decode_extra_cells(data: Path, options: CellOptions, preprocessing: Preprocessing) -> Store:
+    """Return further cells, for training alone; they may be of one class."""
+    source = open_source(data)
+    classes = ClassNames(options.parasitized, options.uninfected)
+    cells = index_cells(source, classes, one_class=True)
+    return open_store(source, cells, preprocessing, options.allow_unreadable)

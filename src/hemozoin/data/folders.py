@@ -138,12 +138,17 @@ def report_merged(cells: Iterable[tuple[str, str]]) -> None:
 
 
 def missing_class(
-    path: Path, files: Iterable[str], classes: ClassNames, labels: dict[str, str]
+    path: Path, files: Iterable[str], classes: ClassNames, labels: dict[str, str], both: str
 ) -> DataError:
-    """Return the error for data without the two classes; it says which folders there are."""
+    """Return the error for data without the classes; it says which folders there are.
+
+    `both` joins the names of the classes: "and", or "or" where one class is enough.
+    """
     folders = Counter(file.rpartition("/")[0] or "." for file in files)
     found = ", ".join(name for name, _ in folders.most_common(5)) or "no files"
-    needs = f"{path}: needs the folders {classes.parasitized} and {classes.uninfected}, has {found}"
+    needs = (
+        f"{path}: needs the folders {classes.parasitized} {both} {classes.uninfected}, has {found}"
+    )
     names = sorted({folder.rpartition("/")[2] for folder in folders})
     if not any(_STAGES.search(name) for name in names if name.lower() not in labels):
         return DataError(f"{needs}; name the folders with --parasitized and --uninfected")

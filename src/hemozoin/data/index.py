@@ -44,7 +44,9 @@ class _Located(NamedTuple):
     below: str
 
 
-def index_cells(source: Source, classes: ClassNames | None = None) -> Cells:
+def index_cells(
+    source: Source, classes: ClassNames | None = None, one_class: bool = False
+) -> Cells:
     """Return one row per cell, sorted by file.
 
     `cell` is the file's name without folder and extension, or the whole `file` if another cell has
@@ -52,15 +54,16 @@ def index_cells(source: Source, classes: ClassNames | None = None) -> Cells:
     data (NLM's file on Kaggle has one) is skipped.
 
     Prints how many pictures are in other folders, and that folders such as train/ and test/ were
-    merged. Raises DataError unless there are cells of both classes.
+    merged. Raises DataError unless there are cells of both classes, or of one with `one_class`.
     """
     classes = classes or ClassNames()
     entries = source.entries()
     files = [entry.name for entry in entries]
     labels = classes.labels(folder_names(files))
     found = [_Located(entry, *place) for entry in entries if (place := locate(entry.name, labels))]
-    if {one.label for one in found} != {*CLASSES}:
-        raise missing_class(source.path, files, classes, labels)
+    if len({one.label for one in found}) < (1 if one_class else len(CLASSES)):
+        both = "or" if one_class else "and"
+        raise missing_class(source.path, files, classes, labels, both)
     in_classes = {one.entry.name for one in found}
     report_skipped([file for file in files if file not in in_classes], {one.above for one in found})
     found = _without_copies(found)

@@ -135,8 +135,9 @@ def _run(run: Mapping[str, Any] | None) -> dict[str, Any] | None:
     corrected = bool(run["cells"]["labels"])
     recipe = run["recipe"]
     init = PurePath(recipe["init"]["path"]).name if recipe["init"] else None
+    extra = PurePath(run["extra"]).name if run.get("extra") else None
     about_data = {"data": data, "corrected": corrected, "is_nlm": data.startswith(_NLM)}
-    return {**recipe, **about_data, "init": init}
+    return {**recipe, **about_data, "init": init, "extra": extra}
 
 
 def _files(files: Mapping[str, bytes]) -> list[dict[str, Any]]:

@@ -148,6 +148,7 @@ BAD_VALUES: dict[str, tuple[object, ...]] = {
     "cells": (3, [], {}, "x", None),
     "data": (3, None, ["x"], "", "\0", "\ud800"),
     "split": (3, ["x"], True, [], 0, "", "\0", "\ud800"),
+    "extra": (3, ["x"], True, [], "\0"),
     "aim": ([], 3, {"kind": []}, {"kind": "balanced", "x": 1}),
     "prevalence": (None, "0.5", [], True, float("nan"), 10**400),
     "on_correction": (3, [], None),

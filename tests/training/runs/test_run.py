@@ -6,14 +6,18 @@ import json
 import re
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn import metrics
 
+from hemozoin.classes import CLASSES
 from hemozoin.model.bundle import load_bundle
-from tests.conftest import make_cells, make_zip
+from hemozoin.training.runs.run import load_split_data, make_training_data
+from hemozoin.training.runs.start import read_config
+from tests.conftest import draw_cell, make_cells, make_zip
 from tests.support.commands import LEARN, QUICK, hemozoin, succeed
 from tests.support.tables import read_columns_of, read_rows_of
 
@@ -204,6 +208,40 @@ def test_every_option_is_in_config_json(tmp_path: Path) -> None:
     assert {"labels_as_given", "corrected_labels", "where_both_agree"} <= set(found)
     succeed("train", "--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again")
     assert weights(tmp_path / "again") == weights(tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_extra_cells_are_trained_on_and_never_tested_on(tmp_path: Path, finished_run: Path) -> None:
+    healthy = tmp_path / "healthy" / "Uninfected"
+    healthy.mkdir(parents=True)
+    for number in range(5):
+        picture = draw_cell(np.random.default_rng(number), infected=False)
+        picture.save(healthy / f"other_{number}.png")
+    config = replace(read_config(finished_run / "config.json"), extra=healthy.parent)
+    split_data = load_split_data(config, finished_run / "split.csv")
+    plain = make_training_data(replace(split_data, extra=None), config)
+    training_data = make_training_data(split_data, config)
+    added = training_data.train[len(plain.train) :]
+    assert (training_data.train[: len(plain.train)] == plain.train).all()
+    assert (training_data.validation == plain.validation).all()
+    assert added.tolist() == [*range(len(plain.pixels), len(plain.pixels) + 5)]
+    assert {CLASSES[target] for target in training_data.targets[added]} == {"uninfected"}
+    data, run = finished_run.parent / "cells.zip", tmp_path / "run"
+    found = hemozoin("train", data, *QUICK, "--extra", healthy.parent, "--out", run)
+    assert found.code == 0, found.err
+    assert "5 extra cells" in found.err
+    assert "other_" not in (run / "split.csv").read_text()
+    assert read_config(run / "config.json").extra == healthy.parent
+
+
+@pytest.mark.slow
+def test_extra_cells_without_a_class_folder(tmp_path: Path, cells_zip: Path) -> None:
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "a.png").write_bytes(b"")
+    found = hemozoin("train", cells_zip, "--extra", tmp_path / "none", "--out", tmp_path / "run")
+    assert found.code == 2
+    assert "needs the folders Parasitized or Uninfected" in found.err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ def crossval(
     out: Path,
     folds: WholeNumber = 5,
     final: bool = False,
+    extra: Path | None = None,
     on_correction: OnCorrection = "relabel",
     device: Device = "auto",
     training: TrainingGroup = RecipeOptions(),
@@ -43,6 +44,8 @@ def crossval(
         Number of folds, 2 to 1000, at most one per patient.
     final
         Then train a network on all patients: OUT/final/model, with the metrics of the folds.
+    extra
+        More cells, of both classes or one, to train on; never validated or tested on.
     on_correction
         With --labels: train on the corrected label, or leave corrected cells out.
     device
@@ -56,6 +59,7 @@ def crossval(
         data=data,
         cells=cells,
         recipe=training.recipe(),
+        extra=extra,
         on_correction=on_correction,
         operating_point=decision.operating_point(),
         prevalence=decision.prevalence,

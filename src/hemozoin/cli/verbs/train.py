@@ -25,6 +25,7 @@ def train(
     config: Path | None = None,
     overwrite: bool = False,
     split: Path | None = None,
+    extra: Path | None = None,
     on_correction: OnCorrection = "relabel",
     device: Device = "auto",
     training: TrainingGroup = RecipeOptions(),
@@ -47,6 +48,8 @@ def train(
         Replace the run in --out.
     split
         A split.csv that assigns the cells to training, validation and test.
+    extra
+        More cells, of both classes or one, to train on; never validated or tested on.
     on_correction
         With --labels: train on the corrected label, or leave corrected cells out.
     device
@@ -61,6 +64,7 @@ def train(
         cells=cells,
         recipe=training.recipe(),
         split=split,
+        extra=extra,
         on_correction=on_correction,
         operating_point=decision.operating_point(),
         prevalence=decision.prevalence,

@@ -20,7 +20,8 @@ class RunConfig:
     """One run: the cells, how they are split, the recipe and the operating point.
 
     `split` is a split.csv that assigns the cells to training, validation and test; None splits
-    the patients at random, seeded by `recipe.seed`. `prevalence` (0..1) is the share of
+    the patients at random, seeded by `recipe.seed`. The cells of `extra` are trained on, never
+    validated or tested on. `prevalence` (0..1) is the share of
     parasitized cells at which PPV and NPV are given.
     """
 
@@ -28,6 +29,7 @@ class RunConfig:
     cells: CellOptions = field(default_factory=CellOptions)
     recipe: Recipe = field(default_factory=Recipe)
     split: Path | None = None
+    extra: Path | None = None
     on_correction: OnCorrection = "relabel"
     operating_point: OperatingPoint = field(default_factory=OperatingPoint)
     prevalence: float = PREVALENCE
@@ -49,6 +51,7 @@ class RunConfig:
             "on_correction": self.on_correction,
             "aim": self.operating_point.to_dict(),
             "prevalence": self.prevalence,
+            **({"extra": str(self.extra.resolve())} if self.extra else {}),
         }
 
     @classmethod
@@ -60,6 +63,7 @@ class RunConfig:
                 cells=CellOptions.from_dict(values["cells"]),
                 recipe=Recipe.from_dict(values["recipe"]),
                 split=None if values["split"] is None else saved_path(values["split"]),
+                extra=saved_path(values["extra"]) if "extra" in values else None,
                 on_correction=values["on_correction"],
                 operating_point=OperatingPoint(**values["aim"]),
                 prevalence=values["prevalence"],

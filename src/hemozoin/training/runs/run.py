@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from hemozoin.arrays import Floats, Pixels
+from hemozoin.arrays import Floats, Ints, Pixels
 from hemozoin.classes import CLASSES
 from hemozoin.csv_files import csv_table, read_csv_table
-from hemozoin.data.cells import SplitCells
-from hemozoin.data.dataset import decode_cells
+from hemozoin.data.cells import LabelledCells, SplitCells
+from hemozoin.data.dataset import decode_cells, decode_extra_cells
 from hemozoin.data.labels import training_labels
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.split import has_patients, read_split, split_by_patient
+from hemozoin.data.store import Store
 from hemozoin.evaluation.evaluate import describe_setup, evaluate_cells, write_evaluation
 from hemozoin.evaluation.report import Report, count_splits, summary
 from hemozoin.files import replace_file
@@ -52,12 +53,13 @@ class SplitData:
     """The decoded cells of a run, split by patient.
 
     `cells.row` is a cell's index in `pixels` (uint8 `[N, S, S, 3]`). `unreadable` counts the
-    pictures that were skipped.
+    pictures that were skipped. `extra` has the cells that are only trained on.
     """
 
     cells: SplitCells
     pixels: Pixels
     unreadable: int
+    extra: Store | None = None
 
     def part(self, split: str) -> tuple[SplitCells, Pixels]:
         """Return the cells and pixels of one part of the split."""
@@ -92,7 +94,8 @@ def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: tor
 
 def load_split_data(config: RunConfig, split: Path | None) -> SplitData:
     """Decode the cells and split them: by the file `split` if given, else by patient and seed."""
-    store = decode_cells(config.data, config.cells, Preprocessing(config.recipe.size))
+    preprocessing = Preprocessing(config.recipe.size)
+    store = decode_cells(config.data, config.cells, preprocessing)
     cells = (
         read_split(store.cells, split)
         if split
@@ -103,7 +106,8 @@ def load_split_data(config: RunConfig, split: Path | None) -> SplitData:
             "WARNING: the patients are not known, so the metrics will be too good;"
             " give --patients CSV"
         )
-    return SplitData(cells, store.pixels, len(store.unreadable))
+    extra = decode_extra_cells(config.extra, config.cells, preprocessing) if config.extra else None
+    return SplitData(cells, store.pixels, len(store.unreadable), extra)
 
 
 def make_training_data(split_data: SplitData, config: RunConfig) -> TrainingData:
@@ -116,8 +120,26 @@ def make_training_data(split_data: SplitData, config: RunConfig) -> TrainingData
     validation, _ = split_data.part("validation")
     targets = np.zeros(len(split_data.pixels), dtype=np.int64)
     for cells in (split_data.cells, train):
-        targets[cells.row] = [CLASSES.index(label) for label in cells.label]
-    return TrainingData(split_data.pixels, targets, train.row, validation.row)
+        targets[cells.row] = class_numbers(cells)
+    data = TrainingData(split_data.pixels, targets, train.row, validation.row)
+    return _with_extra_cells(data, split_data.extra) if split_data.extra else data
+
+
+def _with_extra_cells(data: TrainingData, extra: Store) -> TrainingData:
+    """Add further cells to those that are trained on."""
+    print_status(f"{len(extra.cells):,} extra cells are trained on, not validated or tested on")
+    added = len(data.pixels) + np.arange(len(extra.cells))
+    return TrainingData(
+        np.concatenate([data.pixels, extra.pixels]),
+        np.concatenate([data.targets, class_numbers(extra.cells)]),
+        np.concatenate([data.train, added]),
+        data.validation,
+    )
+
+
+def class_numbers(cells: LabelledCells) -> Ints:
+    """Return the number in CLASSES of each cell's label, int `[cells]`."""
+    return np.array([CLASSES.index(label) for label in cells.label], np.int64)
 
 
 def evaluate_run(
