@@ -13,8 +13,8 @@ import numpy.typing as npt
 #: The order of bytes in a number: the lowest first, or last.
 Order = Literal["<", ">"]
 
-#: A tag's value: a whole number or several, or text.
-Value = int | Sequence[int] | str
+#: A tag's value: a whole number or several, text, or other bytes.
+Value = int | Sequence[int] | str | bytes
 
 
 @dataclass
@@ -83,6 +83,8 @@ class _Writer:
         if isinstance(value, str):
             raw = value.encode() + b"\0"
             return 2, len(raw), raw
+        if isinstance(value, bytes):
+            return 7, len(value), value
         values = [value] if isinstance(value, int) else list(value)
         if tag in (258, 262, 277, 338, 339, 340, 341):
             return 3, len(values), self.pack(f"{len(values)}H", *values)

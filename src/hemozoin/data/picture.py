@@ -70,9 +70,10 @@ def decode(data: bytes, name: str = "picture", require: Requirement | None = Non
     """Decode the bytes of a picture into a Pillow image in mode RGB, 1 x 1 or larger.
 
     It may be 8-bit, 16-bit, grey, with a palette or CMYK. Transparent pixels become black, like
-    the background of NLM's cells. EXIF rotation is applied. Of an animation, the first frame is
-    used. `require` checks the open picture before its pixels are decoded. Raises DataError,
-    starting with `name`, if this is not a picture in one of `FORMATS`, and TooManyPixelsError.
+    the background of NLM's cells. EXIF rotation is applied, and colours are converted to sRGB. Of
+    an animation, the first frame is used. `require` checks the open picture before its pixels are
+    decoded. Raises DataError, starting with `name`, if this is not a picture in one of `FORMATS`,
+    and TooManyPixelsError.
     """
     with _decode_errors(name, data):
         return _load(_open(data, name, require), name)
@@ -185,6 +186,7 @@ def _load(image: Image.Image, name: str) -> Image.Image:
     deep = load_deep_colour(image, data)
     loaded = image if deep is None else deep
     loaded.load()
+    loaded.info["icc_profile"] = image.info.get("icc_profile")
     with contextlib.suppress(Exception):  # with damaged metadata, the pixels are still usable
         loaded.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
         ImageOps.exif_transpose(loaded, in_place=True)

@@ -1,11 +1,12 @@
 """What is checked before and while a picture is decoded from an unknown source.
 
-formats.py      which formats are read, and what a file is by its first bytes
-tiff_pages.py   which pages of a TIFF are the picture
-plain_png.py    the usual PNG files, decoded faster
-deep_colour.py  colours of 16 bits per channel
-samples.py      values of more than 8 bits, in 0..255
-rgb.py          pictures of any mode, in RGB
-limits.py       files that would take minutes or gigabytes to decode
-messages.py     messages of the decoders, for the error of their picture
+formats.py         which formats are read, and what a file is by its first bytes
+tiff_pages.py      which pages of a TIFF are the picture
+plain_png.py       the usual PNG files, decoded faster
+deep_colour.py     colours of 16 bits per channel
+samples.py         values of more than 8 bits, in 0..255
+colour_profile.py  colours of another space, in sRGB
+rgb.py             pictures of any mode, in RGB
+limits.py          files that would take minutes or gigabytes to decode
+messages.py        messages of the decoders, for the error of their picture
 """

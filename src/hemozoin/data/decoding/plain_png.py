@@ -21,7 +21,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: interlaced.
 _RGB = bytes([8, 2, 0, 0, 0])
 
-#: Chunks that don't change the pixels: colour profiles are not applied.
+#: Chunks that don't change the pixels. A colour profile (iCCP) does.
 _WITHOUT_EFFECT = {b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"pHYs", b"tIME"}
 
 #: Most chunks of a file. A cell's has about ten.

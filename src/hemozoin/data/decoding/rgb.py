@@ -1,4 +1,4 @@
-"""Loaded pictures of any mode, in RGB; transparent pixels become black."""
+"""Loaded pictures of any mode and colour space, in sRGB; transparent pixels become black."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from hemozoin.arrays import Pixels
+from hemozoin.data.decoding.colour_profile import to_srgb
 from hemozoin.data.decoding.samples import declared_top, signed_samples, to_8_bits
 
 #: Pixels of a picture with transparency that are converted at once.
@@ -18,15 +19,18 @@ _MEANING, _WHITE_IS_0 = 262, 0
 
 
 def to_rgb(image: Image.Image, data: bytes) -> Image.Image:
-    """Return a loaded picture, whose file has these bytes, as a new one in RGB."""
-    samples = signed_samples(image)
+    """Return a loaded picture, whose file has these bytes, as a new one in RGB, in sRGB."""
+    samples, profile = signed_samples(image), image.info.get("icc_profile") or b""
     if samples is None and image.mode.startswith(("I", "F")):  # 16 or 32 bits per pixel, grey
         samples = np.asarray(image)
     if samples is not None:
         return _grey(image, to_8_bits(samples, declared_top(image, data)))
     if image.has_transparency_data:
-        return _on_black(image)
-    return image.copy() if image.mode == "RGB" else image.convert("RGB")
+        return to_srgb(_on_black(image), profile)
+    converted = to_srgb(image, profile)
+    if converted.mode != "RGB":
+        return converted.convert("RGB")
+    return image.copy() if converted is image else converted
 
 
 def merge_planes(planes: Sequence[Image.Image], data: bytes) -> Image.Image:
