@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import cache
+from pathlib import Path
 
 from PIL import Image, ImageFont
 
@@ -44,7 +45,5 @@ def thumbnail(image: Image.Image) -> bytes:
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """Return DejaVu Sans, which comes with matplotlib; Pillow's own font has no accents."""
-    from matplotlib import get_data_path  # noqa: PLC0415  (slow, and only drawings need it)
-
-    return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
+    """Return DejaVu Sans; Pillow's own font has no accents."""
+    return ImageFont.truetype(Path(__file__).with_name("fonts") / "DejaVuSans.ttf", size)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from hemozoin.errors import MissingExtraError
+
+
+def require_plots_extra() -> None:
+    """Raise MissingExtraError where matplotlib is not installed."""
+    if find_spec("matplotlib") is None:
+        raise MissingExtraError(
+            "this command draws plots, which needs matplotlib: pip install 'hemozoin[plots]'"
+        )
 
 
 def require_training_extra() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from hemozoin.about import DISCLAIMER
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.data.cells import SplitCells
-from hemozoin.evaluation import plots
 from hemozoin.evaluation.evaluation import Evaluation, LabelSet
 from hemozoin.files import replace_file
 from hemozoin.images import thumbnail
@@ -212,7 +212,12 @@ def _review_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     ]
 
 
-def _plots(report: Report) -> dict[str, Any]:
+def _plots(report: Report) -> dict[str, Any] | None:
+    """Return the plots, or None where matplotlib, which draws them, is not installed."""
+    if find_spec("matplotlib") is None:
+        return None
+    from hemozoin.evaluation import plots  # noqa: PLC0415 - optional
+
     predictions, intervals = report.evaluation.predictions, report.evaluation.intervals
     return {
         "roc": plots.roc_plot(intervals.roc),

@@ -19,8 +19,8 @@ mean of this map is the log odds of the cell, as for the coarse map.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from hemozoin.arrays import Bools, Floats, Ints, Pixels, batches
 from hemozoin.model.predictor import Predictor
@@ -69,9 +69,10 @@ def _orders(size: int) -> list[Ints]:
 def _activation_map(predictor: Predictor, cell: Pixels, orders: list[Ints]) -> Floats:
     """Return the map of one cell, float `[S, S]`, smoothed across the edges of patches."""
     mean = np.mean([_attribute(predictor, cell, rank) for rank in orders], axis=0)
+    sd = len(cell) / 32
+    width = 2 * round(4 * sd) + 1  # beyond 4 standard deviations, weights are below .0004
     # Reflection at the border preserves the mean.
-    smooth: Floats = gaussian_filter(mean, len(cell) / 32, mode="reflect")
-    return smooth
+    return np.asarray(cv2.GaussianBlur(mean, (width, width), sd, borderType=cv2.BORDER_REFLECT))
 
 
 def _attribute(predictor: Predictor, cell: Pixels, rank: Ints) -> Floats:

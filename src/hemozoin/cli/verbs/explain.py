@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from hemozoin.cli.extras import require_plots_extra
 from hemozoin.cli.options import WholeNumber
 from hemozoin.mobilenet.architecture import Architecture, Body
 from hemozoin.paper.explain.chapters import Chapters, all_chapters
@@ -137,7 +138,7 @@ def tables(*, output: Output = _TERMINAL) -> None:
 def _show(chapters: Chapters, data: Any, output: OutputOptions) -> None:
     """Write the page if `html` is given; print JSON, the page's path or the text."""
     if output.html:
-        # matplotlib takes a second to import, and only a page needs it.
+        require_plots_extra()
         from hemozoin.paper.explain.page import render_explanation
         from hemozoin.reports.page import write_page
 

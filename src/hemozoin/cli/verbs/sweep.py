@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hemozoin.cli.extras import require_training_extra
+from hemozoin.cli.extras import require_plots_extra, require_training_extra
 from hemozoin.cli.options import DataGroup, Device, WholeNumber
 from hemozoin.data.options import CellOptions
 
@@ -51,6 +51,7 @@ def sweep(
         Processor; auto uses a GPU where there is one.
     """
     require_training_extra()
+    require_plots_extra()
     from hemozoin.paper.sweep.grid import Grid, read_numbers, read_tables
     from hemozoin.paper.sweep.sweep import Sweep, run_sweep
     from hemozoin.training.recipe import Recipe

@@ -1,4 +1,4 @@
-"""Without any extra installed, everything except training works: no torch, no onnx, no dask."""
+"""Without any extra installed, everything except training and plots works."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ from tests.support.bundles import some_bundle, some_classifier
 from tests.support.commands import quiet
 from tests.support.smears import make_fields
 
-#: Code that makes imports of the extras fail, as if they were not installed. A None in sys.modules
-#: would be shorter, but scipy would take it for a loaded torch.
-WITHOUT = """
-import sys
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "onnx", "onnxscript", "dask", "distributed"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Missing())
+#: What only extras install, and what the package no longer needs at all.
+MISSING = (
+    *("torch", "onnx", "onnxscript", "dask", "distributed", "pyvips", "pyarrow", "matplotlib"),
+    *("h5py", "networkx", "pandas", "polars", "scipy", "skimage", "sklearn"),
+)
+
+#: Code after which these libraries are not found.
+WITHOUT = f"""
+import importlib.machinery, sys
+class PathFinder(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.partition(".")[0] not in {MISSING}:
+            return super().find_spec(name, path, target)
+sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = PathFinder
 """
 
 
@@ -60,7 +66,9 @@ for command in (
     ["predict", *cells, "--json"],
     ["evaluate", *cells, "--out", "evaluated"],
     ["inspect", "cells.zip"],
-    ["screen", "smear", "--model", "model", "--out", "screened"],
+    ["screen", "smear", "--model", "model", "--out", "screened", "--coco"],
+    ["predict", *cells, "--explain", "maps"],
+    ["inspect", "cells.zip", "--html", "cells.html"],
     ["explain", "network"],
 ):
     assert main(command) == 0, command
@@ -72,6 +80,60 @@ for command in (
     assert first["label"] in ("parasitized", "uninfected")
     assert 0 <= first["p_parasitized"] <= 1
     assert (folder / "evaluated" / "metrics.json").exists()
+    report = (folder / "evaluated" / "report.html").read_text()
+    assert report.count("pip install 'hemozoin[plots]'") == 1
+    assert "All metrics" in report
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        ("explain --html page.html", "plots"),
+        ("predict cells.zip --out predictions.parquet", "parquet"),
+        ("train cells.zip --out run", "train"),
+        ("crossval cells.zip --out run", "train"),
+        ("demo", "train"),
+    ],
+)
+def test_the_line_that_installs_an_extra(arguments: str, extra: str, folder: Path) -> None:
+    code = f"from hemozoin.cli.main import main; assert main({arguments.split()}) == 2"
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT + code],
+        cwd=folder,
+        env=quiet(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"pip install 'hemozoin[{extra}]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+#: What imports an extra at once, by the extra's library.
+OPTIONAL = {
+    "matplotlib": ("evaluation.plots", "paper.explain", "paper.sweep.plots", "reports.svg"),
+    "onnx": ("export", "model.onnx_"),
+    "torch": ("demo", "export", "mobilenet.network", "paper.sweep", "training"),
+}
+
+
+@pytest.mark.slow
+def test_every_other_module_can_be_imported(tmp_path: Path) -> None:
+    run(
+        f"""
+import importlib, pkgutil
+import hemozoin
+for module in pkgutil.walk_packages(hemozoin.__path__, "hemozoin."):
+    name = module.name.removeprefix("hemozoin.")
+    try:
+        if name != "__main__":
+            importlib.import_module(module.name)
+    except ModuleNotFoundError as error:
+        assert name.startswith({OPTIONAL}[error.name]), (name, error.name)
+""",
+        tmp_path,
+    )
 
 
 @pytest.mark.slow
@@ -96,23 +158,6 @@ for row in hemozoin.predict_paths([Path(hemozoin.__file__)], hemozoin.load("mode
 """,
         folder,
     )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "verb", ["train cells.zip --out run", "demo", "crossval cells.zip --out x"]
-)
-def test_training_prints_the_line_that_installs_it(verb: str, folder: Path) -> None:
-    code = f"from hemozoin.cli.main import main; assert main({verb.split()}) == 2"
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT + code],
-        cwd=folder,
-        env=quiet(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "pip install 'hemozoin[train]'" in done.stderr
 
 
 @pytest.mark.slow
