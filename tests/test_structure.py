@@ -33,7 +33,7 @@ SHARED_NAMES = {"main"}
 OPTIONAL = {
     "torch": ("mobilenet/network.py", "training/", "paper/sweep/", "export/"),
     "onnx": ("model/onnx_builder.py", "model/onnx_export.py", "export/"),
-    **dict.fromkeys(("dask", "distributed", "h5py", "pyvips"), ()),
+    **dict.fromkeys(("dask", "distributed", "h5py", "pillow_heif", "pyvips"), ()),
 }
 
 #: Folders of tests that test no folder of the package.

@@ -8,6 +8,7 @@ import zlib
 from random import Random
 
 import numpy as np
+import pillow_heif
 from PIL import Image, ImageCms
 
 from hemozoin.data.decoding.formats import FORMATS
@@ -68,6 +69,7 @@ def seeds(picture: Image.Image) -> list[bytes]:
         *(run_length_encoded(), interlaced(), b"P3 9 9 255 " + b"200 100 150 " * 81),
         *(b"P6\n9 9\n65535\n" + bytes(486), b"P5 # a\n 9\n9 255 " + bytes(81)),
         tiled(picture),
+        *(heic(picture.convert(mode)) for mode in ("RGB", "RGBA", "L")),
     ]
 
 
@@ -78,6 +80,13 @@ def _in_mode(picture: Image.Image, mode: str) -> Image.Image:
         srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
         return ImageCms.profileToProfile(picture, srgb, lab, outputMode="LAB") or picture
     return picture.convert(mode)
+
+
+def heic(picture: Image.Image) -> bytes:
+    """Return a picture as a phone saves it."""
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(picture).save(buffer, quality=60)
+    return buffer.getvalue()
 
 
 def run_length_encoded() -> bytes:

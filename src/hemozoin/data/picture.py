@@ -16,7 +16,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from hemozoin.arrays import Pixels
 from hemozoin.data.decoding.deep_colour import load_deep_colour
-from hemozoin.data.decoding.formats import FORMATS, HEAD_BYTES, why_refused
+from hemozoin.data.decoding.formats import FORMATS, HEAD_BYTES, HEIF, format_of, why_refused
+from hemozoin.data.decoding.heif import open_heif
 from hemozoin.data.decoding.limits import (
     MAX_PIXELS,
     LimitedFile,
@@ -163,9 +164,13 @@ def _decode_errors(name: str, data: bytes = b"?") -> Iterator[None]:
 
 
 def _open(data: bytes, name: str, require: Requirement | None) -> Image.Image:
-    """Open a picture, without its pixels, if it is in one of `FORMATS` and within the limits."""
+    """Open a picture, without its pixels, if its format is known and it is within the limits."""
     require_few_jpeg_parts(data)
-    pages = [Image.open(LimitedFile(page), formats=FORMATS) for page in picture_pages(data, name)]
+    if format_of(data[:HEAD_BYTES]) == HEIF:
+        pages = [open_heif(LimitedFile(data), name)]
+    else:
+        files = map(LimitedFile, picture_pages(data, name))
+        pages = [Image.open(file, formats=FORMATS) for file in files]
     for page in pages:
         if require is not None:
             require(page, name)

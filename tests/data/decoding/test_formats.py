@@ -96,7 +96,6 @@ def test_each_format_is_recognized_by_its_first_bytes() -> None:
         (b"%PDF-1.7", "PDF is never opened; save its pictures as PNG"),
         (b"<svg/>", "SVG is never opened; save it as PNG"),
         (b'<?xml version="1.0"?>\n<!-- -->\n<svg/>', "SVG is never opened; save it as PNG"),
-        (b"\0\0\0\x18ftypheic", "HEIC is not read; save it as JPEG or PNG"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000 is not read; save it as PNG"),
         (b"II*\0\x10\0\0\0CR\x02\0", "a camera raw (Canon CR2, CR3); " + EXPORT),
         (b"\0\0\0\x18ftypcrx isom", "a camera raw (Canon CR2, CR3); " + EXPORT),

@@ -2,6 +2,7 @@
 
 formats.py         which formats are read, and what a file is by its first bytes
 tiff_pages.py      which pages of a TIFF are the picture
+heif.py            HEIC, the format of phones
 plain_png.py       the usual PNG files, decoded faster
 deep_colour.py     colours of 16 bits per channel
 samples.py         values of more than 8 bits, in 0..255

@@ -14,16 +14,20 @@ from pathlib import Path
 #: Names of formats, as Pillow has them. "JPEG" includes MPO, the stereo pairs of some cameras.
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "BMP", "GIF", "PPM")
 
+#: HEIC and HEIF, the format of phones, which pillow-heif opens.
+HEIF = "HEIF"
+
 #: Number of bytes from which `format_of` and `why_refused` recognize a file.
 HEAD_BYTES = 1024
 
-#: How files of each of `FORMATS` begin.
+#: How files of each of `FORMATS`, and of HEIF, begin.
 _BEGINNINGS = {
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "JPEG": rb"\xff\xd8\xff",
     "TIFF": rb"II[*+]\0|MM\0[*+]",
     "WEBP": rb"RIFF.{4}WEBP",
-    "AVIF": rb".{4}ftypavi[fs]",
+    "AVIF": rb".{4}ftyp(avi[fs]|(mif1|msf1).{4,60}?avi[fs])",
+    HEIF: rb".{4}ftyp(hei|hev|mif1|msf1)",
     "BMP": rb"BM.{4}\0{4}",
     "GIF": rb"GIF8[79]a",
     "PPM": rb"P[1-6]\s+(\d|#)",
@@ -65,11 +69,6 @@ _NO_PICTURES = (
     (rb"\x1a\x45\xdf\xa3|\x30\x26\xb2\x75|\0\0\x01[\xb3\xba]|FLV", f"a video; {_FRAMES}"),
 )
 
-#: HEIC, the format of phones. Files of other kinds also begin with "ftyp", so it comes first.
-_HEIC = (rb".{4}ftyp(hei|hev|mif1|msf1)", "HEIC is not read; save it as JPEG or PNG")
-
-_REFUSED = (_HEIC, *_OTHER_PICTURES, *_NO_PICTURES)
-
 
 def head_of(path: Path) -> bytes:
     """Return the first `HEAD_BYTES` of a file; nothing of a pipe or a device, which may hang.
@@ -83,23 +82,23 @@ def head_of(path: Path) -> bytes:
 
 
 def format_of(head: bytes) -> str | None:
-    """Return which of `FORMATS` a file has, by its first `HEAD_BYTES`; None for other files."""
+    """Return which of `FORMATS` and `HEIF` a file has, by its first `HEAD_BYTES`; else None."""
     found = (name for name, pattern in _BEGINNINGS.items() if re.match(pattern, head, re.DOTALL))
     return next(found, None)
 
 
 def why_refused(head: bytes) -> str:
     """Return why a file with these first `HEAD_BYTES` can't be opened, and what to do."""
-    if reason := _first_match(_REFUSED, head):
+    if reason := _first_match(_OTHER_PICTURES, head):  # a CR2 is a TIFF by its form
         return reason
     if known := format_of(head):
         return f"damaged {known}"
-    return "unknown format; save it as PNG"
+    return _first_match(_NO_PICTURES, head) or "unknown format; save it as PNG"
 
 
 def is_picture(head: bytes) -> bool:
     """Return whether a file is a picture, also in a format that is not read, by its first bytes."""
-    return format_of(head) is not None or _first_match((_HEIC, *_OTHER_PICTURES), head) is not None
+    return format_of(head) is not None or _first_match(_OTHER_PICTURES, head) is not None
 
 
 def no_picture(head: bytes) -> str | None:
