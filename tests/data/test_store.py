@@ -50,6 +50,9 @@ class Drawn:
 
     path = Path("drawn")
 
+    def __init__(self) -> None:
+        self.hidden = set[str]()
+
     def walk(self) -> Iterator[Entry]:
         return iter(())
 

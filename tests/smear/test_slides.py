@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hemozoin.errors import DataError
-from hemozoin.smear.slides import MARK, find_slides, report_passed_over
+from hemozoin.smear.slides import MARK, find_slides
 from tests.conftest import encoded, make_zip, png
 
 
@@ -106,13 +106,65 @@ def test_junk_and_files_that_are_no_pictures_are_left_out(
     root = put(tmp_path / "a", "1.png", "b/notes.txt", *TEXTS, *JUNK)
     (slide,), passed_over = find_slides([root])
     assert [photo.field for photo in slide.photos] == ["1.png"]
-    assert passed_over == sorted(["b/notes.txt", *TEXTS])
+    assert sorted(passed_over.others) == sorted(["b/notes.txt", *TEXTS])
     assert capsys.readouterr().err == ""
-    report_passed_over(passed_over)
+    passed_over.report()
     assert capsys.readouterr().err == (
         "passed over: 8 files that are no pictures:"
-        " README, b/notes.txt, cells.csv, image.xml, notes.txt, ...\n"
+        " README, b/notes.txt, cells.csv, image.xml, notes.txt, ...; 6 hidden files or folders:"
+        " .git, .hidden.png, @eaDir, Thumbs.db, __MACOSX, ...\n"
     )
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_icons_and_our_own_results_are_passed_over(
+    packed: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {"1.png": png(Image.new("RGB", (200, 200))), "cell.png": png(Image.new("RGB", (65, 9)))}
+    files |= {
+        "icon.png": png(Image.new("RGB", (64, 64))),
+        "b/tiny.jpg": png(Image.new("1", (9, 9))),
+    }
+    files |= {f"out/{MARK}": b"{}", "out/overlays/1.png.jpg": b"x", "predictions.csv": b"cell"}
+    root = make_zip(tmp_path / "a.zip", files) if packed else tmp_path / "a"
+    for name, data in ({} if packed else files).items():
+        put(root, name)
+        (root / name).write_bytes(data)
+    (slide,), passed_over = find_slides([root])
+    assert [photo.field for photo in slide.photos] == ["1.png", "cell.png"]
+    passed_over.report()
+    assert capsys.readouterr().err == (
+        "passed over: 1 file that is no picture: predictions.csv; 2 icons: b/tiny.jpg, icon.png;"
+        f" 2 files that hemozoin wrote: out/{MARK}, out/overlays/1.png.jpg\n"
+    )
+
+
+def test_a_folder_of_tiny_pictures_is_for_predict(tmp_path: Path) -> None:
+    root = put(tmp_path / "a", "1.png")
+    (root / "1.png").write_bytes(png(Image.new("RGB", (60, 60))))
+    with pytest.raises(DataError, match="has only tiny pictures; hemozoin predict takes single"):
+        find_slides([root])
+    assert found(root / "1.png") == {"a": ["1.png"]}
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(b"\0\0\0\x18ftypmp42", "a video"), (b"%PDF-1.7", "PDF is never opened")],
+)
+def test_a_file_that_is_no_picture_is_named(data: bytes, why: str, tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(data)
+    with pytest.raises(DataError, match=f"film: {why}"):
+        find_slides([tmp_path / "film"])
+
+
+def test_names_are_composed(tmp_path: Path) -> None:
+    root = put(tmp_path / "Proble\u0301", "frotti\u0301s/champ e\u0301.png")
+    assert found(root) == {"frott\u00eds": ["champ \u00e9.png"]}
+    photo = find_slides([root])[0][0].photos[0]
+    assert photo.read() == "frotti\u0301s/champ e\u0301.png".encode()
+    put(tmp_path, "x/a\u0301/1.png", "y/\u00e1/1.png")
+    with pytest.raises(DataError, match="2 slides have this name"):
+        find_slides([tmp_path / "x" / "a\u0301", tmp_path / "y" / "\u00e1"])
 
 
 def test_a_file_given_by_name_is_passed_over_too(
@@ -121,15 +173,15 @@ def test_a_file_given_by_name_is_passed_over_too(
     root = put(tmp_path / "a", "1.png", "no\ntes.txt")
     (slide,), passed_over = find_slides(sorted(root.iterdir()))
     assert [photo.field for photo in slide.photos] == ["1.png"]
-    report_passed_over(passed_over)
+    passed_over.report()
     assert capsys.readouterr().err == "passed over: 1 file that is no picture: no\\ntes.txt\n"
-    report_passed_over(find_slides([root / "1.png"])[1])
+    find_slides([root / "1.png"])[1].report()
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 def test_a_picture_is_one_by_its_ending_or_by_its_first_bytes(packed: bool, tmp_path: Path) -> None:
-    image = Image.new("RGB", (9, 9))
+    image = Image.new("RGB", (90, 90))
     forms = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "BMP", "GIF", "PPM")
     files = {f"{form} without ending": encoded(image, form) for form in forms}
     files |= {

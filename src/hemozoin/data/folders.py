@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.data.decoding.file_names import as_nfc
 from hemozoin.errors import DataError
 from hemozoin.progress import print_status
 
@@ -51,7 +52,7 @@ class ClassNames:
         Raises DataError for a name that is given for both classes.
         """
         infected, healthy = (
-            {name} if (name := names.lower()) in folders else _split(name)
+            {name} if (name := as_nfc(names).lower()) in folders else _split(name)
             for names in (self.parasitized, self.uninfected)
         )
         if both := infected & healthy:
@@ -68,7 +69,7 @@ def _split(names: str) -> set[str]:
 
 def folder_names(files: Iterable[str]) -> set[str]:
     """Return the name of every folder in these paths, in lower case."""
-    paths = {file.rpartition("/")[0].lower() for file in files}
+    paths = {as_nfc(file.rpartition("/")[0]).lower() for file in files}
     return {folder for path in paths for folder in path.split("/")}
 
 
@@ -78,7 +79,7 @@ def locate(file: str, labels: dict[str, str]) -> tuple[str, str, str] | None:
     These are `/a` and `uninfected/b.png` for `a/Uninfected/b.png`, with the class folder in lower
     case; the innermost class folder counts. Return None for a file that is in neither.
     """
-    above, _, below = f"/{file}".rpartition("/")
+    above, _, below = f"/{as_nfc(file)}".rpartition("/")
     while above:
         above, _, folder = above.rpartition("/")
         if label := labels.get(folder.lower()):

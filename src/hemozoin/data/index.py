@@ -16,6 +16,7 @@ from hemozoin.arrays import texts
 from hemozoin.classes import CLASSES
 from hemozoin.csv_files import read_csv
 from hemozoin.data.cells import Cells
+from hemozoin.data.decoding.file_names import as_nfc
 from hemozoin.data.folders import (
     ClassNames,
     folder_names,
@@ -85,7 +86,7 @@ def _without_copies(found: list[_Located]) -> list[_Located]:
 
 def _table(found: list[_Located]) -> Cells:
     files = [one.entry.name for one in found]
-    stems = [_stem(file) for file in files]
+    stems = [as_nfc(_stem(file)) for file in files]
     times = Counter(stems)
     names = (stem if times[stem] == 1 else file for stem, file in zip(stems, files, strict=True))
     return Cells(
@@ -114,9 +115,10 @@ def match_cells(cells: Cells, names: Iterable[str]) -> list[str | None]:
     """
     stripped = Counter(cell.strip() for cell in cells.cell)
     known = {cell.strip(): cell for cell in cells.cell if stripped[cell.strip()] == 1}
-    known |= dict(zip(cells.file, cells.cell, strict=True))
+    known |= dict(zip(map(as_nfc, cells.file), cells.cell, strict=True))
     known |= dict(zip(cells.cell, cells.cell, strict=True))
-    return [known.get(name) or known.get(_stem(name)) for name in names]
+    composed = map(as_nfc, names)
+    return [known.get(name) or known.get(_stem(name)) for name in composed]
 
 
 def with_patients(cells: Cells, csv: Path, column: str = "patient") -> Cells:
@@ -150,7 +152,7 @@ def with_patients(cells: Cells, csv: Path, column: str = "patient") -> Cells:
 def _patient_name(patient: str, cell: str) -> str:
     """Return `C100` for NLM's `C100P61ThinF`, so that one patient doesn't have two names."""
     own = patient_of(cell)
-    return own if own and own == patient_of(f"{patient}_") else patient
+    return own if own and own == patient_of(f"{patient}_") else as_nfc(patient)
 
 
 def _from_nlm_list(rows: list[list[str]]) -> tuple[Sequence[str], Sequence[str]]:

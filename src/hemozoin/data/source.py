@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from hemozoin.data.decoding.file_names import name_in_zip, told_apart
 from hemozoin.errors import DataError
 from hemozoin.files import is_partial
 
 #: Pictures of cells and fields are far smaller; a larger file counts as an attack.
 MAX_FILE_BYTES = 256 * 2**20
 
-_JUNK_NAMES = {"thumbs.db", "desktop.ini", "__macosx", "@eadir"}
+#: What file managers, and Synology and QNAP servers, add to a folder; in lower case.
+_JUNK_NAMES = {
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "@recycle", "#recycle"),
+    *("$recycle.bin", "system volume information", "lost+found"),
+}
 _ENCRYPTED = 0x1
 
 #: Methods of which zipfile can unpack a limited part; bzip2 and LZMA are unpacked completely.
@@ -41,9 +46,13 @@ class Entry:
 
 
 class Source(Protocol):
-    """A folder or a zip of files; `read` may be called from many threads at once."""
+    """A folder or a zip of files; `read` may be called from many threads at once.
+
+    `hidden` are the names of hidden and other junk files and folders that `walk` has passed over.
+    """
 
     path: Path
+    hidden: set[str]
 
     def walk(self) -> Iterator[Entry]:
         """Yield every file that is not junk, one at a time."""
@@ -82,6 +91,7 @@ class FolderSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.hidden = set[str]()
 
     def entries(self) -> list[Entry]:
         """Return every file that is not junk, sorted by name."""
@@ -99,7 +109,9 @@ class FolderSource:
             if real in above:  # a link to a folder above; its files are listed already
                 continue
             for item in _scan(folder):
-                if _is_folder(item):
+                if _junk_in(item.name):
+                    self.hidden.add(as_utf8(prefix + item.name))
+                elif _is_folder(item):
                     waiting.append((item.path, f"{prefix}{item.name}/", above | {real}))
                 else:
                     yield _entry(item, prefix)
@@ -120,7 +132,7 @@ class FolderSource:
 def _scan(folder: str) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as items:
-            yield from (item for item in items if not _is_junk(item.name))
+            yield from items
     except OSError as error:
         raise DataError(f"{folder}: can't be listed ({_reason(error)})") from error
 
@@ -155,12 +167,16 @@ class ZipSource:
             raise DataError(
                 f"{path}: not a zip, or incomplete; download it again (hemozoin download resumes)"
             ) from error
+        self.hidden = set[str]()
         self._files: dict[str, zipfile.ZipInfo] = {}
-        for info in self._zip.infolist():
-            name = info.filename.replace("\\", "/")  # written by some Windows programs
-            if not name.endswith("/") and not _is_junk(name):
+        entries = {info.filename: info for info in self._zip.infolist()}  # the last of a name
+        for info in entries.values():
+            name = name_in_zip(info).replace("\\", "/")  # written by some Windows programs
+            if junk := _junk_in(name):
+                self.hidden.add(junk)
+            elif not name.endswith("/"):
                 self._require_safe(info, name)
-                self._files[name] = info
+                self._files[told_apart(name, self._files.keys())] = info
 
     def _require_safe(self, info: zipfile.ZipInfo, name: str) -> None:
         where = f"{self.path}: entry {info.filename!r}"
@@ -206,12 +222,11 @@ def _too_large(name: str) -> str:
     return f"{name}: larger than {MAX_FILE_BYTES // 2**20} MB, not a picture of a cell or a field"
 
 
-def _is_junk(name: str) -> bool:
-    """Return whether a file manager left this file (Thumbs.db, .DS_Store, __MACOSX/, @eaDir/...).
-
-    Partial files of this package are junk as well.
-    """
-    return is_partial(name) or any(
-        part.lower() in _JUNK_NAMES or (part.startswith(".") and part not in (".", ".."))
-        for part in name.split("/")
-    )
+def _junk_in(name: str) -> str:
+    """Return a path up to what a file manager left (Thumbs.db, .DS_Store, @eaDir); "" without."""
+    parts = name.split("/")
+    for number, part in enumerate(parts, 1):
+        hidden = part.startswith(".") and part not in (".", "..")
+        if hidden or part.lower() in _JUNK_NAMES or is_partial(part):
+            return "/".join(parts[:number])
+    return ""

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hemozoin.data.decoding.formats import HEAD_BYTES, format_of, head_of
+from hemozoin.data.decoding.file_names import as_nfc
+from hemozoin.data.decoding.formats import HEAD_BYTES, head_of, is_picture, no_picture
 from hemozoin.data.source import Entry, FolderSource, Source, as_utf8, open_source
 from hemozoin.errors import DataError
-from hemozoin.progress import print_status, printable
+from hemozoin.smear.passed_over import ICON_BYTES, PassedOver, is_icon
 from hemozoin.smear.picture import PictureData
 from hemozoin.smear.scan import Scan, open_scan
 
@@ -33,9 +34,6 @@ _ENDINGS = {
     *(".svs", ".vsi"),
 }
 
-#: Number of files whose names are printed.
-_NAMED = 5
-
 
 @dataclass(frozen=True)
 class Photo:
@@ -46,8 +44,8 @@ class Photo:
 
     @property
     def field(self) -> str:
-        """Return the file's name without folders, in valid UTF-8."""
-        return as_utf8(PurePosixPath(self.entry.name).name)
+        """Return the file's name without folders, in valid UTF-8 and composed (NFC)."""
+        return as_nfc(as_utf8(PurePosixPath(self.entry.name).name))
 
     def read(self) -> PictureData:
         """Return the content of the file, or the tile; raises DataError where it can't be read."""
@@ -62,15 +60,15 @@ class SlidePhotos:
     photos: tuple[Photo, ...]
 
 
-def find_slides(paths: Iterable[Path]) -> tuple[list[SlidePhotos], list[str]]:
-    """Return the slides in pictures, folders and zips, and the names of files passed over.
+def find_slides(paths: Iterable[Path]) -> tuple[list[SlidePhotos], PassedOver]:
+    """Return the slides in pictures, folders and zips, and what was passed over.
 
     Slides are in the order given, then by name.
     Pictures given one by one are one slide, named after the folder of the first. Every folder
     with files in it is a slide. Where several folders are given, the name of each is put before
     the names of the slides below it. A path that is given twice, or is inside another given path,
-    is used once. A damaged picture is kept: it becomes a row with its error. Files that are no
-    pictures, by ending and content, are passed over.
+    is used once. A damaged picture is kept: it becomes a row with its error. What is no field is
+    passed over: see `PassedOver`.
 
     Raises DataError for a path that is missing or has no pictures, and where two slides, or two
     pictures of a slide, have the same name.
@@ -78,7 +76,7 @@ def find_slides(paths: Iterable[Path]) -> tuple[list[SlidePhotos], list[str]]:
     given = _outermost(paths)
     files = [path for path in given if _is_single_file(path)]
     folders = [path for path in given if path not in files]
-    passed_over: list[str] = []
+    passed_over = PassedOver()
     slides = _slides_of_files(files, passed_over) if files else []
     for path in folders:
         prefix = f"{_name(path)}/" if len(folders) > 1 else ""
@@ -86,17 +84,7 @@ def find_slides(paths: Iterable[Path]) -> tuple[list[SlidePhotos], list[str]]:
     if not slides:
         raise _no_pictures(given[0] if given else Path())
     _require_distinct((slide.slide for slide in slides), "slides")
-    return slides, sorted(passed_over)
-
-
-def report_passed_over(passed_over: list[str]) -> None:
-    """Print one line with the number of files that are no pictures, and the first names."""
-    if not passed_over:
-        return
-    names = ", ".join(map(printable, passed_over[:_NAMED]))
-    more = ", ..." if len(passed_over) > _NAMED else ""
-    kind = "file that is no picture" if len(passed_over) == 1 else "files that are no pictures"
-    print_status(f"passed over: {len(passed_over):,} {kind}: {names}{more}")
+    return slides, passed_over
 
 
 def _outermost(paths: Iterable[Path]) -> list[Path]:
@@ -109,7 +97,7 @@ def _is_single_file(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() != ".zip"
 
 
-def _slides_of_files(paths: list[Path], passed_over: list[str]) -> list[SlidePhotos]:
+def _slides_of_files(paths: list[Path], passed_over: PassedOver) -> list[SlidePhotos]:
     """Return the slide of pictures given one by one; none if no file is a picture."""
     photos: list[Photo] = []
     for path in paths:
@@ -126,13 +114,18 @@ def _entry(path: Path) -> Entry:
     return Entry(path.name, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns))
 
 
-def _slides_of_folder(path: Path, prefix: str, passed_over: list[str]) -> list[SlidePhotos]:
+def _slides_of_folder(path: Path, prefix: str, passed_over: PassedOver) -> list[SlidePhotos]:
     """Return the slides in a folder or zip; names below it start with `prefix`."""
     source = open_source(path)
     photos: dict[str, list[Photo]] = {}
-    for folder, entry in _not_written_by_us(source.walk()):
-        if found := list(_photos(source, entry, passed_over)):
+    for folder, entry in _not_written_by_us(source.walk(), passed_over):
+        if _is_icon(source, entry):
+            passed_over.icons.append(entry.name)
+        elif found := list(_photos(source, entry, passed_over)):
             photos.setdefault(folder, []).extend(found)
+    passed_over.hidden += source.hidden
+    if not photos and passed_over.icons:
+        raise DataError(f"{path}: has only tiny pictures; hemozoin predict takes single cells")
     if not photos:
         raise _no_pictures(path)
     return [
@@ -141,13 +134,13 @@ def _slides_of_folder(path: Path, prefix: str, passed_over: list[str]) -> list[S
     ]
 
 
-def _photos(source: Source, entry: Entry, passed_over: list[str]) -> Iterator[Photo]:
+def _photos(source: Source, entry: Entry, passed_over: PassedOver) -> Iterator[Photo]:
     """Yield a picture, or the tiles of a scan; files in a zip are never read as scans.
 
     The name of a file that is no picture is added to `passed_over`.
     """
     if not _is_picture(source, entry.name):
-        passed_over.append(entry.name)
+        passed_over.others.append(entry.name)
         return
     path = source.path / entry.name
     scan = open_scan(path, entry) if isinstance(source, FolderSource) else None
@@ -168,20 +161,33 @@ def _is_picture(source: Source, name: str) -> bool:
             head = source.read(name)[:HEAD_BYTES]
     except (OSError, DataError):
         return True  # its row has the error
-    return format_of(head) is not None
+    return is_picture(head)
+
+
+def _is_icon(source: Source, entry: Entry) -> bool:
+    try:
+        return 0 < entry.size <= ICON_BYTES and is_icon(source.read(entry.name))
+    except DataError:
+        return False  # its row has the error
 
 
 def _no_pictures(path: Path) -> DataError:
+    if reason := no_picture(head_of(path)):
+        return DataError(f"{path}: {reason}")
     return DataError(f"{path}: has no pictures; give pictures of a smear, or a folder of them")
 
 
-def _not_written_by_us(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
+def _not_written_by_us(
+    entries: Iterable[Entry], passed_over: PassedOver
+) -> Iterator[tuple[str, Entry]]:
     """Yield each file with its folder, except for those below a folder with our MARK."""
     found = [(PurePosixPath(entry.name), entry) for entry in entries]
     ours = {name.parent for name, _ in found if name.name == MARK}
     for name, entry in found:
         if not ours & set(name.parents):
-            yield str(name.parent), entry
+            yield as_nfc(str(name.parent)), entry
+        else:
+            passed_over.written.append(entry.name)
 
 
 def _sorted(photos: list[Photo]) -> tuple[Photo, ...]:
@@ -190,7 +196,7 @@ def _sorted(photos: list[Photo]) -> tuple[Photo, ...]:
 
 def _name(path: Path) -> str:
     real = path.resolve()
-    return as_utf8(real.stem if real.is_file() else real.name) or "slide"
+    return as_nfc(as_utf8(real.stem if real.is_file() else real.name)) or "slide"
 
 
 def _require_distinct(names: Iterable[str], kind: str) -> None:

@@ -1,6 +1,7 @@
 """What is checked before and while a picture is decoded from an unknown source.
 
 formats.py         which formats are read, and what a file is by its first bytes
+file_names.py      names in zips of Windows, and names that compare equal
 tiff_pages.py      which pages of a TIFF are the picture
 heif.py            HEIC, the format of phones
 plain_png.py       the usual PNG files, decoded faster

@@ -33,7 +33,7 @@ from hemozoin.smear.output.folder import SLIDES, SlideFolder, open_output
 from hemozoin.smear.output.results import SlideWriter
 from hemozoin.smear.output.screened_field import ScreenedField
 from hemozoin.smear.output.tables import write_slides
-from hemozoin.smear.slides import Photo, SlidePhotos, find_slides, report_passed_over
+from hemozoin.smear.slides import Photo, SlidePhotos, find_slides
 from hemozoin.threads import in_threads
 
 
@@ -98,7 +98,7 @@ def screen_slides(
     pictures = sum(len(slide.photos) for slide in slides)
     with _workers(predictor, config, pictures) as workers:
         open_output(out, settings, overwrite)
-        report_passed_over(passed_over)
+        passed_over.report()
         run = _Run(out, len(slides) > 1, writer)
         results = list(run.screened(slides, workers))
     if len(slides) > 1:
