@@ -167,7 +167,7 @@ def _is_picture(source: Source, name: str) -> bool:
 def _is_icon(source: Source, entry: Entry) -> bool:
     try:
         return 0 < entry.size <= ICON_BYTES and is_icon(source.read(entry.name))
-    except DataError:
+    except Exception:
         return False  # its row has the error
 
 
