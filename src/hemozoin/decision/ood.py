@@ -57,7 +57,7 @@ _DENSITY = optical_density(np.arange(256))
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 #: Added to a value before its logarithm: half a grey level in a bright cell.
-_FLOOR = 0.003
+FLOOR = 0.003
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +164,7 @@ def _stain(density: Floats, inside: Bools) -> list[Floats]:
     """
     red, green, blue = (_masked_mean(channel, inside) for channel in density)
     mean = (red + green + blue) / 3
-    return [np.log(mean + _FLOOR), green - np.maximum(red, blue), blue - red]
+    return [np.log(mean + FLOOR), green - np.maximum(red, blue), blue - red]
 
 
 def _texture(density: Floats, inside: Bools) -> list[Floats]:
@@ -190,7 +190,7 @@ def _texture(density: Floats, inside: Bools) -> list[Floats]:
         _masked_deviation(red - green, interior),
         _masked_deviation(blue - green, interior),
     ]
-    return [np.log(measure + _FLOOR) for measure in measures]
+    return [np.log(measure + FLOOR) for measure in measures]
 
 
 def _eroded(inside: Bools) -> Bools:

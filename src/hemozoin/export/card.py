@@ -19,7 +19,15 @@ from hemozoin.classes import CLASSES
 from hemozoin.errors import ModelError
 from hemozoin.evaluation.evaluation import AGREED, AS_GIVEN, CORRECTED
 from hemozoin.evaluation.folds import spread_over_folds
-from hemozoin.model.bundle import CONFIG, GRAPH, INT8_GRAPH, OOD_DETECTOR, WEIGHTS, Bundle
+from hemozoin.model.bundle import (
+    CELL_GRAPH,
+    CONFIG,
+    GRAPH,
+    INT8_GRAPH,
+    OOD_DETECTOR,
+    WEIGHTS,
+    Bundle,
+)
 
 #: Keys and titles of the metrics on the card, in this order.
 SHOWN = {
@@ -42,6 +50,7 @@ _FILES = {
     OOD_DETECTOR: "the out-of-distribution detector",
     GRAPH: "the network for ONNX Runtime, in 32 bits",
     INT8_GRAPH: "the same in 8 bits",
+    CELL_GRAPH: "from a picture, uint8 [H, W, 3], black outside the cell, to the decision",
 }
 
 #: What Markdown and HTML take for their own, and similar characters that they leave alone.

@@ -15,6 +15,7 @@ from hemozoin.data.labels import training_labels
 from hemozoin.data.options import CellOptions
 from hemozoin.errors import DataError, ModelError, RunError
 from hemozoin.export.card import model_card
+from hemozoin.export.cell_parity import require_same_decisions
 from hemozoin.export.int8 import quantize
 from hemozoin.export.parity import Parity, compare_backends
 from hemozoin.files import filled_folder, is_free
@@ -27,6 +28,7 @@ from hemozoin.model.bundle import (
     model_files,
     save_bundle,
 )
+from hemozoin.model.cell_graph.graph import with_cell_graph
 from hemozoin.model.onnx_export import with_graph
 from hemozoin.model.registry import find_model
 from hemozoin.training.runs.config import RunConfig
@@ -34,6 +36,9 @@ from hemozoin.training.runs.run import SplitData, load_split_data
 
 #: Number of training cells that the ranges of int8 are measured on; 512 are no better.
 CALIBRATION_CELLS = 256
+
+#: Number of cells on which the decisions of the cell graph are compared.
+CHECKED_CELLS = 100
 
 
 def export(source: Path, out: Path, check: Path | None, options: CellOptions) -> Parity:
@@ -53,7 +58,9 @@ def export(source: Path, out: Path, check: Path | None, options: CellOptions) ->
     cells, pixels = _cells_of_data_set(check, options, bundle) if check else split_data.part("test")
     parity = compare_backends(bundle, cells, pixels)
     parity.require()
-    write_export(with_parity(bundle, parity), out)
+    bundle = with_cell_graph(with_parity(bundle, parity))
+    require_same_decisions(bundle, pixels[:CHECKED_CELLS])
+    write_export(bundle, out)
     return parity
 
 

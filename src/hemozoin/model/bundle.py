@@ -6,6 +6,7 @@ model/
   model.safetensors    the weights (pickle files are never read)
   model.onnx           the same network in ONNX: pixels in, probabilities out
   model_int8.onnx      the same network in int8, after `hemozoin export`
+  cell.onnx            from the picture of a cell to the decision, after `hemozoin export`
   guard.safetensors    the ranges of the out-of-distribution detector
   README.md            the model card, after `hemozoin export`
   SHA256SUMS           the digest of every other file: a folder with a changed file is refused
@@ -47,11 +48,11 @@ CONFIG, WEIGHTS, OOD_DETECTOR, CARD = (
     "README.md",
 )
 
-#: The ONNX files of a bundle: float32 always, int8 after `hemozoin export`.
-GRAPH, INT8_GRAPH = "model.onnx", "model_int8.onnx"
+#: The ONNX files of a bundle: the first always, all after `hemozoin export`.
+GRAPH, INT8_GRAPH, CELL_GRAPH = "model.onnx", "model_int8.onnx", "cell.onnx"
 
 #: All files that a model folder may have, in the order in which they are written.
-FILES = (CONFIG, WEIGHTS, OOD_DETECTOR, GRAPH, INT8_GRAPH, CARD, SUMS)
+FILES = (CONFIG, WEIGHTS, OOD_DETECTOR, GRAPH, INT8_GRAPH, CELL_GRAPH, CARD, SUMS)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def save_bundle(bundle: Bundle, folder: Path, card: str | None = None) -> None:
     files = model_files(bundle)
     if card is not None:
         files[CARD] = card.encode()
-    for name in {GRAPH, INT8_GRAPH, CARD} - set(files):
+    for name in {GRAPH, INT8_GRAPH, CELL_GRAPH, CARD} - set(files):
         (folder / name).unlink(missing_ok=True)
     write_folder(folder, files)
 
@@ -167,7 +168,7 @@ def _to_bundle(config: dict[str, Any], files: Mapping[str, bytes], folder: Path)
         review_band=ReviewBand.from_dict(config["band"]),
         ood_detector=OutOfDistributionDetector.from_arrays(ood_arrays),
         weights=weights,
-        graphs={name: files[name] for name in (GRAPH, INT8_GRAPH) if name in files},
+        graphs={name: files[name] for name in (GRAPH, INT8_GRAPH, CELL_GRAPH) if name in files},
         about=config["about"],
         false_positive_rate=_false_positive_rate(config.get("false_positives")),
         patients=SeenPatients.from_dict(config["patients"]) if config.get("patients") else None,

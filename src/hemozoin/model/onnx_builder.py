@@ -23,7 +23,7 @@ class OnnxBuilder:
     ) -> str:
         """Add a node; numbers and arrays among its inputs become constants of the file."""
         name = name or f"{kind}_{len(self._nodes)}"
-        tensors = [x if isinstance(x, str) else self._constant(x, name) for x in inputs]
+        tensors = [x if isinstance(x, str) else self.constant(x, name) for x in inputs]
         self._nodes.append(helper.make_node(kind, tensors, [name], name, **attributes))
         return name
 
@@ -41,7 +41,12 @@ class OnnxBuilder:
         """Add a cast to float64."""
         return self("Cast", x, to=TensorProto.DOUBLE)
 
-    def _constant(self, value: float | Array, node: str) -> str:
+    def as_uint8(self, x: str) -> str:
+        """Add a cast to uint8."""
+        return self("Cast", x, to=TensorProto.UINT8)
+
+    def constant(self, value: float | Array, node: str) -> str:
+        """Add a constant that several nodes use; its name begins with that of one of them."""
         name = f"{node}_constant_{len(self._constants)}"
         array = np.float32(value) if isinstance(value, float) else value
         self._constants.append(numpy_helper.from_array(np.asarray(array), name))

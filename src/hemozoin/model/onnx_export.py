@@ -20,6 +20,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import onnx
 from onnx import helper
 
 from hemozoin.about import VERSION
@@ -46,8 +47,24 @@ def onnx_model(bundle: Bundle) -> bytes:
     parasitized at each position, before the temperature; its mean is the log odds of the cell.
     The metadata have the class names, the preprocessing and the threshold.
     """
-    *convolutions, pool, linear = layers(bundle.architecture, bundle.preprocessing.size)
+    *_, pool, linear = layers(bundle.architecture, bundle.preprocessing.size)
+    size, map_size = bundle.preprocessing.size, pool.size_in
     g = OnnxBuilder()
+    add_network(g, bundle)
+    graph = g.finish(
+        inputs={"pixels": (np.uint8, ("N", size, size, 3))},
+        outputs={
+            "probabilities": (np.float32, ("N", linear.channels_out)),
+            "features": (np.float32, ("N", pool.channels_in)),
+            "map": (np.float32, ("N", map_size, map_size)),
+        },
+    )
+    return onnx_file(graph, bundle)
+
+
+def add_network(g: OnnxBuilder, bundle: Bundle) -> None:
+    """Add the network, from `pixels` to `probabilities`, `features` and `map`."""
+    *convolutions, pool, _ = layers(bundle.architecture, bundle.preprocessing.size)
     transformed = ONNX_TRANSFORMS[bundle.input_transform](g, "pixels")
     x = _with_rotations(g, transformed, bundle.orientations, bundle.preprocessing.size)
     for layer in convolutions:
@@ -55,16 +72,12 @@ def onnx_model(bundle: Bundle) -> bytes:
     _features(g, x, bundle.orientations, pool)
     _probabilities(g, bundle.weights)
     _activation_map(g, x, bundle, pool)
-    size, map_size = bundle.preprocessing.size, pool.size_in
+
+
+def onnx_file(graph: onnx.GraphProto, bundle: Bundle) -> bytes:
+    """Return the ONNX file of a graph, with the metadata of the bundle."""
     model = helper.make_model(
-        g.finish(
-            inputs={"pixels": (np.uint8, ("N", size, size, 3))},
-            outputs={
-                "probabilities": (np.float32, ("N", linear.channels_out)),
-                "features": (np.float32, ("N", pool.channels_in)),
-                "map": (np.float32, ("N", map_size, map_size)),
-            },
-        ),
+        graph,
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=_IR,
         producer_name="hemozoin",

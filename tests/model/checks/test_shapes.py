@@ -12,6 +12,7 @@ import pytest
 from hemozoin.export.int8 import quantize
 from hemozoin.mobilenet.architecture import Activation, Architecture, Body, Padding, layers
 from hemozoin.model.bundle import GRAPH
+from hemozoin.model.cell_graph.graph import cell_model
 from hemozoin.model.checks.limits import most_work
 from hemozoin.model.checks.protobuf import Node, OnnxFile, Tensor, read_onnx
 from hemozoin.model.checks.shapes import _OPERATIONS, Sides, value_shapes
@@ -87,10 +88,26 @@ def test_the_work_is_within_its_limit(
 
 
 def test_only_operations_that_hemozoin_writes_are_allowed() -> None:
-    written = {
-        node.kind for kind in KINDS for graph in graphs(kind) for node in read_onnx(graph).nodes
-    }
+    files = [graph for kind in KINDS for graph in graphs(kind)]
+    files.append(cell_model(some_bundle(some_classifier())))
+    written = {node.kind for file in files for node in read_onnx(file).nodes}
     assert written == set(_OPERATIONS)
+
+
+def test_matrix_products() -> None:
+    def product(first: Sides, second: Sides) -> Sides:
+        inputs = {"pixels": Tensor("uint8", first), "other": Tensor("uint8", second)}
+        file = OnnxFile(18, [node("MatMul", "pixels other", "y")], {}, inputs, {}, {})
+        shapes, work = value_shapes(file, CELLS)
+        assert work.mult_adds == int(np.prod(shapes["y"])) * first[-1]
+        return shapes["y"]
+
+    assert product((4, 5, 6), (6, 7)) == (4, 5, 7)
+    assert product((5, 6), (4, 6, 7)) == (4, 5, 7)
+    assert product((2, 4, 5, 6), (2, 4, 6, 7)) == (2, 4, 5, 7)
+    for first, second in (((5, 6), (5, 6)), ((4, 5, 6), (3, 6, 7)), ((6,), (6, 7))):
+        with pytest.raises(ValueError, match="inputs"):
+            product(first, second)
 
 
 # ---- graphs that nobody should run --------------------------------------------------------------

@@ -7,8 +7,9 @@ are rounded in a way that depends on the training cells.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,19 +24,31 @@ from hemozoin.model.checks.weights import fold_batch_norm
 #: Opset 18 is of December 2022: runtimes in browsers and on phones support it.
 OPSET = 18
 
-#: Cells in the batch for which shapes and work are computed.
-CELLS = 2
+#: Cells in the batch, and side of the picture in px, for which shapes and work are computed.
+CELLS, PICTURE_SIDE = 2, 128
 
 #: The metadata keys that every ONNX file of hemozoin has.
 _METADATA = ("format", "classes", "preprocessing", "threshold")
 
-#: The outputs of every graph, with their number of axes.
+#: The outputs of a graph that takes pixels, with their number of axes.
 _RANKS = {"probabilities": 2, "features": 2, "map": 3}
+
+#: The outputs of a graph that takes a picture, with their types.
+_DECISION_TYPES = {
+    "probabilities": "float32",
+    "label": "int32",
+    "decision": "int32",
+    "map": "float32",
+    "pixels": "uint8",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """The content of an ONNX file, and the shapes of its values for `CELLS` cells."""
+    """The content of an ONNX file, and the shapes of its values.
+
+    The shapes are for `CELLS` cells, or for one picture of `PICTURE_SIDE` x `PICTURE_SIDE` px.
+    """
 
     file: OnnxFile
     shapes: dict[str, Sides]
@@ -52,13 +65,25 @@ def read_graph(content: bytes, name: str, most: Work | None = None) -> Graph:
     Raises ModelError unless hemozoin may have written it: inputs, outputs and metadata are those
     of `onnx_model`, each operation is one that hemozoin uses, and the work is not above `most`.
     """
+    return _read(content, name, most, _NETWORK)
+
+
+def read_cell_graph(content: bytes, name: str, most: Work | None = None) -> Graph:
+    """Return the graph in an ONNX file from a picture to a decision, like that of `cell_model`.
+
+    Raises ModelError as `read_graph` does.
+    """
+    return _read(content, name, most, _CELL_GRAPH)
+
+
+def _read(content: bytes, name: str, most: Work | None, expected: _Interface) -> Graph:
     try:
         file = read_onnx(content)
         _require_metadata(file.metadata, name)
-        if file.opset != OPSET or not _has_input(file):
+        if file.opset != OPSET or not expected.has_input(file):
             raise ValueError("it has another input or opset")
-        shapes, work = value_shapes(file, CELLS)
-        if not _has_outputs(file, shapes):
+        shapes, work = value_shapes(file, expected.free)
+        if not expected.has_outputs(file, shapes):
             raise ValueError("it has other outputs")
         if most and work.exceeds(most):
             raise ValueError("it needs more memory or time than the network in config.json")
@@ -68,14 +93,14 @@ def read_graph(content: bytes, name: str, most: Work | None = None) -> Graph:
 
 
 def require_network(graph: Graph, table: tuple[Layer, ...], name: str) -> None:
-    """Raise ModelError unless a graph has the input and the outputs of the network in `table`."""
+    """Raise ModelError unless a graph has the values of the network in `table`."""
     side, pool = table[0].size_in, table[-2]
     expected = {
-        "pixels": (CELLS, side, side, 3),
-        "features": (CELLS, pool.channels_in),
-        "map": (CELLS, pool.size_in, pool.size_in),
+        "pixels": (side, side, 3),
+        "features": (pool.channels_in,),
+        "map": (pool.size_in, pool.size_in),
     }
-    if any(graph.shapes[key] != shape for key, shape in expected.items()):
+    if any(graph.shapes.get(key, ())[1:] != shape for key, shape in expected.items()):
         raise ModelError(f"{name}: not the network that config.json describes; export it again")
 
 
@@ -124,17 +149,27 @@ def _require_metadata(metadata: dict[str, str], name: str) -> None:
         raise ModelError(f"{name}: needs the classes {' and '.join(CLASSES)}, in this order")
 
 
-def _has_input(file: OnnxFile) -> bool:
+# ---- inputs and outputs -------------------------------------------------------------------------
+
+
+def _takes_pixels(file: OnnxFile) -> bool:
     """Return whether the only input is `pixels`, uint8 `[N, S, S, 3]`, without a default."""
-    if file.inputs.keys() != {"pixels"} or "pixels" in file.constants:
-        return False
-    side = (*file.inputs["pixels"].shape, None, None)[1]
-    return bool(side) and file.inputs["pixels"] == Tensor("uint8", (None, side, side, 3))
+    side = (*file.inputs["pixels"].shape, None, None)[1] if "pixels" in file.inputs else None
+    return bool(side) and _takes_only(file, "pixels", (None, side, side, 3))
 
 
-def _has_outputs(file: OnnxFile, shapes: dict[str, Sides]) -> bool:
+def _takes_picture(file: OnnxFile) -> bool:
+    """Return whether the only input is `picture`, uint8 `[H, W, 3]`, without a default."""
+    return _takes_only(file, "picture", (None, None, 3))
+
+
+def _takes_only(file: OnnxFile, name: str, shape: tuple[int | None, ...]) -> bool:
+    return file.inputs == {name: Tensor("uint8", shape)} and name not in file.constants
+
+
+def _returns_output(file: OnnxFile, shapes: dict[str, Sides]) -> bool:
     """Return whether the outputs have the names, types, ranks and shapes of `onnx_model`."""
-    if file.outputs.keys() != _RANKS.keys() or not _RANKS.keys() <= {n.output for n in file.nodes}:
+    if not _computes(file, _RANKS.keys()):
         return False
     return shapes["probabilities"][1:] == (len(CLASSES),) and all(
         len(shape) == rank
@@ -143,3 +178,38 @@ def _has_outputs(file: OnnxFile, shapes: dict[str, Sides]) -> bool:
         for name, rank in _RANKS.items()
         for shape in [shapes[name]]
     )
+
+
+def _returns_decision(file: OnnxFile, shapes: dict[str, Sides]) -> bool:
+    """Return whether the outputs have the names, types and shapes of `cell_model`."""
+    if not _computes(file, _DECISION_TYPES.keys()):
+        return False
+    size, map_size = ((*shapes[name], 0, 0)[1] for name in ("pixels", "map"))
+    expected = {
+        "probabilities": (1, len(CLASSES)),
+        "label": (1,),
+        "decision": (1,),
+        "map": (1, map_size, map_size),
+        "pixels": (1, size, size, 3),
+    }
+    return all(
+        shapes[name] == shape and file.outputs[name] == Tensor(_DECISION_TYPES[name], shape)
+        for name, shape in expected.items()
+    )
+
+
+def _computes(file: OnnxFile, names: Set[str]) -> bool:
+    """Return whether these are the outputs, each of them of a node."""
+    return file.outputs.keys() == names and names <= {node.output for node in file.nodes}
+
+
+class _Interface(NamedTuple):
+    """What a kind of file takes and returns; `free` is the length of a side of any length."""
+
+    free: int
+    has_input: Callable[[OnnxFile], bool]
+    has_outputs: Callable[[OnnxFile, dict[str, Sides]], bool]
+
+
+_NETWORK = _Interface(CELLS, _takes_pixels, _returns_output)
+_CELL_GRAPH = _Interface(PICTURE_SIDE, _takes_picture, _returns_decision)

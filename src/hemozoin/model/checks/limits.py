@@ -14,6 +14,9 @@ _LARGEST = Work(elements=2**27, mult_adds=40_000_000_000)
 #: them zeros, and every kernel is a value.
 _VALUES_PER_LAYER, _WIDENING = 12, 16
 
+#: The values for a pixel, and the products with a matrix, that prepare and measure a cell.
+_PREPARED = 128
+
 
 def require_practical(architecture: Architecture, size: int, orientations: int) -> None:
     """Raise ModelError for a network that takes seconds for a cell, or gigabytes of memory."""
@@ -32,6 +35,12 @@ def most_work(table: tuple[Layer, ...], orientations: int, cells: int) -> Work:
         cells * _VALUES_PER_LAYER * network.elements + kernels,
         cells * _WIDENING * network.mult_adds,
     )
+
+
+def most_cell_work(table: tuple[Layer, ...], orientations: int, side: int) -> Work:
+    """Return the most work that a graph of this network may do for a picture of `side` px."""
+    network, sides = most_work(table, orientations, 1), side + table[0].size_in
+    return Work(network.elements + _PREPARED * sides**2, network.mult_adds + _PREPARED * sides**3)
 
 
 def _network_work(table: tuple[Layer, ...], orientations: int) -> Work:

@@ -35,15 +35,16 @@ class Work:
         return self.elements > most.elements or self.mult_adds > most.mult_adds
 
 
-def value_shapes(file: OnnxFile, cells: int) -> tuple[dict[str, Sides], Work]:
-    """Return the shape of every value for a batch of `cells`, and the work of the whole graph.
+def value_shapes(file: OnnxFile, free: int) -> tuple[dict[str, Sides], Work]:
+    """Return the shape of every value, and the work of the whole graph.
 
+    Each side of an input that may have any length, such as the batch, has the length `free`.
     Raises ValueError for an operation that hemozoin does not write, for inputs that don't fit
     together, and for a graph that no machine could run.
     """
     shapes: dict[str, Sides] = {name: array.shape for name, array in file.constants.items()}
     for name, tensor in file.inputs.items():
-        shapes[name] = (cells, *(side or 0 for side in tensor.shape[1:]))
+        shapes[name] = tuple(free if side is None else side for side in tensor.shape)
     elements = mult_adds = 0
     for node in file.nodes:
         if node.output in shapes:
@@ -52,6 +53,8 @@ def value_shapes(file: OnnxFile, cells: int) -> tuple[dict[str, Sides], Work]:
         elements += math.prod(shape)
         if node.kind == "Conv":
             mult_adds += math.prod(shape) * math.prod(shapes[node.inputs[1]][1:])
+        elif node.kind == "MatMul":
+            mult_adds += math.prod(shape) * shapes[node.inputs[0]][-1]
         if elements > _MOST or mult_adds > _MOST:
             raise ValueError("it needs too much memory or time")
     return shapes, Work(elements, mult_adds)
@@ -106,7 +109,7 @@ def _same(operation: _Operation) -> Sides:
 
 
 def _cast(operation: _Operation) -> Sides:
-    return operation.shapes[0] if operation.integer("to") in _FLOATS else _wrong()
+    return operation.shapes[0] if operation.integer("to") in _CAST_TO else _wrong()
 
 
 def _broadcast(operation: _Operation) -> Sides:
@@ -178,14 +181,20 @@ def _multiplied(operation: _Operation) -> Sides:
     return (cells, filters) if fit else _wrong()
 
 
-#: Numbers of ONNX's types float32 and float64.
-_FLOATS = (1, 11)
+def _product(operation: _Operation) -> Sides:
+    (*stack, rows, depth), (*other, height, columns) = operation.shapes
+    broadcast = stack and other and stack != other
+    return (*(stack or other), rows, columns) if depth == height and not broadcast else _wrong()
+
+
+#: Numbers of ONNX's types float32, uint8 and float64.
+_CAST_TO = (1, 2, 11)
 
 #: For each allowed operation: the shape it returns, its numbers of inputs, its attributes.
 _OPERATIONS: dict[str, tuple[Callable[[_Operation], Sides], Container[int], Set[str]]] = {
     "Cast": (_cast, (1,), {"to"}),
     "Clip": (_broadcast, (3,), set()),
-    "Concat": (_joined, range(1, 5), {"axis"}),
+    "Concat": (_joined, range(1, 13), {"axis"}),
     "Conv": (_convolved, (3,), {"kernel_shape", "strides", "pads", "group"}),
     "DequantizeLinear": (_same, (2, 3), {"axis"}),
     "Gather": (_gathered, (2,), {"axis"}),
@@ -196,11 +205,15 @@ _OPERATIONS: dict[str, tuple[Callable[[_Operation], Sides], Container[int], Set[
     "Softmax": (_same, (1,), {"axis"}),
     "Transpose": (_transposed, (1,), {"perm"}),
     "Where": (_broadcast, (3,), set()),
-    **dict.fromkeys(("Log", "Neg", "Relu"), (_same, (1,), set())),
+    "CumSum": (_same, (2,), set()),
+    "MatMul": (_product, (2,), set()),
+    **dict.fromkeys(("Abs", "Floor", "Log", "Neg", "Relu", "Sqrt"), (_same, (1,), set())),
     **dict.fromkeys(
-        ("Add", "And", "Div", "Greater", "Less", "Max", "Mul", "Sub"), (_broadcast, (2,), set())
+        ("Add", "And", "Div", "Greater", "Less", "Max", "Mul", "Or", "Sub"),
+        (_broadcast, (2,), set()),
     ),
     **dict.fromkeys(
-        ("ReduceMax", "ReduceMean", "ReduceProd", "ReduceSum"), (_reduced, (2,), {"keepdims"})
+        ("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"),
+        (_reduced, (2,), {"keepdims"}),
     ),
 }
