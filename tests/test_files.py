@@ -171,17 +171,46 @@ def test_a_process_elsewhere_or_before_a_restart_is_not_waited_for(
     assert names(killed) == set()
 
 
-@pytest.mark.parametrize("name", ["../mine.txt", "/etc/hostname", "..", ".", "", "inner/a.txt"])
+ELSEWHERE_FILES = (
+    *("../mine.txt", "/etc/hostname", "..", ".", "", "inner/", "inner/..", "inner/../mine.txt"),
+    *("../out/inner/a.txt", "link/mine.txt", "inner/deep/a.txt", "/inner/a.txt"),
+)
+
+
+@pytest.mark.parametrize("name", ELSEWHERE_FILES)
 def test_a_list_names_no_file_elsewhere(name: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     write(tmp_path, "mine.txt")
     write(out)
     write(out / "inner", "a.txt")
+    write(out / "inner" / "deep", "a.txt")
+    (out / "link").symlink_to(tmp_path)
     (out / leftover("unfinished")).write_text(f"{name}\n")
     remove_leftovers(out)
     assert (tmp_path / "mine.txt").exists()
-    assert names(out) == {"inner"}
-    assert names(out / "inner") == {"a.txt"}
+    assert names(out) == {"inner", "link"}
+    assert names(out / "inner") == {"a.txt", "deep"}
+    assert names(out / "inner" / "deep") == {"a.txt"}
+
+
+@pytest.mark.parametrize("content", [(), ("a.png",), ("a.png", leftover("b.png"))])
+def test_a_subfolder_on_the_list_is_part_of_the_unfinished_folder(
+    content: tuple[str, ...], killed: Path
+) -> None:
+    (killed / leftover("unfinished")).write_text("a.json\nb.json\nplots/a.png\nplots/b.png\n")
+    write(killed / "plots", *content)
+    assert is_free(killed)
+    remove_leftovers(killed)
+    assert names(killed) == set()
+
+
+def test_a_file_of_the_user_in_a_subfolder_is_kept(killed: Path) -> None:
+    (killed / leftover("unfinished")).write_text("a.json\nplots/a.png\n")
+    write(killed / "plots", "a.png", "mine.png")
+    assert not is_free(killed)
+    remove_leftovers(killed)
+    assert names(killed) == {"plots"}
+    assert names(killed / "plots") == {"mine.png"}
 
 
 def test_the_last_line_of_a_list_may_be_cut_off(tmp_path: Path) -> None:

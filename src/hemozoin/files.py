@@ -112,7 +112,8 @@ def is_free(path: Path) -> bool:
         return not path.exists()
     partial = _partial_files(path)
     listed = {file for one in partial if _is_abandoned_list(one) for file in _listed(one)}
-    return {*path.iterdir()} <= {*partial, *listed}
+    inner = (file for folder in listed if folder.is_dir() for file in folder.iterdir())
+    return {*path.iterdir(), *inner} <= {*partial, *listed}
 
 
 def remove_leftovers(folder: Path, name: str = "") -> None:
@@ -122,8 +123,8 @@ def remove_leftovers(folder: Path, name: str = "") -> None:
     """
     for partial in _partial_files(folder):
         if not name and _is_abandoned_list(partial):
-            for file in (*_listed(partial), partial):
-                file.unlink(missing_ok=True)
+            for path in (*_listed(partial), partial):
+                _remove(path)
         elif partial.name.startswith(name and f"{name}.") and not _may_be_written(partial):
             partial.unlink(missing_ok=True)
 
@@ -191,11 +192,40 @@ def _partial_files(folder: Path) -> list[Path]:
 
 
 def _listed(names: Path) -> Iterator[Path]:
-    """Yield the files on the list of an unfinished folder, none of them outside of the folder."""
+    """Yield what is there of the list of an unfinished folder, nothing outside of the folder.
+
+    These are files, also in subfolders, then the partial files in these subfolders, and at last the
+    subfolders themselves.
+    """
+    subfolders: dict[Path, None] = {}
     with suppress(FileNotFoundError):  # the folder has just been finished
         for name in names.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
-            if name and name == Path(name).name and (names.parent / name).is_file():
-                yield names.parent / name
+            path = names.parent / name
+            if _is_inside(name) and path.parent.is_dir() and not path.parent.is_symlink():
+                if path.parent != names.parent:
+                    subfolders[path.parent] = None
+                if path.is_file():
+                    yield path
+    for folder in subfolders:
+        yield from _partial_files(folder)
+        yield folder
+
+
+def _is_inside(name: str) -> bool:
+    """Return whether this is the name of a file in a folder, or in a subfolder of it."""
+    parts = name.split("/")
+    return len(parts) <= 2 and all(
+        part not in ("", ".", "..") and part == Path(part).name for part in parts
+    )
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder if it is empty."""
+    if path.is_dir():
+        with suppress(OSError):
+            path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_abandoned_list(partial: Path) -> bool:

@@ -21,7 +21,8 @@ from tests.conftest import make_zip
 from tests.support.commands import hemozoin, refused, succeed
 from tests.support.tables import read_rows_of
 
-FILES = {"predictions.csv", "metrics.json", "report.html"}
+FILES = {"predictions.csv", "metrics.json", "report.html", "plots"}
+PLOTS = {"roc", "precision_recall", "reliability", "histogram"}
 
 
 def metrics_of(folder: Path) -> dict[str, Any]:
@@ -40,6 +41,10 @@ def test_the_metrics_of_the_run_are_reproduced(tmp_path: Path, learned_run: Path
     split = ("--split", learned_run / "split.csv")
     shown = succeed("evaluate", data, "--model", learned_run / "model", *split, "--out", out)
     assert {file.name for file in out.iterdir()} == FILES
+    plots = {path.name for path in (out / "plots").iterdir()}
+    assert plots == {f"{name}.{kind}" for name in PLOTS for kind in ("png", "pdf", "svg")}
+    for name in plots:
+        assert (out / "plots" / name).read_bytes() == (learned_run / "plots" / name).read_bytes()
     assert (out / "predictions.csv").read_text() == (learned_run / "predictions.csv").read_text()
     found = metrics_of(out)
     assert without_warnings(found) == without_warnings(metrics_of(learned_run))

@@ -21,7 +21,14 @@ from hemozoin.data.options import CellOptions
 from hemozoin.data.split import read_split
 from hemozoin.errors import RunError
 from hemozoin.evaluation.evaluation import evaluate_predictions
-from hemozoin.evaluation.report import Mistake, Report, seen_in_training, write_report
+from hemozoin.evaluation.report import (
+    EVALUATION_PLOTS,
+    Mistake,
+    Report,
+    draw_plots,
+    seen_in_training,
+    write_report,
+)
 from hemozoin.files import filled_folder, is_free, replace_file
 from hemozoin.metrics.classification import require_prevalence
 from hemozoin.metrics.seen_patients import overlap_with
@@ -29,9 +36,14 @@ from hemozoin.model.predictor import Predictor
 from hemozoin.model.saliency import activation_maps
 from hemozoin.model.saliency_card import overlay_map
 from hemozoin.progress import print_status
+from hemozoin.reports.plot_files import can_draw, plot_file_names, write_plots
+from hemozoin.reports.style import FILE_COLOURS
 
 #: The files of an evaluation, in the order in which they are written.
-_FILES = ("predictions.csv", "metrics.json", "report.html")
+_FILES = (
+    *plot_file_names(EVALUATION_PLOTS),
+    *("predictions.csv", "metrics.json", "report.html"),
+)
 
 
 def evaluate(
@@ -45,7 +57,7 @@ def evaluate(
 ) -> Report:
     """Test a network on the cells of `data`, or on those that `split` assigns to the test part.
 
-    Prints a warning where the network was trained on some of the patients. Writes three files to
+    Prints a warning where the network was trained on some of the patients. Writes its files to
     the folder `out`, if one is given: all of them or none. Raises RunError
     if `out` is not empty, HemozoinError if `prevalence` is not between 0 and 1.
     """
@@ -90,7 +102,12 @@ def evaluate_cells(
 
 
 def write_evaluation(folder: Path, report: Report, cells: LabelledCells, p: Floats) -> None:
-    """Write predictions.csv, metrics.json and report.html, each completely or not at all."""
+    """Write predictions.csv, metrics.json, report.html and, with matplotlib, the plots.
+
+    Each file is written completely or not at all.
+    """
+    if can_draw():
+        write_plots(folder, draw_plots(report, FILE_COLOURS))
     names = {"cell": cells.cell, "patient": cells.patient, "label": cells.label}
     table = csv_table({**names, "p_parasitized": p.round(6)})
     replace_file(folder / "predictions.csv", table)

@@ -48,6 +48,19 @@ class LabelSet:
         cells = {"sensitivity": parasitized, "specificity": len(self.predictions) - parasitized}
         return min(len(str(cells.get(metric, len(self.predictions)))), most)
 
+    def units_of_class(self, label: str) -> int:
+        """Return the number of patients, or of cells if no patient is known, with this label."""
+        of_class = self.predictions.truth == (label == PARASITIZED)
+        return len(np.unique(self.predictions.independent_unit[of_class]))
+
+    @property
+    def interval_description(self) -> str:
+        """How the intervals were computed, such as "1,000 resamples of 32 patients"."""
+        units = f"{self.intervals.units:,} {self.intervals.unit}"
+        if self.intervals.units < MIN_UNITS:
+            return f"none, because {units} are too few"
+        return f"{RESAMPLES:,} resamples of {units}"
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -82,16 +95,8 @@ class Evaluation:
 
     @property
     def interval_description(self) -> str:
-        """How the intervals were computed, such as "1,000 resamples of 32 patients"."""
-        units = f"{self.intervals.units:,} {self.intervals.unit}"
-        if self.intervals.units < MIN_UNITS:
-            return f"none, because {units} are too few"
-        return f"{RESAMPLES:,} resamples of {units}"
-
-    def units_of_class(self, label: str) -> int:
-        """Return the number of patients, or of cells if no patient is known, with this label."""
-        of_class = self.predictions.truth == (label == PARASITIZED)
-        return len(np.unique(self.predictions.independent_unit[of_class]))
+        """How the intervals were computed."""
+        return self.label_sets[0].interval_description
 
     def confusion_counts(self) -> tuple[int, ...]:
         """Return true positives, false negatives, false positives, true negatives."""

@@ -1,16 +1,16 @@
-"""The plots of the report, as inline SVG.
+"""The plots of an evaluation, for the report and as files of their own.
 
-A plot is about 310 px wide, so that its text has the intended size on a phone.
+A plot is about 310 px wide, so that its text has the intended size on a phone. Each function draws
+in the colours that it is given: those of a page, or of a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -20,53 +20,61 @@ from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.metrics.bootstrap import ConfidenceBand
 from hemozoin.metrics.classification import CALIBRATION_BINS, calibration_bin
 from hemozoin.metrics.predictions import LabelledPredictions
-from hemozoin.reports.style import (
-    CARD,
-    INK,
-    MUTED,
-    PAGE_STYLE,
-    PARASITIZED_COLOUR,
-    UNINFECTED_COLOUR,
-)
-from hemozoin.reports.svg import figure_svg
+from hemozoin.reports.style import PlotColours
 
-#: The line of a network that guesses at random.
-_REFERENCE: dict[str, Any] = {"color": MUTED, "linewidth": 1, "linestyle": (0, (2, 3))}
-
-#: Which columns of results.csv share a plot: title → column → name in the legend.
+#: Which columns of results.csv share a plot: name of the plot → column → name in the legend.
 _LEARNING_CURVES = {
-    "Loss": {"train_loss": "training", "val_loss": "validation"},
-    "Validation metrics": {"val_accuracy": "accuracy", "val_auc": "ROC AUC"},
-    "Learning rate": {"learning_rate": "learning rate"},
+    "loss": {"train_loss": "training", "val_loss": "validation"},
+    "validation_metrics": {"val_accuracy": "accuracy", "val_auc": "ROC AUC"},
+    "learning_rate": {"learning_rate": "learning rate"},
 }
 
-
-def roc_plot(band: ConfidenceBand) -> Markup:
-    """Draw the ROC curve with its band, the diagonal of random guessing, and an enlarged corner."""
-    figure, axes = _canvas("1 − specificity", "sensitivity")
-    axes.plot([0, 1], [0, 1], **_REFERENCE)
-    axes.plot([0, 0], [0, band.y[0]], color=PARASITIZED_COLOUR)
-    _draw_band(axes, band)
-    _draw_corner(axes, band, x=(0, 0.2))
-    return figure_svg(figure, "ROC curve with 95 % band")
+#: Left, lower, right and upper edge of the inset, in the coordinates of the plot; and the room that
+#: the curve must leave around it, for the numbers on its axes too.
+_INSET, _ROOM = (0.3, 0.14, 0.9, 0.74), 0.03
 
 
-def precision_recall_plot(band: ConfidenceBand, share: float) -> Markup:
+def roc_plot(
+    band: ConfidenceBand, colours: PlotColours, folds: Sequence[ConfidenceBand] = ()
+) -> Figure:
+    """Draw the ROC curve with its band, the diagonal of random guessing, and an enlarged corner.
+
+    The curves of `folds` are thin lines.
+    """
+    figure, axes = _canvas("1 − specificity", "sensitivity", colours)
+    axes.plot([0, 1], [0, 1], **_reference(colours))
+    for fold in folds:
+        axes.plot([0, *fold.x], [0, *fold.y], **_fold(colours))
+    axes.plot([0, 0], [0, band.y[0]], color=colours.parasitized)
+    _draw_band(axes, band, colours)
+    _draw_corner(axes, (band, *folds), colours, x=(0, 0.2))
+    return figure
+
+
+def precision_recall_plot(
+    band: ConfidenceBand,
+    share: float,
+    colours: PlotColours,
+    folds: Sequence[ConfidenceBand] = (),
+) -> Figure:
     """Draw precision over recall with its band, and an enlarged corner.
 
     `share` (0..1) of the cells are parasitized: the precision if every cell is called parasitized.
+    The curves of `folds` are thin lines.
     """
-    figure, axes = _canvas("recall (sensitivity)", "precision")
-    axes.axhline(share, **_REFERENCE)
-    _draw_band(axes, band)
-    _draw_corner(axes, band, x=(0.8, 1))
-    return figure_svg(figure, "Precision-recall curve with 95 % band")
+    figure, axes = _canvas("recall (sensitivity)", "precision", colours)
+    axes.axhline(share, **_reference(colours))
+    for fold in folds:
+        axes.plot(fold.x, fold.y, **_fold(colours))
+    _draw_band(axes, band, colours)
+    _draw_corner(axes, (band, *folds), colours, x=(0.8, 1))
+    return figure
 
 
-def reliability_plot(predictions: LabelledPredictions) -> Markup:
+def reliability_plot(predictions: LabelledPredictions, colours: PlotColours) -> Figure:
     """Draw the share of parasitized cells in each bin of p; a larger dot has more cells."""
-    figure, axes = _canvas("p_parasitized, mean of bin", "share parasitized")
-    axes.plot([0, 1], [0, 1], **_REFERENCE)
+    figure, axes = _canvas("p_parasitized, mean of bin", "share parasitized", colours)
+    axes.plot([0, 1], [0, 1], **_reference(colours))
     which = calibration_bin(predictions.p)
     cells = np.bincount(which, minlength=CALIBRATION_BINS)
     filled = cells > 0
@@ -75,57 +83,69 @@ def reliability_plot(predictions: LabelledPredictions) -> Markup:
         for values in (predictions.p, predictions.truth)
     )
     mean_p, share = (total[filled] / cells[filled] for total in sums)
-    axes.plot(mean_p, share, color=PARASITIZED_COLOUR, linewidth=1.2)
+    axes.plot(mean_p, share, color=colours.parasitized, linewidth=1.2)
     sizes = 14 + 130 * np.sqrt(cells[filled] / cells.max())
-    axes.scatter(mean_p, share, s=sizes, color=PARASITIZED_COLOUR, edgecolor=CARD, zorder=3)
-    return figure_svg(figure, "Reliability diagram")
+    axes.scatter(
+        mean_p, share, s=sizes, color=colours.parasitized, edgecolor=colours.card, zorder=3
+    )
+    return figure
 
 
-def histogram_plot(predictions: LabelledPredictions, threshold: float) -> Markup:
+def histogram_plot(
+    predictions: LabelledPredictions, threshold: float, colours: PlotColours
+) -> Figure:
     """Draw a histogram of p for each class, with a logarithmic axis, and the threshold."""
-    figure, axes = _canvas("p_parasitized", "cells")
+    figure, axes = _canvas("p_parasitized", "cells", colours)
     edges = np.linspace(0, 1, 26)
     lowest, top = 0.5, 1.0  # a logarithmic axis has no 0: empty bins end at its lower edge
     for truth, name, colour in (
-        (False, UNINFECTED, UNINFECTED_COLOUR),
-        (True, PARASITIZED, PARASITIZED_COLOUR),
+        (False, UNINFECTED, colours.uninfected),
+        (True, PARASITIZED, colours.parasitized),
     ):
         counts = np.histogram(predictions.p[predictions.truth == truth], edges)[0].clip(lowest)
         axes.stairs(counts, edges, baseline=lowest, fill=True, color=colour, alpha=0.25)
         axes.stairs(counts, edges, baseline=lowest, color=colour, label=name)
         top = max(top, counts.max())
-    axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (4, 2)), label="threshold")
+    axes.axvline(
+        threshold, color=colours.ink, linewidth=1, linestyle=(0, (4, 2)), label="threshold"
+    )
     axes.set(yscale="log", ylim=(lowest, 3 * top))
     axes.minorticks_off()
-    _legend(axes)
-    return figure_svg(figure, "Histogram of p_parasitized by class")
+    _legend(axes, colours)
+    return figure
 
 
-def learning_curve_plots(results: Mapping[str, Floats]) -> list[tuple[str, Markup]]:
-    """Draw the learning curves in results.csv (a row per epoch); returns their titles and plots."""
-    plots = []
-    for title, names in _LEARNING_CURVES.items():
-        known = {column: name for column, name in names.items() if column in results}
-        if known:
-            plots.append((title, _learning_curve(results, title, known)))
-    return plots
+def learning_curve_plots(results: Mapping[str, Floats], colours: PlotColours) -> dict[str, Figure]:
+    """Draw the learning curves in results.csv (a value per epoch), by the names of their files."""
+    known = {
+        plot: {column: name for column, name in names.items() if column in results}
+        for plot, names in _LEARNING_CURVES.items()
+    }
+    return {
+        plot: _learning_curve(results, names, colours) for plot, names in known.items() if names
+    }
 
 
-def _learning_curve(results: Mapping[str, Floats], title: str, names: dict[str, str]) -> Markup:
-    figure, axes = _canvas("epoch", "", unit_square=False)
-    colours = (PARASITIZED_COLOUR, UNINFECTED_COLOUR) if len(names) > 1 else (MUTED,)
-    for (column, name), colour in zip(names.items(), colours, strict=False):
+def _learning_curve(
+    results: Mapping[str, Floats], names: dict[str, str], colours: PlotColours
+) -> Figure:
+    figure, axes = _canvas("epoch", "", colours, unit_square=False)
+    several = (colours.parasitized, colours.uninfected)
+    lines = several if len(names) > 1 else (colours.muted,)
+    for (column, name), colour in zip(names.items(), lines, strict=False):
         axes.plot(
             results["epoch"], results[column], color=colour, marker="o", markersize=3, label=name
         )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(names) > 1:
-        _legend(axes)
-    return figure_svg(figure, title)
+        _legend(axes, colours)
+    return figure
 
 
-def _canvas(x: str, y: str, *, unit_square: bool = True) -> tuple[Figure, Axes]:
-    with mpl.rc_context(PAGE_STYLE):
+def _canvas(
+    x: str, y: str, colours: PlotColours, *, unit_square: bool = True
+) -> tuple[Figure, Axes]:
+    with mpl.rc_context(colours.style()):
         figure = Figure(figsize=(3.2, 2.7), layout="constrained")
         axes = figure.add_subplot(xlabel=x, ylabel=y)
         axes.tick_params(length=0)
@@ -134,26 +154,65 @@ def _canvas(x: str, y: str, *, unit_square: bool = True) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _draw_band(axes: Axes, band: ConfidenceBand) -> None:
+def _reference(colours: PlotColours) -> dict[str, Any]:
+    """Return the line of a network that guesses at random."""
+    return {"color": colours.muted, "linewidth": 1, "linestyle": (0, (2, 3))}
+
+
+def _fold(colours: PlotColours) -> dict[str, Any]:
+    return {"color": colours.uninfected, "linewidth": 0.7, "alpha": 0.8}
+
+
+def _draw_band(axes: Axes, band: ConfidenceBand, colours: PlotColours) -> None:
     if not np.isnan(band.low).any():
         axes.fill_between(
-            band.x, band.low, band.high, color=PARASITIZED_COLOUR, alpha=0.2, linewidth=0
+            band.x, band.low, band.high, color=colours.parasitized, alpha=0.2, linewidth=0
         )
-    axes.plot(band.x, band.y, color=PARASITIZED_COLOUR)
+    axes.plot(band.x, band.y, color=colours.parasitized)
 
 
-def _draw_corner(axes: Axes, band: ConfidenceBand, x: tuple[float, float]) -> None:
-    """Draw the corner where the curve of a good network bends once more, enlarged."""
-    with mpl.rc_context(PAGE_STYLE):
-        corner = axes.inset_axes((0.3, 0.14, 0.6, 0.6), xlim=x, ylim=(0.8, 1.002))
-    corner.set_facecolor(CARD)
+def _draw_corner(
+    axes: Axes, bands: Sequence[ConfidenceBand], colours: PlotColours, x: tuple[float, float]
+) -> None:
+    """Draw the corner where the curve of a good network bends once more, enlarged.
+
+    The first band is that of all cells, the others those of folds. A worse curve runs where the
+    inset would be, and not through the corner: then there is no inset.
+    """
+    if not all(_is_above_inset(band) for band in bands):
+        return
+    left, lower, right, upper = _INSET
+    with mpl.rc_context(colours.style()):
+        corner = axes.inset_axes(
+            (left, lower, right - left, upper - lower),
+            transform=axes.transData,
+            xlim=x,
+            ylim=(0.8, 1.002),
+        )
+    corner.set_facecolor(colours.card)
     corner.spines[["top", "right"]].set_visible(True)
     corner.tick_params(length=0, labelsize=7)
     corner.locator_params(nbins=4)
-    _draw_band(corner, band)
+    for fold in bands[1:]:
+        corner.plot(fold.x, fold.y, **_fold(colours))
+    _draw_band(corner, bands[0], colours)
 
 
-def _legend(axes: Axes) -> None:
+def _is_above_inset(band: ConfidenceBand) -> bool:
+    """Return whether curve and band run above the inset, over its whole width."""
+    left, _, right, upper = _INSET
+    lowest = np.fmin(band.y, band.low)  # the band may be undefined
+    edges = np.interp([left - _ROOM, right + _ROOM], band.x, lowest)
+    within = lowest[(band.x > left - _ROOM) & (band.x < right + _ROOM)]
+    return bool(min(edges.min(), within.min()) > upper + _ROOM)
+
+
+def _legend(axes: Axes, colours: PlotColours) -> None:
     axes.legend(
-        loc="best", labelcolor=INK, facecolor=CARD, edgecolor="none", framealpha=0.85, fontsize=8
+        loc="best",
+        labelcolor=colours.ink,
+        facecolor=colours.card,
+        edgecolor="none",
+        framealpha=0.85,
+        fontsize=8,
     )

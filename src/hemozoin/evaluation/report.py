@@ -5,21 +5,40 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from hemozoin.about import DISCLAIMER
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.classes import PARASITIZED, UNINFECTED
-from hemozoin.data.cells import SplitCells
+from hemozoin.data.cells import Cells, SplitCells
 from hemozoin.evaluation.evaluation import Evaluation, LabelSet
 from hemozoin.files import replace_file
 from hemozoin.images import thumbnail
 from hemozoin.metrics.bootstrap import MIN_UNITS, Estimate
 from hemozoin.reports import page as pages
+from hemozoin.reports.plot_files import can_draw
+from hemozoin.reports.style import PAGE_COLOURS, PlotColours
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: The plots of an evaluation: name of the file → what it shows.
+EVALUATION_PLOTS = {
+    "roc": "ROC curve with 95 % band",
+    "precision_recall": "Precision-recall curve with 95 % band",
+    "reliability": "Reliability diagram",
+    "histogram": "Histogram of p_parasitized by class",
+}
+
+#: The plots of training: name of the file → title.
+LEARNING_PLOTS = {
+    "loss": "Loss",
+    "validation_metrics": "Validation metrics",
+    "learning_rate": "Learning rate",
+}
 
 #: The metrics at the top of the page and in the summary.
 HEADLINE = ("accuracy", "sensitivity", "specificity", "roc_auc")
@@ -32,7 +51,7 @@ FEW_PATIENTS = 20
 FEW_CELLS = 100
 
 #: Name and meaning of each metric.
-_METRICS = {
+METRICS = {
     "accuracy": ("Accuracy", "cells called correctly"),
     "sensitivity": ("Sensitivity", "parasitized cells called parasitized"),
     "specificity": ("Specificity", "uninfected cells called uninfected"),
@@ -131,7 +150,7 @@ def summary(report: Report) -> str:
         for name in HEADLINE:
             estimate, decimals = labels.intervals.metrics[name], labels.decimals(name)
             shown = f"{_number(estimate.value, decimals)}  {_interval(estimate, decimals)}"
-            lines.append(f"  {_METRICS[name][0]:<12} {shown}")
+            lines.append(f"  {METRICS[name][0]:<12} {shown}")
     lines += [
         f"95 % intervals: {evaluation.interval_description}",
         f"Threshold {_number(threshold.value)} ({threshold.operating_point}):"
@@ -143,12 +162,16 @@ def summary(report: Report) -> str:
     return "\n".join(lines)
 
 
-def count_splits(cells: SplitCells) -> tuple[SplitCount, ...]:
-    """Count the cells and patients of each part of the split, in the order of the cells."""
-    return tuple(_count_split(cells.part(split), split) for split in dict.fromkeys(cells.split))
+def count_splits(cells: SplitCells, extra: Cells | None = None) -> tuple[SplitCount, ...]:
+    """Count the cells and patients of each part of the split, in the order of the cells.
+
+    `extra` are cells that are only trained on: the last part, "extra".
+    """
+    parts = [_count_split(cells.part(split), split) for split in dict.fromkeys(cells.split)]
+    return (*parts, *([_count_split(extra, "extra")] if extra else []))
 
 
-def _count_split(part: SplitCells, split: str) -> SplitCount:
+def _count_split(part: Cells, split: str) -> SplitCount:
     parasitized = int((part.label == PARASITIZED).sum())
     return SplitCount(
         split=split,
@@ -166,8 +189,8 @@ def _context(report: Report) -> dict[str, Any]:
         "heading": _heading(evaluation),
         "warnings": _warnings(report),
         "evaluation": evaluation,
-        "headline": [(_METRICS[name][0], _shown(given, name)) for name in HEADLINE],
-        "on_test": {name: _shown(given, name) for name in ("sensitivity", "specificity")},
+        "headline": [(METRICS[name][0], shown_metric(given, name)) for name in HEADLINE],
+        "on_test": {name: shown_metric(given, name) for name in ("sensitivity", "specificity")},
         "metrics": _metric_rows(evaluation),
         "counts": evaluation.confusion_counts(),
         "review": _review_rows(evaluation),
@@ -189,9 +212,9 @@ def _metric_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
         {
             "name": title,
             "meaning": meaning.format(prevalence=prevalence),
-            "estimates": [_shown(labels, name) for labels in evaluation.label_sets],
+            "estimates": [shown_metric(labels, name) for labels in evaluation.label_sets],
         }
-        for name, (title, meaning) in _METRICS.items()
+        for name, (title, meaning) in METRICS.items()
     ]
 
 
@@ -212,22 +235,31 @@ def _review_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     ]
 
 
-def _plots(report: Report) -> dict[str, Any] | None:
-    """Return the plots, or None where matplotlib, which draws them, is not installed."""
-    if find_spec("matplotlib") is None:
-        return None
+def draw_plots(report: Report, colours: PlotColours) -> dict[str, Figure]:
+    """Draw all plots of the report, by the names of their files; needs matplotlib."""
     from hemozoin.evaluation import plots  # noqa: PLC0415 - optional
 
     predictions, intervals = report.evaluation.predictions, report.evaluation.intervals
+    share = float(predictions.truth.mean())
     return {
-        "roc": plots.roc_plot(intervals.roc),
-        "precision_recall": plots.precision_recall_plot(
-            intervals.pr, float(predictions.truth.mean())
-        ),
-        "reliability": plots.reliability_plot(predictions),
-        "histogram": plots.histogram_plot(predictions, report.evaluation.threshold.value),
-        "learning": plots.learning_curve_plots(report.results),
+        "roc": plots.roc_plot(intervals.roc, colours),
+        "precision_recall": plots.precision_recall_plot(intervals.pr, share, colours),
+        "reliability": plots.reliability_plot(predictions, colours),
+        "histogram": plots.histogram_plot(predictions, report.evaluation.threshold.value, colours),
+        **plots.learning_curve_plots(report.results, colours),
     }
+
+
+def _plots(report: Report) -> dict[str, Any] | None:
+    """Return the plots, or None where matplotlib, which draws them, is not installed."""
+    if not can_draw():
+        return None
+    from hemozoin.reports.svg import figure_svg  # noqa: PLC0415 - optional
+
+    titles, figures = EVALUATION_PLOTS | LEARNING_PLOTS, draw_plots(report, PAGE_COLOURS)
+    drawn = {name: figure_svg(figure, titles[name]) for name, figure in figures.items()}
+    learning = [(titles[name], drawn.pop(name)) for name in LEARNING_PLOTS if name in drawn]
+    return {**drawn, "learning": learning}
 
 
 def seen_in_training(evaluation: Evaluation) -> str | None:
@@ -253,12 +285,17 @@ def seen_in_training(evaluation: Evaluation) -> str | None:
 def _warnings(report: Report) -> list[str]:
     evaluation = report.evaluation
     seen = seen_in_training(evaluation)
-    return [*([seen] if seen else []), *_about_sample_size(evaluation), *report.warnings]
+    return [
+        *([seen] if seen else []),
+        *sample_size_warnings(evaluation.label_sets[0]),
+        *_open_band(evaluation),
+        *report.warnings,
+    ]
 
 
-def _about_sample_size(evaluation: Evaluation) -> Iterator[str]:
+def sample_size_warnings(labels: LabelSet) -> Iterator[str]:
     """Yield what the number of cells and patients means for the metrics, a sentence each."""
-    predictions, intervals = evaluation.predictions, evaluation.intervals
+    predictions, intervals = labels.predictions, labels.intervals
     if intervals.unit == "cells":
         yield (
             "No patient is known. Cells of one patient may be in both the training and the test"
@@ -266,7 +303,7 @@ def _about_sample_size(evaluation: Evaluation) -> Iterator[str]:
             " narrow."
         )
     elif intervals.units < FEW_PATIENTS:
-        yield _few_patients(evaluation)
+        yield _few_patients(labels)
     parasitized = int(predictions.truth.sum())
     uninfected = len(predictions) - parasitized
     if min(parasitized, uninfected) < FEW_CELLS:
@@ -274,6 +311,9 @@ def _about_sample_size(evaluation: Evaluation) -> Iterator[str]:
             f"Only {parasitized} parasitized and {uninfected} uninfected cells were tested: a test"
             f" needs {FEW_CELLS} of each, from as many patients as possible."
         )
+
+
+def _open_band(evaluation: Evaluation) -> Iterator[str]:
     band = evaluation.review_band
     if band and (band.low == 0 or band.high == 1):
         yield (
@@ -282,26 +322,30 @@ def _about_sample_size(evaluation: Evaluation) -> Iterator[str]:
         )
 
 
-def _few_patients(evaluation: Evaluation) -> str:
-    units = evaluation.intervals.units
+def _few_patients(labels: LabelSet) -> str:
+    units = labels.intervals.units
     tested = f"Only {units} patient{'s were' if units > 1 else ' was'} tested"
-    of_class = {label: evaluation.units_of_class(label) for label in (PARASITIZED, UNINFECTED)}
-    label = min(of_class, key=of_class.__getitem__)
-    if of_class[label] >= MIN_UNITS:
+    of_class = {name: labels.units_of_class(name) for name in (PARASITIZED, UNINFECTED)}
+    rarer = min(of_class, key=of_class.__getitem__)
+    if of_class[rarer] >= MIN_UNITS:
         return f"{tested}: intervals are too narrow."
     return (
-        f"{tested}, {of_class[label]} of them with {label} cells: too few for"
+        f"{tested}, {of_class[rarer]} of them with {rarer} cells: too few for"
         f" {'intervals' if units < MIN_UNITS else 'all intervals'}, which need {MIN_UNITS} of each"
         " class. Other patients may give quite different metrics."
     )
 
 
+def describe_units(labels: LabelSet) -> str:
+    """Return the numbers of cells and patients, such as "4,400 cells of 32 patients"."""
+    cells, units = f"{len(labels.predictions):,} cells", labels.intervals.units
+    known = labels.intervals.unit == "patients"
+    return f"{cells} of {units:,} patient{'s' * (units > 1)}" if known else cells
+
+
 def _heading(evaluation: Evaluation) -> str:
     """Return what was tested on, such as "tested on 4,400 cells of 32 patients"."""
-    cells = f"{len(evaluation.predictions):,} cells"
-    if evaluation.intervals.unit == "patients":
-        units = evaluation.intervals.units
-        cells += f" of {units:,} patient{'s' * (units > 1)}"
+    cells = describe_units(evaluation.label_sets[0])
     seen = evaluation.overlap is not None and evaluation.overlap.cells > 0
     return f"SEEN IN TRAINING, {cells}" if seen else f"tested on {cells}"
 
@@ -362,7 +406,7 @@ def _percent(share: float, decimals: int) -> str:
     return f"{share:.{max(decimals - 2, 0)}%}"
 
 
-def _shown(labels: LabelSet, metric: str) -> dict[str, str]:
+def shown_metric(labels: LabelSet, metric: str) -> dict[str, str]:
     """Return value and interval of a metric as texts."""
     estimate, decimals = labels.intervals.metrics[metric], labels.decimals(metric, 3)
     return {

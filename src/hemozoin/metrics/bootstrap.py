@@ -119,6 +119,17 @@ def bootstrap(
     return Intervals(estimates, roc, pr, unit, len(names))
 
 
+def curves(predictions: LabelledPredictions) -> tuple[ConfidenceBand, ConfidenceBand]:
+    """Return the ROC and the precision-recall curve without intervals (NaN)."""
+    counts = ranked_counts(predictions, np.ones((1, len(predictions))))
+    roc, pr = _roc_curve(*counts)[0], _precision_recall_curve(*counts)[0]
+    unknown = np.full(len(roc), np.nan)
+    return (
+        ConfidenceBand(_FALSE_POSITIVE_RATES, roc, unknown, unknown),
+        ConfidenceBand(_RECALLS, pr, unknown, unknown),
+    )
+
+
 def _with_few_units(predictions: LabelledPredictions, unit_of_cell: Ints) -> set[str]:
     """Return the metrics and curves that rest on fewer than `MIN_UNITS` patients.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 #: matplotlib needs colours, but a page has CSS variables, whose values differ in dark mode. These
@@ -28,6 +29,7 @@ CSS_VARIABLES = {
 
 #: The values of the variables in light mode, for plots that are files of their own.
 LIGHT_COLOURS = {
+    "card": "#fffefd",
     "ink": "#241d29",
     "muted": "#6d6472",
     "line": "#e0d8dd",
@@ -63,6 +65,28 @@ def plot_style(ink: str, muted: str, line: str) -> dict[Any, Any]:
         "ytick.labelcolor": muted,
     }
 
+
+@dataclass(frozen=True)
+class PlotColours:
+    """The colours of a plot: of text, its labels, lines, the ground and the two classes."""
+
+    ink: str
+    muted: str
+    line: str
+    card: str
+    parasitized: str
+    uninfected: str
+
+    def style(self) -> dict[Any, Any]:
+        """Return matplotlib's rcParams."""
+        return plot_style(self.ink, self.muted, self.line)
+
+
+#: The colours of plots on a page, and of plots in files.
+PAGE_COLOURS = PlotColours(INK, MUTED, LINE, CARD, PARASITIZED_COLOUR, UNINFECTED_COLOUR)
+FILE_COLOURS = PlotColours(
+    *(LIGHT_COLOURS[name] for name in ("ink", "muted", "line", "card", "violet", "orange"))
+)
 
 #: The style of plots on a page.
 PAGE_STYLE = plot_style(INK, MUTED, LINE)

@@ -194,3 +194,16 @@ def test_each_fold_knows_its_own_patients(folds: Path) -> None:
         split = read_rows_of(folds / f"split{k}.csv")
         patients = {row["patient"] for row in split if row["split"] != "test"}
         assert seen.among(row["patient"] for row in split) == patients
+
+
+@pytest.mark.slow
+def test_one_report_has_all_folds(folds: Path) -> None:
+    page = (folds / "report.html").read_text()
+    assert "3 folds: 72 cells of 9 patients were tested" in page
+    for title in ("fold 1", "fold 2", "fold 3", "mean ± sd", "all folds"):
+        assert f"<th>{title}</th>" in page
+    plots = {path.name for path in (folds / "plots").iterdir()}
+    assert plots == {
+        f"{name}.{kind}" for name in ("roc", "precision_recall") for kind in ("png", "pdf", "svg")
+    }
+    assert f"Report: {folds / 'report.html'}" in (folds.parent / "shown.txt").read_text()

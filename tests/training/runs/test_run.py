@@ -40,7 +40,13 @@ def repacked(data: Path, out: Path, change: dict[str, str]) -> Path:
 
 def test_the_files_of_a_run(finished_run: Path) -> None:
     files = {str(path.relative_to(finished_run)) for path in finished_run.rglob("*")}
+    plots = [
+        *("roc", "precision_recall", "reliability", "histogram"),
+        *("loss", "validation_metrics", "learning_rate"),
+    ]
     assert files == {
+        "plots",
+        *(f"plots/{name}.{kind}" for name in plots for kind in ("png", "pdf", "svg")),
         "config.json",
         "split.csv",
         "results.csv",

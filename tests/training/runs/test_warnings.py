@@ -12,6 +12,7 @@ import pytest
 from hemozoin.arrays import texts
 from hemozoin.data.cells import SplitCells
 from hemozoin.decision.conformal import ReviewBand
+from hemozoin.metrics.seen_patients import TrainingOverlap, overlap_with
 from hemozoin.model.bundle import load_bundle, save_bundle
 from hemozoin.training.initial_weights import InitialWeights
 from hemozoin.training.recipe import PRESETS, Recipe
@@ -97,7 +98,7 @@ def test_a_review_band_from_few_patients(patients: int, is_warned: bool) -> None
 
 def test_a_poor_fit_says_what_to_try() -> None:
     (found,) = poor_fit_warning(replace(DEFAULT, epochs=3), 0.83)
-    assert "AUC 0.83 on the validation cells" in found
+    assert "AUC 0.830 on the validation cells" in found
     assert "--init nano" in found
     assert "--epochs 24 (now 3)" in found
     (wide,) = poor_fit_warning(replace(DEFAULT, alpha=0.5, epochs=30), 0.83)
@@ -111,3 +112,14 @@ def test_a_poor_fit_says_what_to_try() -> None:
 def test_unreadable_pictures_are_counted() -> None:
     assert [*unreadable_warning(0)] == []
     assert "1,234 pictures" in next(unreadable_warning(1234))
+
+
+def test_the_patients_of_extra_cells_are_seen() -> None:
+    """Also those whom the test part has too: this is told as seen in training."""
+    config, cells = RunConfig(Path()), two_patients()
+    extra = cells_of([("c", "uninfected", "C3")])
+    seen = seen_patients(config, cells, extra)
+    assert seen is not None
+    assert seen.among(["C1", "C2", "C3", "C4"]) == {"C1", "C2", "C3"}
+    assert overlap_with(seen, extra) == TrainingOverlap(cells=1, patients=1)
+    assert seen_patients(config, cells, cells_of([("c", "uninfected", None)])) is None

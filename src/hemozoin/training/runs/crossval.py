@@ -5,6 +5,8 @@ OUT/
   split1.csv ...      who is tested in which fold
   fold1/ ...          the runs
   folds.csv           mean and spread of every metric over the folds
+  report.html         the same on one page, with the metrics and curves of all cells together
+  plots/              its curves as PNG, PDF and SVG
   final/ ...          the network trained on all patients, with --final
 """
 
@@ -24,13 +26,20 @@ from hemozoin.data.dataset import decode_cells
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.split import require_folds, split_columns, split_in_folds, write_split
 from hemozoin.errors import RunError
-from hemozoin.evaluation.folds import FoldSpread, folds_text, spread_over_folds
+from hemozoin.evaluation.evaluate import describe_setup
+from hemozoin.evaluation.fold_report import FoldReport, write_fold_report
+from hemozoin.evaluation.folds import FoldSpread, FoldTest, folds_text, spread_over_folds
 from hemozoin.files import is_free, read_regular_file, remove_leftovers, replace_file
+from hemozoin.metrics.predictions import LabelledPredictions
+from hemozoin.metrics.seen_patients import overlap_with
+from hemozoin.model.bundle import load_bundle
 from hemozoin.progress import print_status
+from hemozoin.reports.plot_files import PLOTS
 from hemozoin.training.runs import start
 from hemozoin.training.runs.config import RunConfig
-from hemozoin.training.runs.final import train_final
+from hemozoin.training.runs.final import read_predictions, train_final
 from hemozoin.training.runs.folder import RunFolder
+from hemozoin.training.runs.warnings import init_warnings
 
 
 def cross_validate(
@@ -58,7 +67,27 @@ def cross_validate(
     if final:
         train_final(config, runs, RunFolder(out / "final"), device)
     replace_file(out / "folds.csv", _folds_table(spread_over_folds(metrics)))
-    return folds_text(metrics)
+    _write_report(out, config, runs)
+    return f"{folds_text(metrics)}\nReport: {out / 'report.html'}"
+
+
+def _write_report(out: Path, config: RunConfig, runs: list[RunFolder]) -> None:
+    tests = [read_predictions(run) for run in runs]
+    folds = tuple(
+        FoldTest(
+            LabelledPredictions.from_cells(cells, p),
+            load_bundle(run.model).threshold.value,
+            run.test_metrics(),
+        )
+        for run, (cells, p) in zip(runs, tests, strict=True)
+    )
+    title = f"Cross-validation: MobileNet α = {config.recipe.alpha:g} at {config.recipe.size} px"
+    setup = describe_setup({"Data": str(config.data)})
+    init = config.recipe.init
+    seen = [overlap_with(init.patients(), cells) for cells, _ in tests] if init else []
+    warnings = tuple(init_warnings(seen))
+    remove_leftovers(out / PLOTS)
+    write_fold_report(out, FoldReport(title, folds, config.prevalence, warnings, setup))
 
 
 def _folds_table(spreads: list[FoldSpread]) -> str:

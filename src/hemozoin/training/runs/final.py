@@ -115,7 +115,11 @@ def _package(
         "notes": [_NOTE.format(folds=len(folds), cells=len(cells))],
     }
     bundle = package(classifier, config.recipe, decision, ood_detector)
-    return replace(bundle, about=about, patients=seen_patients(config, split_data.cells))
+    return replace(
+        bundle,
+        about=about,
+        patients=seen_patients(config, split_data.cells, split_data.extra_cells),
+    )
 
 
 def out_of_fold_log_odds(folds: list[RunFolder]) -> tuple[LabelledCells, Floats]:

@@ -8,6 +8,7 @@ RUN/
   predictions.csv      cell, patient, label, p_parasitized of the test cells
   model/               the network, for `hemozoin predict --model`
   report.html          all of it on one page
+  plots/               its plots as PNG, PDF and SVG
   checkpoint.safetensors
 """
 
@@ -20,10 +21,12 @@ from typing import Any
 
 from hemozoin.errors import RunError
 from hemozoin.evaluation.evaluation import AS_GIVEN
+from hemozoin.evaluation.report import EVALUATION_PLOTS, LEARNING_PLOTS
 from hemozoin.files import is_free, read_regular_file, remove_leftovers, replace_file
 from hemozoin.json_files import parse_json
 from hemozoin.model.bundle import FILES
 from hemozoin.model.checksums import SUMS
+from hemozoin.reports.plot_files import PLOTS, plot_file_names
 
 #: All files of a run except config.json, which marks a folder as a run.
 _FILES = (
@@ -33,6 +36,7 @@ _FILES = (
     "predictions.csv",
     "metrics.json",
     "report.html",
+    *plot_file_names([*EVALUATION_PLOTS, *LEARNING_PLOTS]),
     *(f"model/{name}" for name in FILES),
 )
 
@@ -138,8 +142,8 @@ class RunFolder:
 
     def remove_leftovers(self) -> None:
         """Remove what a process left that was killed while it was writing."""
-        remove_leftovers(self.path)
-        remove_leftovers(self.model)
+        for folder in (self.path, self.path / PLOTS, self.model):
+            remove_leftovers(folder)
 
     def _is_run(self) -> bool:
         try:

@@ -19,7 +19,7 @@ import torch
 from hemozoin.arrays import Floats, Ints, Pixels
 from hemozoin.classes import CLASSES
 from hemozoin.csv_files import csv_table, read_csv_table
-from hemozoin.data.cells import LabelledCells, SplitCells
+from hemozoin.data.cells import Cells, LabelledCells, SplitCells
 from hemozoin.data.dataset import decode_cells, decode_extra_cells
 from hemozoin.data.labels import training_labels
 from hemozoin.data.preprocess import Preprocessing
@@ -61,6 +61,11 @@ class SplitData:
     unreadable: int
     extra: Store | None = None
 
+    @property
+    def extra_cells(self) -> Cells | None:
+        """The table of the cells that are only trained on."""
+        return self.extra.cells if self.extra else None
+
     def part(self, split: str) -> tuple[SplitCells, Pixels]:
         """Return the cells and pixels of one part of the split."""
         cells = self.cells.part(split)
@@ -71,9 +76,9 @@ def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: tor
     """Do a run, or the rest of it: write model, metrics and report into `folder`."""
     started = time.monotonic()
     use_deterministic_algorithms()
-    seen = seen_patients(config, split_data.cells)
+    seen = seen_patients(config, split_data.cells, split_data.extra_cells)
     if overlap := overlap_with(seen, split_data.part("test")[0]):
-        print_overlap(overlap, config.recipe)
+        print_overlap(overlap)
     training_data = make_training_data(split_data, config)
     classifier = train_classifier(
         training_data, config.recipe, device, folder.checkpoint, results_writer(folder)
@@ -157,7 +162,7 @@ def evaluate_run(
         report,
         title=f"MobileNet α = {config.recipe.alpha:g} at {config.recipe.size} px",
         results=results,
-        splits=count_splits(split_data.cells),
+        splits=count_splits(split_data.cells, split_data.extra_cells),
         warnings=(
             *unreadable_warning(split_data.unreadable),
             *review_band_warning(split_data.part("validation")[0], bundle.review_band),
@@ -195,5 +200,5 @@ def _read_results(folder: RunFolder) -> dict[str, Floats]:
 
 def describe_run(config: RunConfig, split_data: SplitData) -> dict[str, Any]:
     """Return config and cells of the run, for the bundle's `about`."""
-    splits = [asdict(part) for part in count_splits(split_data.cells)]
+    splits = [asdict(part) for part in count_splits(split_data.cells, split_data.extra_cells)]
     return {"run": config.to_dict(), "splits": splits}

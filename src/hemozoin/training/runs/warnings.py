@@ -5,10 +5,12 @@ The report itself warns of few cells and patients (`evaluation/report.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from hemozoin.classes import CLASSES
-from hemozoin.data.cells import LabelledCells, SplitCells
+from hemozoin.data.cells import Cells, LabelledCells, SplitCells, is_known
 from hemozoin.data.split import has_patients
 from hemozoin.decision.conformal import ReviewBand, units_needed
 from hemozoin.metrics.seen_patients import MOST_PATIENTS, SeenPatients, TrainingOverlap
@@ -21,30 +23,51 @@ from hemozoin.training.runs.config import RunConfig
 POOR_AUC = 0.95
 
 
-def seen_patients(config: RunConfig, cells: SplitCells) -> SeenPatients | None:
+def seen_patients(
+    config: RunConfig, cells: SplitCells, extra: Cells | None = None
+) -> SeenPatients | None:
     """Return the patients that the run's network will have seen, also before this run.
 
-    None where patients of this run, or of the network that it
-    starts from, are not known.
+    `extra` are the cells that are only trained on. None where patients of this run, or of the
+    network that it starts from, are not known.
     """
     init = config.recipe.init
     before = init.patients() if init else SeenPatients.of(())
-    if before is None or not has_patients(cells) or len({*cells.patient}) > MOST_PATIENTS:
+    known = has_patients(cells) and (extra is None or is_known(extra.patient).all())
+    if before is None or not known or len({*cells.patient}) > MOST_PATIENTS:
         return None
     training, validation = (cells.part(split).patient for split in ("train", "validation"))
+    if extra is not None:
+        training = np.concatenate([training, extra.patient])
     if before.training:
         return before.adding(training, validation)
     return SeenPatients.of(training, validation)
 
 
-def print_overlap(overlap: TrainingOverlap, recipe: Recipe) -> None:
-    """Print a warning where the network that a run starts from has seen its test patients."""
-    if overlap.cells and recipe.init:
+def print_overlap(overlap: TrainingOverlap) -> None:
+    """Print a warning where patients of the test part are trained on, or were before this run."""
+    if overlap.cells:
         print_status(
             f"WARNING: SEEN IN TRAINING: {overlap.cells:,} of the test cells are of"
-            f" {overlap.patients:,} patients whom the network {recipe.init.path.name} of --init was"
-            " trained on: the metrics of this run will be no test"
+            f" {overlap.patients:,} patients whom the network of --init was trained on, or who are"
+            " in the --extra cells: the metrics of this run will be no test"
         )
+
+
+def init_warnings(folds: Sequence[TrainingOverlap | None]) -> Iterator[str]:
+    """Yield that the network which all folds start from has seen the patients that they test.
+
+    `folds` has the overlap of each fold, None where it can't be told.
+    """
+    known = [fold for fold in folds if fold]
+    if patients := sum(fold.patients for fold in known):
+        yield (
+            f"SEEN IN TRAINING: {sum(fold.cells for fold in known):,} of the tested cells are of"
+            f" {patients:,} patients whom the network of --init was trained on, so this is no test"
+            " and the metrics are too good."
+        )
+    if len(known) < len(folds):
+        yield "It can't be told whether the network of --init was trained on these patients."
 
 
 def unreadable_warning(count: int) -> Iterator[str]:
@@ -79,6 +102,6 @@ def poor_fit_warning(recipe: Recipe, validation_auc: float) -> Iterator[str]:
     tries = ["--init nano, a network that was trained on 160 patients"] * (same and not recipe.init)
     tries += [f"--epochs {best.epochs} (now {recipe.epochs})"] * (recipe.epochs < best.epochs)
     yield (
-        f"A poor fit: AUC {validation_auc:.2f} on the validation cells, where NLM's cells give .98."
+        f"A poor fit: AUC {validation_auc:.3f} on the validation cells, where NLM's cells give .98."
         f" Try {' or '.join([*tries, 'cells of more patients'])}."
     )
