@@ -34,6 +34,7 @@ import markdown_tables as md
 import rows
 from hemozoin.arrays import Pixels
 from hemozoin.model.predictor import Predictor
+from hemozoin.smear.normalization import FieldStain
 from hemozoin.smear.output.overlay import draw_overlay
 from hemozoin.smear.picture import decode_field
 from hemozoin.smear.quality import find_flaws
@@ -93,7 +94,8 @@ def stages(pictures: list[Path], predictor: Predictor) -> dict[str, float]:
             found = segment(pixels, diameter)
         red = [one for one in found.objects if one.kind == "red cell"]
         with _timed(spent, "network"):
-            cells = tuple(classify_cells(pixels, red, predictor))
+            stain = FieldStain(found.background, found.stain, picture.width, picture.height)
+            cells = tuple(classify_cells(pixels, red, predictor, stain))
         with _timed(spent, "quality"):
             find_flaws(pixels, found, cells)
         field = Screener(predictor, diameter)(picture, path.name)

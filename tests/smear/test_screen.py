@@ -14,7 +14,7 @@ import hemozoin
 from hemozoin.data.cutout import is_cut_out
 from hemozoin.errors import DataError
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.field import Field
+from hemozoin.smear.field import Cell, Field, SmearObject
 from hemozoin.smear.picture import decode_field
 from hemozoin.smear.quality import find_flaws
 from hemozoin.smear.screen import cut_out, screen
@@ -181,7 +181,7 @@ def test_the_copy_for_the_focus_is_never_much_larger_than_the_picture(
 ) -> None:
     cells = screen(picture, network).cells
     tracemalloc.start()
-    coarse = Segmentation(diameter=1.4, coverage=0.2, density=0.1)
+    coarse = Segmentation(diameter=1.4, coverage=0.2, stain=np.full(3, 0.1))
     assert "too coarse" in {flaw.what for flaw in find_flaws(np.asarray(picture), coarse, cells)}
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -193,7 +193,7 @@ def test_cells_as_dense_as_the_background_are_a_flaw(
 ) -> None:
     cells = screen(picture, network).cells
     for density in (0.0, -0.1):
-        found = Segmentation(diameter=60, coverage=0.2, density=density)
+        found = Segmentation(diameter=60, coverage=0.2, stain=np.full(3, density))
         assert "out of focus" in {
             flaw.what for flaw in find_flaws(np.asarray(picture), found, cells)
         }
@@ -221,3 +221,89 @@ def test_the_message_for_a_scan_says_how_to_read_it(
     scan = encoded(Image.new("L", (side, side)), "PNG")
     with pytest.raises(DataError, match=r"more than 64 million pixels; with hemozoin\[scans\]"):
         decode_field(scan, "scan.png")
+
+
+# ---- what kind of film -------------------------------------------------------------------------
+
+
+def found_cells(count: int, decision: str, outline: tuple[tuple[int, int], ...]) -> list[Cell]:
+    return [
+        Cell("red cell", 0, 0, 40, 40, outline, number, 0.5, decision, None)
+        for number in range(1, count + 1)
+    ]
+
+
+SQUARE = ((0, 0), (40, 0), (40, 40), (0, 40))
+DENTED = ((0, 0), (20, 5), (40, 0), (40, 40), (0, 40))  # convexity 0.94
+
+
+def film_flaws(cells: list[Cell], white_cells: int = 0) -> set[str]:
+    white = SmearObject("white cell", 0, 0, 40, 40, SQUARE)
+    found = Segmentation((white,) * white_cells, 40.0, 0.3, stain=np.full(3, 0.3))
+    return {flaw.what for flaw in find_flaws(np.full((400, 400, 3), 200, np.uint8), found, cells)}
+
+
+def test_ragged_pieces_are_no_thin_film() -> None:
+    ragged = ((0, 0), (20, 10), (40, 0), (40, 40), (0, 40))  # convexity 0.875
+    assert "not a thin film" in film_flaws(found_cells(40, "uninfected", ragged))
+    assert "not a thin film" not in film_flaws(found_cells(40, "uninfected", SQUARE))
+    assert "not a thin film" not in film_flaws(
+        found_cells(25, "uninfected", SQUARE) + found_cells(15, "uninfected", ragged)
+    )
+
+
+def test_a_thick_film_has_white_cells_and_ragged_pieces() -> None:
+    thick = "a thick film; only thin films are counted"
+    assert thick in film_flaws(found_cells(12, "uninfected", DENTED), white_cells=8)
+    assert thick not in film_flaws(found_cells(12, "uninfected", DENTED), white_cells=4)
+    assert thick not in film_flaws(found_cells(40, "uninfected", DENTED), white_cells=8)
+    assert thick not in film_flaws(found_cells(12, "uninfected", SQUARE), white_cells=8)
+
+
+def test_where_most_cells_are_called_infected_they_have_nuclei() -> None:
+    infected, healthy = (found_cells(n, d, SQUARE) for n, d in ((14, "parasitized"), (6, "review")))
+    assert "red cells with a nucleus" in film_flaws(infected + healthy)
+    assert "red cells with a nucleus" not in film_flaws(infected + healthy + healthy)
+    assert "red cells with a nucleus" not in film_flaws(infected)  # too few to tell
+
+
+# ---- through an eyepiece -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def eyepiece(picture: Image.Image) -> Image.Image:
+    """The drawn field as a phone at the eyepiece shows it."""
+    disc = Image.new("L", picture.size)
+    x, y, radius = picture.width / 2, picture.height / 2, picture.height * 0.48
+    ImageDraw.Draw(disc).ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    seen = Image.new("RGB", picture.size, (4, 4, 4))
+    seen.paste(picture, mask=disc)
+    return seen
+
+
+@pytest.mark.slow
+def test_the_cells_in_a_disc_are_found_where_they_are(
+    network: Predictor, picture: Image.Image, eyepiece: Image.Image
+) -> None:
+    whole, seen = screen(picture, network), screen(eyepiece, network)
+    assert seen.usable
+    x, y, radius = picture.width / 2, picture.height / 2, picture.height * 0.48
+    places = {(round(c.x + c.width / 2), round(c.y + c.height / 2)) for c in whole.cells}
+    for cell in seen.cells:
+        middle = cell.x + cell.width / 2, cell.y + cell.height / 2
+        assert np.hypot(middle[0] - x, middle[1] - y) < radius
+        assert min(np.hypot(middle[0] - a, middle[1] - b) for a, b in places) < 6
+    inner = [p for p in places if np.hypot(p[0] - x, p[1] - y) < radius * 0.85]
+    assert len(seen.cells) >= 0.9 * len(inner)
+
+
+@pytest.mark.slow
+def test_cells_at_the_rim_of_a_disc_are_cut(network: Predictor, eyepiece: Image.Image) -> None:
+    assert screen(eyepiece, network).count("cut by the edge") >= 2
+
+
+def test_a_small_disc_on_black_is_still_a_single_cell() -> None:
+    cell = Image.new("RGB", (300, 300))
+    ImageDraw.Draw(cell).ellipse((5, 5, 295, 295), fill=(200, 150, 160))
+    with pytest.raises(DataError, match="a cell on black"):
+        decode_field(png(cell))

@@ -107,10 +107,15 @@ class Predictor:
         details = _in_detail(prepare_picture, enumerate(images), self, review)
         return (detail.prediction for detail in details)
 
-    def decide(self, pixels: Pixels) -> Iterator[CellDecision]:
-        """Yield the decision on each of a batch of prepared cells."""
+    def decide(self, pixels: Pixels, normalized: Pixels | None = None) -> Iterator[CellDecision]:
+        """Yield the decision on each of a batch of prepared cells.
+
+        `normalized` are the same cells with the stain of the training cells, where it is known:
+        they are what the out-of-distribution detector sees.
+        """
         output = self.output(pixels)
-        flags = self.bundle.ood_detector.is_out_of_distribution(pixels).tolist()
+        seen = pixels if normalized is None else normalized
+        flags = self.bundle.ood_detector.is_out_of_distribution(seen).tolist()
         rounded = np.round(output.p_parasitized.astype(np.float64), 6).tolist()
         for p, out_of_distribution, log_odds in zip(rounded, flags, output.map, strict=True):
             yield CellDecision(p, *_decide(p, out_of_distribution, self.bundle), log_odds)

@@ -10,6 +10,7 @@ from hemozoin.data.cutout import brightest, is_cut_out
 from hemozoin.data.decoding.limits import MAX_PIXELS
 from hemozoin.data.picture import TooManyPixelsError, decode, image_from_array, is_animation
 from hemozoin.errors import DataError
+from hemozoin.smear.field_of_view import find_field_of_view
 
 #: A picture before it is decoded: the content of its file, or the pixels `[H, W, 3]` of a tile.
 PictureData = bytes | Pixels
@@ -27,6 +28,9 @@ _MIN_CELL_DIAMETER = 10
 
 #: Largest area of a field, in squares as wide as a cell. More would take more than 2 GB of memory.
 _MAX_CELLS = 20_000
+
+#: A disc on black in a picture with a shorter side below this one, in px, is a single cell.
+_LARGE = 450
 
 #: Least level (0..255) of a pixel that isn't part of the black around a cell that was cut out.
 _NOT_BLACK = 8
@@ -51,10 +55,17 @@ def decode_field(data: PictureData, name: str = "picture") -> Image.Image:
 
 def field_from(picture: Image.Image, name: str = "picture") -> Image.Image:
     """Return an RGB picture that may show a field; raises DataError as `decode_field` does."""
-    if is_cut_out(brightest(np.asarray(picture)) > _NOT_BLACK):
+    if _is_cell_on_black(np.asarray(picture)):
         raise DataError(f"{name}: a cell on black, not a field; use hemozoin predict")
     _require_size(picture, name)
     return picture
+
+
+def _is_cell_on_black(pixels: Pixels) -> bool:
+    """Return whether a picture shows a cell that was cut out, not a field through an eyepiece."""
+    if not is_cut_out(brightest(pixels) > _NOT_BLACK):
+        return False
+    return min(pixels.shape[:2]) < _LARGE or find_field_of_view(pixels) is None
 
 
 def require_many_cells(width: int, height: int, diameter: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,8 @@ from hemozoin.model.pictures import Picture
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
 from hemozoin.smear.field import Cell, Field, SmearObject
+from hemozoin.smear.field_of_view import FieldOfView, fill_surround, find_field_of_view
+from hemozoin.smear.normalization import FieldStain
 from hemozoin.smear.picture import decode_field, field_from, require_many_cells
 from hemozoin.smear.quality import find_flaws
 from hemozoin.smear.segmentation.cell_size import cell_diameter
@@ -36,16 +39,21 @@ class Screener:
     def __call__(self, picture: Image.Image, name: str = "") -> Field:
         """Screen a field, RGB; raises DataError where it shows single cells, or too many."""
         pixels = np.asarray(picture)
+        view = find_field_of_view(pixels)
+        if view:
+            pixels = fill_surround(pixels, view)
         found = self._segment(pixels, name)
-        red = [one for one in found.objects if one.kind == "red cell"]
-        cells = tuple(classify_cells(pixels, red, self._predictor))
+        objects = [_cut_by(view, one) for one in found.objects] if view else found.objects
+        red = [one for one in objects if one.kind == "red cell"]
+        stain = FieldStain(found.background, found.stain, picture.width, picture.height)
+        cells = tuple(classify_cells(pixels, red, self._predictor, stain))
         return Field(
             field=name,
             width=picture.width,
             height=picture.height,
             diameter=round(found.diameter, 1),
             cells=cells,
-            others=tuple(one for one in found.objects if one.kind != "red cell"),
+            others=tuple(one for one in objects if one.kind != "red cell"),
             flaws=find_flaws(pixels, found, cells),
         )
 
@@ -58,15 +66,26 @@ class Screener:
             raise DataError(f"{name or 'picture'}: {error}") from error
 
 
+def _cut_by(view: FieldOfView, found: SmearObject) -> SmearObject:
+    """Return an object, as cut by the edge where it reaches the rim of an eyepiece's disc."""
+    x, y = np.array(found.outline).T
+    whole = view.contains(x, y).all()
+    return found if whole else replace(found, kind="cut by the edge")
+
+
 def classify_cells(
-    pixels: Pixels, red_cells: Sequence[SmearObject], predictor: Predictor
+    pixels: Pixels, red_cells: Sequence[SmearObject], predictor: Predictor, stain: FieldStain
 ) -> Iterator[Cell]:
     """Yield the red cells of a field, uint8 `[H, W, 3]`, each with the network's decision."""
     preprocessing = predictor.bundle.preprocessing
     for start in range(0, len(red_cells), BATCH):
         batch = red_cells[start : start + BATCH]
         prepared = [prepare(cut_out(pixels, one), preprocessing) for one in batch]
-        decisions = predictor.decide(np.stack(prepared))
+        pairs = [*zip(prepared, batch, strict=True)]
+        decisions = predictor.decide(
+            np.stack([stain.for_network(cell, one) for cell, one in pairs]),
+            np.stack([stain.for_detector(cell, one) for cell, one in pairs]),
+        )
         for number, (one, decided) in enumerate(zip(batch, decisions, strict=True), start + 1):
             yield Cell(
                 **vars(one),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -28,23 +28,28 @@ from hemozoin.smear.segmentation.splitting.watershed import split_clumps
 #: Area in px of a round cell with that diameter.
 _AREA = np.pi / 4 * DIAMETER**2
 
+#: Places along each side of a field at which the density of the background is kept; it is smooth.
+_PLACES = 16
+
 #: Margin around an object in its box, in diameters of a red cell: the blurred rim is part of it.
 _MARGIN = 0.06
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """The objects of a field, and measures of the whole field.
 
     `diameter` is that of a typical red cell in px (0 where no object was found); `coverage` the
-    share of the field that objects cover, 0..1; `density` the median optical density of the
-    objects in green, relative to the background.
+    share of the field that objects cover, 0..1; `background` `[16, 16, 3]` the optical density of
+    the background at places spread over the field; `stain` `[3]` the median density of the
+    objects in red, green and blue, relative to the background.
     """
 
     objects: tuple[SmearObject, ...] = ()
     diameter: float = 0.0
     coverage: float = 0.0
-    density: float = 0.0
+    background: Floats = field(default_factory=lambda: np.zeros((_PLACES, _PLACES, 3)))
+    stain: Floats = field(default_factory=lambda: np.zeros(3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +79,8 @@ def segment(pixels: Pixels, diameter: float | None = None) -> Segmentation:
     scale = (cell_diameter(pixels) if diameter is None else diameter) / DIAMETER
     if not scale:
         return Segmentation()
-    relative = subtract_background(downscaled_density(pixels, scale))
+    densities = downscaled_density(pixels, scale)
+    relative = subtract_background(densities)
     stain = stain_levels(relative)
     foreground = find_foreground(stain)
     if not foreground.any():
@@ -88,8 +94,14 @@ def segment(pixels: Pixels, diameter: float | None = None) -> Segmentation:
         objects=tuple(sorted(_objects(copy), key=lambda found: (found.y, found.x))),
         diameter=float(2 * np.sqrt(cell_area / np.pi) * scale),
         coverage=cv2.countNonZero(foreground) / foreground.size,
-        density=float(np.median(relative[..., 1][foreground > 0])),
+        background=_at_places(densities - relative),
+        stain=np.median(relative[foreground > 0], axis=0),
     )
+
+
+def _at_places(background: Floats) -> Floats:
+    """Return the background at places spread over the field, `[16, 16, 3]`."""
+    return np.asarray(cv2.resize(background, (_PLACES, _PLACES), interpolation=cv2.INTER_AREA))
 
 
 def _objects(copy: _Copy) -> Iterator[SmearObject]:

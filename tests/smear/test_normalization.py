@@ -1,0 +1,88 @@
+"""Cells of other light and stain, as the slides of the training cells would show them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hemozoin.arrays import Floats, Pixels
+from hemozoin.optics import optical_density
+from hemozoin.smear.field import SmearObject
+from hemozoin.smear.normalization import FieldStain
+
+#: Optical density of glass and of healthy cells in NLM's pictures, in red, green and blue.
+GLASS, HEALTHY = np.array([0.10, 0.16, 0.19]), np.array([0.309, 0.489, 0.464])
+
+HERE = SmearObject("red cell", 40, 40, 20, 20, ((40, 40), (60, 40), (60, 60)))
+
+
+def levels(density: Floats) -> Floats:
+    return np.asarray(np.rint(256 * np.exp(-density) - 1).clip(1, 255))
+
+
+def cell(background: Floats, stain: Floats) -> Pixels:
+    """Return a prepared cell: cytoplasm, a parasite of twice its density, black around both."""
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[2:14, 2:14] = levels(background + stain)
+    pixels[5:8, 5:8] = levels(background + 2 * stain)
+    return pixels
+
+
+def field_stain(background: Floats, stain: Floats) -> FieldStain:
+    return FieldStain(np.broadcast_to(background, (16, 16, 3)), stain, 100, 100)
+
+
+@pytest.mark.parametrize(
+    ("background", "stain"),
+    [
+        ([0.05, 0.1, 0.9], [0.15, 0.2, 0.15]),  # yellow glass
+        ([0.9, 1.1, 1.5], [0.25, 0.4, 0.2]),  # dark brown
+        ([0.02, 0.02, 0.02], [0.6, 0.9, 0.4]),  # dark blue cells
+    ],
+)
+def test_the_detector_sees_glass_and_cells_of_the_training_slides(
+    background: list[float], stain: list[float]
+) -> None:
+    glass, own = np.array(background), np.array(stain)
+    seen = optical_density(field_stain(glass, own).for_detector(cell(glass, own), HERE))
+    assert seen[3, 3] == pytest.approx(HEALTHY, abs=0.05)
+    assert seen[6, 6] == pytest.approx(2 * HEALTHY - GLASS, abs=0.08)
+
+
+def test_outside_of_the_cell_stays_black() -> None:
+    stain = field_stain(GLASS, np.full(3, 0.9))
+    pixels = cell(GLASS, np.full(3, 0.9))
+    for changed in (stain.for_detector(pixels, HERE), stain.for_network(pixels, HERE)):
+        assert ((changed == 0).all(axis=2) == (pixels == 0).all(axis=2)).all()
+
+
+def test_a_weak_stain_is_not_amplified_without_limit() -> None:
+    faint = np.full(3, 0.001)
+    seen = field_stain(GLASS, faint).for_detector(cell(GLASS, np.full(3, 0.05)), HERE)
+    assert optical_density(seen)[3, 3] == pytest.approx(GLASS + 2.5 * 0.05, abs=0.02)
+
+
+def test_the_network_sees_an_ordinary_stain_as_it_is() -> None:
+    pixels = cell(GLASS, np.array([0.3, 0.5, 0.35]))
+    assert field_stain(GLASS, np.array([0.3, 0.5, 0.35])).for_network(pixels, HERE) is pixels
+
+
+def test_the_network_sees_a_dark_stain_weaker_and_with_its_own_tint() -> None:
+    own = np.array([0.6, 0.9, 0.6])
+    seen = optical_density(field_stain(GLASS, own).for_network(cell(GLASS, own), HERE))
+    assert (seen[3, 3] - GLASS).mean() == pytest.approx(0.42, abs=0.02)
+    assert (seen[3, 3] - GLASS) / own == pytest.approx(np.full(3, 0.6), abs=0.03)
+
+
+def test_each_cell_has_the_background_around_it() -> None:
+    background = np.zeros((16, 16, 3))
+    background[:, 8:] = 0.5  # the right half of the field is darker
+    stain = FieldStain(background, HEALTHY - GLASS, 100, 100)
+    left = SmearObject("red cell", 5, 40, 20, 20, ())
+    right = SmearObject("red cell", 75, 40, 20, 20, ())
+    own = HEALTHY - GLASS
+    seen = [
+        stain.for_detector(cell(np.full(3, glass), own), place)[3, 3].astype(int)
+        for glass, place in ((0.0, left), (0.5, right))
+    ]
+    assert np.abs(seen[0] - seen[1]).max() <= 3
