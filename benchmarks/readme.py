@@ -14,6 +14,7 @@ import abstention
 import export
 import fields
 import headline
+import install
 import leaks
 import microscope
 import out_of_distribution
@@ -29,6 +30,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "abstention": abstention.table,
     "fields": fields.table,
     "headline": headline.table,
+    "install": install.size_table,
     "int8": export.table,
     "leaks": leaks.table,
     "microscope": microscope.table,
@@ -38,6 +40,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pretrained": pretrained.table,
     "speed": speed.table,
     "stages": stages.table,
+    "startup": install.startup_table,
     "sweep": sweep.table,
     "sweep_agreed": sweep.agreed_table,
 }
@@ -50,6 +53,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         *("pretrained", "microscope", "headline", "speed", "int8", "abstention"),
         *("out_of_distribution", "recipes", "fields", "stages"),
     ),
+    "docs/quick-start.md": ("install", "startup"),
     "docs/traps.md": ("leaks", "patients"),
     "docs/paper-on-malaria.md": ("sweep", "sweep_agreed"),
 }
