@@ -18,7 +18,7 @@ from tests.support.smears import make_fields
 #: What only extras install, and what the package no longer needs at all.
 MISSING = (
     *("torch", "onnx", "onnxscript", "dask", "distributed", "pyvips", "pyarrow", "matplotlib"),
-    *("h5py", "networkx", "pandas", "polars", "scipy", "skimage", "sklearn"),
+    *("h5py", "networkx", "pandas", "pillow_heif", "polars", "scipy", "skimage", "sklearn"),
 )
 
 #: Code after which these libraries are not found.
