@@ -77,17 +77,7 @@ def csv_table(columns: Mapping[str, Iterable[object]]) -> str:
     The columns have the same length. A floating-point number has the fewest digits that give the
     same number, and is a decimal from 0.00001 on.
     """
-    written = [
-        [
-            _escaped(value)
-            if isinstance(value, str)
-            else _decimal(value)
-            if isinstance(value, float)
-            else value
-            for value in column
-        ]
-        for column in columns.values()
-    ]
+    written = [[_as_written(value) for value in column] for column in columns.values()]
     return csv_line(columns) + _lines(zip(*written, strict=True))
 
 
@@ -123,8 +113,13 @@ class _Written(list[str]):
     write = list.append
 
 
-def _decimal(value: float) -> str:
-    if 1e-5 <= abs(value) < 1e-4:  # Python writes 1e-05
+def _as_written(value: object) -> object:
+    """Return text as it is escaped, and a float as text; Python would write 0.00001 as 1e-05."""
+    if isinstance(value, str):
+        return _escaped(value)
+    if not isinstance(value, float):
+        return value
+    if 1e-5 <= abs(value) < 1e-4:
         return np.format_float_positional(value, trim="0")
     return float.__repr__(value).replace("e-0", "e-")
 
