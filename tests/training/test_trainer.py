@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 
 from hemozoin.errors import RunError, TrainingError
 from hemozoin.training.checkpoint import EpochRow
@@ -16,6 +17,7 @@ from hemozoin.training.recipe import Recipe
 from hemozoin.training.trainer import (
     Trainer,
     TrainingData,
+    class_weights,
     learning_rate_factor,
     make_optimizer,
     train_classifier,
@@ -147,3 +149,49 @@ def test_the_learning_rate_rises_then_falls_to_zero() -> None:
     assert rates[:top] == sorted(rates[:top])
     assert rates[top:] == sorted(rates[top:], reverse=True)
     assert rates[-1] < 0.001
+
+
+# ---- class weights -----------------------------------------------------------------------------
+
+
+def rare(training_data: TrainingData) -> TrainingData:
+    """Return the same cells with 4 parasitized ones among the 36 to train on."""
+    targets = (np.arange(48) % 9 == 0).astype(np.int64)
+    return replace(training_data, targets=targets)
+
+
+def test_class_weights_are_those_of_scikit_learn(training_data: TrainingData) -> None:
+    targets = rare(training_data).targets[:36]
+    expected = compute_class_weight("balanced", classes=np.array([0, 1]), y=targets)
+    assert class_weights(targets, balance=True) == pytest.approx(expected)
+    assert class_weights(targets, balance=False).tolist() == [1, 1]
+
+
+def test_the_loss_is_weighted(training_data: TrainingData) -> None:
+    """With logits of 0, every cell has the loss ln 2 times its weight."""
+    trainer = Trainer(rare(training_data), replace(SMALL, balance=True), CPU)
+    torch.nn.init.zeros_(trainer.classifier.network.head.weight)
+    for row, weight in ((0, 36 / (2 * 4)), (1, 36 / (2 * 32))):
+        loss = trainer._loss(torch.tensor([row, row]), torch.Generator())
+        assert float(loss.detach()) == pytest.approx(2 * weight * np.log(2), rel=1e-5)
+
+
+def test_the_prior_of_the_training_data_is_restored(training_data: TrainingData) -> None:
+    """A network that is indifferent under equal weights says 4 of 36; without them, 1 of 2."""
+    for balance, expected in ((True, 4 / 36), (False, 0.5)):
+        trainer = Trainer(rare(training_data), replace(SMALL, balance=balance), CPU)
+        torch.nn.init.zeros_(trainer.classifier.network.head.weight)
+        trainer.restore_class_frequencies()
+        assert trainer._predict(np.arange(4)) == pytest.approx([expected] * 4, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_a_balanced_run_resumes_with_the_same_weights(
+    training_data: TrainingData, tmp_path: Path
+) -> None:
+    recipe = replace(SMALL, balance=True)
+    whole = weights(rare(training_data), tmp_path / "whole", recipe)
+    weights(rare(training_data), tmp_path / "stopped", recipe, stop_after=2)
+    assert equal(whole, weights(rare(training_data), tmp_path / "stopped", recipe))
+    assert equal(whole, weights(rare(training_data), tmp_path / "whole", recipe))  # finished
+    assert not equal(whole, weights(rare(training_data), tmp_path / "plain", SMALL))

@@ -52,6 +52,9 @@ class RecipeOptions:
     """Highest learning rate, above 0, at most 10."""
     seed: WholeNumber = 0
     """Seed of split, initial weights, order of the cells and augmentation, from 0."""
+    balance: bool = False
+    """Weight the loss by inverse class frequency, for data with few cells of one class. The
+    probabilities stay those of the training data."""
     init: Path | None = None
     """Weights (and α) to start from: a pretrained network, a run, or a file of Keras or timm."""
 

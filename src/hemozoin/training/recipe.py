@@ -57,6 +57,9 @@ class Recipe:
     the paper (section 3.2)."""
     orientations: int = 4
     """Rotations by 90° (1 to 4, one of them by 0°) that the finished network averages over."""
+    balance: bool = False
+    """Weight the loss by inverse class frequency (scikit-learn's "balanced"). The probabilities
+    stay those of the training data: the weights are taken out again after training."""
     init: InitialWeights | None = None
     """Weights to start from instead of random ones; they bring their network's architecture."""
 

@@ -23,7 +23,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hemozoin.arrays import Floats, Ints, NamedArrays, Pixels
-from hemozoin.classes import POSITIVE
+from hemozoin.classes import CLASSES, POSITIVE
 from hemozoin.errors import RunError, TrainingError
 from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
@@ -84,6 +84,7 @@ def train_classifier(
             save_checkpoint(checkpoint, trainer.classifier, trainer.optimizer, rows)
             on_epoch_end(rows)
         distributed.barrier()
+    trainer.restore_class_frequencies()
     return trainer.classifier.eval()
 
 
@@ -104,6 +105,8 @@ class Trainer:
             )
         self._pixels = torch.from_numpy(training_data.pixels)
         self._targets = torch.from_numpy(training_data.targets)
+        weights = class_weights(training_data.targets[training_data.train], recipe.balance)
+        self._class_weights = torch.from_numpy(weights).float().to(device)
         self._network: nn.Module = self.classifier.network
         if distributed.world_size() > 1:
             self._network = DistributedDataParallel(self._network, forward_sync_buffers=False)
@@ -130,8 +133,10 @@ class Trainer:
     def validate(self) -> EpochRow:
         """Return loss, accuracy and AUC on the validation cells, each counted once."""
         p = self._predict(self.training_data.validation)
-        truth = self.training_data.targets[self.training_data.validation] == POSITIVE
-        loss = self._require_finite(float(-np.log(np.where(truth, p, 1 - p).clip(1e-7)).mean()))
+        targets = self.training_data.targets[self.training_data.validation]
+        truth, weight = targets == POSITIVE, self._class_weights.cpu().numpy()[targets]
+        losses = -weight * np.log(np.where(truth, p, 1 - p).clip(1e-7))
+        loss = self._require_finite(float(losses.mean()))
         metrics = compute_metrics(LabelledPredictions(truth, p.astype(np.float64)), threshold=0.5)
         return {
             "val_loss": loss,
@@ -139,6 +144,15 @@ class Trainer:
             "val_auc": metrics["roc_auc"],
             "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
+
+    def restore_class_frequencies(self) -> None:
+        """Take the class weights out of the network, so that p is that of the training data.
+
+        A loss with weights w is least where the softmax is w times p, normalized: ln w is therefore
+        subtracted from the logits (King & Zeng 2001, Political Analysis 9, 137: prior correction).
+        """
+        with torch.no_grad():
+            self.classifier.network.head.bias.sub_(self._class_weights.log())
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, int]]:
         """Yield this process's rows of each batch, and the size of the whole batch."""
@@ -156,7 +170,7 @@ class Trainer:
             inputs = (augment if self.recipe.augmentation == "full" else flip)(inputs, random)
             targets = self._targets[rows].to(self.device)
         logits = self._network(inputs.contiguous(memory_format=torch.channels_last))
-        return F.cross_entropy(logits, targets, reduction="sum")
+        return F.cross_entropy(logits, targets, self._class_weights, reduction="sum")
 
     def _predict(self, rows: Ints) -> Floats:
         """Return p_parasitized of some cells, float `[len(rows)]`; the processes share the work."""
@@ -188,6 +202,17 @@ class Trainer:
             f"the loss is {loss}: training has diverged; the last epoch is saved. Start again"
             f" with a learning rate below {self.recipe.learning_rate:g}"
         )
+
+
+def class_weights(targets: Ints, balance: bool) -> Floats:
+    """Return the weight of each class in the loss, float `[2]`: 1, or cells / (2 · cells of class).
+
+    The latter is scikit-learn's `class_weight="balanced"`; the mean weight of the cells is 1.
+    """
+    if not balance:
+        return np.ones(len(CLASSES))
+    counts = np.bincount(targets, minlength=len(CLASSES)).clip(min=1)
+    return len(targets) / (len(CLASSES) * counts)
 
 
 def load_initial_weights(network: nn.Module, weights: NamedArrays) -> None:

@@ -165,6 +165,7 @@ BAD_VALUES: dict[str, tuple[object, ...]] = {
     "recipe__weight_decay": ("1", float("nan"), True, None),
     "recipe__init": ({}, "", 3, "x", [1], {"path": 3}, {"path": "x"}),
     "recipe__view": (3, [], None),
+    "recipe__balance": (1, "yes", None),
 }
 
 

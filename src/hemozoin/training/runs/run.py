@@ -168,7 +168,13 @@ def evaluate_run(
             *review_band_warning(split_data.part("validation")[0], bundle.review_band),
             *poor_fit_warning(config.recipe, float(results["val_auc"][-1])),
         ),
-        setup=describe_setup({"Data": str(config.data), "Training and test": seconds}),
+        setup=describe_setup(
+            {
+                "Data": str(config.data),
+                "Class weights": "inverse class frequency" if config.recipe.balance else "none",
+                "Training and test": seconds,
+            }
+        ),
     )
     write_evaluation(folder.path, report, cells, p)
     return report
