@@ -57,10 +57,12 @@ def require_regular_file(path: Path) -> None:
 def replace_file(path: Path, content: str | bytes) -> None:
     """Write `content`; after a crash or on a full disk, the file is as it was before.
 
+    Text is written in UTF-8. Characters that it doesn't have, as in the name of a file, become "?".
+
     Raises OSError with the file's name in it.
     """
     with replacing(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(content.encode(errors="replace") if isinstance(content, str) else content)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -506,3 +507,43 @@ def test_a_pipe_or_a_device_is_not_read(
         path.symlink_to(device)
     data = () if option == "--config" else (cells_zip, *QUICK)
     refused("train", *data, "--out", tmp_path / "out", option, path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names that are not UTF-8")
+def test_names_of_folders_that_are_not_utf8(tmp_path: Path, cells_zip: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    data = cells_zip.rename(tmp_path / f"{name}.zip")
+    run, tested = tmp_path / name / "run", tmp_path / name / "tested"
+    succeed("train", data, "--out", run, *QUICK)
+    (run / "model" / "SHA256SUMS").unlink()
+    succeed("train", "--resume", run)
+    succeed("evaluate", data, "--model", run, "--out", tested)
+    assert "caf?.zip" in (tested / "report.html").read_text()
+    succeed("predict", data, "--model", run)
+    assert hemozoin("export", run, "--out", tmp_path / name / "model").code in (0, 2)
+
+
+def test_a_file_where_a_folder_is_needed(tmp_path: Path, cells_zip: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    line = refused("predict", cells_zip, "--out", tmp_path / "mine" / "cells.csv")
+    assert "mine: is a file, but a folder is needed; give another name" in line
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_demo_draws_nothing_if_it_may_not_write(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    assert "is a file" in refused("demo", "--out", tmp_path / "mine")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a folder in use can't be removed")
+def test_the_current_folder_was_removed(
+    tmp_path: Path, cells_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    line = refused("predict", cells_zip, "--out", "out.csv")
+    monkeypatch.chdir(tmp_path)
+    assert "the current folder has been removed" in line

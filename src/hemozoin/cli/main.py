@@ -181,7 +181,11 @@ def _how_to_resume(words: list[str]) -> str:
 
 
 def _describe(error: OSError, words: list[str]) -> str:
+    if isinstance(error, FileNotFoundError) and not error.filename:
+        return "the current folder has been removed; change to another"
     where = f"{error.filename}: " if error.filename else ""
+    if error.strerror == os.strerror(errno.EEXIST):
+        return f"{where}is a file, but a folder is needed; give another name"
     if _is_disk_full(error):
         return f"{where}disk full; free some space; {_how_to_resume(words)}"
     return f"{where}{error.strerror or error}"

@@ -28,6 +28,7 @@ def run_demo(out: Path, data: Path | None) -> RunFolder:
     The synthetic cells and the synthetic smear are written next to `out`. Prints what was found in
     the smear and its true counts.
     """
+    RunFolder(out).require_free(overwrite=True)
     folder = _train(out, data)
     print(screen_synthetic_smear(folder.model, out.parent / "synthetic_smear"))
     return folder

@@ -103,7 +103,7 @@ def save_bundle(bundle: Bundle, folder: Path, card: str | None = None) -> None:
     """Write the model folder, with `card` as its README.md; SHA256SUMS is written last."""
     files = model_files(bundle)
     if card is not None:
-        files[CARD] = card.encode()
+        files[CARD] = card.encode(errors="replace")
     for name in {GRAPH, INT8_GRAPH, CELL_GRAPH, CARD} - set(files):
         (folder / name).unlink(missing_ok=True)
     write_folder(folder, files)

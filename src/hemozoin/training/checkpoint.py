@@ -57,9 +57,9 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> list[
         return []
     try:
         require_regular_file(path)
-        with safetensors.safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            rows = _read_rows((file.metadata() or {})["rows"])
+        content = path.read_bytes()  # safetensors opens no path that is not UTF-8
+        tensors = safetensors.torch.load(content)
+        rows = _read_rows(_metadata(content)["rows"])
         weights, state = _with_prefix("model/", tensors), _with_prefix("optimizer/", tensors)
         if not all(tensor.isfinite().all() for tensor in weights.values()):
             raise ValueError("weights that are not finite")
@@ -68,6 +68,13 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: Optimizer) -> list[
     except (safetensors.SafetensorError, LookupError, OSError, RuntimeError, ValueError) as error:
         raise RunError(f"{path}: damaged or of another run; delete it to start over") from error
     return rows
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """Return the metadata of a .safetensors: its length, a JSON header, then the tensors."""
+    length = int.from_bytes(content[:8], "little")
+    metadata: dict[str, str] = parse_json(content[8 : 8 + length])["__metadata__"]
+    return metadata
 
 
 def _read_rows(text: str) -> list[EpochRow]:

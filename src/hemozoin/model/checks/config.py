@@ -135,12 +135,23 @@ def _where(schema: CoreSchema, holds: Callable[[Any], bool], text: str) -> CoreS
 
 
 def _is_bounded(about: dict[str, Any]) -> bool:
-    """Return whether there are not too many values, and all text is valid Unicode."""
+    """Return whether there are not too many values, and all text is Unicode.
+
+    A name of a file may have bytes that are not, for which Python has code points of its own.
+    """
     for count, (value, depth) in enumerate(_nested(about)):
         if count > _MOST_VALUES or depth > _DEEPEST:
             return False
-        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        if isinstance(value, str) and not _is_encodable(value):
             return False
+    return True
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return False
     return True
 
 
