@@ -108,6 +108,13 @@ def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     assert tree(tmp_path) == {str(path): b"old"}
 
 
+def test_an_error_names_the_file_and_not_its_partial_file(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 250)  # allowed, but not with the end of a partial file
+    with pytest.raises(OSError, match="too long") as raised:
+        replace_file(path, "new")
+    assert raised.value.filename == str(path)
+
+
 def test_another_computer_has_other_partial_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

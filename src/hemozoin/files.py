@@ -88,7 +88,8 @@ def partial_file(path: Path) -> Iterator[Path]:
             yield partial
             partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it is missing, or its name is too long to exist
+            partial.unlink()
 
 
 def partial_suffix() -> str:
