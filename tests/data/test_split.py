@@ -201,13 +201,19 @@ def test_a_written_split_is_read_in_any_order_of_the_cells(tmp_path: Path) -> No
     assert parts(again) == parts(split)
 
 
-def test_cells_that_the_file_does_not_name_are_left_out(tmp_path: Path) -> None:
+def test_cells_that_the_file_does_not_name_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     cells = like_nlm()
     every_other = np.arange(0, len(cells), 2)
     write_split(split_by_patient(cells, 0).select(every_other), tmp_path / "split.csv")
     again = read_split(cells, tmp_path / "split.csv")
     assert again.cell.tolist() == cells.cell[::2].tolist()
     assert again.row.tolist() == every_other.tolist()
+    left_out = f"{len(cells) - len(again):,} cells of the data are not in it and are left out; 0 of"
+    assert left_out in capsys.readouterr().err
+    read_split(cells.select(every_other), tmp_path / "split.csv")
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "'", "'=", "\t", " ", "a;b;c;d;", '"'])

@@ -20,6 +20,7 @@ from hemozoin.data.cells import Cells, LabelledCells, SplitCells, is_known
 from hemozoin.data.index import match_cells
 from hemozoin.errors import DataError, RunError, require_whole_number
 from hemozoin.files import replace_file
+from hemozoin.progress import print_status
 
 #: Shares of the cells. The test part is large because its sample size is the number of patients.
 SHARES = {"train": 0.75, "validation": 0.10, "test": 0.15}
@@ -102,12 +103,14 @@ def split_columns(cells: SplitCells) -> dict[str, Texts]:
 def read_split(cells: Cells, path: Path) -> SplitCells:
     """Split as in a file that `write_split` has written.
 
-    Cells that the file doesn't name are left out. Raises DataError if it names none of the cells,
-    has other parts than train, validation and test, or has a patient in two parts.
+    Cells that the file doesn't name are left out, and names of other cells are passed over; a line
+    on standard error has the numbers. Raises DataError if it names none of the cells, has other
+    parts than train, validation and test, or has a patient in two parts.
     """
     part_of: dict[str, str] = {}
     names, parts = _read(path)
-    for cell, part in zip(match_cells(cells, names), parts, strict=True):
+    found = match_cells(cells, names)
+    for cell, part in zip(found, parts, strict=True):
         if cell and part_of.setdefault(cell, part) != part:
             raise DataError(f"{path}: {cell} is in more than one part of the split")
     if not part_of:
@@ -115,7 +118,17 @@ def read_split(cells: Cells, path: Path) -> SplitCells:
     split = texts(part_of.get(cell) for cell in cells.cell)
     named = _table(cells, split).select(is_known(split))
     _require_no_leak(named, path)
-    return _require_both_classes(named)
+    _require_both_classes(named)
+    _report_left_out(path, len(cells) - len(named), sum(cell is None for cell in found))
+    return named
+
+
+def _report_left_out(path: Path, cells: int, names: int) -> None:
+    if cells or names:
+        print_status(
+            f"{path}: {cells:,} cells of the data are not in it and are left out;"
+            f" {names:,} of its names are of no cell"
+        )
 
 
 def _read(path: Path) -> tuple[list[str], list[str]]:

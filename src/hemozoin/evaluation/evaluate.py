@@ -27,6 +27,7 @@ from hemozoin.evaluation.report import (
     Report,
     draw_plots,
     seen_in_training,
+    unreadable_warning,
     write_report,
 )
 from hemozoin.files import filled_folder, is_free, replace_file
@@ -71,7 +72,8 @@ def evaluate(
         pixels = pixels[tested.row]
     report, p = evaluate_cells(predictor, cells, pixels, prevalence)
     setup = describe_setup({"Data": str(data)})
-    report = replace(report, title=data.name, setup=setup)
+    warnings = tuple(unreadable_warning(len(store.unreadable)))
+    report = replace(report, title=data.name, setup=setup, warnings=warnings)
     if warning := seen_in_training(report.evaluation):
         print_status(f"WARNING: {warning}")
     if out:

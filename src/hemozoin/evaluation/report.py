@@ -262,6 +262,12 @@ def _plots(report: Report) -> dict[str, Any] | None:
     return {**drawn, "learning": learning}
 
 
+def unreadable_warning(count: int) -> Iterator[str]:
+    """Yield how many pictures could not be read, if any."""
+    if count:
+        yield f"{count:,} pictures could not be read and were skipped."
+
+
 def seen_in_training(evaluation: Evaluation) -> str | None:
     """Return the warning that the tested patients are not new to the network; None if they are."""
     overlap, units = evaluation.overlap, evaluation.intervals.units

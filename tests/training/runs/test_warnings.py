@@ -12,16 +12,17 @@ import pytest
 from hemozoin.arrays import texts
 from hemozoin.data.cells import SplitCells
 from hemozoin.decision.conformal import ReviewBand
+from hemozoin.evaluation.report import unreadable_warning
 from hemozoin.metrics.seen_patients import TrainingOverlap, overlap_with
 from hemozoin.model.bundle import load_bundle, save_bundle
 from hemozoin.training.initial_weights import InitialWeights
 from hemozoin.training.recipe import PRESETS, Recipe
 from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.warnings import (
+    duplicate_warning,
     poor_fit_warning,
     review_band_warning,
     seen_patients,
-    unreadable_warning,
 )
 from tests.support.commands import hemozoin
 from tests.support.tables import cells_of, labelled_cells, read_rows_of
@@ -123,3 +124,14 @@ def test_the_patients_of_extra_cells_are_seen() -> None:
     assert seen.among(["C1", "C2", "C3", "C4"]) == {"C1", "C2", "C3"}
     assert overlap_with(seen, extra) == TrainingOverlap(cells=1, patients=1)
     assert seen_patients(config, cells, cells_of([("c", "uninfected", None)])) is None
+
+
+def test_the_same_picture_in_two_parts_is_told() -> None:
+    cells = two_patients()
+    pixels = np.zeros((2, 4, 4, 3), np.uint8)
+    (found,) = duplicate_warning(cells, pixels)
+    assert "1 validation or test cells have the same pixels as a training cell" in found
+    pixels[1, 0, 0, 0] = 1
+    assert [*duplicate_warning(cells, pixels)] == []
+    both_trained = replace(cells, split=texts(["train", "train"]))
+    assert [*duplicate_warning(both_trained, np.zeros_like(pixels))] == []

@@ -26,7 +26,7 @@ from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.split import has_patients, read_split, split_by_patient
 from hemozoin.data.store import Store
 from hemozoin.evaluation.evaluate import describe_setup, evaluate_cells, write_evaluation
-from hemozoin.evaluation.report import Report, count_splits, summary
+from hemozoin.evaluation.report import Report, count_splits, summary, unreadable_warning
 from hemozoin.files import replace_file
 from hemozoin.metrics.seen_patients import overlap_with
 from hemozoin.model.bundle import Bundle, save_bundle
@@ -39,11 +39,11 @@ from hemozoin.training.packaging import calibrate_and_package
 from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.folder import RunFolder
 from hemozoin.training.runs.warnings import (
+    duplicate_warning,
     poor_fit_warning,
     print_overlap,
     review_band_warning,
     seen_patients,
-    unreadable_warning,
 )
 from hemozoin.training.trainer import TrainingData, train_classifier
 
@@ -165,6 +165,7 @@ def evaluate_run(
         splits=count_splits(split_data.cells, split_data.extra_cells),
         warnings=(
             *unreadable_warning(split_data.unreadable),
+            *duplicate_warning(split_data.cells, split_data.pixels),
             *review_band_warning(split_data.part("validation")[0], bundle.review_band),
             *poor_fit_warning(config.recipe, float(results["val_auc"][-1])),
         ),

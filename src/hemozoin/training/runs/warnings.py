@@ -5,10 +5,12 @@ The report itself warns of few cells and patients (`evaluation/report.py`).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from hemozoin.arrays import Pixels
 from hemozoin.classes import CLASSES
 from hemozoin.data.cells import Cells, LabelledCells, SplitCells, is_known
 from hemozoin.data.split import has_patients
@@ -70,10 +72,18 @@ def init_warnings(folds: Sequence[TrainingOverlap | None]) -> Iterator[str]:
         yield "It can't be told whether the network of --init was trained on these patients."
 
 
-def unreadable_warning(count: int) -> Iterator[str]:
-    """Yield how many pictures could not be read, if any."""
-    if count:
-        yield f"{count:,} pictures could not be read and were skipped."
+def duplicate_warning(cells: SplitCells, pixels: Pixels) -> Iterator[str]:
+    """Yield how many validation and test cells are also training cells, under another name."""
+    digests = [hashlib.sha256(pixels[row].tobytes()).digest() for row in cells.row]
+    trained = {
+        digest for digest, split in zip(digests, cells.split, strict=True) if split == "train"
+    }
+    others = zip(digests, cells.split, strict=True)
+    if count := sum(split != "train" and digest in trained for digest, split in others):
+        yield (
+            f"{count:,} validation or test cells have the same pixels as a training cell, so the"
+            " metrics are too good; hemozoin inspect lists such pictures."
+        )
 
 
 def review_band_warning(validation: LabelledCells, review_band: ReviewBand) -> Iterator[str]:
