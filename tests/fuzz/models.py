@@ -37,12 +37,13 @@ class Models:
         model, rng = case.folder / "model", case.rng
         files = dict(self._files)
         for _ in range(rng.choice([1, 1, 1, 2])):
-            files = changed_files(files, rng)
+            with np.errstate(all="ignore"):
+                files = changed_files(files, rng)
         write_files(model, files)
-        if rng.random() < 0.1:
-            _replace_a_file(model, rng)
         if rng.random() < 0.05:
             (model / SUMS).write_bytes(mutations.mutated((model / SUMS).read_bytes(), rng))
+        if rng.random() < 0.1:
+            _replace_a_file(model, rng)
         precision = rng.choice(["fp32", "int8"])
         verb = rng.choices(["predict", "evaluate", "screen", "export", "train"], [12, 1, 1, 1, 1])[
             0
@@ -102,8 +103,7 @@ def _changed_graph(content: bytes, rng: Random) -> bytes:
         elif how == 2 and model.graph.input:
             _other_shape(rng.choice([*model.graph.input, *model.graph.output]), rng)
         elif model.graph.node and model.graph.initializer:
-            with np.errstate(all="ignore"):
-                change_anything(model, numbers)
+            change_anything(model, numbers)
     changed: bytes = model.SerializeToString()
     return changed
 

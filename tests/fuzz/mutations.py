@@ -113,7 +113,10 @@ def changed_json(text: bytes, rng: Random) -> bytes:
         return mutated(text, rng)
     if how < 0.25:
         return rng.choice(_NO_JSON)
-    value = json.loads(text)
+    try:
+        value = json.loads(text)
+    except ValueError:  # it was changed before
+        return mutated(text, rng)
     for _ in range(rng.choice([1, 1, 1, 2, 5])):
         value = _changed_value(value, rng)
     return json.dumps(value).encode(errors="surrogatepass")

@@ -19,10 +19,10 @@ from tests.fuzz.kinds import Kind, make_kind
 from tests.fuzz.oracles import Case, Watch, limit_memory, print_into, reset_peak_memory
 
 #: Seconds after which a case hangs. The machine may be busy, so this is far above `MOST_SECONDS`.
-_HANGS = 90
+_HANGS = 300
 
 #: Seconds in which a process has to have its seeds.
-_STARTS = 600
+_STARTS = 1800
 
 _CONTEXT = multiprocessing.get_context("spawn")
 
