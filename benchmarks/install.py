@@ -42,7 +42,7 @@ EXTRAS = {
     "parquet": "predictions as Parquet",
     "scans": "scans of whole smears",
     "dask": "screening on many machines",
-    "train": "training, export, sweeps; with `plots`",
+    "train": "training, export, sweeps; includes `plots`, not counted again",
 }
 
 NOTHING = "python -c pass"

@@ -18,7 +18,7 @@ from hemozoin.model.prediction import Prediction
 _COLUMNS = [field.name for field in fields(Prediction)]
 
 #: Predictions in a row group of Parquet.
-_ROW_GROUP = 10_000
+_ROW_GROUP = 5_000
 
 Writer = Callable[[Iterable[Prediction], TextIO], None]
 
