@@ -113,7 +113,7 @@ def test_the_line_that_installs_an_extra(arguments: str, extra: str, folder: Pat
 #: What imports an extra at once, by the extra's library.
 OPTIONAL = {
     "matplotlib": ("evaluation.plots", "paper.explain", "paper.sweep.plots", "reports.svg"),
-    "onnx": ("export", "model.onnx_"),
+    "onnx": ("export", "model.cell_graph", "model.onnx_"),
     "torch": ("demo", "export", "mobilenet.network", "paper.sweep", "training"),
 }
 
