@@ -66,7 +66,8 @@ class Field:
     """One picture of a slide. Where it couldn't be read, `error` says why and the rest is empty.
 
     `field` is the picture's file name; `width`, `height` and the red cells' typical `diameter`
-    are in px; `others` are the objects that are not counted as red cells.
+    are in px; `others` are the objects that are not counted as red cells. `fingerprint` is for
+    finding the same picture again; `same_as` is the earlier field of the slide that shows the same.
     """
 
     field: str
@@ -77,11 +78,13 @@ class Field:
     others: tuple[SmearObject, ...] = ()
     flaws: tuple[Flaw, ...] = ()
     error: str | None = None
+    fingerprint: str = ""
+    same_as: str | None = None
 
     @property
     def usable(self) -> bool:
-        """Return whether its cells are counted: it could be read and has no flaw."""
-        return self.error is None and not self.flaws
+        """Return whether its cells are counted: it was read, has no flaw and is no repetition."""
+        return self.error is None and not self.flaws and self.same_as is None
 
     @property
     def infected(self) -> int:

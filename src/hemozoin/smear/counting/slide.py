@@ -27,9 +27,10 @@ class Slide:
     """The counts of a slide, and its parasitaemia.
 
     `fields` is the number of pictures that were counted, `fields_flawed` of those with flaws
-    (`flaws` has the number of pictures for each flaw), and `fields_unreadable` of those that could
-    not be read. `red_cells`, `infected`, `review` and `others`, by kind, are from the counted
-    fields. If the slide is not reported, `parasitaemia` is None and `reason` says why.
+    (`flaws` has the number of pictures for each flaw), `fields_unreadable` of those that could not
+    be read, and `fields_repeated` of those that show the same as another one. `red_cells`,
+    `infected`, `review` and `others`, by kind, are from the counted fields. If the slide is not
+    reported, `parasitaemia` is None and `reason` says why.
     """
 
     slide: str
@@ -45,6 +46,7 @@ class Slide:
     false_positive_rate: FalsePositiveRate | None
     parasitaemia: Parasitaemia | None
     reason: str | None
+    fields_repeated: int = 0
 
     @property
     def verdict(self) -> Verdict:
@@ -118,7 +120,7 @@ class Slide:
 
 
 _COUNTS = (
-    *("fields", "fields_flawed", "fields_unreadable"),
+    *("fields", "fields_flawed", "fields_unreadable", "fields_repeated"),
     *("red_cells", "infected", "review"),
 )
 

@@ -23,7 +23,7 @@ class Tally:
 
     def __init__(self, slide: str) -> None:
         self.name = slide
-        self._fields = self._flawed = self._unreadable = 0
+        self._fields = self._flawed = self._unreadable = self._repeated = 0
         self._red_cells = self._infected = self._review = 0
         self._flaws: Counter[str] = Counter()
         self._others: Counter[ObjectKind] = Counter()
@@ -32,6 +32,8 @@ class Tally:
         """Count one more field."""
         if field.error is not None:
             self._unreadable += 1
+        elif field.same_as is not None:
+            self._repeated += 1
         elif not field.usable:
             self._flawed += 1
             self._flaws.update({flaw.what for flaw in field.flaws})
@@ -60,6 +62,7 @@ class Tally:
             false_positive_rate=false_positive_rate,
             parasitaemia=None if reason else estimate_parasitaemia(*counted, false_positive_rate),
             reason=reason,
+            fields_repeated=self._repeated,
         )
 
     def _reason_not_reported(self) -> str | None:

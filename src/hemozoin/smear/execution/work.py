@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
+import numpy as np
 from PIL import Image
 
 from hemozoin.about import VERSION
@@ -17,6 +18,7 @@ from hemozoin.model.bundle import Bundle
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.registry import Precision
 from hemozoin.smear.field import Field
+from hemozoin.smear.fingerprint import fingerprint
 from hemozoin.smear.output.overlay import crop_cell, draw_overlay
 from hemozoin.smear.output.screened_field import ScreenedField, unreadable_field
 from hemozoin.smear.picture import PictureData, decode_field
@@ -65,7 +67,10 @@ def screen_picture(
     try:
         with unexpected_errors(name), _ONE_AT_A_TIME:
             picture = decode_field(data, name)
-            screened = _with_pictures(screener(picture, name), picture)
+            field = screener(picture, name)
+            if not isinstance(data, np.ndarray):  # the tiles of a scan are different places
+                field = replace(field, fingerprint=fingerprint(picture))
+            screened = _with_pictures(field, picture)
     except DataError as error:
         return unreadable_field(name, error)
     return screened

@@ -103,12 +103,13 @@ class ReportSelection:
 
 
 def _row(field: Field, overlay: Path | None) -> _Row:
+    repeated = [] if field.same_as is None else [f"the same picture as {field.same_as}"]
     return _Row(
         field=field.field,
         red_cells=len(field.cells),
         infected=field.infected,
         review=field.review,
-        flaws=tuple(map(str, field.flaws)),
+        flaws=(*map(str, field.flaws), *repeated),
         error=field.error and field.error.removeprefix(f"{field.field}: "),
         overlay=overlay,
     )

@@ -15,6 +15,7 @@ from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.counting.tally import Tally
 from hemozoin.smear.field import Field
+from hemozoin.smear.fingerprint import with_repeats
 from hemozoin.smear.output.coco import open_coco
 from hemozoin.smear.output.folder import COCO, REPORT, SLIDE, SlideFolder
 from hemozoin.smear.output.report import ReportSelection, render_report
@@ -46,7 +47,7 @@ class SlideWriter:
         """
         tally, selection = Tally(slide.slide), ReportSelection()
         with self._open_files(slide.slide, folder) as files:
-            for photo, field in zip(slide.photos, fields, strict=True):
+            for photo, field in zip(slide.photos, with_repeats(fields), strict=True):
                 for consumer in (tally, *files):
                     consumer.add(field)
                 overlay = folder.overlay(photo) if field.error is None else None

@@ -20,7 +20,7 @@ CELL_COLUMNS = ("slide", "field", "cell", *_CELL)
 FIELD_COLUMNS = (
     *("slide", "field", "width", "height", "diameter", "red_cells", "infected", "review"),
     *OTHERS.values(),
-    *("usable", "flaws", "error"),
+    *("usable", "flaws", "error", "same_as"),
 )
 
 
@@ -58,12 +58,20 @@ def _cell_rows(slide: str, field: Field) -> Iterator[tuple[object, ...]]:
 def _field_row(slide: str, field: Field) -> tuple[object, ...]:
     usable, flaws = str(field.usable).lower(), "; ".join(map(str, field.flaws))
     if field.error is not None:
-        return slide, field.field, *[None] * (len(FIELD_COLUMNS) - 5), usable, flaws, field.error
+        return (
+            slide,
+            field.field,
+            *[None] * (len(FIELD_COLUMNS) - 6),
+            usable,
+            flaws,
+            field.error,
+            None,
+        )
     return (
         *(slide, field.field, field.width, field.height, round(field.diameter, 2)),
         *(len(field.cells), field.infected, field.review),
         *(field.count(kind) for kind in OTHERS),
-        *(usable, flaws, None),
+        *(usable, flaws, None, field.same_as),
     )
 
 

@@ -75,7 +75,9 @@ def fields_not_counted(slide: Slide) -> str | None:
     reasons = [f"{flaw} {count:,}" for flaw, count in slide.flaws.items()]
     if slide.fields_unreadable:
         reasons.append(f"unreadable {slide.fields_unreadable:,}")
-    failed = slide.fields_flawed + slide.fields_unreadable
+    if slide.fields_repeated:
+        reasons.append(f"the same picture as another {slide.fields_repeated:,}")
+    failed = slide.fields_flawed + slide.fields_unreadable + slide.fields_repeated
     return f"{with_noun(failed, 'field')} not counted: {', '.join(reasons)}" if failed else None
 
 
