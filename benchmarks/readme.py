@@ -20,6 +20,7 @@ import microscope
 import out_of_distribution
 import pretrained
 import recipes
+import robustness
 import speed
 import stages
 import sweep
@@ -38,6 +39,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "patients": leaks.patients,
     "recipes": recipes.table,
     "pretrained": pretrained.table,
+    "robustness": robustness.table,
     "speed": speed.table,
     "stages": stages.table,
     "startup": install.startup_table,
@@ -51,7 +53,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "benchmarks/README.md": ("recipes", "abstention", "out_of_distribution"),
     "docs/results.md": (
         *("pretrained", "microscope", "headline", "speed", "int8", "abstention"),
-        *("out_of_distribution", "recipes", "fields", "stages"),
+        *("out_of_distribution", "recipes", "fields", "stages", "robustness"),
     ),
     "docs/quick-start.md": ("install", "startup"),
     "docs/traps.md": ("leaks", "patients"),
