@@ -21,6 +21,7 @@ import out_of_distribution
 import pretrained
 import recipes
 import robustness
+import scale
 import speed
 import stages
 import sweep
@@ -38,6 +39,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "out_of_distribution": out_of_distribution.table,
     "patients": leaks.patients,
     "recipes": recipes.table,
+    "scale": scale.table,
     "pretrained": pretrained.table,
     "robustness": robustness.table,
     "speed": speed.table,
@@ -52,7 +54,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "README.md": ("pretrained", "microscope", "fields", "headline", "speed"),
     "benchmarks/README.md": ("recipes", "abstention", "out_of_distribution"),
     "docs/results.md": (
-        *("pretrained", "microscope", "headline", "speed", "int8", "abstention"),
+        *("pretrained", "microscope", "headline", "speed", "scale", "int8", "abstention"),
         *("out_of_distribution", "recipes", "fields", "stages", "robustness"),
     ),
     "docs/quick-start.md": ("install", "startup"),

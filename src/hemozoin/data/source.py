@@ -191,12 +191,13 @@ class ZipSource:
 
     def walk(self) -> Iterator[Entry]:
         """Yield every file that is not junk, sorted by name."""
-        return iter(self.entries())
+        for name in sorted(self._files):
+            info = self._files[name]
+            yield Entry(name, info.file_size, info.CRC)
 
     def entries(self) -> list[Entry]:
         """Return every file that is not junk, sorted by name."""
-        found = (Entry(name, info.file_size, info.CRC) for name, info in self._files.items())
-        return sorted(found, key=lambda entry: entry.name)
+        return list(self.walk())
 
     def read(self, name: str) -> bytes:
         """Return the content of one file; its length and CRC-32 are checked."""
