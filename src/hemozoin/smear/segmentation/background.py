@@ -21,6 +21,9 @@ _GREEN = 1
 #: The optical density of each level.
 _DENSITY = optical_density(np.arange(256))
 
+#: The pixels from which statistics are computed.
+_SAMPLED = np.s_[:: STAIN.step, :: STAIN.step]
+
 #: Exponents of y and x in the terms of a quadratic surface.
 _QUADRATIC = ((0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (2, 0))
 
@@ -56,12 +59,14 @@ def subtract_background(densities: Floats) -> Floats:
     The background is a quadratic surface for each channel, fitted to the pixels that are below
     Otsu's threshold in green.
     """
-    green = densities[..., _GREEN]
+    y, x = _powers(densities.shape[0]), _powers(densities.shape[1])
+    sample, sampled_y, sampled_x = densities[_SAMPLED], y[:: STAIN.step], x[:: STAIN.step]
+    green = sample[..., _GREEN]
     for _ in range(STAIN.rounds):
-        weights = _fit(densities, _background(green))
-        green = densities[..., _GREEN] - _surface(weights[..., _GREEN], green.shape)
-    surfaces = [_surface(weights[..., channel], green.shape) for channel in range(3)]
-    return np.asarray(cv2.subtract(densities, cv2.merge(surfaces)))
+        weights = _fit(sample, _background(green), sampled_y, sampled_x)
+        green = sample[..., _GREEN] - sampled_y @ weights[..., _GREEN] @ sampled_x.T
+    background = cv2.merge([y @ weights[..., channel] @ x.T for channel in range(3)])
+    return np.asarray(cv2.subtract(densities, background, background), np.float32)
 
 
 def _background(green: Floats) -> Levels:
@@ -71,33 +76,24 @@ def _background(green: Floats) -> Levels:
     return inner if cv2.countNonZero(inner) > STAIN.min_pixels else background
 
 
-def _fit(densities: Floats, mask: Levels) -> Floats:
+def _fit(densities: Floats, mask: Levels, y: Floats, x: Floats) -> Floats:
     """Return the quadratic surfaces fitted to the densities in a mask by least squares.
 
-    The weights, `[3, 3, 3]`, are those of the powers of y, of the powers of x, in each channel.
-    Illumination is smooth, so every third row and column is enough.
+    The weights, float32 `[3, 3, 3]`, are those of the powers of y, of the powers of x, in each
+    channel: the surface of a channel is y @ weights @ x.T.
     """
-    sampled = np.s_[:: STAIN.step, :: STAIN.step]
-    y, x = (powers[:: STAIN.step] for powers in _powers(mask.shape))
-    rows, columns = np.nonzero(mask[sampled])
-    terms = np.stack([y[rows, i] * x[columns, j] for i, j in _QUADRATIC])
-    values = densities[sampled][rows, columns]
+    rows, columns = np.nonzero(mask)
+    terms = np.stack([y[rows, i] * x[columns, j] for i, j in _QUADRATIC]).astype(np.float64)
+    values = densities[rows, columns]
     solved, *_ = np.linalg.lstsq(terms @ terms.T, terms @ values, rcond=None)
-    weights = np.zeros((3, 3, 3))
+    weights = np.zeros((3, 3, 3), np.float32)
     weights[tuple(zip(*_QUADRATIC, strict=True))] = solved
     return weights
 
 
-def _surface(weights: Floats, shape: tuple[int, ...]) -> Floats:
-    """Return the surface `[h, w]` with these weights, `[3, 3]`."""
-    y, x = _powers(shape)
-    return np.asarray((y @ weights).astype(np.float32) @ x.T.astype(np.float32))
-
-
-def _powers(shape: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """Return the powers 0, 1 and 2 of y `[h, 3]` and of x `[w, 3]`, from -1 to 1."""
-    y, x = (np.vander(np.linspace(-1, 1, side), 3, increasing=True) for side in shape)
-    return y, x
+def _powers(side: int) -> Floats:
+    """Return the powers 0, 1 and 2 of the places along a side, from -1 to 1: float32 `[n, 3]`."""
+    return np.vander(np.linspace(-1, 1, side), 3, increasing=True).astype(np.float32)
 
 
 def stain_levels(relative: Floats) -> Levels:
@@ -108,7 +104,7 @@ def stain_levels(relative: Floats) -> Levels:
     masks are computed from integers.
     """
     stain = np.ascontiguousarray(_combined_channels(relative))
-    full = float(np.percentile(stain[:: STAIN.step, :: STAIN.step], STAIN.clipped[1]))
+    full = float(np.percentile(stain[_SAMPLED], STAIN.clipped[1]))
     gain = (STAIN.full - STAIN.zero) / max(full, STAIN.min_density)
     levels = np.rint(stain * gain + STAIN.zero).clip(0, 255).astype(np.uint8)
     return np.asarray(cv2.GaussianBlur(levels, (0, 0), STAIN.blur))
@@ -123,10 +119,9 @@ def _combined_channels(relative: Floats) -> Floats:
     """
     green = relative[..., _GREEN]
     objects = above(green, otsu_threshold(green))
-    sampled = np.s_[:: STAIN.step, :: STAIN.step]
-    sample = relative[sampled]
-    stained = sample[eroded(objects, 2)[sampled] > 0]
-    bare = sample[eroded(~objects, 1)[sampled] > 0]
+    sample = relative[_SAMPLED]
+    stained = sample[eroded(objects, 2)[_SAMPLED] > 0]
+    bare = sample[eroded(~objects, 1)[_SAMPLED] > 0]
     if min(len(stained), len(bare)) < STAIN.min_stained:
         return green
     within = (np.cov(stained.T) + np.cov(bare.T)) / 2 + 1e-4 * np.eye(3)

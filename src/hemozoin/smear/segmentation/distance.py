@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Floats, Ints, Levels
+from hemozoin.smear.segmentation.regions import with_border
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +27,18 @@ def edge_distance(mask: Levels, sigma: float) -> Floats:
 
     0 outside of the mask, before the blur. The picture's border is an edge as well.
     """
-    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(cv2.GaussianBlur(distance, (0, 0), sigma)[1:-1, 1:-1])
+    blurred = cv2.GaussianBlur(distance_to_outside(with_border(mask)), (0, 0), sigma)
+    return np.asarray(blurred[1:-1, 1:-1], np.float32)
+
+
+def distance_to_outside(mask: Levels) -> Floats:
+    """Return the distance in px of each pixel of a mask to its outside: float32 `[h, w]`.
+
+    It is that of the shortest path of a chess king and knight (Borgefors 1986): at most 2 % off,
+    and six times as fast as exact.
+    """
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5)
+    return np.asarray(distance, np.float32)
 
 
 def local_maxima(picture: Floats | Levels, radius: int, least: float) -> Maxima:

@@ -12,7 +12,7 @@ from hemozoin.arrays import Floats, Levels
 from hemozoin.smear.field import ObjectKind
 from hemozoin.smear.segmentation.morphology import dilated
 from hemozoin.smear.segmentation.parameters import DIAMETER, KIND
-from hemozoin.smear.segmentation.regions import Region, touches_border, within
+from hemozoin.smear.segmentation.regions import Region, touches_border, with_border, within
 from hemozoin.smear.segmentation.shape import measure_shape
 
 
@@ -69,7 +69,7 @@ def _separation(region: Region, around: Surroundings) -> float:
 def _touching_share(region: Region, foreground: Levels) -> float:
     """Return the share of a region's outline at which it touches other foreground, 0..1."""
     x, y, width, height = region.box
-    mask = np.pad(region.mask, 1)
+    mask = with_border(region.mask)
     around = within(foreground, (x - 1, y - 1, width + 2, height + 2))
     ring = dilated(mask, 1) & ~mask
     return cv2.countNonZero(ring & around) / max(1, cv2.countNonZero(ring))

@@ -11,7 +11,8 @@ from hemozoin.smear.segmentation.parameters import STAIN
 #: About this many values give the same threshold as all of them.
 _SAMPLE = 30_000
 
-#: Standard deviation of a normal distribution over its median absolute deviation.
+#: Standard deviation of a normal distribution over its median absolute deviation, which outliers
+#: change little.
 _NORMAL = 1.4826
 
 
@@ -36,16 +37,26 @@ def above(values: Floats | Levels, threshold: float) -> Levels:
     return np.where(values > threshold, np.uint8(255), np.uint8(0))
 
 
+def masked_sample(values: Floats, mask: Levels) -> Floats:
+    """Return a sample, `[n]`, of the values `[h, w]` within a mask that isn't empty."""
+    step = max(1, round((mask.size / _SAMPLE) ** 0.5))
+    inside = values[::step, ::step][mask[::step, ::step] > 0]
+    return inside if len(inside) else values[mask > 0]
+
+
+def median_and_deviation(values: Floats) -> tuple[float, float]:
+    """Return the median of values `[n]`, and a standard deviation that outliers don't change."""
+    middle = float(np.median(values))
+    return middle, _NORMAL * float(np.median(np.abs(values - middle)))
+
+
 def median_level(levels: Levels, mask: Levels) -> int:
     """Return the median of uint8 `[h, w]` within a mask that isn't empty."""
     return _median(_histogram(levels, mask))
 
 
 def median_and_noise(levels: Levels, mask: Levels) -> tuple[int, float]:
-    """Return the median within a mask, and a standard deviation that outliers don't change.
-
-    The latter is the median absolute deviation times 1.4826, which is right for normal values.
-    """
+    """Return the same as `median_and_deviation` for the levels within a mask, from a histogram."""
     histogram = _histogram(levels, mask)
     middle = _median(histogram)
     deviations = np.bincount(np.abs(np.arange(256) - middle), histogram, 256)

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Floats, Levels
+from hemozoin.smear.segmentation.distance import distance_to_outside
+from hemozoin.smear.segmentation.levels import above, masked_sample, median_and_deviation
 from hemozoin.smear.segmentation.morphology import opened
 from hemozoin.smear.segmentation.parameters import NUCLEI
 from hemozoin.smear.segmentation.regions import Region, components, within
@@ -24,8 +26,7 @@ def white_cells(relative: Floats, foreground: Levels, cell_area: float) -> list[
     if cv2.countNonZero(nuclei) <= least:
         return []
     reach = max(1, round(NUCLEI.lobes * math.sqrt(cell_area)))
-    away = cv2.distanceTransform(cv2.bitwise_not(nuclei), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    near = components(np.where(away <= reach, np.uint8(255), np.uint8(0)))
+    near = components(~above(distance_to_outside(~nuclei), reach))
     areas = np.bincount(near.labels[nuclei > 0])
     return [
         Region(near.mask(label) & within(foreground, near.boxes[label]), near.boxes[label])
@@ -35,8 +36,12 @@ def white_cells(relative: Floats, foreground: Levels, cell_area: float) -> list[
 
 def _dark(relative: Floats, foreground: Levels) -> Levels:
     """Return where the density is that of a nucleus: uint8 `[h, w]`."""
-    red, grey = cv2.extractChannel(relative, 0), cv2.transform(relative, np.full((1, 3), 1 / 3))
-    inside = foreground > 0
-    in_red = red > NUCLEI.in_red * np.median(red[inside]) + NUCLEI.offset
-    in_all = grey > NUCLEI.in_all * np.median(grey[inside]) + NUCLEI.offset
-    return np.where(in_red | in_all, np.uint8(255), np.uint8(0))
+    red = relative[..., 0]
+    grey = np.asarray(cv2.transform(relative, np.full((1, 3), 1 / 3)), np.float32)
+    return _far_above(red, NUCLEI.in_red, foreground) | _far_above(grey, NUCLEI.in_all, foreground)
+
+
+def _far_above(density: Floats, factor: float, foreground: Levels) -> Levels:
+    middle, deviation = median_and_deviation(masked_sample(density, foreground))
+    least = max(factor * middle + NUCLEI.offset, middle + NUCLEI.deviations * deviation)
+    return above(density, least)

@@ -18,6 +18,7 @@ from hemozoin.smear.segmentation.background import (
 from hemozoin.smear.segmentation.cell_size import cell_diameter, isolated_cell_area
 from hemozoin.smear.segmentation.foreground import find_foreground
 from hemozoin.smear.segmentation.kinds import Surroundings, crowding_of, kind_of
+from hemozoin.smear.segmentation.levels import masked_sample
 from hemozoin.smear.segmentation.morphology import opened
 from hemozoin.smear.segmentation.nuclei import white_cells
 from hemozoin.smear.segmentation.parameters import DIAMETER, FOREGROUND
@@ -95,7 +96,7 @@ def segment(pixels: Pixels, diameter: float | None = None) -> Segmentation:
         diameter=float(2 * np.sqrt(cell_area / np.pi) * scale),
         coverage=cv2.countNonZero(foreground) / foreground.size,
         background=_at_places(densities - relative),
-        stain=np.median(relative[foreground > 0], axis=0),
+        stain=np.median(masked_sample(relative, foreground), axis=0),
     )
 
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Ints, Levels
-from hemozoin.smear.segmentation.regions import Box
+from hemozoin.smear.segmentation.regions import Box, with_border
 
 #: An outline has about this many corners: polygon and region then overlap by 0.99 (intersection
 #: over union).
@@ -92,8 +92,7 @@ def trace_outline(mask: Levels, box: Box, scale: float) -> tuple[tuple[int, int]
     """
     left, top, width, height = box
     size = max(1, round((width + 2) * scale)), max(1, round((height + 2) * scale))
-    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    enlarged = cv2.resize(padded, size, interpolation=cv2.INTER_LINEAR)
+    enlarged = cv2.resize(with_border(mask), size, interpolation=cv2.INTER_LINEAR)
     smooth = cv2.threshold(enlarged, 127, 255, cv2.THRESH_BINARY)[1]
     origin = round((left - 1) * scale), round((top - 1) * scale)
     parts, _ = cv2.findContours(smooth, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=origin)

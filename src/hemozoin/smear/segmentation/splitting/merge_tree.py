@@ -17,7 +17,7 @@ import numpy as np
 
 from hemozoin.arrays import Floats, Ints
 from hemozoin.smear.segmentation.parameters import CELL
-from hemozoin.smear.segmentation.regions import Region, boxes_of, mask_of, within
+from hemozoin.smear.segmentation.regions import Box, Region, bounding_box, boxes_of, mask_of, within
 from hemozoin.smear.segmentation.shape import Shape, measure_shape
 from hemozoin.smear.segmentation.splitting.color import Triple, typical_color
 
@@ -31,6 +31,7 @@ class _Node:
     """
 
     size: int
+    box: Box
     density: Triple
     shape: Shape | None
     color_outlier: bool
@@ -77,7 +78,7 @@ class _Tree:
         large = [d for shape, d in measured.values() if shape.area > CELL.min_colored * area]
         self._typical = typical_color(large)
         self.leaves = {
-            label: self._node(shape.area, density, shape, label=label)
+            label: self._node(shape.area, boxes[label], density, shape, label=label)
             for label, (shape, density) in measured.items()
         }
 
@@ -87,11 +88,13 @@ class _Tree:
             shape = one.shape + other.shape
         a, b = one.size / size, other.size / size
         red, green, blue = (a * x + b * y for x, y in zip(one.density, other.density, strict=True))
-        return self._node(size, (red, green, blue), shape, (one, other))
+        box = bounding_box(one.box, other.box)
+        return self._node(size, box, (red, green, blue), shape, (one, other))
 
     def _node(
         self,
         size: int,
+        box: Box,
         density: Triple,
         shape: Shape | None,
         children: tuple[_Node, ...] = (),
@@ -102,7 +105,7 @@ class _Tree:
         if shape and size < CELL.too_large * self._area:
             score = single_cell_score(shape, self._area, outlier)
         best = max(score * size, sum(child.best for child in children))
-        return _Node(size, density, shape, outlier, score, best, children, label)
+        return _Node(size, box, density, shape, outlier, score, best, children, label)
 
 
 def _root(parents: dict[int, int], label: int) -> int:
@@ -128,11 +131,8 @@ def _regions(pieces: Ints, nodes: list[_Node]) -> list[Region]:
     for number, node in enumerate(nodes, 1):
         numbers[_labels(node)] = number
     regions = numbers[pieces]
-    boxes = boxes_of(regions, len(nodes))
     return [
-        Region(
-            mask_of(regions, number, boxes[number]), boxes[number], node.score, node.color_outlier
-        )
+        Region(mask_of(regions, number, node.box), node.box, node.score, node.color_outlier)
         for number, node in enumerate(nodes, 1)
     ]
 

@@ -67,7 +67,9 @@ def flood(distance: Levels, seeds: Ints, mask: Levels) -> Ints:
     sum of both depths, and so the order is that of depth. Parts of the mask without a seed get 0.
     """
     depth = _HIGHEST - distance
-    board = np.where(_checkerboard(mask.shape), 128 + depth, 127 - depth)
+    board = _HIGHEST - depth
+    for odd in (0, 1):
+        board[odd::2, odd::2] = 1 + _HIGHEST + depth[odd::2, odd::2]
     moat = ~mask  # one px wide, higher than any depth; behind it is the outside
     pieces = seeds.copy()
     outside = int(seeds.max()) + 1
@@ -75,11 +77,6 @@ def flood(distance: Levels, seeds: Ints, mask: Levels) -> Ints:
     cv2.watershed(cv2.merge([board, moat, moat]), pieces)
     pieces[(pieces == outside) | (mask == 0)] = 0
     return _without_lines(pieces, _with_seeds(mask, seeds))
-
-
-def _checkerboard(shape: tuple[int, ...]) -> Bools:
-    rows, columns = np.ogrid[: shape[0], : shape[1]]
-    return np.asarray((rows + columns) % 2 == 0)
 
 
 def _with_seeds(mask: Levels, seeds: Ints) -> Bools:
