@@ -1,20 +1,18 @@
-"""Whole fields: red cells found compared with cells that people marked, counts, metrics, time.
+"""Whole fields: red cells found compared with cells that people marked, counts, metrics.
 
     python benchmarks/fields.py fields/iml nano
 
 `fields/iml` has pictures and annotations.json, as for microscope.py. A found red cell and a marked
 one are the same cell if their boxes have an intersection over union of 0.5 or more; each is
 matched once. An unmatched one counts as wrong only if it is more than 8 px from the picture's
-edge, where cells are often unmarked. The time is that of the whole command, from files to report,
-on all fields. One row goes to benchmarks/results/fields.csv.
+edge, where cells are often unmarked. One row goes to benchmarks/results/fields.csv. stages.py
+measures the time.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,6 @@ import markdown_tables as md
 import rows
 from hemozoin.classes import PARASITIZED
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.execution.run import ScreenConfig, screen_slides
 from hemozoin.smear.screen import Screener
 from microscope import LABELS
 
@@ -72,9 +69,7 @@ def main() -> None:
         picture = Image.open(given.fields / one["image"]).convert("RGB")
         red = [mark for mark in one["cells"] if mark["type"] not in OTHERS]
         add(score, Screener(predictor)(picture).cells, red, picture.size)
-    pictures = [given.fields / one["image"] for one in marked]
     row = metrics(score, predictor.bundle.threshold.value)
-    row |= {"seconds": round(whole_command(pictures, given.model), 1)}
     row = {"model": given.model, "data": given.fields.name, "fields": len(marked), **row}
     rows.append(FILE, row | rows.conditions())
 
@@ -154,14 +149,6 @@ def _classification(
     }
 
 
-def whole_command(pictures: list[Path], model: str) -> float:
-    """Return the seconds that screening the pictures takes, from files to report."""
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        screen_slides(pictures, Path(folder) / "out", ScreenConfig(model))
-        return time.perf_counter() - start
-
-
 def table() -> str:
     """Return the results in Markdown: a line per network and set of fields."""
     found = rows.read(FILE)
@@ -174,7 +161,6 @@ def table() -> str:
             md.share(row["counts_within_10_percent"]),
             f"{row['infected_found']}, {row['infected_missed']}",
             *(row[name] for name in ("auc", "sensitivity", "specificity")),
-            f"{int(row['fields']) / float(row['seconds']):.1f}",
         )
         for row in found
     ]
@@ -183,13 +169,12 @@ def table() -> str:
         "Red cells found, compared with cells that people marked: the same cell from an"
         " intersection over union of 0.5 on; unmatched cells within 8 px of the edge are ignored."
         " Counts: red cells found divided by red cells marked, per field. AUC, sensitivity and"
-        f" specificity are of the matched cells. {last['cores']} cores ({last['machine']}),"
-        f" hemozoin {last['hemozoin']}; default threads, from files to report."
+        f" specificity are of the matched cells. hemozoin {last['hemozoin']}."
     )
     columns = (
         *("network, data", "fields", "true positives, false positives, false negatives", "F1"),
         *("counts within 10 %", "infected cells found, missed", "AUC", "sensitivity"),
-        *("specificity", "fields per second"),
+        "specificity",
     )
     return md.table(columns, lines, note)
 

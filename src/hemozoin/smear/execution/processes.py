@@ -1,7 +1,7 @@
 """Screen fields in other processes on this computer; two pipes connect each with this one.
 
-Finding cells is mostly Python code, which only one thread of a process runs at a time: on 2 cores,
-two threads need 1.08 s per field, no less than one thread, and two processes 0.65 s. The module
+Much of the work on a field is Python code, which only one thread of a process runs at a time; and
+if a picture makes a process die, the run continues. The module
 multiprocessing is not used, because it runs the caller's main module again, and its processes keep
 running if the caller is killed. These processes end when their pipe is closed.
 """
@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from queue import LifoQueue
 from typing import Any
+
+import cv2
 
 from hemozoin.errors import DataError, RunError
 from hemozoin.smear.execution.work import ScreenerSettings, ScreenFunction
@@ -138,6 +140,7 @@ def serve() -> None:
     """Screen in such a process: read the settings, then pictures, from standard input."""
     for stop in (signal.SIGINT, signal.SIGTERM):  # the calling process handles them
         signal.signal(stop, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # each core has a process
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints is not a result
     with suppress(EOFError, BrokenPipeError):

@@ -37,9 +37,10 @@ def downscaled_density(pixels: Pixels, scale: float) -> Floats:
 
 
 def _downscaled(pixels: Pixels, scale: float) -> Pixels:
-    """Return a picture made smaller: by averages of whole pixels, then by interpolation.
+    """Return a picture made smaller by averages: of whole pixels, which is fast, then of parts.
 
-    The right and lower edge lose less than one px of the copy.
+    The right and lower edge lose less than one px of the copy. Interpolation instead of the second
+    average is faster still, but blurs the gaps between cells.
     """
     whole = max(1, int(scale))
     height, width = (side // whole for side in pixels.shape[:2])
@@ -50,7 +51,7 @@ def _downscaled(pixels: Pixels, scale: float) -> Pixels:
         )
     rest = scale / whole
     size = max(8, round(width / rest)), max(8, round(height / rest))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
 def subtract_background(densities: Floats) -> Floats:
