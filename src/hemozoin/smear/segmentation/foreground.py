@@ -24,8 +24,8 @@ def find_foreground(stain: Levels) -> Levels:
 def _pale_objects(stain: Levels, dark: Levels) -> Levels:
     """Return where pale objects are: those with less stain than Otsu's threshold.
 
-    A cell that a parasite has made swell can be pale among `dark` ones. The blurred rim of a dark
-    cell is as pale, but narrow.
+    A cell that a parasite has made swell can be pale among `dark` ones, with specks of pigment and
+    chromatin that are dark. The blurred rim of a dark cell is as pale, but narrow.
     """
     background = ~dilated(dark, 2 * FOREGROUND.rim)
     if not (background.any() and dark.any()):
@@ -34,7 +34,8 @@ def _pale_objects(stain: Levels, dark: Levels) -> Levels:
     contrast = median_level(stain, dark) - middle
     least = middle + max(FOREGROUND.pale * contrast, FOREGROUND.noise * noise)
     stained = above(stain, least)
-    off_rims = stained & ~dilated(dark, FOREGROUND.rim)
+    bodies = opened(_fill_pallor(dark), FOREGROUND.speck)
+    off_rims = stained & ~dilated(bodies, FOREGROUND.rim)
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FOREGROUND.pale_radius + 1,) * 2)
     wide = np.asarray(cv2.morphologyEx(off_rims, cv2.MORPH_OPEN, disk), np.uint8)
     return dilated(wide, FOREGROUND.rim + 1) & stained

@@ -59,6 +59,9 @@ class ForegroundParameters:
     #: object, which sets it apart from such a rim.
     rim: int = 2
     pale_radius: int = 3
+    #: What is narrower than twice this many px, and one more, is a speck in a pale cell, not a dark
+    #: object with a rim.
+    speck: int = 7
     #: What is narrower than twice this many px, and one more, is no object.
     opening: int = 2
 
