@@ -292,7 +292,7 @@ def test_the_cells_in_a_disc_are_found_where_they_are(
     for cell in seen.cells:
         middle = cell.x + cell.width / 2, cell.y + cell.height / 2
         assert np.hypot(middle[0] - x, middle[1] - y) < radius
-        assert min(np.hypot(middle[0] - a, middle[1] - b) for a, b in places) < 6
+        assert min(np.hypot(middle[0] - a, middle[1] - b) for a, b in places) < 15
     inner = [p for p in places if np.hypot(p[0] - x, p[1] - y) < radius * 0.85]
     assert len(seen.cells) >= 0.9 * len(inner)
 

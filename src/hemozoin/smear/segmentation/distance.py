@@ -34,10 +34,10 @@ def edge_distance(mask: Levels, sigma: float) -> Floats:
 def distance_to_outside(mask: Levels) -> Floats:
     """Return the distance in px of each pixel of a mask to its outside: float32 `[h, w]`.
 
-    It is that of the shortest path of a chess king and knight (Borgefors 1986): at most 2 % off,
-    and six times as fast as exact.
+    It is exact (Felzenszwalb & Huttenlocher 2012). That of paths of a chess king and knight
+    (Borgefors 1986) is faster, but misses one or two more of 27 infected cells.
     """
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5)
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(distance, np.float32)
 
 

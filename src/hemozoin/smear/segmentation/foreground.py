@@ -14,14 +14,18 @@ from hemozoin.smear.segmentation.regions import MAX_OBJECTS, components, touches
 from hemozoin.smear.segmentation.shape import measure_shape
 
 
-def find_foreground(stain: Levels) -> Levels:
-    """Return the mask of the objects, uint8 `[h, w]`, from the stain; central pallor is filled."""
+def find_foreground(stain: Levels, speck: int = 0) -> Levels:
+    """Return the mask of the objects, uint8 `[h, w]`, from the stain; central pallor is filled.
+
+    What is dark and narrower than twice `speck` px, and one more, is no object of its own where it
+    lies in a pale one: pigment and chromatin. It is 0 where the size of the cells is not known.
+    """
     dark = above(stain, otsu_threshold(stain))
-    filled = _fill_pallor(dark | _pale_objects(stain, dark))
+    filled = _fill_pallor(dark | _pale_objects(stain, dark, speck))
     return opened(filled, FOREGROUND.opening)
 
 
-def _pale_objects(stain: Levels, dark: Levels) -> Levels:
+def _pale_objects(stain: Levels, dark: Levels, speck: int) -> Levels:
     """Return where pale objects are: those with less stain than Otsu's threshold.
 
     A cell that a parasite has made swell can be pale among `dark` ones, with specks of pigment and
@@ -34,7 +38,7 @@ def _pale_objects(stain: Levels, dark: Levels) -> Levels:
     contrast = median_level(stain, dark) - middle
     least = middle + max(FOREGROUND.pale * contrast, FOREGROUND.noise * noise)
     stained = above(stain, least)
-    bodies = opened(_fill_pallor(dark), FOREGROUND.speck)
+    bodies = opened(_fill_pallor(dark), speck) if speck else dark
     off_rims = stained & ~dilated(bodies, FOREGROUND.rim)
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FOREGROUND.pale_radius + 1,) * 2)
     wide = np.asarray(cv2.morphologyEx(off_rims, cv2.MORPH_OPEN, disk), np.uint8)

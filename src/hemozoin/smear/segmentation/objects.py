@@ -83,7 +83,7 @@ def segment(pixels: Pixels, diameter: float | None = None) -> Segmentation:
     densities = downscaled_density(pixels, scale)
     relative = subtract_background(densities)
     stain = stain_levels(relative)
-    foreground = find_foreground(stain)
+    foreground = find_foreground(stain, FOREGROUND.speck)
     if not foreground.any():
         return Segmentation()
     found = components(foreground)

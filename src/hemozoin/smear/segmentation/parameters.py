@@ -174,7 +174,7 @@ class KindParameters:
     small: float = 0.3
     #: Least separation score of a red cell; a region with less is part of a clump. In 24 fields as
     #: many cells are found as people marked; .05 finds 3 % more, with about the same F1.
-    min_separation: float = 0.065
+    min_separation: float = 0.07
     #: A colour outlier with at least this single-cell score is a red cell whatever it touches.
     min_single: float = 0.3
     #: A small object with this share of its green density in red and blue as well is grey.
