@@ -25,6 +25,7 @@ import scale
 import speed
 import stages
 import sweep
+import world
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,6 +48,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "startup": install.startup_table,
     "sweep": sweep.table,
     "sweep_agreed": sweep.agreed_table,
+    "world": world.table,
 }
 
 #: The tables that each file shows.
@@ -57,6 +59,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         *("pretrained", "microscope", "headline", "speed", "scale", "int8", "abstention"),
         *("out_of_distribution", "recipes", "fields", "stages", "robustness"),
     ),
+    "docs/microscopes.md": ("world",),
     "docs/quick-start.md": ("install", "startup"),
     "docs/traps.md": ("leaks", "patients"),
     "docs/paper-on-malaria.md": ("sweep", "sweep_agreed"),

@@ -64,6 +64,8 @@ def test_labels_for_training(cells: Cells, tmp_path: Path) -> None:
     }
     agreed = training_labels(table, "leave-out")
     assert dict(zip(agreed.cell, agreed.label, strict=True)) == {"c": P, "d": U}
+    kept = training_labels(table, "keep")
+    assert (kept.cell == cells.cell).all() and (kept.label == cells.label).all()
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from hemozoin.arrays import Pixels
+from hemozoin.arrays import Floats, Pixels, texts
+from hemozoin.data.cells import LabelledCells
 from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.model.bundle import Bundle, load_bundle, save_bundle
 from hemozoin.model.predictor import Predictor
 from hemozoin.training.classifier import Classifier
 from hemozoin.training.packaging import (
     calibrate_and_package,
+    fit_decision,
     pooled_features,
     uncalibrated_log_odds,
 )
@@ -84,3 +87,34 @@ def test_temperature_and_threshold_come_from_the_validation_cells(
     assert bundle.threshold.sensitivity > 0.7
     assert bundle.label(bundle.threshold.value) == "parasitized"
     assert bundle.label(bundle.threshold.value - 1e-6) == "uninfected"
+
+
+def doubted_cells(patients: int) -> tuple[LabelledCells, Floats]:
+    """Return cells that a network tells apart, but for one wrong label in twenty."""
+    truth = np.tile([True] * 20 + [False] * 20, patients)
+    logit = np.random.default_rng(0).normal(np.where(truth, 5, -5), 1)
+    labels = truth.copy()
+    labels[::20] = ~labels[::20]
+    names = np.array(["uninfected", "parasitized"], object)
+    units = [f"C{number // 40}" for number in range(len(truth))]
+    cells = labelled_cells(names[labels.astype(int)].tolist(), units)
+    return replace(cells, corrected=texts(names[truth.astype(int)])), logit
+
+
+def test_wrong_labels_that_are_known_do_not_widen_the_review_band() -> None:
+    cells, logit = doubted_cells(patients=120)
+    blind = fit_decision(replace(cells, corrected=None), logit, OperatingPoint())
+    seeing = fit_decision(cells, logit, OperatingPoint())
+    assert (seeing.temperature, seeing.threshold) == (blind.temperature, blind.threshold)
+    assert blind.review_band.error_rate == 0.04
+    assert seeing.review_band.error_rate == 0.007
+    width = [one.review_band.high - one.review_band.low for one in (blind, seeing)]
+    assert width[1] < width[0] / 2
+    assert blind.false_positive_rate is not None
+    assert seeing.false_positive_rate is not None
+    assert seeing.false_positive_rate.rate < blind.false_positive_rate.rate / 5
+
+
+def test_few_patients_keep_the_higher_error_rate() -> None:
+    cells, logit = doubted_cells(patients=16)
+    assert fit_decision(cells, logit, OperatingPoint()).review_band.error_rate == 0.04

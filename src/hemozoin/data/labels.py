@@ -57,9 +57,9 @@ def _read(csv: Path) -> tuple[list[str], list[str | None]]:
 def training_labels(cells: _Cells, rule: OnCorrection) -> _Cells:
     """Return the cells to train on: with corrected labels, or without the corrected cells.
 
-    Without a list of corrections these are all cells.
+    Without a list of corrections, or to keep the labels as given, these are all cells.
     """
-    if cells.corrected is None:
+    if cells.corrected is None or rule == "keep":
         return cells
     if rule == "leave-out":
         return cells.select(cells.corrected == cells.label)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 #: What training does with a cell whose label was corrected: use the new label, or omit the cell.
-OnCorrection = Literal["relabel", "leave-out"]
+OnCorrection = Literal["relabel", "leave-out", "keep"]
 
 
 @dataclass(frozen=True)

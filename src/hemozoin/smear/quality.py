@@ -37,14 +37,13 @@ _MIN_DIAMETER = 20
 _MIN_CELLS, _MIN_CELLS_IF_COVERED, _COVERED = 5, 3, 0.2
 
 #: Least convexity (area over that of the convex hull) of half of the red cells: pieces of a thick
-#: film and of other pictures are ragged. In thin smears it is 0.95 to 0.99, in thick films 0.90 to
-#: 0.93 where there are any such pieces.
-_MIN_CONVEXITY = 0.93
+#: film and of other pictures are ragged. In thin smears it is 0.94 to 0.99, in thick films 0.90 to
+#: 0.95 where there are any such pieces.
+_MIN_CONVEXITY = 0.938
 
-#: Most white cells per red cell, where there are at least so many white cells and the convexity of
-#: the others is below the last number: in a thick film only nuclei of white cells are left. In a
-#: thin smear there is one white cell in 700 or so.
-_MAX_WHITE, _MANY_WHITE, _RAGGED = 0.4, 5, 0.95
+#: Most white cells per red cell, where there are at least so many white cells: in a thick film only
+#: their nuclei are left. In a thin smear there is one white cell in 700 or so.
+_MAX_WHITE, _MANY_WHITE = 0.4, 5
 
 #: Largest share of red cells that may be called infected, where there are at least so many: in
 #: the blood of birds and reptiles nearly every nucleus is. In a severe malaria it is below 0.5.
@@ -97,7 +96,7 @@ def _film(segmentation: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
     convexity = float(np.median([_convexity(cell.outline) for cell in cells]))
     yield Flaw("not a thin film", "convexity of the red cells", convexity, _MIN_CONVEXITY)
     white = sum(one.kind == "white cell" for one in segmentation.objects)
-    if white >= _MANY_WHITE and convexity < _RAGGED:
+    if white >= _MANY_WHITE:
         yield Flaw(_THICK, "white cells per red cell", white / len(cells), _MAX_WHITE)
     if len(cells) >= _MANY_CELLS:
         infected = float(np.mean([cell.decision == PARASITIZED for cell in cells]))

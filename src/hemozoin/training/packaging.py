@@ -18,7 +18,12 @@ from hemozoin.arrays import Floats, Pixels, batches
 from hemozoin.classes import PARASITIZED, POSITIVE
 from hemozoin.data.cells import LabelledCells
 from hemozoin.data.preprocess import Preprocessing
-from hemozoin.decision.conformal import ReviewBand, fit_review_band
+from hemozoin.decision.conformal import (
+    CHECKED_ERROR_RATE,
+    ERROR_RATE,
+    ReviewBand,
+    fit_review_band,
+)
 from hemozoin.decision.false_positive_rate import FalsePositiveRate, fit_false_positive_rate
 from hemozoin.decision.ood import OutOfDistributionDetector, fit_ood_detector
 from hemozoin.decision.temperature import calibrate, fit_temperature
@@ -28,6 +33,10 @@ from hemozoin.model.bundle import Bundle
 from hemozoin.model.onnx_export import with_graph
 from hemozoin.training.classifier import Classifier
 from hemozoin.training.recipe import Recipe
+
+#: From this number of patients on, the band is fitted for `CHECKED_ERROR_RATE`: of fewer, a single
+#: patient with a few errors would open the band on that side.
+_MANY_PATIENTS = 100
 
 #: Cells per step. Larger batches do not fit the cache of a CPU.
 _BATCH = 256
@@ -65,16 +74,29 @@ def fit_decision(
 ) -> DecisionParameters:
     """Fit all decision parameters on cells of patients that the network was not trained on.
 
-    `logit` is float `[cells]`, the uncalibrated log odds of parasitized. Everything is fitted on
-    the labels as given, since the metrics use those too.
+    `logit` is float `[cells]`, the uncalibrated log odds of parasitized. Temperature and threshold
+    are fitted on the labels as given, since the metrics use those too. Where corrections are known,
+    review band and false-positive rate are fitted on the cells on which both labels agree: wrong
+    labels would be errors of the network there.
     """
     temperature = fit_temperature(cells.label == PARASITIZED, logit, _patients_of(cells))
     predictions = LabelledPredictions.from_cells(cells, calibrate(logit, temperature))
     threshold = choose_threshold(predictions, operating_point)
-    review_band = fit_review_band(predictions, threshold.value)
+    rate = ERROR_RATE
+    if cells.corrected is not None:
+        predictions = predictions.subset(cells.corrected == cells.label)
+        rate = _rate_of_checked_labels(predictions)
+    review_band = fit_review_band(predictions, threshold.value, rate)
     return DecisionParameters(
         temperature, threshold, review_band, fit_false_positive_rate(predictions, review_band)
     )
+
+
+def _rate_of_checked_labels(predictions: LabelledPredictions) -> float:
+    """Return the lower error rate where both classes are of many patients."""
+    units, truth = predictions.independent_unit, predictions.truth
+    fewest = min(len(np.unique(units[of_class])) for of_class in (truth, ~truth))
+    return CHECKED_ERROR_RATE if fewest >= _MANY_PATIENTS else ERROR_RATE
 
 
 def package(

@@ -47,7 +47,8 @@ def crossval(
     extra
         More cells, of both classes or one, to train on; never validated or tested on.
     on_correction
-        With --labels: train on the corrected label, or leave corrected cells out.
+        With --labels: train on the corrected label, leave corrected cells out, or keep the label
+        as given.
     device
         Device to train on; auto takes a GPU if there is one.
     """

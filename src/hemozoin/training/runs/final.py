@@ -95,6 +95,7 @@ def _package(
 ) -> Bundle:
     """Return the bundle, with decision and metrics from the out-of-fold predictions."""
     cells, logit = out_of_fold_log_odds(folds)
+    cells = _with_corrections(cells, split_data)
     decision = fit_decision(cells, logit, config.operating_point)
     ood_detector = fit_ood_detector(split_data.pixels[split_data.cells.row])
     p = calibrate(logit, decision.temperature)
@@ -120,6 +121,15 @@ def _package(
         about=about,
         patients=seen_patients(config, split_data.cells, split_data.extra_cells),
     )
+
+
+def _with_corrections(cells: LabelledCells, split_data: SplitData) -> LabelledCells:
+    """Return cells with the corrected labels of the same cells in the data, if they have any."""
+    corrected = split_data.cells.corrected
+    if corrected is None:
+        return cells
+    of_cell = dict(zip(split_data.cells.cell, corrected, strict=True))
+    return replace(cells, corrected=texts(of_cell.get(cell) for cell in cells.cell))
 
 
 def out_of_fold_log_odds(folds: list[RunFolder]) -> tuple[LabelledCells, Floats]:

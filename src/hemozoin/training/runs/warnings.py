@@ -30,17 +30,16 @@ def seen_patients(
 ) -> SeenPatients | None:
     """Return the patients that the run's network will have seen, also before this run.
 
-    `extra` are the cells that are only trained on. None where patients of this run, or of the
-    network that it starts from, are not known.
+    `extra` are the cells that are only trained on; those without a patient can't be recognized
+    later. None where patients of this run, or of the network that it starts from, are not known.
     """
     init = config.recipe.init
     before = init.patients() if init else SeenPatients.of(())
-    known = has_patients(cells) and (extra is None or is_known(extra.patient).all())
-    if before is None or not known or len({*cells.patient}) > MOST_PATIENTS:
+    if before is None or not has_patients(cells) or len({*cells.patient}) > MOST_PATIENTS:
         return None
     training, validation = (cells.part(split).patient for split in ("train", "validation"))
     if extra is not None:
-        training = np.concatenate([training, extra.patient])
+        training = np.concatenate([training, extra.patient[is_known(extra.patient)]])
     if before.training:
         return before.adding(training, validation)
     return SeenPatients.of(training, validation)
