@@ -244,7 +244,7 @@ def test_a_csv_without_the_patients(anonymous: Cells, tmp_path: Path, text: str,
 def test_a_csv_that_cannot_be_read(anonymous: Cells, tmp_path: Path, cells_zip: Path) -> None:
     for path, why in (
         (tmp_path / "none.csv", "No such file"),
-        (tmp_path, "directory"),
+        (tmp_path, "not a regular file"),
         (cells_zip, ""),
     ):
         with pytest.raises(DataError, match=f"{path}: .*{why}"):
