@@ -419,7 +419,9 @@ def test_out_exists_already(
         out.write_text("mine")
     before = tree(tmp_path)
     path = out / "deeper" if what == "below a file" else out
-    assert str(out) in refused(*VERBS[verb](cells_zip, path, finished_run / "model"))
+    outcome = hemozoin(*VERBS[verb](cells_zip, path, finished_run / "model"))
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[-1].startswith(f"hemozoin: {out}")
     assert tree(tmp_path) == before
 
 
@@ -471,6 +473,7 @@ def test_out_may_be_an_empty_folder(tmp_path: Path, cells_zip: Path, finished_ru
         "predictions.csv",
         "metrics.json",
         "report.html",
+        "plots",
     }
 
 

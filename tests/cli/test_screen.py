@@ -161,7 +161,7 @@ def test_stopped_midway(how: signal.Signals, count: int, tmp_path: Path) -> None
     assert process.returncode == (130 if how == signal.SIGINT else -how)
     if how == signal.SIGINT:
         last = printed.splitlines()[-1]
-        assert last == "hemozoin: stopped; run the same command again to resume"
+        assert last.startswith("hemozoin: stopped; what is finished is saved; run the same command")
         assert "Traceback" not in printed
     done = {path: path.stat().st_mtime_ns for path in out.glob(".fields/*.png.json")}
     assert 2 <= len(done) < count

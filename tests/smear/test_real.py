@@ -28,8 +28,8 @@ def test_cells_marked_by_people_are_found_and_classified(real_fields: Path) -> N
     assert float(str(found["f1"])) > 0.925
     assert float(str(found["counts_within_10_percent"])) > 0.8
     assert int(str(found["infected_missed"])) <= 4
-    assert float(str(found["sensitivity"])) > 0.85
-    assert float(str(found["specificity"])) > 0.975
+    assert float(str(found["sensitivity"])) > 0.7  # the others are for review
+    assert float(str(found["specificity"])) > 0.985
     assert float(str(found["auc"])) > 0.98
 
 

@@ -10,6 +10,7 @@ has imported everything and has computed nothing: see `multiprocessing`'s fork s
 from __future__ import annotations
 
 import errno
+import io
 import multiprocessing
 import os
 import resource
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import forkserver
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Any, Literal
 
 import pytest
 from matplotlib.figure import Figure
@@ -132,9 +133,9 @@ def _audited_fsync(fsync: Callable[[int], None], file: int) -> None:
     fsync(file)
 
 
-def _save_no_figure(_: Figure, file: TextIO, **options: object) -> None:
+def _save_no_figure(_: Figure, file: Any, **options: object) -> None:
     """Write an empty plot, which takes no time."""
-    file.write("<svg ></svg>")
+    file.write("<svg ></svg>" if isinstance(file, io.TextIOBase) else b"<svg ></svg>")
 
 
 class _Hook:

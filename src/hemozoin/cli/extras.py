@@ -15,6 +15,14 @@ def require_plots_extra() -> None:
         )
 
 
+def require_tensorboard_extra() -> None:
+    """Raise MissingExtraError where tensorboard is not installed."""
+    if find_spec("tensorboard") is None:
+        raise MissingExtraError(
+            "--tensorboard needs tensorboard: pip install 'hemozoin[tensorboard]'"
+        )
+
+
 def require_training_extra() -> None:
     """Raise MissingExtraError where torch or onnx is not installed."""
     try:

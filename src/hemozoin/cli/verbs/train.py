@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hemozoin.cli.extras import require_training_extra
+from hemozoin.cli.extras import require_tensorboard_extra, require_training_extra
 from hemozoin.cli.options import (
     DataGroup,
     DecisionGroup,
@@ -24,6 +24,7 @@ def train(
     resume: Path | None = None,
     config: Path | None = None,
     overwrite: bool = False,
+    tensorboard: bool = False,
     split: Path | None = None,
     extra: Path | None = None,
     on_correction: OnCorrection = "relabel",
@@ -46,6 +47,8 @@ def train(
         A run's config.json: repeat that run, instead of DATA and the options below.
     overwrite
         Replace the run in --out.
+    tensorboard
+        Also write the epochs as event files: tensorboard --logdir RUN.
     split
         A split.csv that assigns the cells to training, validation and test.
     extra
@@ -57,6 +60,8 @@ def train(
         Device to train on; auto takes a GPU if there is one.
     """
     require_training_extra()
+    if tensorboard:
+        require_tensorboard_extra()
     from hemozoin.training.runs import start
     from hemozoin.training.runs.config import RunConfig
 
@@ -71,17 +76,19 @@ def train(
         prevalence=decision.prevalence,
     )
     has_options = run_config != RunConfig(Path())
-    if resume and (has_options or out or config or overwrite):
+    if resume and (has_options or out or config or overwrite or tensorboard):
         raise RunError("--resume uses RUN/config.json; add nothing but --device")
     if config and has_options:
-        raise RunError("--config decides everything; add nothing but --out, --overwrite, --device")
+        raise RunError(
+            "--config decides everything; add only --out, --overwrite, --tensorboard, --device"
+        )
     if resume:
         start.resume(resume, device)
     elif out is None:
         raise RunError("give a folder for a new run with --out, or of a stopped one with --resume")
     elif config:
-        start.again(config, out, overwrite, device)
+        start.again(config, out, overwrite, device, tensorboard)
     elif data is None:
         raise DataError("give DATA: NLM's cell_images.zip or a folder of your own")
     else:
-        start.new(run_config, out, overwrite, device)
+        start.new(run_config, out, overwrite, device, tensorboard)

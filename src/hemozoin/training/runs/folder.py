@@ -9,6 +9,7 @@ RUN/
   model/               the network, for `hemozoin predict --model`
   report.html          all of it on one page
   plots/               its plots as PNG, PDF and SVG
+  tensorboard/         event files of the epochs, with --tensorboard
   checkpoint.safetensors
 """
 
@@ -39,6 +40,9 @@ _FILES = (
     *plot_file_names([*EVALUATION_PLOTS, *LEARNING_PLOTS]),
     *(f"model/{name}" for name in FILES),
 )
+
+#: The event files in the folder for TensorBoard.
+EVENTS = "events.out.tfevents.*"
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,11 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """checkpoint.safetensors: the state after the last epoch."""
         return self.path / "checkpoint.safetensors"
+
+    @property
+    def tensorboard(self) -> Path:
+        """tensorboard/: event files; a run without this folder writes none."""
+        return self.path / "tensorboard"
 
     @property
     def finished(self) -> bool:
@@ -136,6 +145,7 @@ class RunFolder:
         """
         for name in reversed(_FILES):
             (self.path / name).unlink(missing_ok=True)
+        self._remove_events()
         self.remove_leftovers()
         self.path.mkdir(parents=True, exist_ok=True)
         replace_file(self.config, json.dumps(config, indent=2))
@@ -144,6 +154,14 @@ class RunFolder:
         """Remove what a process left that was killed while it was writing."""
         for folder in (self.path, self.path / PLOTS, self.model):
             remove_leftovers(folder)
+
+    def _remove_events(self) -> None:
+        if not self.tensorboard.is_dir():
+            return
+        for events in self.tensorboard.glob(EVENTS):
+            events.unlink()
+        if not any(self.tensorboard.iterdir()):
+            self.tensorboard.rmdir()
 
     def _is_run(self) -> bool:
         try:

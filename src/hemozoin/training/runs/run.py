@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -46,6 +46,9 @@ from hemozoin.training.runs.warnings import (
     seen_patients,
 )
 from hemozoin.training.trainer import TrainingData, train_classifier
+
+if TYPE_CHECKING:
+    from hemozoin.training.runs.tensorboard import TensorBoardLog
 
 
 @dataclass(frozen=True)
@@ -184,12 +187,18 @@ def evaluate_run(
 def results_writer(
     folder: RunFolder, validated_on: str = "validation patients"
 ) -> Callable[[list[EpochRow]], None]:
-    """Return a callback that writes the epochs so far to results.csv and prints the last one."""
+    """Return a callback that writes the epochs so far to results.csv and prints the last one.
+
+    Where the run has a folder for TensorBoard, the epochs go there too.
+    """
+    log = _tensorboard_log(folder)
 
     def write_results(rows: list[EpochRow]) -> None:
         columns = {name: [row[name] for row in rows] for name in EPOCH_COLUMNS}
         columns["epoch"] = [int(epoch) for epoch in columns["epoch"]]
         replace_file(folder.results, csv_table(columns))
+        if log:
+            log.write(rows)
         last = rows[-1]
         print_status(
             f"epoch {len(rows)}: loss {last['train_loss']:.4f}, on {validated_on}"
@@ -198,6 +207,14 @@ def results_writer(
         )
 
     return write_results
+
+
+def _tensorboard_log(folder: RunFolder) -> TensorBoardLog | None:
+    if not folder.tensorboard.is_dir():
+        return None
+    from hemozoin.training.runs.tensorboard import TensorBoardLog  # noqa: PLC0415 - an extra
+
+    return TensorBoardLog(folder.tensorboard)
 
 
 def _read_results(folder: RunFolder) -> dict[str, Floats]:

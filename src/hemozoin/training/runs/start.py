@@ -16,13 +16,19 @@ from hemozoin.training.runs.folder import RunFolder
 from hemozoin.training.runs.run import SplitData, load_split_data, run
 
 
-def new(config: RunConfig, out: Path, overwrite: bool = False, device: str = "auto") -> RunFolder:
+def new(
+    config: RunConfig,
+    out: Path,
+    overwrite: bool = False,
+    device: str = "auto",
+    tensorboard: bool = False,
+) -> RunFolder:
     """Do a run in a new folder and return it.
 
-    `overwrite` replaces an earlier run in `out`. The folder is made, and an earlier run removed
-    from it, only after the cells were read and split: errors in the data change nothing. Raises
-    RunError where `out` is not free, DataError for cells that can't be trained on, TrainingError
-    where training diverges.
+    `overwrite` replaces an earlier run in `out`; `tensorboard` also writes event files. The folder
+    is made, and an earlier run removed from it, only after the cells were read and split: errors
+    in the data change nothing. Raises RunError where `out` is not free, DataError for cells that
+    can't be trained on, TrainingError where training diverges.
     """
     folder, processor = RunFolder(out), choose_device(device)
     with distributed.process_group(processor):
@@ -33,13 +39,21 @@ def new(config: RunConfig, out: Path, overwrite: bool = False, device: str = "au
             if first:
                 folder.begin(config.to_dict())
                 write_split(split_data.cells, folder.split)
+                if tensorboard:
+                    folder.tensorboard.mkdir(exist_ok=True)
         run(config, split_data, folder, processor)
     return folder
 
 
-def again(config: Path, out: Path, overwrite: bool = False, device: str = "auto") -> RunFolder:
+def again(
+    config: Path,
+    out: Path,
+    overwrite: bool = False,
+    device: str = "auto",
+    tensorboard: bool = False,
+) -> RunFolder:
     """Repeat the run of a config.json in a new folder."""
-    return new(read_config(config), out, overwrite, device)
+    return new(read_config(config), out, overwrite, device, tensorboard)
 
 
 def resume(path: Path, device: str = "auto") -> RunFolder:
