@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -118,11 +119,14 @@ def test_it_learns_and_reports_every_epoch(training_data: TrainingData, tmp_path
     assert reports[-1][-1]["train_loss"] < reports[0][0]["train_loss"]
 
 
-def test_an_infinite_or_nan_loss_stops_the_run(training_data: TrainingData, tmp_path: Path) -> None:
+@pytest.mark.parametrize("factor", [math.inf, math.nan])
+def test_an_infinite_or_nan_loss_stops_the_run(
+    factor: float, training_data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = Trainer._loss
+    monkeypatch.setattr(Trainer, "_loss", lambda *of: loss(*of) * factor)
     with pytest.raises(TrainingError, match="learning rate below"):
-        weights(
-            training_data, tmp_path / "c", Recipe(size=32, epochs=3, batch=16, learning_rate=1e30)
-        )
+        weights(training_data, tmp_path / "c", Recipe(size=32, epochs=3, batch=16))
 
 
 def test_no_weight_decay_on_depthwise_filters_norms_and_biases(training_data: TrainingData) -> None:

@@ -123,7 +123,9 @@ def test_the_patients_of_extra_cells_are_seen() -> None:
     assert seen is not None
     assert seen.among(["C1", "C2", "C3", "C4"]) == {"C1", "C2", "C3"}
     assert overlap_with(seen, extra) == TrainingOverlap(cells=1, patients=1)
-    assert seen_patients(config, cells, cells_of([("c", "uninfected", None)])) is None
+    unnamed = seen_patients(config, cells, cells_of([("c", "uninfected", None)]))
+    assert unnamed is not None
+    assert unnamed.among(["C1", "C2", "C3"]) == {"C1", "C2"}
 
 
 def test_the_same_picture_in_two_parts_is_told() -> None:
