@@ -80,7 +80,8 @@ def train(
         raise RunError("--resume uses RUN/config.json; add nothing but --device")
     if config and has_options:
         raise RunError(
-            "--config decides everything; add only --out, --overwrite, --tensorboard, --device"
+            "--config decides everything; add nothing but --out, --overwrite, --tensorboard,"
+            " --device"
         )
     if resume:
         start.resume(resume, device)
