@@ -106,6 +106,19 @@ def test_it_names_the_extra_cells(learned_run: Path) -> None:
 
 
 @pytest.mark.slow
+def test_labels_that_were_kept_and_extra_cells_are_told_as_they_are(learned_run: Path) -> None:
+    bundle = load_bundle(learned_run / "model")
+    cells = {**bundle.about["run"]["cells"], "labels": "corrections.csv"}
+    part = {**bundle.about["splits"][0], "split": "train"}
+    for rule, told in (("keep", "without corrected labels"), ("relabel", "with corrected labels")):
+        run = {**bundle.about["run"], "cells": cells, "on_correction": rule}
+        about = {**bundle.about, "run": run, "splits": [part, {**part, "split": "extra"}]}
+        card = model_card(replace(bundle, about=about), {})
+        assert told in card
+        assert "all of the cells: none were left for a test" in card
+
+
+@pytest.mark.slow
 def test_metrics_on_cells_seen_in_training_are_marked(learned_run: Path) -> None:
     bundle = load_bundle(learned_run / "model")
     figures = {**bundle.about["figures"], "tested_on": "seen in training"}

@@ -141,7 +141,7 @@ def _run(run: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if run is None:
         return None
     data = PurePath(run["data"]).name
-    corrected = bool(run["cells"]["labels"])
+    corrected = bool(run["cells"]["labels"]) and run.get("on_correction") != "keep"
     recipe = run["recipe"]
     init = PurePath(recipe["init"]["path"]).name if recipe["init"] else None
     extra = PurePath(run["extra"]).name if run.get("extra") else None

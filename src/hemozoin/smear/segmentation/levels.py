@@ -38,7 +38,7 @@ def above(values: Floats | Levels, threshold: float) -> Levels:
 
 
 def masked_sample(values: Floats, mask: Levels) -> Floats:
-    """Return a sample, `[n]`, of the values `[h, w]` within a mask that isn't empty."""
+    """Return a sample of the values `[h, w, ...]` within a mask that isn't empty: `[n, ...]`."""
     step = max(1, round((mask.size / _SAMPLE) ** 0.5))
     inside = values[::step, ::step][mask[::step, ::step] > 0]
     return inside if len(inside) else values[mask > 0]
