@@ -57,6 +57,7 @@ def test_a_folder_of_partial_files_is_free(tmp_path: Path) -> None:
     write(out, "a.json")
     assert not is_free(out)
     assert not is_free(out / "a.json")
+    assert not is_free(out / "a.json" / "below a file")
 
 
 @pytest.mark.parametrize("name", OTHERS)

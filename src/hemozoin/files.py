@@ -54,6 +54,11 @@ def require_regular_file(path: Path) -> None:
         raise OSError(errno.EFBIG, f"has {status.st_size:,} bytes, too many", os.fspath(path))
 
 
+def is_disk_full(error: OSError) -> bool:
+    """Return whether a file could not be written because the disk or the user's share is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def replace_file(path: Path, content: str | bytes) -> None:
     """Write `content`; after a crash or on a full disk, the file is as it was before.
 
@@ -110,9 +115,11 @@ def is_free(path: Path) -> bool:
     """Return whether there is nothing at `path`, or a folder with nothing but leftovers.
 
     Leftovers are partial files, and the files of a folder that a killed process left unfinished.
+    A path below a file is not free.
     """
     if not path.is_dir():
-        return not path.exists()
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        return not path.exists() and above.is_dir()
     partial = _partial_files(path)
     listed = {file for one in partial if _is_abandoned_list(one) for file in _listed(one)}
     inner = (file for folder in listed if folder.is_dir() for file in folder.iterdir())

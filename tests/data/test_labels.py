@@ -38,9 +38,10 @@ a,{P},{U}
 
 
 def test_cells_in_the_list_get_the_corrected_label_and_others_keep_theirs(
-    cells: Cells, tmp_path: Path
+    cells: Cells, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = corrected(cells, tmp_path / "list.csv", LIST)
+    assert capsys.readouterr().err == "list.csv: 5 of 6 lines name one of these cells\n"
     assert columns_of(table) == columns_of(cells) | {"corrected": [P, U, P, None, U]}
 
 

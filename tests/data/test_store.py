@@ -405,7 +405,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(cells_zip: Path, cache: Path
         _, error = run.communicate()
     assert run.returncode == 1
     assert error.startswith(
-        f"{cache}: can't write decoded cells there (File too large); free some space"
+        f"{cache}: can't write decoded cells there (File too large); set HEMOZOIN_CACHE"
     )
     assert error.count("\n") == 1
     assert files_in(cache) == []

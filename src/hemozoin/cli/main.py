@@ -31,6 +31,7 @@ from hemozoin.cli.verbs.screen import screen
 from hemozoin.cli.verbs.sweep import sweep
 from hemozoin.cli.verbs.train import train
 from hemozoin.errors import HemozoinError
+from hemozoin.files import is_disk_full
 from hemozoin.progress import one_line
 
 # The threads of GNU OpenMP spin while they wait for each other. If another program uses the cores,
@@ -186,7 +187,7 @@ def _describe(error: OSError, words: list[str]) -> str:
     where = f"{error.filename}: " if error.filename else ""
     if error.strerror == os.strerror(errno.EEXIST):
         return f"{where}is a file, but a folder is needed; give another name"
-    if _is_disk_full(error):
+    if is_disk_full(error):
         return f"{where}disk full; free some space; {_how_to_resume(words)}"
     return f"{where}{error.strerror or error}"
 
@@ -194,13 +195,9 @@ def _describe(error: OSError, words: list[str]) -> str:
 def _with_advice(error: BaseException, words: list[str]) -> str:
     """Return the message, with what to do if it ends with the reason that the disk is full."""
     cause = error.__cause__
-    if isinstance(cause, OSError) and _is_disk_full(cause) and str(error).endswith(")"):
+    if isinstance(cause, OSError) and is_disk_full(cause) and str(error).endswith(")"):
         return f"{error}; free some space; {_how_to_resume(words)}"
     return str(error)
-
-
-def _is_disk_full(error: OSError) -> bool:
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _print_error(message: str, code: int = 2) -> int:

@@ -17,6 +17,7 @@ from hemozoin.data.cells import Cells, is_known
 from hemozoin.data.index import match_cells
 from hemozoin.data.options import OnCorrection
 from hemozoin.errors import DataError
+from hemozoin.progress import print_status
 
 _Cells = TypeVar("_Cells", bound=Cells)
 
@@ -31,11 +32,15 @@ def with_corrections(cells: Cells, csv: Path) -> Cells:
     """
     given: dict[str, str | None] = {}
     names, labels = _read(csv)
-    for cell, label in zip(match_cells(cells, names), labels, strict=True):
+    named = match_cells(cells, names)
+    for cell, label in zip(named, labels, strict=True):
         if cell and given.setdefault(cell, label) != label:
             raise DataError(f"{csv}: {cell} is given two labels; keep one")
     if not given:
         raise DataError(f"{csv}: names none of these cells")
+    if None in named:
+        matched = len(named) - named.count(None)
+        print_status(f"{csv.name}: {matched:,} of {len(named):,} lines name one of these cells")
     pairs = zip(cells.cell, cells.label, strict=True)
     return replace(cells, corrected=texts(given.get(cell, label) for cell, label in pairs))
 

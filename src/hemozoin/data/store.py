@@ -35,7 +35,13 @@ from hemozoin.data.picture import process_cell, unexpected_errors
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import Source
 from hemozoin.errors import DataError
-from hemozoin.files import read_regular_file, remove_leftovers, replace_file, replacing
+from hemozoin.files import (
+    is_disk_full,
+    read_regular_file,
+    remove_leftovers,
+    replace_file,
+    replacing,
+)
 from hemozoin.json_files import parse_json
 from hemozoin.progress import print_status, track
 from hemozoin.threads import in_threads
@@ -174,9 +180,10 @@ def _build(
             saved = {"crc32": checksum, "unreadable": errors}
             replace_file(path.with_suffix(".json"), json.dumps(saved))
     except OSError as error:
+        space = "free some space, or " if is_disk_full(error) else ""
         raise DataError(
-            f"{path.parent}: can't write decoded cells there ({error.strerror or error}); free"
-            " some space, or set HEMOZOIN_CACHE to another folder"
+            f"{path.parent}: can't write decoded cells there ({error.strerror or error});"
+            f" {space}set HEMOZOIN_CACHE to another folder"
         ) from error
 
 
