@@ -111,6 +111,23 @@ def test_impossible_paths(slide: Path, tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (b"hematocrit = 450", "slide.toml: hematocrit in %: 450 is out of range"),
+        (b"hematocrit = 0.45", "give 5 to 75"),
+        (b"hematokrit = 45", "slide.toml: unknown key 'hematokrit'"),
+        (b"patient = '" + b"x" * 60_000 + b"'", "patient is"),
+        (b"\xff\xfe", "not UTF-8"),
+    ],
+)
+def test_a_record_with_a_mistake(record: bytes, expected: str, slide: Path, tmp_path: Path) -> None:
+    put(slide / "slide.toml", record)
+    before = tree(tmp_path)
+    assert expected in refused("screen", slide, "--out", tmp_path / "out")
+    assert tree(tmp_path) == before
+
+
 @pytest.mark.slow
 def test_another_model_into_the_same_folder(slide: Path, tmp_path: Path) -> None:
     command = ("screen", slide, "--out", tmp_path / "out")

@@ -294,3 +294,47 @@ def test_every_file_is_a_field_of_its_folder(
             above = "" if slide.slide == "root" else f"{slide.slide}/"
             assert photo.entry.name == above + photo.field
             assert photo.read() == photo.entry.name.encode()
+
+
+# ---- records ------------------------------------------------------------------------------------
+
+
+def records(*paths: Path) -> dict[str, bytes | None]:
+    slides, _ = find_slides(paths)
+    return {slide.slide: slide.record.read() if slide.record else None for slide in slides}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_a_record_is_of_the_slide_in_its_folder(packed: bool, tmp_path: Path) -> None:
+    names = ("a/1.png", "a/slide.toml", "b/1.png", "c/1.png", "c/Slide.TOML", "slide.toml")
+    root = put(tmp_path / "day", *names)
+    if packed:
+        root = make_zip(tmp_path / "day.zip", {name: name.encode() for name in names})
+    assert records(root) == {"a": b"a/slide.toml", "b": None, "c": b"c/Slide.TOML"}
+    assert found(root) == {"a": ["1.png"], "b": ["1.png"], "c": ["1.png"]}
+    _, passed_over = find_slides([root])
+    assert passed_over.others == ["slide.toml"]  # beside no picture
+
+
+def test_the_record_beside_pictures_given_one_by_one(tmp_path: Path) -> None:
+    root = put(tmp_path / "left", "1.png", "2.png", "slide.toml")
+    beside = {"left": b"slide.toml"}
+    assert records(root / "1.png", root / "2.png") == beside
+    assert records(*sorted(root.iterdir())) == beside
+    assert records(root / "slide.toml", root / "1.png") == beside
+
+
+def test_two_records_of_one_slide_are_refused(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.png", "a/slide.toml", "b/2.png", "b/slide.toml", "c/1.png", "c/slide.toml")
+    with pytest.raises(DataError, match=r"slide\.toml and .*: two records for one slide"):
+        find_slides([tmp_path / "a" / "1.png", tmp_path / "b" / "2.png"])
+    (tmp_path / "c" / "SLIDE.toml").write_bytes(b"")
+    with pytest.raises(DataError, match="two records"):
+        find_slides([tmp_path / "c"])
+
+
+def test_a_record_alone_is_no_slide(tmp_path: Path) -> None:
+    root = put(tmp_path / "left", "slide.toml")
+    for path in (root, root / "slide.toml"):
+        with pytest.raises(DataError, match="has no pictures"):
+            find_slides([path])

@@ -2,6 +2,7 @@
 
     smear/                  a slide "smear" with the fields 1.png and 2.png,
       1.png  2.png          and a slide "day 2/left", named by its path below the given folder
+      slide.toml            the record of the slide "smear": what is known besides the pictures
       day 2/left/1.png
 
 Only the names are kept in memory, not the pictures: some tens of MB for a hundred thousand.
@@ -24,6 +25,9 @@ from hemozoin.smear.scan import Scan, open_scan
 
 #: The file that marks a folder written by `hemozoin screen`; the overlays in it are no fields.
 MARK = "hemozoin-screen.json"
+
+#: The name of a slide's record, a file beside its pictures, in upper or lower case.
+RECORD = "slide.toml"
 
 #: Endings of pictures, also of formats that are not read: a photo in such a format is a field that
 #: failed, and must not be missing silently.
@@ -53,11 +57,29 @@ class Photo:
 
 
 @dataclass(frozen=True)
+class RecordFile:
+    """The file `RECORD` of a slide; its content is read only by `read`."""
+
+    source: Source
+    entry: Entry
+
+    @property
+    def path(self) -> str:
+        """Return where the file is, for messages."""
+        return as_utf8(str(self.source.path / self.entry.name))
+
+    def read(self) -> bytes:
+        """Return the content of the file; raises DataError where it can't be read."""
+        return self.source.read(self.entry.name)
+
+
+@dataclass(frozen=True)
 class SlidePhotos:
-    """All pictures of one slide, sorted by name."""
+    """All pictures of one slide, sorted by name, and its record if there is one."""
 
     slide: str
     photos: tuple[Photo, ...]
+    record: RecordFile | None = None
 
 
 def find_slides(paths: Iterable[Path]) -> tuple[list[SlidePhotos], PassedOver]:
@@ -68,10 +90,10 @@ def find_slides(paths: Iterable[Path]) -> tuple[list[SlidePhotos], PassedOver]:
     with files in it is a slide. Where several folders are given, the name of each is put before
     the names of the slides below it. A path that is given twice, or is inside another given path,
     is used once. A damaged picture is kept: it becomes a row with its error. What is no field is
-    passed over: see `PassedOver`.
+    passed over: see `PassedOver`. A file `RECORD` beside the pictures is no field either.
 
     Raises DataError for a path that is missing or has no pictures, and where two slides, or two
-    pictures of a slide, have the same name.
+    pictures of a slide, have the same name, or a slide has two records.
     """
     given = _outermost(paths)
     files = [path for path in given if _is_single_file(path)]
@@ -100,13 +122,34 @@ def _is_single_file(path: Path) -> bool:
 def _slides_of_files(paths: list[Path], passed_over: PassedOver) -> list[SlidePhotos]:
     """Return the slide of pictures given one by one; none if no file is a picture."""
     photos: list[Photo] = []
-    for path in paths:
+    pictures = [path for path in paths if not _is_record(path.name)]
+    for path in pictures:
         photos += _photos(FolderSource(path.parent), _entry(path), passed_over)
     if not photos:
         return []
     _require_distinct((photo.field for photo in photos), "pictures of a slide")
     photos.sort(key=lambda photo: photo.field)
-    return [SlidePhotos(_name(paths[0].resolve().parent), tuple(photos))]
+    record = _only_record(_records_of_files(paths))
+    return [SlidePhotos(_name(pictures[0].resolve().parent), tuple(photos), record)]
+
+
+def _records_of_files(paths: list[Path]) -> list[RecordFile]:
+    """Return the records that were given, and those in the folders of the pictures."""
+    folders = {path.resolve().parent for path in paths}
+    beside = (file for folder in folders for file in folder.iterdir() if _is_record(file.name))
+    given = (path.resolve() for path in paths if _is_record(path.name))
+    return [RecordFile(FolderSource(one.parent), _entry(one)) for one in {*given, *beside}]
+
+
+def _is_record(name: str) -> bool:
+    return PurePosixPath(name).name.lower() == RECORD
+
+
+def _only_record(records: list[RecordFile]) -> RecordFile | None:
+    if len(records) > 1:
+        found = " and ".join(sorted(record.path for record in records)[:2])
+        raise DataError(f"{found}: two records for one slide; keep one, or screen each folder")
+    return records[0] if records else None
 
 
 def _entry(path: Path) -> Entry:
@@ -118,18 +161,27 @@ def _slides_of_folder(path: Path, prefix: str, passed_over: PassedOver) -> list[
     """Return the slides in a folder or zip; names below it start with `prefix`."""
     source = open_source(path)
     photos: dict[str, list[Photo]] = {}
+    records: dict[str, list[RecordFile]] = {}
     for folder, entry in _not_written_by_us(source.walk(), passed_over):
-        if _is_icon(source, entry):
+        if _is_record(entry.name):
+            records.setdefault(folder, []).append(RecordFile(source, entry))
+        elif _is_icon(source, entry):
             passed_over.icons.append(entry.name)
         elif found := list(_photos(source, entry, passed_over)):
             photos.setdefault(folder, []).extend(found)
     passed_over.hidden += source.hidden
+    for folder in records.keys() - photos.keys():  # of no slide: said, not silently ignored
+        passed_over.others += (record.entry.name for record in records[folder])
     if not photos and passed_over.icons:
         raise DataError(f"{path}: has only tiny pictures; hemozoin predict takes single cells")
     if not photos:
         raise _no_pictures(path)
     return [
-        SlidePhotos(_name(path) if folder == "." else prefix + folder, _sorted(photos[folder]))
+        SlidePhotos(
+            _name(path) if folder == "." else prefix + folder,
+            _sorted(photos[folder]),
+            _only_record(records.get(folder, [])),
+        )
         for folder in sorted(photos, key=lambda folder: (folder != ".", folder))
     ]
 

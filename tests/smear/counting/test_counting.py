@@ -25,7 +25,8 @@ from hemozoin.smear.counting.parasitaemia import (
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.counting.tally import Tally
 from hemozoin.smear.field import Cell, Field, Flaw, ObjectKind, SmearObject
-from hemozoin.smear.output.wording import chance_of_infected_cell, percent, summarize, two_digits
+from hemozoin.smear.output.numbers import percent, two_digits
+from hemozoin.smear.output.wording import chance_of_infected_cell, summarize
 
 KNOWN = FalsePositiveRate(rate=0.02, sd=0.01, patients=40, cells=8000)
 USUAL = Blood()

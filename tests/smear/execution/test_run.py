@@ -19,6 +19,7 @@ from hemozoin.data.source import FolderSource
 from hemozoin.errors import DataError, RunError
 from hemozoin.json_files import parse_json
 from hemozoin.model.predictor import Predictor
+from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.execution import run, work
 from hemozoin.smear.execution.run import ScreenConfig, screen_slides
@@ -521,3 +522,76 @@ def test_a_bad_call_writes_nothing(tmp_path: Path) -> None:
         with pytest.raises(error, match="nowhere"):
             screen_slides(paths, tmp_path / "out", config)
         assert tree(tmp_path) == before
+
+
+# ---- records ------------------------------------------------------------------------------------
+
+#: A record whose texts are formulas, markup and commands of a shell.
+RECORD_WITH_MARKUP = r"""
+patient = "=HYPERLINK(\"http://x\")"
+site = "<script>alert(1)</script>&\"'"
+stain = "`rm -rf /`"
+operator = "+1"
+hematocrit = 27
+
+[manual]
+parasites = 300
+white_cells = 200
+reader = "@cmd"
+"""
+
+
+def test_a_record_is_in_slide_json_slides_csv_and_the_report(
+    tmp_path: Path, quick: list[str]
+) -> None:
+    slides = make_plain(tmp_path / "in", "a/1.png", "b/1.png")
+    put(slides / "a" / "slide.toml", RECORD_WITH_MARKUP.encode())
+    first, second = screen_slides([slides], tmp_path / "out")
+    assert (first.fields, second.fields) == (1, 1)
+    assert first.blood.red_cells_per_ul == pytest.approx(3e6)
+    data = json.loads((tmp_path / "out" / "a" / "slide.json").read_text())
+    assert data["record"]["patient"] == '=HYPERLINK("http://x")'
+    assert data["record"]["manual"] == {"parasites": 300, "white_cells": 200, "reader": "@cmd"}
+    assert data["manual_parasites_per_ul"] == pytest.approx(12_000)
+    assert data["manual_parasitaemia"] == pytest.approx(0.004)
+    assert json.loads((tmp_path / "out" / "b" / "slide.json").read_text())["record"] == {}
+    row, empty = rows(tmp_path / "out" / "slides.csv")
+    assert row["record_patient"] == '\'=HYPERLINK("http://x")'
+    assert (row["record_operator"], row["manual_reader"]) == ("'+1", "'@cmd")
+    assert (row["record_hematocrit"], row["manual_parasites"]) == ("27", "300")
+    assert (empty["record_patient"], empty["manual_parasites"]) == ("", "")
+    page = (tmp_path / "out" / "a" / "report.html").read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "300 parasites per 200 white cells" in page
+
+
+def test_a_changed_record_does_not_screen_again(tmp_path: Path, quick: list[str]) -> None:
+    slide, out = make_plain(tmp_path / "left", "1.png"), tmp_path / "out"
+    screen_slides([slide], out)
+    quick.clear()
+    put(slide / "slide.toml", b"hematocrit = 36")
+    (found,) = screen_slides([slide], out)
+    assert not quick
+    assert found.record.hematocrit == 36
+    assert json.loads((out / "slide.json").read_text())["record"] == {"hematocrit": 36}
+
+
+def test_the_blood_of_a_record_is_used_instead_of_the_given_one(
+    tmp_path: Path, quick: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    slides = make_plain(tmp_path / "in", "a/1.png", "b/1.png")
+    put(slides / "a" / "slide.toml", b"hematocrit = 27")
+    config = ScreenConfig(blood=Blood(rbc_per_ul=4e6))
+    found = screen_slides([slides], tmp_path / "out", config)
+    assert [slide.blood.red_cells_per_ul for slide in found] == [pytest.approx(3e6), 4e6]
+    assert "slide.toml of 1 of 2 slides has red cells per µL" in capsys.readouterr().err
+
+
+def test_a_mistake_in_a_record_is_told_before_any_work(tmp_path: Path, quick: list[str]) -> None:
+    slides = make_plain(tmp_path / "in", "a/1.png", "b/1.png")
+    put(slides / "b" / "slide.toml", b"hematocrit = 450")
+    with pytest.raises(DataError, match=r"b/slide\.toml: hematocrit in %: 450 is out of range"):
+        screen_slides([slides], tmp_path / "out")
+    assert not quick
+    assert not (tmp_path / "out").exists()

@@ -34,6 +34,7 @@ def screen(
     ----------
     paths
         Pictures, which are fields of one slide, or folders or zips; each folder in them is a slide.
+        A file slide.toml beside the pictures is the slide's record.
     out
         Folder for tables, report and overlays: new, empty, or from the same command.
     model
@@ -43,7 +44,7 @@ def screen(
     diameter
         Diameter of a red cell in px; measured in each field by default.
     rbc_per_ul
-        The patient's red cells per µL; 5 million by default.
+        The patient's red cells per µL, where slide.toml has none; 5 million by default.
     hematocrit
         The patient's hematocrit in %, instead of --rbc-per-ul.
     coco

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.parasitaemia import Parasitaemia, compensate
+from hemozoin.smear.counting.record.slide_record import SlideRecord
 from hemozoin.smear.field import ObjectKind
 
 Verdict = Literal["reportable", "below the reportable limit", "not compensated", "not reported"]
+
+#: Parasites in an infected cell, as every number per µL assumes. It is 1 for most infected cells;
+#: with several, the number of parasites per µL is higher.
+PARASITES_PER_CELL = 1
 
 #: The objects that are not counted as red cells, and the column with their number.
 OTHERS: dict[ObjectKind, str] = {
@@ -30,7 +35,8 @@ class Slide:
     (`flaws` has the number of pictures for each flaw), `fields_unreadable` of those that could not
     be read, and `fields_repeated` of those that show the same as another one. `red_cells`,
     `infected`, `review` and `others`, by kind, are from the counted fields. If the slide is not
-    reported, `parasitaemia` is None and `reason` says why.
+    reported, `parasitaemia` is None and `reason` says why. `record` is what a person has written
+    down about the slide.
     """
 
     slide: str
@@ -47,6 +53,7 @@ class Slide:
     parasitaemia: Parasitaemia | None
     reason: str | None
     fields_repeated: int = 0
+    record: SlideRecord = field(default_factory=SlideRecord)
 
     @property
     def verdict(self) -> Verdict:
@@ -86,7 +93,7 @@ class Slide:
 
     def per_ul(self, share: float) -> float:
         """Return a share of red cells as parasites per µL, with one parasite per infected cell."""
-        return share * self.blood.red_cells_per_ul
+        return share * self.blood.red_cells_per_ul * PARASITES_PER_CELL
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON: parasitaemia in 0..1, None for each value that is unknown."""
@@ -101,7 +108,33 @@ class Slide:
             "red_cells_per_ul": self.blood.red_cells_per_ul,
             "flaws": self.flaws,
             "false_positives": rate.to_dict() if rate else None,
+            "parasites_per_infected_cell": PARASITES_PER_CELL,
+            **self._manual(),
+            "record": self.record.to_dict(),
         }
+
+    def _manual(self) -> dict[str, float | None]:
+        """Return the count by eye, in 0..1, and the automatic count over it."""
+        manual, blood = self.record.manual, self.blood.red_cells_per_ul
+        share = manual.share(blood) if manual else None
+        low, high = (manual and manual.interval(blood)) or (None, None)
+        return {
+            **_columns("manual_parasitaemia", {"value": share, "low": low, "high": high}),
+            "manual_parasites_per_ul": None if share is None else self.per_ul(share),
+            "automatic_over_manual": self.automatic_over_manual,
+        }
+
+    @property
+    def automatic_over_manual(self) -> float | None:
+        """Return the parasitaemia over that of the count by eye; None if there is not both.
+
+        It is None for a count by eye of zero, too.
+        """
+        manual = self.record.manual
+        share = manual.share(self.blood.red_cells_per_ul) if manual else 0.0
+        if not share or self.parasitaemia is None or self.parasitaemia.compensated is None:
+            return None
+        return self.parasitaemia.compensated.value / share
 
     def _shares(self) -> dict[str, float | None]:
         found = self.parasitaemia

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +22,9 @@ from hemozoin.errors import DataError
 from hemozoin.model.checksums import SUMS
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.registry import Precision, find_model
-from hemozoin.progress import track
+from hemozoin.progress import print_status, track
 from hemozoin.smear.counting.blood import Blood
+from hemozoin.smear.counting.record.slide_record import SlideRecord, read_record
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.execution.cluster import connected, screen_on_workers
 from hemozoin.smear.execution.processes import process_pool
@@ -84,13 +85,16 @@ def screen_slides(
     At most a few fields are in memory at a time. The same call resumes a run that was stopped: a
     field is kept as long as its picture has not changed. A picture that can't be read becomes a row
     with an error. Files that are no pictures are passed over, and a line on standard error says
-    so. `overwrite` removes the results of an earlier run first.
+    so. `overwrite` removes the results of an earlier run first. The file `slide.toml` beside the
+    pictures of a slide is its record; a hematocrit in it, or red cells per µL, is used for this
+    slide instead of `config.blood`.
 
-    Raises DataError for bad paths and, at the end, if no picture could be read; ModelError for the
-    network; RunError if `out` has other files in it, or was screened with another network or
-    diameter, without `overwrite`.
+    Raises DataError for bad paths, for a record with a mistake and, at the end, if no picture could
+    be read; ModelError for the network; RunError if `out` has other files in it, or was screened
+    with another network or diameter, without `overwrite`.
     """
     slides, passed_over = find_slides(paths)
+    records = {slide.slide: _record(slide) for slide in slides}
     predictor = Predictor.load(config.model, config.precision)
     settings = _settings(config, len(slides))
     about, rate = _about(config, settings["model"]), predictor.bundle.false_positive_rate
@@ -99,13 +103,30 @@ def screen_slides(
     with _workers(predictor, config, pictures) as workers:
         open_output(out, settings, overwrite)
         passed_over.report()
-        run = _Run(out, len(slides) > 1, writer)
+        _report_own_blood(config.blood, records.values())
+        run = _Run(out, len(slides) > 1, writer, records)
         results = list(run.screened(slides, workers))
     if len(slides) > 1:
         write_slides(results, out / SLIDES)
     if not any(slide.fields or slide.fields_flawed for slide in results):
         raise DataError(f"{out}: no picture could be read; fields.csv has the reason for each")
     return results
+
+
+def _record(slide: SlidePhotos) -> SlideRecord:
+    if slide.record is None:
+        return SlideRecord()
+    return read_record(slide.record.read(), slide.record.path)
+
+
+def _report_own_blood(given: Blood, records: Collection[SlideRecord]) -> None:
+    """Print that a record's blood is used, not the one that was given for all slides."""
+    own = sum(record.blood(given) != given for record in records)
+    if given != Blood() and own:
+        others = "the given value is used for the others" if own < len(records) else "it is used"
+        print_status(
+            f"slide.toml of {own:,} of {len(records):,} slides has red cells per µL; {others}"
+        )
 
 
 def _settings(config: ScreenConfig, slides: int) -> dict[str, Any]:
@@ -148,6 +169,7 @@ class _Run:
     out: Path
     several: bool
     write: SlideWriter
+    records: Mapping[str, SlideRecord]
 
     def screened(self, slides: list[SlidePhotos], workers: Workers) -> Iterator[Slide]:
         """Yield each slide when its last field is done; the work on the next slides continues."""
@@ -157,7 +179,8 @@ class _Run:
             for slide in slides:
                 folder = self._folder(slide)
                 folder.begin()
-                yield self.write(slide, folder, _saved(slide, folder, results))
+                fields = _saved(slide, folder, results)
+                yield self.write(slide, self.records[slide.slide], folder, fields)
 
     def _folder(self, slide: SlidePhotos) -> SlideFolder:
         return SlideFolder(self.out / slide.slide if self.several else self.out)

@@ -5,5 +5,6 @@
 - `crops.py` stores the pictures of a field's cells.
 - `results.py` writes the files of a slide in one pass over its fields, using
   `tables.py` (CSV), `coco.py` (COCO) and `report.py` (HTML).
-- `wording.py` has the sentences of the terminal and the report; `top_k.py` selects cells for it.
+- `wording.py` and `record_wording.py` have the sentences of the terminal and the report, with
+  numbers as in `numbers.py`; `top_k.py` selects cells for the report.
 """

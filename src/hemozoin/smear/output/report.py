@@ -21,8 +21,9 @@ from hemozoin.files import read_regular_file
 from hemozoin.reports import page as pages
 from hemozoin.smear.counting.slide import OTHERS, Slide
 from hemozoin.smear.field import Cell, Field
-from hemozoin.smear.output import wording
+from hemozoin.smear.output import record_wording, wording
 from hemozoin.smear.output.crops import read_crop
+from hemozoin.smear.output.numbers import percent
 from hemozoin.smear.output.top_k import TopK
 
 #: Largest number of infected cells, of cells for review, and of overlays on the page.
@@ -126,6 +127,8 @@ def render_report(slide: Slide, selection: ReportSelection, about: Mapping[str, 
         "smear/output/report.html",
         _FILTERS,
         slide=slide,
+        record=record_wording.record_facts(slide),
+        compared=record_wording.comparison(slide),
         result=wording.result(slide),
         bar=_bar(slide),
         tiles=_tiles(slide),
@@ -141,7 +144,7 @@ def render_report(slide: Slide, selection: ReportSelection, about: Mapping[str, 
 
 _FILTERS: dict[str, Callable[..., str]] = {
     "uri": pages.data_uri,
-    "percent": wording.percent,
+    "percent": percent,
     "many": "{:,}".format,
     "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%").replace(
         "/µ", "/\N{WORD JOINER}µ"

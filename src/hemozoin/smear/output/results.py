@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.files import replace_file
 from hemozoin.reports.page import write_page
 from hemozoin.smear.counting.blood import Blood
+from hemozoin.smear.counting.record.slide_record import SlideRecord
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.counting.tally import Tally
 from hemozoin.smear.field import Field
@@ -31,7 +32,8 @@ class _Consumer(Protocol):
 class SlideWriter:
     """Writes the tables, counts and report of slides, and a COCO file if `coco` is true.
 
-    `about` has what the results depend on, for the report.
+    `blood` is that of slides whose record has none. `about` has what the results depend on, for the
+    report.
     """
 
     false_positive_rate: FalsePositiveRate | None
@@ -39,7 +41,9 @@ class SlideWriter:
     coco: bool
     about: Mapping[str, str]
 
-    def __call__(self, slide: SlidePhotos, folder: SlideFolder, fields: Iterable[Field]) -> Slide:
+    def __call__(
+        self, slide: SlidePhotos, record: SlideRecord, folder: SlideFolder, fields: Iterable[Field]
+    ) -> Slide:
         """Write the files of one slide, the report last, and return the counts.
 
         `fields` has one field for each photo, in order; it is iterated once, and one field is held
@@ -55,7 +59,8 @@ class SlideWriter:
         if not self.coco:
             (folder.path / COCO).unlink(missing_ok=True)
         folder.keep_only(slide.photos)
-        counted = tally.slide(self.false_positive_rate, self.blood)
+        counted = tally.slide(self.false_positive_rate, record.blood(self.blood))
+        counted = replace(counted, record=record)
         replace_file(folder.path / SLIDE, json.dumps(counted.to_dict(), indent=2) + "\n")
         write_page(render_report(counted, selection, self.about), folder.path / REPORT)
         return counted

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from hemozoin.csv_files import csv_line
 from hemozoin.files import replacing
+from hemozoin.smear.counting.record.slide_record import MANUAL_KEYS, RECORD_KEYS
 from hemozoin.smear.counting.slide import OTHERS, Slide
 from hemozoin.smear.field import Field
 from hemozoin.smear.output.folder import CELLS, FIELDS
@@ -76,12 +77,21 @@ def _field_row(slide: str, field: Field) -> tuple[object, ...]:
 
 
 def write_slides(slides: Iterable[Slide], path: Path) -> None:
-    """Write slides.csv, one row per slide: the values of slide.json that are single numbers."""
-    rows = [_without(slide.to_dict(), "flaws", "false_positives") for slide in slides]
+    """Write slides.csv, one row per slide: the values of slide.json that are single values.
+
+    The record and the count by eye in it come last, each with its key in front: `record_patient`.
+    """
+    rows = [_slide_row(slide) for slide in slides]
     with replacing(path) as file:
         file.write(csv_line(rows[0]).encode())
         file.writelines(csv_line(row.values()).encode() for row in rows)
 
 
-def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name not in names}
+def _slide_row(slide: Slide) -> dict[str, Any]:
+    values = slide.to_dict()
+    record, manual = values["record"], values["record"].get("manual", {})
+    return {
+        **{k: v for k, v in values.items() if not isinstance(v, dict) and k != "false_positives"},
+        **{f"record_{name}": record.get(name) for name in RECORD_KEYS if name != "manual"},
+        **{f"manual_{name}": manual.get(name) for name in MANUAL_KEYS},
+    }

@@ -4,41 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from hemozoin.about import DISCLAIMER
 from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.smear.counting.slide import Slide
+from hemozoin.smear.output.numbers import interval, percent, two_digits, with_noun
+from hemozoin.smear.output.record_wording import manual_line
 
 #: A low infection, in parasites per µL: how often is it visible in this number of red cells?
 LOW_DENSITY = 200
 
 NO_DIAGNOSIS = "Do not base a diagnosis on this count."
-
-
-def percent(share: float) -> str:
-    """Return a share as a percentage with two or three significant digits, without the sign."""
-    return _significant(100 * share, 2 if share < 0.1 else 3)
-
-
-def two_digits(value: float) -> str:
-    """Return a number with two significant digits: 61,728 is 62,000."""
-    whole = int(float(f"{value:.1e}")) if value >= 100 else value
-    return f"{whole:,}" if value >= 100 else _significant(value, 2)
-
-
-def _significant(value: float, digits: int) -> str:
-    return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
-
-
-def with_noun(count: int, noun: str) -> str:
-    """Return a number with its noun: 1 field, 2 fields."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def interval(estimate: Estimate) -> str:
-    """Return both ends of an interval in %."""
-    return f"{percent(estimate.low)} to {percent(estimate.high)}"
 
 
 def headline(slide: Slide) -> str:
@@ -58,8 +33,13 @@ def result(slide: Slide) -> str:
         )
     estimate = _percent_with_interval(share)
     if slide.verdict == "reportable":
-        return f"{estimate}, {two_digits(slide.per_ul(share.value))} parasites/µL"
-    return f"{estimate}, at most {two_digits(slide.per_ul(share.high))} parasites/µL"
+        return f"{estimate}, {parasites_per_ul(slide, share.value)}"
+    return f"{estimate}, at most {parasites_per_ul(slide, share.high)}"
+
+
+def parasites_per_ul(slide: Slide, share: float) -> str:
+    """Return parasites per µL, and that this takes one parasite for each infected cell."""
+    return f"{two_digits(slide.per_ul(share))} parasites/µL with one parasite per infected cell"
 
 
 def cells_counted(slide: Slide) -> str:
@@ -166,18 +146,19 @@ def _reportable_limit(slide: Slide) -> str:
         f"At this count, fewer than {found.reportable_infected:,} cells called infected can all be"
         " false positives: more than 1 of 40 uninfected patients have as many. From"
         f" {found.reportable_infected:,} on, the slide is reported, with a parasitaemia of"
-        f" {percent(limit)} % ({two_digits(slide.per_ul(limit))} parasites/µL) or more."
+        f" {percent(limit)} % ({parasites_per_ul(slide, limit)}) or more."
     )
 
 
 def summarize(slide: Slide) -> str:
     """Return what the terminal shows about a slide."""
-    not_counted = fields_not_counted(slide)
+    not_counted, manual = fields_not_counted(slide), manual_line(slide)
     return "\n".join(
         [
             f"{slide.slide}: {headline(slide)}",
             f"  {cells_counted(slide)}",
             *([f"  {not_counted}"] if not_counted else []),
+            *([f"  {manual}"] if manual else []),
             *(f"  {step}: {numbers}" for step, numbers in calculation(slide)),
             *(f"  {sentence}" for sentence in limitations(slide)),
             f"  {DISCLAIMER} {NO_DIAGNOSIS}",
