@@ -87,12 +87,20 @@ def read_csv_table(path: Path, titles: Sequence[str]) -> dict[str, list[str]]:
     Raises OSError where the file can't be read, ValueError where it is another file.
     """
     try:
-        text = io.StringIO(read_regular_file(path).decode(), newline="")
+        return parse_csv_table(read_regular_file(path), titles)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def parse_csv_table(content: bytes, titles: Sequence[str]) -> dict[str, list[str]]:
+    """Return the columns of the content of such a table; raises ValueError for another content."""
+    try:
+        text = io.StringIO(content.decode(), newline="")
         header, *rows = [*csv.reader(text, strict=True)] or [[]]
     except csv.Error as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(str(error)) from error
     if header != [*titles] or any(len(row) != len(titles) for row in rows):
-        raise ValueError(f"{path}: not a table of {', '.join(titles)}")
+        raise ValueError(f"not a table of {', '.join(titles)}")
     return {title: [_unescaped(row[column]) for row in rows] for column, title in enumerate(titles)}
 
 

@@ -6,6 +6,8 @@ files is free, and the next command that writes there removes them.
 
 A folder that is useful only with all of its files has one more partial file while it is written:
 a list of the others. If the process is killed, the files on the list count as nothing as well.
+
+A file that only grows has whole lines: a last line without its end counts as not written.
 """
 
 from __future__ import annotations
@@ -77,6 +79,43 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+def append_lines(path: Path, lines: bytes, header: bytes) -> None:
+    """Add lines to a file, all or none, and sync it; a new file begins with the line `header`.
+
+    Other processes that append wait. A last line without its end, which a killed process has left,
+    is removed. Raises ValueError, and changes nothing, where the file has another first line.
+    """
+    with path.open("a+b") as file, _errors_name(path, path):
+        _lock(file)
+        file.seek(0)
+        written = file.read()
+        whole = written.rfind(b"\n") + 1
+        if whole and not written.startswith(header):
+            raise ValueError(f"{path}: does not begin with {header.decode().strip()}")
+        try:
+            file.truncate(whole)
+            file.write(lines if whole else header + lines)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            os.ftruncate(file.fileno(), whole)
+            raise
+
+
+def read_whole_lines(path: Path) -> bytes:
+    """Return the content of a file up to the end of its last whole line."""
+    content = read_regular_file(path)
+    return content[: content.rfind(b"\n") + 1]
+
+
+def _lock(file: BinaryIO) -> None:
+    """Wait until no other process has locked an open file; it is unlocked when it is closed."""
+    if os.name == "posix":
+        import fcntl  # noqa: PLC0415 - other systems don't have it
+
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @contextmanager

@@ -1,0 +1,143 @@
+"""The answers on each found cell, and how far readers agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from hemozoin.arrays import Floats
+from hemozoin.review.found_cells import FoundCells
+from hemozoin.review.reviews import Answer, Review
+
+#: Least intersection over union of a review's box and a found cell's: they are the same cell.
+_SAME = 0.3
+
+
+@dataclass
+class ReviewedCell:
+    """The answers on one cell: the last review of each reader, by the reader's name.
+
+    `probability` is the highest chance with which the cell was drawn; None if a reader chose it.
+    """
+
+    reviews: dict[str, Review] = field(default_factory=dict)
+
+    @property
+    def answer(self) -> Answer:
+        """Return the answer of most readers; "can't tell" if no answer has the most."""
+        counted = Counter(review.answer for review in self.reviews.values())
+        (first, votes), *others = counted.most_common()
+        return "can't tell" if others and others[0][1] == votes else first
+
+    @property
+    def is_disputed(self) -> bool:
+        """Return whether readers gave different answers."""
+        return len({review.answer for review in self.reviews.values()}) > 1
+
+    @property
+    def probability(self) -> float | None:
+        """Return the highest chance with which the cell was drawn; None if a reader chose it."""
+        drawn = [one.probability for one in self.reviews.values() if one.probability is not None]
+        return max(drawn) if len(drawn) == len(self.reviews) else None
+
+
+def reviewed_cells(
+    cells: FoundCells, reviews: Iterable[Review]
+) -> tuple[dict[int, ReviewedCell], list[Review]]:
+    """Return the answers by the index of the cell, and the reviews that fit no found cell.
+
+    A reader's later review replaces the earlier one, and an empty answer takes it back. The cell is
+    the one of the same field whose box overlaps most with the review's, at least 0.3.
+    """
+    finder, found = _Finder(cells), dict[int, ReviewedCell]()
+    elsewhere: dict[tuple[object, ...], Review] = {}
+    for review in reviews:
+        index = finder(review)
+        if index is None:
+            place = review.reader, review.field, *review.middle
+            elsewhere[place] = review
+        else:
+            found.setdefault(index, ReviewedCell()).reviews[review.reader] = review
+    for cell in found.values():
+        cell.reviews = {name: one for name, one in cell.reviews.items() if one.answer}
+    answered = {index: cell for index, cell in sorted(found.items()) if cell.reviews}
+    return answered, [review for review in elsewhere.values() if review.answer]
+
+
+class _Finder:
+    """Finds the cell that a review is about."""
+
+    def __init__(self, cells: FoundCells) -> None:
+        self._boxes = cells.boxes
+        self._exact = {(name, *box): i for i, (name, box) in enumerate(_places(cells))}
+        by_field: dict[str, list[int]] = {}
+        for index, name in enumerate(cells.fields):
+            by_field.setdefault(name, []).append(index)
+        self._by_field = {name: np.array(indices) for name, indices in by_field.items()}
+
+    def __call__(self, review: Review) -> int | None:
+        box = (review.x, review.y, review.width, review.height)
+        exact = self._exact.get((review.field, *box))
+        if exact is not None or review.field not in self._by_field:
+            return exact
+        indices = self._by_field[review.field]
+        overlap = _intersection_over_union(self._boxes[indices], box)
+        best = int(overlap.argmax())
+        return int(indices[best]) if overlap[best] >= _SAME else None
+
+
+def _places(cells: FoundCells) -> Iterable[tuple[str, tuple[float, ...]]]:
+    return zip(cells.fields, map(tuple, cells.boxes.tolist()), strict=True)
+
+
+def _intersection_over_union(boxes: Floats, box: tuple[float, float, float, float]) -> Floats:
+    """Return the measure for each of the boxes, float `[N, 4]`: x, y, width, height."""
+    one = np.array(box)
+    low = np.maximum(boxes[:, :2], one[:2])
+    high = np.minimum(boxes[:, :2] + boxes[:, 2:], one[:2] + one[2:])
+    both = (high - low).clip(0).prod(axis=1)
+    union = boxes[:, 2:].prod(axis=1) + one[2:].prod() - both
+    return np.asarray(both / np.maximum(union, 1e-9))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How two readers agree on the `cells` that both answered.
+
+    `kappa` is Cohen's κ over all answers (Cohen 1960, Educ. Psychol. Meas. 20, 37); None if both
+    gave the same answer to every cell, where it is not defined.
+    """
+
+    readers: tuple[str, str]
+    cells: int
+    same: int
+    kappa: float | None
+
+
+def agreements(reviewed: Mapping[int, ReviewedCell]) -> list[Agreement]:
+    """Return the agreement of each two readers with cells in common."""
+    readers = sorted({name for cell in reviewed.values() for name in cell.reviews})
+    return [
+        _agreement(pair, answers)
+        for pair in combinations(readers, 2)
+        if (
+            answers := [
+                (cell.reviews[pair[0]].answer, cell.reviews[pair[1]].answer)
+                for cell in reviewed.values()
+                if cell.reviews.keys() >= {*pair}
+            ]
+        )
+    ]
+
+
+def _agreement(pair: tuple[str, str], answers: list[tuple[Answer, Answer]]) -> Agreement:
+    from sklearn.metrics import cohen_kappa_score  # noqa: PLC0415 - takes a second to import
+
+    first, second = zip(*answers, strict=True)
+    defined = len({*first, *second}) > 1
+    kappa = float(cohen_kappa_score(first, second)) if defined else None
+    return Agreement(pair, len(answers), sum(a == b for a, b in answers), kappa)
