@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hemozoin.errors import DataError
-from hemozoin.review.reviews import COLUMNS, REVIEWS, Review, append_reviews, read_reviews
+from hemozoin.review.reviews import REVIEW_COLUMNS, REVIEWS, Review, append_reviews, read_reviews
 
 REVIEW = Review("ann", "a.png", 10, 20, 41, 40, "parasitized", '=ring, "two"\nthin', 0.75, 0.5)
 
@@ -28,7 +28,7 @@ def test_reviews_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert first.middle == (30.5, 40)
     assert second == Review("bo", "b.png", 1.5, 2, 3, 4, "", time="2026-01-02T03:04:05Z")
     text = (tmp_path / REVIEWS).read_text(encoding="utf-8")
-    assert text.startswith(",".join(COLUMNS) + "\n")
+    assert text.startswith(",".join(REVIEW_COLUMNS) + "\n")
     assert ",a.png,30.5,40,10,20,41,40,parasitized," in text
 
 

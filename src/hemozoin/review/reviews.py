@@ -29,12 +29,12 @@ Answer = Literal["parasitized", "uninfected", "not a red cell", "can't tell", ""
 
 ANSWERS: tuple[str, ...] = tuple(answer for answer in get_args(Answer) if answer)
 
-COLUMNS = (
+REVIEW_COLUMNS = (
     *("time", "reader", "field", "middle_x", "middle_y", "x", "y", "width", "height"),
     *("answer", "note", "p_parasitized", "probability"),
 )
 
-_HEADER = csv_line(COLUMNS)
+_HEADER = csv_line(REVIEW_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def read_reviews(folder: Path) -> list[Review]:
         return []
     try:
         content = read_whole_lines(path)
-        columns = parse_csv_table(content, COLUMNS) if content else {}
+        columns = parse_csv_table(content, REVIEW_COLUMNS) if content else {}
         return [
             _review(dict(zip(columns, row, strict=True)))
             for row in zip(*columns.values(), strict=True)
@@ -108,7 +108,7 @@ def _row(review: Review, now: str) -> list[object]:
         **{name: _short(getattr(review, name)) for name in ("x", "y", "width", "height")},
         **{name: " ".join(getattr(review, name).split()) for name in ("reader", "note")},
     }
-    return [values[name] for name in COLUMNS]
+    return [values[name] for name in REVIEW_COLUMNS]
 
 
 def _short(value: float) -> float:
