@@ -149,6 +149,7 @@ COMMANDS = {
     "demo": Command(
         lambda given, out: ("demo", "--out", out / "run"),
         tries=2,
+        says="free some space",
         before=small_demo,
         cold=True,
     ),
