@@ -564,6 +564,10 @@ def test_a_record_is_in_slide_json_slides_csv_and_the_report(
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     assert "300 parasites per 200 white cells" in page
+    assert "a/report.html" in (tmp_path / "out" / "agreement.html").read_text()
+    (slides / "a" / "slide.toml").unlink()
+    screen_slides([slides], tmp_path / "out")
+    assert not (tmp_path / "out" / "agreement.html").exists()
 
 
 def test_a_changed_record_does_not_screen_again(tmp_path: Path, quick: list[str]) -> None:

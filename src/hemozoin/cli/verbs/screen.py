@@ -58,6 +58,7 @@ def screen(
     """
     from hemozoin.smear.counting.blood import Blood
     from hemozoin.smear.execution.run import ScreenConfig, screen_slides
+    from hemozoin.smear.output.pages.agreement_page import agreement_line
     from hemozoin.smear.output.wording import summarize
 
     blood = Blood(rbc_per_ul, hematocrit)
@@ -67,4 +68,6 @@ def screen(
         print(json.dumps([slide.to_dict() for slide in slides], indent=2))
     else:
         print("\n\n".join(summarize(slide) for slide in slides))
+        if len(slides) > 1 and (agreement := agreement_line(slides)):
+            print(f"\n{agreement}: {out / 'agreement.html'}")
         print(f"Report: {out / 'report.html' if len(slides) == 1 else out / 'slides.csv'}")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.smear.counting.blood import Blood
+from hemozoin.smear.counting.guidelines import fields_missing, red_cells_asked
 from hemozoin.smear.counting.parasitaemia import Parasitaemia, compensate
 from hemozoin.smear.counting.record.slide_record import SlideRecord
 from hemozoin.smear.field import ObjectKind
@@ -109,32 +110,51 @@ class Slide:
             "flaws": self.flaws,
             "false_positives": rate.to_dict() if rate else None,
             "parasites_per_infected_cell": PARASITES_PER_CELL,
-            **self._manual(),
+            **self._readings(),
             "record": self.record.to_dict(),
         }
 
-    def _manual(self) -> dict[str, float | None]:
-        """Return the count by eye, in 0..1, and the automatic count over it."""
+    def _readings(self) -> dict[str, float | None]:
+        """Return the manual count, 0..1, the automatic one over it, and the fields missing."""
         manual, blood = self.record.manual, self.blood.red_cells_per_ul
         share = manual.share(blood) if manual else None
         low, high = (manual and manual.interval(blood)) or (None, None)
+        missing = {name: fields for name, _, fields in self.guidelines}
         return {
             **_columns("manual_parasitaemia", {"value": share, "low": low, "high": high}),
-            "manual_parasites_per_ul": None if share is None else self.per_ul(share),
+            "manual_parasites_per_ul": self.manual_per_ul,
             "automatic_over_manual": self.automatic_over_manual,
+            **{f"more_fields_{name.lower()}": fields for name, fields in missing.items()},
         }
 
     @property
-    def automatic_over_manual(self) -> float | None:
-        """Return the parasitaemia over that of the count by eye; None if there is not both.
-
-        It is None for a count by eye of zero, too.
-        """
+    def manual_per_ul(self) -> float | None:
+        """Return the manual count in parasites per µL; None if there is none."""
         manual = self.record.manual
-        share = manual.share(self.blood.red_cells_per_ul) if manual else 0.0
-        if not share or self.parasitaemia is None or self.parasitaemia.compensated is None:
+        return self.per_ul(manual.share(self.blood.red_cells_per_ul)) if manual else None
+
+    @property
+    def automatic_per_ul(self) -> float | None:
+        """Return the automatic count in parasites per µL; None if there is none."""
+        if self.parasitaemia is None or self.parasitaemia.compensated is None:
             return None
-        return self.parasitaemia.compensated.value / share
+        return self.per_ul(self.parasitaemia.compensated.value)
+
+    @property
+    def automatic_over_manual(self) -> float | None:
+        """Return the ratio of the counts; None where one is missing, or the manual one is zero."""
+        if not self.manual_per_ul or self.automatic_per_ul is None:
+            return None
+        return self.automatic_per_ul / self.manual_per_ul
+
+    @property
+    def guidelines(self) -> list[tuple[str, int, int | None]]:
+        """Return the red cells that each guideline asks for, and how many fields are missing."""
+        asked = red_cells_asked(self.parasitaemia.estimate.value if self.parasitaemia else 0.0)
+        return [
+            (name, cells, fields_missing(cells, self.red_cells, self.fields))
+            for name, cells in asked.items()
+        ]
 
     def _shares(self) -> dict[str, float | None]:
         found = self.parasitaemia

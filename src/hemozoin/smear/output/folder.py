@@ -3,6 +3,7 @@
 OUT/
   hemozoin-screen.json  the settings that the results depend on; written first
   slides.csv            one row per slide, if there are several; each slide then has OUT/SLIDE/
+  agreement.html        manual beside automatic counts, if several slides have a manual one
   cells.csv             one row per red cell
   fields.csv            one row per picture
   slide.json            the counts
@@ -37,7 +38,7 @@ CELLS, FIELDS, SLIDE, REPORT, COCO = (
     *("cells.csv", "fields.csv", "slide.json"),
     *("report.html", "cells.coco.json"),
 )
-SLIDES, OVERLAYS, _STATE = "slides.csv", "overlays", ".fields"
+SLIDES, AGREEMENT, OVERLAYS, _STATE = "slides.csv", "agreement.html", "overlays", ".fields"
 
 _FILES = (CELLS, FIELDS, SLIDE, REPORT, COCO)
 
@@ -82,7 +83,8 @@ def _settings_differ(out: Path, before: Mapping[str, Any], settings: Mapping[str
 
 def _clear(out: Path) -> None:
     """Remove the files of every slide, and the folders that are then empty; keep the settings."""
-    (out / SLIDES).unlink(missing_ok=True)
+    for name in (SLIDES, AGREEMENT):
+        (out / name).unlink(missing_ok=True)
     for state in sorted(out.rglob(_STATE), reverse=True):  # inner folders before outer ones
         SlideFolder(state.parent).clear()
         for folder in (state.parent, *state.parent.parents):

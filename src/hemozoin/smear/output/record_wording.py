@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hemozoin.smear.counting.bland_altman import TOLERANCE
 from hemozoin.smear.counting.record.manual_count import ASSUMED_WBC_PER_UL, ManualCount
 from hemozoin.smear.counting.slide import Slide
-from hemozoin.smear.output.numbers import percent, two_digits
-
-#: WHO counts a parasite density as right if it is within this share of the true one (agreement.py).
-TOLERANCE = 0.25
+from hemozoin.smear.output.numbers import percent, two_digits, with_noun
 
 _TITLES = {
     "patient": "Patient",
@@ -102,6 +100,20 @@ def _verdict(slide: Slide, manual: ManualCount) -> str:
     within = "within" if abs(ratio - 1) <= TOLERANCE else "not within"
     thick = "" if manual.red_cells else " A manual count of parasites takes one for each cell."
     return f"The automatic count is {within} 25 % of the manual count.{thick}"
+
+
+def guideline_sentence(slide: Slide) -> str:
+    """Return whether enough red cells were counted for each guideline, and what is missing."""
+    parts = [_asked(*guideline) for guideline in slide.guidelines]
+    return (
+        f"{with_noun(slide.red_cells, 'red cell')} counted. Guidelines for a count by eye ask for"
+        f" {', '.join(parts[:-1])}, and {parts[-1]}."
+    )
+
+
+def _asked(name: str, red_cells: int, missing: int | None) -> str:
+    enough = "enough" if missing == 0 else f"{with_noun(missing or 0, 'more field')} like these"
+    return f"{red_cells:,} ({name}{'' if missing is None else f': {enough}'})"
 
 
 def manual_line(slide: Slide) -> str | None:

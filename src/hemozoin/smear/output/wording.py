@@ -8,7 +8,7 @@ from hemozoin.about import DISCLAIMER
 from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.output.numbers import interval, percent, two_digits, with_noun
-from hemozoin.smear.output.record_wording import manual_line
+from hemozoin.smear.output.record_wording import guideline_sentence, manual_line
 
 #: A low infection, in parasites per µL: how often is it visible in this number of red cells?
 LOW_DENSITY = 200
@@ -110,9 +110,9 @@ def chance_of_infected_cell(slide: Slide) -> float:
 def limitations(slide: Slide) -> Iterator[str]:
     """Yield sentences about what the count can show and what it can't show."""
     found = slide.parasitaemia
+    yield guideline_sentence(slide)
     yield (
-        f"{with_noun(slide.red_cells, 'red cell')} counted; WHO asks for many thousands."
-        f" At {LOW_DENSITY} parasites/µL, this number of red cells contains an infected one in"
+        f"At {LOW_DENSITY} parasites/µL, this number of red cells contains an infected one in"
         f" {percent(chance_of_infected_cell(slide))} % of slides."
     )
     if found and found.compensated:

@@ -1,0 +1,5 @@
+"""Pages besides the report of a slide.
+
+- `agreement_page.py` compares manual and automatic counts over many slides.
+- `bland_altman_plot.py` draws its figure.
+"""
