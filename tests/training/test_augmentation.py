@@ -15,7 +15,9 @@ from hemozoin.training.augmentation import (
     SCALE,
     SHIFT,
     _shift,
+    affine_grid,
     augment,
+    blur,
     flip,
     random_affine,
 )
@@ -100,6 +102,19 @@ def test_affine_maps_stay_within_their_limits_and_reach_them() -> None:
     angle = torch.atan2(-maps[:, 0, 1], maps[:, 1, 1])
     assert torch.histc(angle, 8, -math.pi, math.pi).min() > 350  # any rotation
     assert 0.95 * SHIFT < maps[:, :, 2].abs().max() <= SHIFT
+
+
+@pytest.mark.parametrize("size", [5, 32, 33])
+def test_the_affine_grid_is_that_of_torch(size: int) -> None:
+    affine = random_affine(20, seeded())
+    expected = torch.nn.functional.affine_grid(affine, [20, 1, size, size], align_corners=False)
+    assert torch.allclose(affine_grid(affine, size), expected, atol=1e-6)
+
+
+def test_blur_is_the_mean_over_three_by_three_pixels() -> None:
+    picture = torch.randn(3, 3, 17, 17, generator=seeded())
+    expected = torch.nn.functional.avg_pool2d(picture, 3, 1, 1)
+    assert torch.allclose(blur(picture), expected, atol=1e-6)
 
 
 def test_flip_mirrors_half_of_the_pictures() -> None:

@@ -68,12 +68,22 @@ def random_affine(count: int, random: Generator) -> Tensor:
     return torch.stack([across, down, shift], dim=2)
 
 
+def affine_grid(affine: Tensor, size: int) -> Tensor:
+    """Return where each pixel of the output is sampled, in -1..1, `[N, size, size, 2]`.
+
+    That is `F.affine_grid` without align_corners, which takes five times as long.
+    """
+    middles = (torch.arange(size, device=affine.device) + 0.5) * 2 / size - 1
+    across, down, shift = affine[:, None, None].unbind(dim=-1)
+    return across * middles[:, None] + (down * middles[:, None, None] + shift)
+
+
 def _transform(inputs: Tensor, random: Generator) -> tuple[Tensor, Tensor]:
     """Rotate, mirror, scale and shift; return densities and the mask of the cell `[N, 1, S, S]`."""
     mask = (inputs != BACKGROUND).any(dim=1, keepdim=True).to(inputs.dtype)
     layers = torch.cat([inputs * mask, mask], dim=1)
     affine = random_affine(len(inputs), random).to(inputs.device)
-    grid = F.affine_grid(affine, list(layers.shape), align_corners=False)
+    grid = affine_grid(affine, inputs.shape[2])
     sampled = F.grid_sample(layers, grid, align_corners=False)
     transformed, share = sampled[:, :3], sampled[:, 3:]
     # Divided by the cell's share of the pixel, so that no background is mixed in at the edge.
@@ -84,7 +94,17 @@ def _change_focus(cell: Tensor, random: Generator) -> Tensor:
     """Blur or sharpen each picture slightly."""
     low, high = FOCUS
     share = low + (high - low) * torch.rand(len(cell), 1, 1, 1, generator=random)
-    return torch.lerp(cell, F.avg_pool2d(cell, 3, 1, 1), share.to(cell.device))
+    return torch.lerp(cell, blur(cell), share.to(cell.device))
+
+
+def blur(cell: Tensor) -> Tensor:
+    """Return means over 3 × 3 pixels, 0 beyond the edge, same shape.
+
+    That is `F.avg_pool2d(cell, 3, 1, 1)`, which takes six times as long.
+    """
+    wide = F.pad(cell, (1, 1, 1, 1))
+    rows = wide[..., :-2] + wide[..., 1:-1] + wide[..., 2:]
+    return (rows[..., :-2, :] + rows[..., 1:-1, :] + rows[..., 2:, :]) / 9
 
 
 def _change_stain(cell: Tensor, random: Generator) -> Tensor:

@@ -36,21 +36,23 @@ class RelativeOpticalDensity(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the relative density, about -2 (pallor) to 5 (chromatin)."""
-        intensity = pixels.permute(0, 3, 1, 2).float()
-        inside = (intensity.amax(dim=1, keepdim=True) > 0).float()
-        density = -torch.log((intensity + 1) / 256)
-        cytoplasm = inside * _is_cytoplasm(intensity, inside).float()
+        intensity = pixels.permute(0, 3, 1, 2).float().contiguous() + 1
+        product = intensity.prod(dim=1, keepdim=True)
+        inside = product > 1
+        density = -torch.log(intensity / 256)
+        cytoplasm = (inside & _is_cytoplasm(product, inside)).float()
         relative = (density - _mean(density, cytoplasm)) * DENSITY_GAIN
-        return torch.where(inside > 0, relative, BACKGROUND)
+        return torch.where(inside, relative, BACKGROUND)
 
 
-def _is_cytoplasm(intensity: Tensor, inside: Tensor) -> Tensor:
+def _is_cytoplasm(product: Tensor, inside: Tensor) -> Tensor:
     """Return which pixels are plain cytoplasm, bool `[N, 1, S, S]`; computed in float64.
 
-    The mean of three logarithms is a third of that of the product, which float32 holds exactly.
+    `product` is that of the three channels' intensity + 1, which float32 holds exactly: the mean of
+    three logarithms is a third of its logarithm.
     """
-    wide = torch.float32 if intensity.device.type == "mps" else torch.float64  # MPS has no float64
-    density = torch.log((intensity + 1).prod(dim=1, keepdim=True).to(wide)) / -3
+    wide = torch.float32 if product.device.type == "mps" else torch.float64  # MPS has no float64
+    density = torch.log(product.to(wide)) / -3
     deviation = density - _mean(density, inside.to(wide))
     low, high = PLAIN_CYTOPLASM
     return (deviation > low) & (deviation < high)

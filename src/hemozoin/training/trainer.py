@@ -32,6 +32,7 @@ from hemozoin.training import distributed
 from hemozoin.training.augmentation import augment, flip
 from hemozoin.training.checkpoint import EpochRow, load_checkpoint, save_checkpoint
 from hemozoin.training.classifier import Classifier
+from hemozoin.training.device import keep_freed_memory
 from hemozoin.training.recipe import Recipe
 
 #: Share of the steps over which the learning rate rises.
@@ -70,6 +71,7 @@ def train_classifier(
     Raises TrainingError where the loss is infinite or NaN, RunError where the checkpoint is damaged
     or of another run.
     """
+    keep_freed_memory()
     trainer = Trainer(training_data, recipe, device)
     rows = load_checkpoint(checkpoint, trainer.classifier, trainer.optimizer)
     if len(rows) > recipe.epochs:
