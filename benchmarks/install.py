@@ -42,6 +42,7 @@ EXTRAS = {
     "parquet": "predictions as Parquet",
     "scans": "scans of whole smears",
     "dask": "screening on many machines",
+    "serve": "the page of `hemozoin serve`",
     "train": "training, export, sweeps; includes `plots`, not counted again",
 }
 

@@ -18,6 +18,7 @@ from tests.support.smears import make_fields
 #: What only extras install, and what the package no longer needs at all.
 MISSING = (
     *("torch", "onnx", "onnxscript", "dask", "distributed", "pyvips", "pyarrow", "matplotlib"),
+    *("alembic", "fastapi", "python_multipart", "sqlalchemy", "uvicorn"),
     *("h5py", "networkx", "pandas", "pillow_heif", "polars", "scipy", "skimage", "sklearn"),
 )
 
@@ -94,6 +95,7 @@ for command in (
         ("train cells.zip --out run", "train"),
         ("crossval cells.zip --out run", "train"),
         ("demo", "train"),
+        ("serve served", "serve"),
     ],
 )
 def test_the_line_that_installs_an_extra(arguments: str, extra: str, folder: Path) -> None:
@@ -112,8 +114,11 @@ def test_the_line_that_installs_an_extra(arguments: str, extra: str, folder: Pat
 
 #: What imports an extra at once, by the extra's library.
 OPTIONAL = {
+    "alembic": ("serve.",),
+    "fastapi": ("serve.",),
     "matplotlib": ("evaluation.plots", "paper.explain", "paper.sweep.plots", "reports.svg"),
     "onnx": ("export", "model.cell_graph", "model.onnx_"),
+    "sqlalchemy": ("serve.",),
     "torch": ("demo", "export", "mobilenet.network", "paper.sweep", "training"),
 }
 

@@ -33,7 +33,7 @@ OPTION = re.compile(r"│ (\*  |   )?([A-Z]+ )?--")
 
 VERBS = (
     *("train", "crossval", "sweep", "demo"),
-    *("evaluate", "predict", "inspect", "download"),
+    *("evaluate", "predict", "inspect", "download", "serve"),
 )
 
 

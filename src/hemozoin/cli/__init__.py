@@ -2,6 +2,6 @@
 
 - `main`: the verbs together, and what is printed after an error
 - `options`: options that several verbs share
-- `extras`: a check that torch and onnx are installed
+- `extras`: checks that optional parts are installed
 - `verbs`: one file for each verb
 """

@@ -32,3 +32,12 @@ def require_training_extra() -> None:
         raise MissingExtraError(
             "this command needs the training extra (torch, onnx): pip install 'hemozoin[train]'"
         ) from error
+
+
+def require_serve_extra() -> None:
+    """Raise MissingExtraError where FastAPI or another part of the server is not installed."""
+    parts = ("alembic", "fastapi", "python_multipart", "sqlalchemy", "uvicorn")
+    if not all(map(find_spec, parts)):
+        raise MissingExtraError(
+            "the page needs FastAPI, uvicorn, SQLAlchemy and Alembic: pip install 'hemozoin[serve]'"
+        )

@@ -28,6 +28,7 @@ from hemozoin.cli.verbs.export import export
 from hemozoin.cli.verbs.inspect import inspect
 from hemozoin.cli.verbs.predict import predict
 from hemozoin.cli.verbs.screen import screen
+from hemozoin.cli.verbs.serve import serve
 from hemozoin.cli.verbs.sweep import sweep
 from hemozoin.cli.verbs.train import train
 from hemozoin.errors import HemozoinError
@@ -56,6 +57,7 @@ for verb in (
     inspect,
     predict,
     screen,
+    serve,
     sweep,
     train,
 ):
@@ -163,7 +165,7 @@ def _report(error: BaseException, words: list[str]) -> int:
 
 
 #: The verbs that keep what they have done, and do only the rest.
-_RESUMED = ("crossval", "download", "screen", "sweep")
+_RESUMED = ("crossval", "download", "screen", "serve", "sweep")
 
 
 def _how_to_go_on(words: list[str]) -> str:

@@ -1,0 +1,62 @@
+"""The cells and fields of a slide, and their pictures."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi.responses import FileResponse
+
+from hemozoin.data.decoding.formats import HEAD_BYTES, format_of
+from hemozoin.serve.api.dependencies import FilesHere
+
+#: The formats that every browser shows.
+_SHOWN = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+
+router = APIRouter(prefix="/slides/{slide}", tags=["cells"])
+
+
+@router.get("/cells")
+def list_cells(
+    files: FilesHere,
+    decision: Annotated[Literal["parasitized", "uninfected", "review"] | None, Query()] = None,
+) -> Response:
+    """Return the red cells of a slide: id, place, p, decision."""
+    cells = [cell for cell in files.cells() if decision in (None, cell["decision"])]
+    return Response(json.dumps(cells), media_type="application/json")
+
+
+@router.get("/fields/{field}")
+def get_field(files: FilesHere, field: str) -> Response:
+    """Return what was found in a field, with outlines, as `hemozoin screen` saved it."""
+    found = files.field(field)
+    if found is None:
+        raise HTTPException(404, f"there is no field {field!r:.60}")
+    return Response(json.dumps(found), media_type="application/json")
+
+
+@router.get("/fields/{field}/picture", response_class=FileResponse)
+def get_field_picture(files: FilesHere, field: str) -> Response:
+    """Return the picture of a field, as a JPEG where browsers can't show its format."""
+    path = files.picture(field)
+    if path is None:
+        raise HTTPException(404, f"there is no picture of field {field!r:.60}")
+    with path.open("rb") as file:
+        kind = _SHOWN.get(format_of(file.read(HEAD_BYTES)) or "")
+    if kind:
+        return FileResponse(path, media_type=kind)
+    return Response(files.as_jpeg(field), media_type="image/jpeg")
+
+
+@router.get("/fields/{field}/cell.jpg", response_class=Response)
+def get_cell_picture(
+    files: FilesHere,
+    field: str,
+    x: float,
+    y: float,
+    diameter: Annotated[float, Query(ge=8, le=2000)],
+) -> Response:
+    """Return the surroundings of a place, (x, y) in px, four cells wide, as a JPEG."""
+    jpeg = files.cell_picture(field, x, y, diameter)
+    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})

@@ -1,0 +1,163 @@
+"""Slides: uploaded, listed, watched, deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, HTTPException, Request, Response, UploadFile
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from hemozoin.serve.api.dependencies import FilesHere, JobsHere, ReaderHere, SlideHere, StoreHere
+from hemozoin.serve.api.models import CreatedSlide, FieldRow, SlideDetails, SlideState
+from hemozoin.serve.slide_files import SlideFiles
+from hemozoin.serve.store.store import Store
+from hemozoin.serve.store.tables import SlideRow
+from hemozoin.serve.uploads import Upload, UploadedPictures
+
+router = APIRouter(prefix="/slides", tags=["slides"])
+
+#: Bytes that stay free on the disk, for the results.
+_KEPT_FREE = 2**30
+
+#: Seconds between two looks at a slide that is watched.
+_WATCH_EVERY = 0.4
+
+
+@router.post("", status_code=202)
+def upload_slide(
+    store: StoreHere,
+    jobs: JobsHere,
+    reader: ReaderHere,
+    files: Annotated[list[UploadFile], File(description="pictures of one slide, or zips of them")],
+    name: Annotated[str, Form(max_length=80)] = "",
+) -> CreatedSlide:
+    """Upload the pictures of a new slide; it is screened as soon as a worker is free."""
+    if shutil.disk_usage(store.root).free < _KEPT_FREE + sum(file.size or 0 for file in files):
+        raise HTTPException(507, "the disk is nearly full; free some space")
+    uploaded = UploadedPictures(store.root)
+    try:
+        uploaded.save(Upload(file.filename or "", file.file) for file in files)
+        if same := store.slide_with({picture.sha256 for picture in uploaded.pictures}):
+            raise HTTPException(409, f"these pictures are in slide {same} already")
+        slide = store.reserve_id(name)
+        uploaded.keep(store.pictures(slide))
+    finally:
+        uploaded.remove()
+    store.add_slide(slide, uploaded.pictures, reader)
+    jobs.wake()
+    return CreatedSlide(id=slide, passed_over=uploaded.passed_over)
+
+
+@router.get("")
+def list_slides(store: StoreHere) -> list[SlideState]:
+    """Return all slides, the newest first, also those that were screened by hand."""
+    store.take_in()
+    return [_state(store, slide) for slide in store.slides()]
+
+
+@router.get("/{slide}")
+def get_slide(slide: SlideHere, store: StoreHere, files: FilesHere) -> SlideDetails:
+    """Return a slide with its fields, and who changed what."""
+    names = store.picture_names(slide.id)
+    changes = [
+        {"time": one.time, "reader": one.reader, "action": one.action}
+        for one in store.changes(slide.id)
+    ]
+    rows = [_field_row(row, names) for row in files.fields()]
+    return SlideDetails(**_state(store, slide).model_dump(), field_rows=rows, changes=changes)
+
+
+@router.get("/{slide}/events", response_class=StreamingResponse)
+async def watch_slide(slide: SlideHere, store: StoreHere, request: Request) -> StreamingResponse:
+    """Send the slide's state, as server-sent events, whenever it changes."""
+
+    async def events() -> AsyncIterator[str]:
+        before = ""
+        while not await request.is_disconnected():
+            row = await run_in_threadpool(store.slide, slide.id)
+            if row is None:
+                yield "event: deleted\ndata: {}\n\n"
+                return
+            state = await run_in_threadpool(_state, store, row)
+            now = state.model_dump_json()
+            if now != before:
+                yield f"data: {now}\n\n"
+            before = now
+            await asyncio.sleep(_WATCH_EVERY)
+
+    return StreamingResponse(events(), media_type="text/event-stream")
+
+
+@router.post("/{slide}/screening", status_code=202)
+def screen_again(slide: SlideHere, store: StoreHere, jobs: JobsHere, reader: ReaderHere) -> None:
+    """Screen a slide again that failed or was cancelled; fields that are done are kept."""
+    state = _state(store, slide).state
+    if state not in ("failed", "cancelled"):
+        raise HTTPException(409, f"the slide is {state}")
+    store.queue(slide.id, reader)
+    jobs.wake()
+
+
+@router.delete("/{slide}/screening", status_code=204)
+def cancel_screening(
+    slide: SlideHere, store: StoreHere, jobs: JobsHere, reader: ReaderHere
+) -> Response:
+    """Stop the screening of a slide."""
+    jobs.cancel(slide.id)
+    store.note(reader, slide.id, "cancelled")
+    return Response(status_code=204)
+
+
+@router.delete("/{slide}", status_code=204)
+def delete_slide(
+    slide: SlideHere, store: StoreHere, jobs: JobsHere, files: FilesHere, reader: ReaderHere
+) -> Response:
+    """Delete a slide: its pictures, results and reviews."""
+    if slide.folder == ".":
+        raise HTTPException(409, "this slide is the served folder itself; delete the folder")
+    jobs.cancel(slide.id)
+    for folder in (files.pictures, files.results):
+        if folder.exists():
+            shutil.rmtree(folder)
+    store.remove_slide(slide.id, reader)
+    return Response(status_code=204)
+
+
+def _state(store: Store, slide: SlideRow) -> SlideState:
+    job = store.last_job(slide.id)
+    files = SlideFiles(store.root / slide.folder, store.pictures(slide.id))
+    pictures = len(store.picture_names(slide.id))
+    done = files.fields_done()
+    return SlideState(
+        id=slide.id,
+        created=slide.created,
+        state=job.state if job else "done",
+        error=job.error if job else None,
+        fields=max(pictures, done),  # a scan has many fields
+        fields_done=done,
+        count=files.count(),
+    )
+
+
+def _field_row(row: dict[str, str], names: dict[str, str]) -> FieldRow:
+    repeated = f"the same picture as {row['same_as']}" if row.get("same_as") else ""
+    return FieldRow(
+        field=row["field"],
+        name=names.get(row["field"], row["field"]),
+        usable=row["usable"] == "true",
+        why_not=row["error"] or row["flaws"] or repeated,
+        **{name: int(row[name] or 0) for name in _FIELD_NUMBERS},
+    )
+
+
+_FIELD_NUMBERS = ("width", "height", "red_cells", "infected", "review")
+
+
+def as_json(value: object) -> Response:
+    """Return an answer that is JSON already: models of 10,000 cells would take a second."""
+    return Response(json.dumps(value), media_type="application/json")

@@ -1,0 +1,127 @@
+"""Read what `hemozoin screen` wrote about a slide: counts, cells, outlines and pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from hemozoin.errors import DataError
+from hemozoin.files import read_regular_file
+from hemozoin.images import to_jpeg
+from hemozoin.json_files import parse_json
+from hemozoin.smear.output.folder import CELLS, FIELDS, OVERLAYS, SLIDE
+from hemozoin.smear.picture import decode_field
+
+#: The folder with what was found in each field.
+_FIELDS = ".fields"
+
+#: Numbers of pictures, decoded, that are kept: a reader goes from cell to cell of a field.
+_DECODED = 3
+
+#: Side of the picture of a cell in px, and the cells' diameters that it shows.
+_SIDE, _SURROUNDINGS = 560, 4.0
+
+#: Columns of cells.csv with numbers.
+_NUMBERS = {"cell": int, "x": int, "y": int, "width": int, "height": int, "p_parasitized": float}
+
+
+@dataclass(frozen=True)
+class SlideFiles:
+    """The folder with the results of a slide, and the one with its pictures, if it has one."""
+
+    results: Path
+    pictures: Path
+
+    def count(self) -> dict[str, Any] | None:
+        """Return the content of slide.json; None until the slide is screened."""
+        try:
+            found = parse_json(read_regular_file(self.results / SLIDE))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def fields_done(self) -> int:
+        """Return the number of fields that are screened, also of one that is not finished."""
+        return sum(1 for _ in (self.results / _FIELDS).glob("*.json"))
+
+    def fields(self) -> list[dict[str, str]]:
+        """Return the rows of fields.csv."""
+        return [*_rows(self.results / FIELDS)]
+
+    def cells(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of cells.csv, with numbers as numbers and an id, FIELD:NUMBER."""
+        for row in _rows(self.results / CELLS):
+            cell: dict[str, Any] = dict(row)
+            del cell["slide"]
+            for name, number in _NUMBERS.items():
+                cell[name] = number(row[name])
+            cell["reason"] = row["reason"] or None
+            yield {"id": f"{row['field']}:{row['cell']}", **cell}
+
+    def field(self, name: str) -> dict[str, Any] | None:
+        """Return what was found in a field, with outlines; None for an unknown one."""
+        for path in (self.results / _FIELDS).glob("*.json"):
+            if path.stem == name:
+                with suppress(OSError, ValueError, KeyError, TypeError):
+                    found: dict[str, Any] = parse_json(read_regular_file(path))["field"]
+                    return found
+        return None
+
+    def picture(self, field: str) -> Path | None:
+        """Return the picture of a field, or, where that is elsewhere, its overlay."""
+        for folder, name in ((self.pictures, field), (self.results / OVERLAYS, f"{field}.jpg")):
+            for path in folder.glob("*"):
+                if path.name == name and path.is_file():
+                    return path
+        return None
+
+    def cell_picture(self, field: str, x: float, y: float, diameter: float) -> bytes:
+        """Return a JPEG of the surroundings of a place, at the field's (x, y) in px.
+
+        Raises DataError if the picture is missing or damaged.
+        """
+        return surroundings(self._pixels(field), x, y, diameter)
+
+    def as_jpeg(self, field: str) -> bytes:
+        """Return the picture of a field as a JPEG; raises DataError as `cell_picture` does."""
+        return to_jpeg(self._pixels(field), 90)
+
+    def _pixels(self, field: str) -> Image.Image:
+        path = self.picture(field)
+        if path is None:
+            raise DataError(f"{field}: its picture is missing")
+        return _decoded(path, path.stat().st_mtime_ns)
+
+
+def surroundings(picture: Image.Image, x: float, y: float, diameter: float) -> bytes:
+    """Return a JPEG of the square around a place, four diameters wide, black outside."""
+    half = max(8.0, diameter) * _SURROUNDINGS / 2
+    box = (round(x - half), round(y - half), round(x + half), round(y + half))
+    inside = picture.crop(box)
+    return to_jpeg(inside.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC), 90, subsampling=0)
+
+
+@lru_cache(_DECODED)
+def _decoded(path: Path, stamp: int) -> Image.Image:
+    """Return a picture, decoded as for screening; `stamp` changes when its file does."""
+    try:
+        return decode_field(read_regular_file(path), path.name)
+    except OSError as error:
+        raise DataError(f"{path.name}: {error.strerror}") from error
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a table that `hemozoin screen` wrote; none if there is none."""
+    try:
+        text = read_regular_file(path).decode()
+    except (OSError, UnicodeDecodeError):
+        return
+    yield from csv.DictReader(io.StringIO(text, newline=""))

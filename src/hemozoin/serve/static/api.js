@@ -1,0 +1,64 @@
+// The API of the server, and the name of the person at the page.
+
+const ROOT = "/api/v1";
+
+export const reader = {
+  get name() { return localStorage.getItem("reader") || ""; },
+  set name(value) { localStorage.setItem("reader", value.trim()); },
+};
+
+function headers() {
+  return { "X-Reader": encodeURIComponent(reader.name) };
+}
+
+async function answer(response) {
+  const body = response.status === 204 ? null : await response.json().catch(() => null);
+  if (response.status === 401) location.assign("/login");
+  if (!response.ok) throw new Error(body?.error || `the server answered ${response.status}`);
+  return body;
+}
+
+async function request(method, path, options = {}) {
+  let response;
+  try {
+    response = await fetch(ROOT + path, { method, ...options, headers: { ...headers(), ...options.headers } });
+  } catch {
+    throw new Error("the server does not answer; is hemozoin serve running?");
+  }
+  return answer(response);
+}
+
+export const get = (path) => request("GET", path);
+export const remove = (path) => request("DELETE", path);
+export const post = (path, value) => request("POST", path, {
+  body: JSON.stringify(value), headers: { "Content-Type": "application/json" },
+});
+
+/** Return the path of a part of the API, with its parts escaped. */
+export const pathOf = (...parts) => `/${parts.map(encodeURIComponent).join("/")}`;
+export const urlOf = (...parts) => ROOT + pathOf(...parts);
+
+/** Send a form; `progress` is called with the share that is sent, 0 to 1. */
+export function send(path, form, progress = () => {}) {
+  return new Promise((resolve, reject) => {
+    const sent = new XMLHttpRequest();
+    sent.open("POST", ROOT + path);
+    for (const [name, value] of Object.entries(headers())) sent.setRequestHeader(name, value);
+    sent.responseType = "json";
+    sent.upload.onprogress = (event) => progress(event.total ? event.loaded / event.total : 0);
+    sent.onload = () => {
+      if (sent.status < 400) resolve(sent.response);
+      else reject(new Error(sent.response?.error || `the server answered ${sent.status}`));
+    };
+    sent.onerror = () => reject(new Error("the upload was cut off; is hemozoin serve running?"));
+    sent.send(form);
+  });
+}
+
+/** Call `changed` with the state of a slide whenever it changes; return a function that stops it. */
+export function watch(slide, changed) {
+  const events = new EventSource(urlOf("slides", slide, "events"));
+  events.onmessage = (event) => changed(JSON.parse(event.data));
+  events.addEventListener("deleted", () => events.close());
+  return () => events.close();
+}

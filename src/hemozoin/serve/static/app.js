@@ -1,0 +1,43 @@
+// The page: which view the address shows, and the name of the person at the page.
+
+import { reader } from "./api.js";
+import { h, problem } from "./dom.js";
+import { slidesView } from "./slides.js";
+import { slideView } from "./slide.js";
+
+// Each view fills `main` and may return a function that is called when it is left.
+const VIEWS = [
+  [/^$/, slidesView],
+  [/^slides\/([^/]+)$/, slideView],
+];
+
+const main = document.getElementById("main");
+let leave = () => {};
+
+async function show() {
+  leave();
+  leave = () => {};
+  const address = location.hash.replace(/^#\/?/, "");
+  const [pattern, view] = VIEWS.find(([known]) => known.test(address)) || [];
+  main.replaceChildren();
+  for (const link of document.querySelectorAll("#pages a")) {
+    const here = link.getAttribute("href") === `#/${address.split("/")[0]}`;
+    here ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
+  }
+  if (!view) {
+    main.append(h("p", {}, "There is no such page."));
+    return;
+  }
+  const parts = pattern.exec(address).slice(1).map(decodeURIComponent);
+  try {
+    leave = await view(main, ...parts) || (() => {});
+  } catch (error) {
+    main.append(problem(error));
+  }
+}
+
+const name = document.getElementById("reader");
+name.value = reader.name;
+name.addEventListener("change", () => { reader.name = name.value; });
+addEventListener("hashchange", show);
+show();

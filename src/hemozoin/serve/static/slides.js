@@ -1,0 +1,163 @@
+// All slides: new ones are dropped here, and their progress is shown.
+
+import { get, remove, send } from "./api.js";
+import { h, problem, say } from "./dom.js";
+import { takeDrops } from "./drop.js";
+import { day, many, parasitaemia } from "./numbers.js";
+
+const REFRESH = 1000;
+
+const COLUMNS = [
+  ["Slide", (slide) => slide.id],
+  ["State", (slide) => slide.state],
+  ["Verdict", (slide) => slide.count?.verdict || ""],
+  ["Parasitaemia", (slide) => slide.count?.parasitaemia ?? -1],
+  ["Red cells", (slide) => slide.count?.red_cells ?? -1],
+  ["Date", (slide) => slide.created],
+];
+
+export async function slidesView(main) {
+  const table = new SlideTable();
+  const upload = newSlide(() => table.refresh());
+  main.append(h("h1", {}, "Slides"), upload.element, table.element);
+  await table.refresh();
+  const timer = setInterval(() => table.refresh(), REFRESH);
+  const end = takeDrops(upload.take);
+  return () => { clearInterval(timer); end(); };
+}
+
+/** Return the part where a slide is uploaded: `take` gives it files. */
+function newSlide(uploaded) {
+  const pictures = h("input", { type: "file", multiple: true, id: "pictures", accept: "image/*,.tif,.tiff,.heic,.zip", class: "hidden-input" });
+  const folder = h("input", { type: "file", webkitdirectory: true, id: "folder", class: "hidden-input" });
+  const form = h("div", { id: "new-slide" });
+  const element = h("section", { class: "drop", "aria-label": "New slide" },
+    h("p", { class: "lead" }, "Drop the pictures of a slide anywhere on this page, or choose them: photos, folders, zips."),
+    h("div", { class: "buttons" },
+      pictures, h("label", { for: "pictures", class: "button main" }, "Choose pictures"),
+      folder, h("label", { for: "folder", class: "button" }, "Choose a folder")),
+    form);
+  const take = (files) => {
+    if (files.length) form.replaceChildren(uploadForm(files, () => { form.replaceChildren(); uploaded(); }));
+  };
+  for (const input of [pictures, folder]) {
+    input.addEventListener("change", () => { take([...input.files]); input.value = ""; });
+  }
+  return { element, take };
+}
+
+function uploadForm(files, done) {
+  const name = h("input", { name: "name", maxlength: 80, autocomplete: "off" });
+  const bar = h("progress", { max: 1, value: 0, "aria-label": "Upload", hidden: true });
+  const button = h("button", { class: "main" }, "Screen");
+  const form = h("form", { class: "card narrow" },
+    h("h2", {}, `${many(files.length)} ${files.length === 1 ? "file" : "files"}`),
+    h("label", {}, "Name or patient code ", name), bar,
+    h("div", { class: "buttons" }, button, h("button", { type: "button", onclick: done }, "Cancel")));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const data = new FormData();
+    data.append("name", name.value);
+    for (const file of files) data.append("files", file, file.name);
+    button.disabled = true;
+    bar.hidden = false;
+    try {
+      const created = await send("/slides", data, (share) => { bar.value = share; });
+      const left = created.passed_over.length;
+      say(`Slide ${created.id} is uploaded.${left ? ` Not pictures: ${created.passed_over.slice(0, 5).join(", ")}` : ""}`);
+      done();
+    } catch (error) {
+      form.querySelector(".warnings")?.remove();
+      form.append(problem(error));
+      button.disabled = false;
+    }
+  });
+  queueMicrotask(() => name.focus());
+  return form;
+}
+
+class SlideTable {
+  constructor() {
+    this.slides = [];
+    this.order = [5, -1];
+    this.search = h("input", { type: "search", id: "search", oninput: () => this.draw() });
+    this.body = h("tbody");
+    this.head = h("tr");
+    this.empty = h("p", { class: "lead", hidden: true }, "No slide yet.");
+    this.element = h("section", {},
+      h("label", { class: "search" }, "Search ", this.search),
+      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Slides" },
+        h("table", { class: "slides" }, h("thead", {}, this.head), this.body)), this.empty);
+  }
+
+  async refresh() {
+    let slides;
+    try {
+      slides = await get("/slides");
+    } catch (error) {
+      this.empty.hidden = false;
+      this.empty.textContent = error.message;
+      return;
+    }
+    if (JSON.stringify(slides) !== JSON.stringify(this.slides) || !slides.length) {
+      this.slides = slides;
+      this.draw();
+    }
+  }
+
+  draw() {
+    const words = this.search.value.toLowerCase().split(/\s+/);
+    const [column, direction] = this.order;
+    const key = COLUMNS[column][1];
+    const shown = this.slides
+      .filter((slide) => words.every((word) => `${slide.id} ${slide.count?.verdict} ${slide.state}`.toLowerCase().includes(word)))
+      .sort((a, b) => direction * (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
+    this.head.replaceChildren(...COLUMNS.map(([title], number) => this.title(title, number)), h("td"));
+    const focused = document.activeElement?.closest?.("tr")?.dataset.slide;
+    this.body.replaceChildren(...shown.map((slide) => this.row(slide)));
+    if (focused) this.body.querySelector(`tr[data-slide="${CSS.escape(focused)}"] a`)?.focus();
+    this.empty.hidden = shown.length > 0;
+    this.empty.textContent = this.slides.length ? "No slide matches." : "No slide yet.";
+  }
+
+  title(title, number) {
+    const [column, direction] = this.order;
+    const sort = column === number ? (direction > 0 ? "ascending" : "descending") : "none";
+    return h("th", { scope: "col", "aria-sort": sort }, h("button", {
+      class: "plain",
+      onclick: () => { this.order = [number, column === number ? -direction : 1]; this.draw(); this.head.children[number].firstChild.focus(); },
+    }, title));
+  }
+
+  row(slide) {
+    const { count } = slide;
+    return h("tr", { "data-slide": slide.id },
+      h("th", { scope: "row" }, h("a", { href: `#/slides/${encodeURIComponent(slide.id)}` }, slide.id)),
+      h("td", {}, stateOf(slide)),
+      h("td", {}, count ? count.verdict : ""),
+      h("td", {}, parasitaemia(count)),
+      h("td", {}, count ? many(count.red_cells) : ""),
+      h("td", {}, day(slide.created)),
+      h("td", {}, h("button", { class: "plain", "aria-label": `Delete ${slide.id}`, onclick: () => this.remove(slide) }, "Delete")));
+  }
+
+  async remove(slide) {
+    if (!confirm(`Delete slide ${slide.id}, its pictures, results and reviews?`)) return;
+    try {
+      await remove(`/slides/${encodeURIComponent(slide.id)}`);
+      say(`Slide ${slide.id} is deleted.`);
+    } catch (error) {
+      say(error.message);
+    }
+    await this.refresh();
+  }
+}
+
+function stateOf(slide) {
+  if (slide.state === "done") return "screened";
+  if (slide.state === "failed") return slide.error;
+  if (slide.state !== "running") return slide.state;
+  return h("span", { class: "progress" },
+    h("progress", { max: slide.fields, value: slide.fields_done, "aria-label": `${slide.id} screened` }),
+    ` ${slide.fields_done} of ${slide.fields} fields`);
+}

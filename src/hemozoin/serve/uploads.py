@@ -1,0 +1,143 @@
+"""Uploaded pictures become files with numbers; no uploaded name becomes a path.
+
+uploads, zips unpacked ── files in a hidden folder ── the folder pictures/SLIDE, complete
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple
+
+from hemozoin.data.decoding.formats import HEAD_BYTES, is_picture
+from hemozoin.data.source import MAX_FILE_BYTES, ZipSource
+from hemozoin.errors import DataError
+from hemozoin.serve.store.store import PICTURES, StoredPicture, slug
+
+#: Most pictures of a slide, and their bytes together; a zip that holds more is refused.
+MOST_PICTURES, MOST_BYTES = 5_000, 4 * 2**30
+
+#: How a zip begins, and the beginning of a folder of pictures that is not complete.
+_ZIP, _INCOMPLETE = b"PK\x03\x04", ".incomplete-"
+
+#: Bytes that are copied at a time.
+_CHUNK = 2**20
+
+
+class Upload(NamedTuple):
+    """A file as it was sent: its name, which may be hostile, and its content."""
+
+    name: str
+    content: BinaryIO
+
+
+@dataclass
+class UploadedPictures:
+    """The pictures of a new slide, in a hidden folder until `keep` is called.
+
+    `passed_over` are the names of the files that are no pictures.
+    """
+
+    root: Path
+    pictures: list[StoredPicture] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Make the folder."""
+        (self.root / PICTURES).mkdir(exist_ok=True)
+        self._folder = Path(tempfile.mkdtemp(prefix=_INCOMPLETE, dir=self.root / PICTURES))
+        self._bytes = 0
+
+    def save(self, uploads: Iterable[Upload]) -> None:
+        """Save each picture, also those in zips; raises DataError for none, and for too many."""
+        for upload in uploads:
+            head = _head(upload.content)
+            if head.startswith(_ZIP):
+                self._save_zip(upload)
+            elif is_picture(head):
+                self._save_picture(upload.name, _chunks(upload.content))
+            else:
+                self.passed_over.append(upload.name)
+        if not self.pictures:
+            raise DataError("none of these files is a picture; give photos of a smear")
+
+    def _save_zip(self, upload: Upload) -> None:
+        with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".zip") as file:
+            shutil.copyfileobj(upload.content, file, _CHUNK)
+            file.flush()
+            source = _opened(Path(file.name), upload.name)
+            for entry in source.walk():
+                content = source.read(entry.name)
+                if is_picture(content[:HEAD_BYTES]):
+                    self._save_picture(entry.name, [content])
+                else:
+                    self.passed_over.append(entry.name)
+
+    def _save_picture(self, name: str, chunks: Iterable[bytes]) -> None:
+        number, digest, size = len(self.pictures) + 1, hashlib.sha256(), 0
+        if number > MOST_PICTURES:
+            raise DataError(f"more than {MOST_PICTURES:,} pictures; upload several slides")
+        file = _file_name(number, name)
+        with (self._folder / file).open("xb") as written:
+            for chunk in chunks:
+                size += len(chunk)
+                self._require_room(name, size)
+                digest.update(chunk)
+                written.write(chunk)
+        self._bytes += size
+        self.pictures.append(StoredPicture(file, _shown(name), digest.hexdigest()))
+
+    def _require_room(self, name: str, size: int) -> None:
+        if size > MAX_FILE_BYTES:
+            raise DataError(f"{_shown(name)}: larger than {MAX_FILE_BYTES // 2**20} MB")
+        if self._bytes + size > MOST_BYTES:
+            raise DataError(f"the pictures have more than {MOST_BYTES // 2**30} GB together")
+
+    def keep(self, folder: Path) -> None:
+        """Give the folder its name; from now on it is complete."""
+        self._folder.rename(folder)
+        folder.chmod(0o755)
+
+    def remove(self) -> None:
+        """Remove the pictures, unless they were kept."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def remove_incomplete(root: Path) -> None:
+    """Remove the uploads that a killed server left incomplete."""
+    for folder in (root / PICTURES).glob(f"{_INCOMPLETE}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _opened(path: Path, name: str) -> ZipSource:
+    try:
+        return ZipSource(path)
+    except DataError as error:
+        raise DataError(str(error).replace(str(path), _shown(name))) from error
+
+
+def _head(content: BinaryIO) -> bytes:
+    head = content.read(HEAD_BYTES)
+    content.seek(0)
+    return head
+
+
+def _chunks(content: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: content.read(_CHUNK), b"")
+
+
+def _file_name(number: int, name: str) -> str:
+    """Return a name of only a number, letters, digits and dashes: 0001-img-2391.jpg."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    suffix = slug(path.suffix)[:5]
+    return f"{number:04}-{slug(path.stem)}.{suffix}"
+
+
+def _shown(name: str) -> str:
+    """Return the name of a file without folders, and without characters that can't be shown."""
+    shown = "".join(c for c in PurePosixPath(name.replace("\\", "/")).name if c.isprintable())
+    return shown[:200] or "picture"

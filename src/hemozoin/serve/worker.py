@@ -1,0 +1,50 @@
+"""A process that screens one slide, with the code of `hemozoin screen`, for the server.
+
+It reads what to do from standard input, as JSON in one line, and ends as soon as standard input
+is closed: so it never outlives the server, however that ends. An error is one line of JSON on
+standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from hemozoin.errors import HemozoinError
+from hemozoin.smear.counting.blood import Blood
+from hemozoin.smear.execution.run import ScreenConfig, screen_slides
+
+#: The page answers first: screening gets the processor time that is left.
+_NICE = 10
+
+
+def main() -> int:
+    """Screen the slide and return the exit code: 0, or 2 after an error."""
+    order = json.loads(sys.stdin.readline())
+    Thread(target=_end_with_server, daemon=True).start()
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+    try:
+        _screen(order)
+    except (HemozoinError, OSError) as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        return 2
+    return 0
+
+
+def _screen(order: dict[str, Any]) -> None:
+    config = ScreenConfig(order["model"], blood=Blood(), coco=True)
+    screen_slides([Path(order["pictures"])], Path(order["out"]), config)
+
+
+def _end_with_server() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
