@@ -105,6 +105,12 @@ def test_uploads_become_numbered_files(server: RunningServer) -> None:
     found = sorted(path.name for path in (served / "pictures" / slide).iterdir())
     assert [name[:5] for name in found] == [f"000{number}-" for number in range(1, 6)]
     assert not [*served.parent.rglob("evil.png")]
+    assert server.wait_until_screened(slide)["count"]["verdict"] == "not reported"
+
+
+def test_a_slide_without_a_readable_picture_says_why(server: RunningServer) -> None:
+    damaged = some_picture(9)[:100]
+    slide = server.api.post("/slides", files=[("files", ("1.png", damaged))]).json()["id"]
     wait_for(lambda: server.api.get(f"/slides/{slide}").json()["state"] == "failed" or None)
     assert "no picture could be read" in server.api.get(f"/slides/{slide}").json()["error"]
 

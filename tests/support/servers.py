@@ -17,7 +17,7 @@ from tests.support.commands import start
 _Value = TypeVar("_Value")
 
 #: Seconds until a slow machine has certainly done it.
-PATIENCE = 120
+PATIENCE = 60
 
 
 class RunningServer:

@@ -20,12 +20,12 @@ from hemozoin.serve.api import cells, health, slides
 from hemozoin.serve.api.models import ErrorMessage
 from hemozoin.serve.jobs import JobQueue
 from hemozoin.serve.security import SecurityMiddleware
-from hemozoin.serve.store.store import Store
+from hemozoin.serve.store.store import SlideStore
 
 _DESCRIPTION = "Screen slides, review their cells, get the count. Research use only."
 
 
-def make_app(store: Store, jobs: JobQueue, token: str | None) -> FastAPI:
+def make_app(store: SlideStore, jobs: JobQueue, token: str | None) -> FastAPI:
     """Return the application; the queue runs while it runs."""
 
     @asynccontextmanager
@@ -45,10 +45,10 @@ def make_app(store: Store, jobs: JobQueue, token: str | None) -> FastAPI:
     )
     app.state.store, app.state.jobs, app.state.token = store, jobs, token
     api = APIRouter(prefix="/api/v1")
-    for router in (slides.router, cells.router, health.router):
+    for router in (slides.slide_routes, cells.cell_routes, health.health_routes):
         api.include_router(router)
     app.include_router(api)
-    app.include_router(pages.router)
+    app.include_router(pages.page_routes)
     app.mount("/static", StaticFiles(directory=pages.STATIC))
     _handle_errors(app)
     app.add_middleware(SecurityMiddleware, token=token)

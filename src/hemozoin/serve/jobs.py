@@ -13,14 +13,14 @@ import sys
 from contextlib import suppress
 from threading import Condition, Thread
 
-from hemozoin.serve.store.store import Store
+from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import JobRow
 
 
 class JobQueue:
     """Runs the jobs of a store, at most `workers` at a time, between `start` and `stop`."""
 
-    def __init__(self, store: Store, model: str, workers: int) -> None:
+    def __init__(self, store: SlideStore, model: str, workers: int) -> None:
         self._store, self._model = store, model
         self._changed = Condition()
         self._running: dict[str, subprocess.Popen[str]] = {}

@@ -17,28 +17,28 @@ STATIC = Path(__file__).with_name("static")
 #: A year in seconds: the cookie stays on a reader's computer.
 _YEAR = 365 * 24 * 3600
 
-router = APIRouter(include_in_schema=False)
+page_routes = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
+@page_routes.get("/")
 def index() -> FileResponse:
     """Return the page."""
     return FileResponse(STATIC / "index.html")
 
 
-@router.get("/static/base.css")
+@page_routes.get("/static/base.css")
 def base_styles() -> FileResponse:
     """Return the styles that the reports have too."""
     return FileResponse(Path(reports.__file__).with_name("base.css"))
 
 
-@router.get(LOGIN)
+@page_routes.get(LOGIN)
 def login_page() -> FileResponse:
     """Return the page that takes the token."""
     return FileResponse(STATIC / "login.html")
 
 
-@router.post(LOGIN)
+@page_routes.post(LOGIN)
 def login(request: Request, token: Annotated[str, Form(max_length=200)]) -> Response:
     """Give the browser the cookie, if the token is right."""
     expected: str | None = request.app.state.token

@@ -22,7 +22,7 @@ from hemozoin.progress import print_status
 from hemozoin.serve.app import make_app
 from hemozoin.serve.jobs import JobQueue
 from hemozoin.serve.security import LOGIN
-from hemozoin.serve.store.store import Store
+from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.uploads import remove_incomplete
 
 #: Files in the served folder: the token, and the one that keeps a second server away.
@@ -58,7 +58,7 @@ def run_server(folder: Path, config: ServeConfig) -> None:
     _make(folder)
     with _locked(folder), _listening(config.host, config.port) as port:
         remove_incomplete(folder)
-        store = Store(folder)
+        store = SlideStore(folder)
         token = None if _is_loopback(config.host) else _token(folder)
         app = make_app(store, JobQueue(store, config.model, config.workers), token)
         address = _announce(port.getsockname()[1], config.host, token)

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 
 from hemozoin.errors import RunError
 from hemozoin.serve.store.database import DATABASE, open_database
-from hemozoin.serve.store.store import Store, StoredPicture, slug
+from hemozoin.serve.store.store import SlideStore, StoredPicture, slug
 from hemozoin.serve.store.tables import Base
 
 
@@ -48,11 +48,11 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 )
 def test_ids_are_safe_names(name: str, expected: str, tmp_path: Path) -> None:
     assert slug(name) == expected
-    assert Store(tmp_path).reserve_id(name) == expected
+    assert SlideStore(tmp_path).reserve_id(name) == expected
 
 
 def test_ids_are_distinct(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = SlideStore(tmp_path)
     store.add_slide("left", [], "")
     (tmp_path / "left-2").mkdir()
     store.pictures("left-3").mkdir(parents=True)
@@ -61,7 +61,7 @@ def test_ids_are_distinct(tmp_path: Path) -> None:
 
 
 def test_jobs_are_run_once_in_order_and_again_after_a_kill(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = SlideStore(tmp_path)
     for name in ("a", "b"):
         store.add_slide(name, [], "Ada")
     first, second, none = store.next_job(), store.next_job(), store.next_job()
@@ -78,7 +78,7 @@ def test_jobs_are_run_once_in_order_and_again_after_a_kill(tmp_path: Path) -> No
 
 
 def test_removing_a_slide_keeps_who_did_it(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = SlideStore(tmp_path)
     store.add_slide("a", [StoredPicture("0001-1.png", "1.png", "x")], "Ada")
     assert store.slide_with({"x"}) == "a"
     assert store.slide_with({"x", "y"}) is None

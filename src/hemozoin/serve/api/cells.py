@@ -14,10 +14,10 @@ from hemozoin.serve.api.dependencies import FilesHere
 #: The formats that every browser shows.
 _SHOWN = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
-router = APIRouter(prefix="/slides/{slide}", tags=["cells"])
+cell_routes = APIRouter(prefix="/slides/{slide}", tags=["cells"])
 
 
-@router.get("/cells")
+@cell_routes.get("/cells")
 def list_cells(
     files: FilesHere,
     decision: Annotated[Literal["parasitized", "uninfected", "review"] | None, Query()] = None,
@@ -27,7 +27,7 @@ def list_cells(
     return Response(json.dumps(cells), media_type="application/json")
 
 
-@router.get("/fields/{field}")
+@cell_routes.get("/fields/{field}")
 def get_field(files: FilesHere, field: str) -> Response:
     """Return what was found in a field, with outlines, as `hemozoin screen` saved it."""
     found = files.field(field)
@@ -36,7 +36,7 @@ def get_field(files: FilesHere, field: str) -> Response:
     return Response(json.dumps(found), media_type="application/json")
 
 
-@router.get("/fields/{field}/picture", response_class=FileResponse)
+@cell_routes.get("/fields/{field}/picture", response_class=FileResponse)
 def get_field_picture(files: FilesHere, field: str) -> Response:
     """Return the picture of a field, as a JPEG where browsers can't show its format."""
     path = files.picture(field)
@@ -49,7 +49,7 @@ def get_field_picture(files: FilesHere, field: str) -> Response:
     return Response(files.as_jpeg(field), media_type="image/jpeg")
 
 
-@router.get("/fields/{field}/cell.jpg", response_class=Response)
+@cell_routes.get("/fields/{field}/cell.jpg", response_class=Response)
 def get_cell_picture(
     files: FilesHere,
     field: str,

@@ -9,12 +9,12 @@ from fastapi import Depends, Header, HTTPException, Request
 
 from hemozoin.serve.jobs import JobQueue
 from hemozoin.serve.slide_files import SlideFiles
-from hemozoin.serve.store.store import Store
+from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import SlideRow
 
 
-def _store(request: Request) -> Store:
-    store: Store = request.app.state.store
+def _store(request: Request) -> SlideStore:
+    store: SlideStore = request.app.state.store
     return store
 
 
@@ -28,7 +28,7 @@ def _reader(x_reader: Annotated[str, Header(max_length=720)] = "") -> str:
     return unquote(x_reader).strip()
 
 
-StoreHere = Annotated[Store, Depends(_store)]
+StoreHere = Annotated[SlideStore, Depends(_store)]
 JobsHere = Annotated[JobQueue, Depends(_jobs)]
 ReaderHere = Annotated[str, Depends(_reader)]
 

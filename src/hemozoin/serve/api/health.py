@@ -8,16 +8,16 @@ from hemozoin.about import VERSION
 from hemozoin.serve.api.dependencies import StoreHere
 from hemozoin.serve.api.models import Health
 
-router = APIRouter(tags=["health"])
+health_routes = APIRouter(tags=["health"])
 
 
-@router.get("/health")
+@health_routes.get("/health")
 def get_health() -> Health:
     """Say that the server answers."""
     return Health(status="ok", version=VERSION)
 
 
-@router.get("/ready")
+@health_routes.get("/ready")
 def get_ready(store: StoreHere) -> Health:
     """Say that the database answers too."""
     store.slide("")

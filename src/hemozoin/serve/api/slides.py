@@ -15,11 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from hemozoin.serve.api.dependencies import FilesHere, JobsHere, ReaderHere, SlideHere, StoreHere
 from hemozoin.serve.api.models import CreatedSlide, FieldRow, SlideDetails, SlideState
 from hemozoin.serve.slide_files import SlideFiles
-from hemozoin.serve.store.store import Store
+from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import SlideRow
 from hemozoin.serve.uploads import Upload, UploadedPictures
 
-router = APIRouter(prefix="/slides", tags=["slides"])
+slide_routes = APIRouter(prefix="/slides", tags=["slides"])
 
 #: Bytes that stay free on the disk, for the results.
 _KEPT_FREE = 2**30
@@ -28,7 +28,7 @@ _KEPT_FREE = 2**30
 _WATCH_EVERY = 0.4
 
 
-@router.post("", status_code=202)
+@slide_routes.post("", status_code=202)
 def upload_slide(
     store: StoreHere,
     jobs: JobsHere,
@@ -53,14 +53,14 @@ def upload_slide(
     return CreatedSlide(id=slide, passed_over=uploaded.passed_over)
 
 
-@router.get("")
+@slide_routes.get("")
 def list_slides(store: StoreHere) -> list[SlideState]:
     """Return all slides, the newest first, also those that were screened by hand."""
     store.take_in()
     return [_state(store, slide) for slide in store.slides()]
 
 
-@router.get("/{slide}")
+@slide_routes.get("/{slide}")
 def get_slide(slide: SlideHere, store: StoreHere, files: FilesHere) -> SlideDetails:
     """Return a slide with its fields, and who changed what."""
     names = store.picture_names(slide.id)
@@ -72,7 +72,7 @@ def get_slide(slide: SlideHere, store: StoreHere, files: FilesHere) -> SlideDeta
     return SlideDetails(**_state(store, slide).model_dump(), field_rows=rows, changes=changes)
 
 
-@router.get("/{slide}/events", response_class=StreamingResponse)
+@slide_routes.get("/{slide}/events", response_class=StreamingResponse)
 async def watch_slide(slide: SlideHere, store: StoreHere, request: Request) -> StreamingResponse:
     """Send the slide's state, as server-sent events, whenever it changes."""
 
@@ -93,7 +93,7 @@ async def watch_slide(slide: SlideHere, store: StoreHere, request: Request) -> S
     return StreamingResponse(events(), media_type="text/event-stream")
 
 
-@router.post("/{slide}/screening", status_code=202)
+@slide_routes.post("/{slide}/screening", status_code=202)
 def screen_again(slide: SlideHere, store: StoreHere, jobs: JobsHere, reader: ReaderHere) -> None:
     """Screen a slide again that failed or was cancelled; fields that are done are kept."""
     state = _state(store, slide).state
@@ -103,7 +103,7 @@ def screen_again(slide: SlideHere, store: StoreHere, jobs: JobsHere, reader: Rea
     jobs.wake()
 
 
-@router.delete("/{slide}/screening", status_code=204)
+@slide_routes.delete("/{slide}/screening", status_code=204)
 def cancel_screening(
     slide: SlideHere, store: StoreHere, jobs: JobsHere, reader: ReaderHere
 ) -> Response:
@@ -113,7 +113,7 @@ def cancel_screening(
     return Response(status_code=204)
 
 
-@router.delete("/{slide}", status_code=204)
+@slide_routes.delete("/{slide}", status_code=204)
 def delete_slide(
     slide: SlideHere, store: StoreHere, jobs: JobsHere, files: FilesHere, reader: ReaderHere
 ) -> Response:
@@ -128,7 +128,7 @@ def delete_slide(
     return Response(status_code=204)
 
 
-def _state(store: Store, slide: SlideRow) -> SlideState:
+def _state(store: SlideStore, slide: SlideRow) -> SlideState:
     job = store.last_job(slide.id)
     files = SlideFiles(store.root / slide.folder, store.pictures(slide.id))
     pictures = len(store.picture_names(slide.id))

@@ -39,7 +39,7 @@ class StoredPicture:
     sha256: str
 
 
-class Store:
+class SlideStore:
     """The database and the folders of a served folder; threads may share it."""
 
     def __init__(self, root: Path) -> None:
