@@ -18,7 +18,7 @@ from tests.support.smears import make_fields
 #: What only extras install, and what the package no longer needs at all.
 MISSING = (
     *("torch", "onnx", "onnxscript", "dask", "distributed", "pyvips", "pyarrow", "matplotlib"),
-    *("alembic", "fastapi", "python_multipart", "sqlalchemy", "uvicorn"),
+    *("alembic", "fastapi", "python_multipart", "sqlalchemy", "starlette", "uvicorn"),
     *("h5py", "networkx", "pandas", "pillow_heif", "polars", "scipy", "skimage", "sklearn"),
 )
 
@@ -119,6 +119,8 @@ OPTIONAL = {
     "matplotlib": ("evaluation.plots", "paper.explain", "paper.sweep.plots", "reports.svg"),
     "onnx": ("export", "model.cell_graph", "model.onnx_"),
     "sqlalchemy": ("serve.",),
+    "starlette": ("serve.",),
+    "uvicorn": ("serve.",),
     "torch": ("demo", "export", "mobilenet.network", "paper.sweep", "training"),
 }
 

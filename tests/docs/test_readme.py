@@ -58,6 +58,8 @@ def test_every_command_of_readme_and_docs_parses(line: str) -> None:
         case ["pip", "install", what]:
             assert what.startswith(".[")
             assert set(what[2:-1].split(",")) <= set(EXTRAS)
+        case ["curl", *_, url]:  # tests/serve/test_api.py asks the same paths
+            assert url.startswith("http://127.0.0.1:8765/api/v1/slides")
         case _:
             pytest.fail("no test covers this command: write another one, or test it here")
 
