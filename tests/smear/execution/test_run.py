@@ -31,7 +31,9 @@ from tests.conftest import encoded
 from tests.support.commands import FullDisk, leftover_of, tree
 from tests.support.smears import make_fields, make_plain, put
 
-PER_SLIDE = {".fields", "cells.csv", "fields.csv", "overlays", "report.html", "slide.json"}
+PER_SLIDE = {
+    *(".fields", "cells.csv", "fields.csv", "overlays", "print.html", "report.html", "slide.json")
+}
 
 
 class Quick:
@@ -406,7 +408,7 @@ def test_an_unreadable_picture_is_tried_again(
 #: All files that a run of two pictures writes, in this order.
 WRITES = (
     *(MARK, "1.jpg", "1.zip", "1.json", "2.jpg", "2.zip", "2.json"),
-    *("fields.csv", "cells.csv", "cells.coco.json", "slide.json", "report.html"),
+    *("fields.csv", "cells.csv", "cells.coco.json", "slide.json", "print.html", "report.html"),
 )
 
 

@@ -197,7 +197,7 @@ def test_names_are_names_and_never_markup(tmp_path: Path, show: Show) -> None:
     assert "script" not in found.tags
     assert f"{NASTY}: 51 red cells" in found.text
     assert f"b{NASTY}: not a picture" in found.text
-    assert set(found.links) == {"overlays/a%20b%23%3F%25%26%27.jpg"}
+    assert set(found.links) == {"print.html", "overlays/a%20b%23%3F%25%26%27.jpg"}
 
 
 @pytest.mark.slow

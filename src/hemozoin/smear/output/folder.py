@@ -8,6 +8,7 @@ OUT/
   fields.csv            one row per picture
   slide.json            the counts
   report.html           everything on one page
+  print.html            the result on one sheet of A4
   cells.coco.json       outlines and boxes, with --coco
   overlays/NAME.jpg     a picture with every decision on it
   .fields/NAME.zip      crops of the cells that the report may show, such as 12.jpg
@@ -34,13 +35,13 @@ from hemozoin.smear.output.crops import has_crops, write_crops
 from hemozoin.smear.output.screened_field import ScreenedField
 from hemozoin.smear.slides import MARK, Photo
 
-CELLS, FIELDS, SLIDE, REPORT, COCO = (
+CELLS, FIELDS, SLIDE, REPORT, PRINT, COCO = (
     *("cells.csv", "fields.csv", "slide.json"),
-    *("report.html", "cells.coco.json"),
+    *("report.html", "print.html", "cells.coco.json"),
 )
 SLIDES, AGREEMENT, OVERLAYS, _STATE = "slides.csv", "agreement.html", "overlays", ".fields"
 
-_FILES = (CELLS, FIELDS, SLIDE, REPORT, COCO)
+_FILES = (CELLS, FIELDS, SLIDE, REPORT, PRINT, COCO)
 
 #: Longest name in bytes. File systems allow 255; the end of a partial file has up to 30.
 _LONGEST = 200

@@ -70,11 +70,11 @@ def _rows(slide: Slide, manual: ManualCount) -> Iterator[tuple[str, str, str, st
     share, ends = manual.share(red_cells), manual.interval(red_cells)
     found = slide.parasitaemia and slide.parasitaemia.compensated
     auto = (found.value, (found.low, found.high)) if found else None
-    points = f"{100 * (found.value - share):+.2g} percentage points" if found else ""
+    points = f"{100 * (found.value - share):+.2g} points" if found else ""
     automatic = _percent(*auto) if auto else "none"
-    yield "Infected, % of red cells", _percent(share, ends), automatic, points
+    yield "% of red cells", _percent(share, ends), automatic, points
     automatic = _per_ul(slide, *auto) if auto else "none"
-    yield "Parasites per µL", _per_ul(slide, share, ends), automatic, _ratio(slide)
+    yield "parasites/µL", _per_ul(slide, share, ends), automatic, _ratio(slide)
 
 
 def _percent(share: float, ends: tuple[float, float] | None) -> str:

@@ -130,6 +130,7 @@ def render_report(slide: Slide, selection: ReportSelection, about: Mapping[str, 
         record=record_wording.record_facts(slide),
         compared=record_wording.comparison(slide),
         result=wording.result(slide),
+        note=wording.note(slide),
         bar=_bar(slide),
         tiles=_tiles(slide),
         not_counted=wording.fields_not_counted(slide),
@@ -146,9 +147,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "uri": pages.data_uri,
     "percent": percent,
     "many": "{:,}".format,
-    "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%").replace(
-        "/µ", "/\N{WORD JOINER}µ"
-    ),
+    "unbroken": wording.unbroken,
 }
 
 

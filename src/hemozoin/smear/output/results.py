@@ -18,7 +18,8 @@ from hemozoin.smear.counting.tally import Tally
 from hemozoin.smear.field import Field
 from hemozoin.smear.fingerprint import with_repeats
 from hemozoin.smear.output.coco import open_coco
-from hemozoin.smear.output.folder import COCO, REPORT, SLIDE, SlideFolder
+from hemozoin.smear.output.folder import COCO, PRINT, REPORT, SLIDE, SlideFolder
+from hemozoin.smear.output.pages.print_page import render_print_page
 from hemozoin.smear.output.report import ReportSelection, render_report
 from hemozoin.smear.output.tables import open_tables
 from hemozoin.smear.slides import SlidePhotos
@@ -62,6 +63,7 @@ class SlideWriter:
         counted = tally.slide(self.false_positive_rate, record.blood(self.blood))
         counted = replace(counted, record=record)
         replace_file(folder.path / SLIDE, json.dumps(counted.to_dict(), indent=2) + "\n")
+        write_page(render_print_page(counted, selection, self.about), folder.path / PRINT)
         write_page(render_report(counted, selection, self.about), folder.path / REPORT)
         return counted
 

@@ -6,14 +6,35 @@ from collections.abc import Iterator
 
 from hemozoin.about import DISCLAIMER
 from hemozoin.metrics.bootstrap import Estimate
-from hemozoin.smear.counting.slide import Slide
+from hemozoin.smear.counting.slide import Slide, Verdict
 from hemozoin.smear.output.numbers import interval, percent, two_digits, with_noun
 from hemozoin.smear.output.record_wording import guideline_sentence, manual_line
 
 #: A low infection, in parasites per µL: how often is it visible in this number of red cells?
 LOW_DENSITY = 200
 
+_NOTES: dict[Verdict, str] = {
+    "below the reportable limit": (
+        "This is not a negative result. More than 1 of 40 uninfected patients have this many cells"
+        " that look infected, so an infection up to the upper end of the interval can't be"
+        " distinguished from no infection."
+    ),
+    "not compensated": (
+        "The model folder has no false-positive rate: the network was trained on too few patients,"
+        " or by an older version. So infected cells can't be distinguished from false alarms, and"
+        " there is no verdict."
+    ),
+    "not reported": (
+        "This is not a negative result. Take better pictures, or examine the slide yourself."
+    ),
+}
+
 NO_DIAGNOSIS = "Do not base a diagnosis on this count."
+
+
+def unbroken(text: str) -> str:
+    """Return a text in which no line ends between a number and % or inside parasites/µL."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%").replace("/µ", "/\N{WORD JOINER}µ")
 
 
 def headline(slide: Slide) -> str:
@@ -35,6 +56,11 @@ def result(slide: Slide) -> str:
     if slide.verdict == "reportable":
         return f"{estimate}, {parasites_per_ul(slide, share.value)}"
     return f"{estimate}, at most {parasites_per_ul(slide, share.high)}"
+
+
+def note(slide: Slide) -> str | None:
+    """Return what the reader has to know about the verdict; None for a slide that is reported."""
+    return _NOTES.get(slide.verdict)
 
 
 def parasites_per_ul(slide: Slide, share: float) -> str:

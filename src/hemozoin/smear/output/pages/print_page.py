@@ -1,0 +1,55 @@
+"""The report on a slide on one sheet of A4, to print or to keep as PDF.
+
+The texts have their natural height, and pictures of fields fill the rest of the sheet: so the sheet
+is full, and there is never a second one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+
+from hemozoin.files import read_regular_file
+from hemozoin.reports.page import data_uri, render
+from hemozoin.reports.style import LIGHT_COLOURS
+from hemozoin.smear.counting.slide import Slide
+from hemozoin.smear.output import record_wording, wording
+from hemozoin.smear.output.report import ReportSelection
+
+#: Number of infected cells on the sheet, those with the highest p: two lines.
+_CELLS = 20
+
+#: Number of fields on the sheet, side by side; without infected cells, one is as large as fits.
+_FIELDS = 2
+
+
+def render_print_page(slide: Slide, selection: ReportSelection, about: Mapping[str, str]) -> str:
+    """Return the page as HTML; `about` is that of the report, and its pictures are read here."""
+    cells = [tile for tile in selection.infected.highest()[:_CELLS] if tile.picture]
+    return render(
+        "smear/output/pages/print.html",
+        {"uri": data_uri, "many": "{:,}".format, "unbroken": wording.unbroken},
+        slide=slide,
+        result=wording.result(slide),
+        note=wording.note(slide),
+        record=record_wording.record_facts(slide),
+        compared=record_wording.comparison(slide),
+        calculation=list(wording.calculation(slide)),
+        not_counted=wording.fields_not_counted(slide),
+        counted=wording.cells_counted(slide),
+        limitations=list(wording.limitations(slide)),
+        no_diagnosis=wording.NO_DIAGNOSIS,
+        cells=cells,
+        infected=selection.infected.count,
+        overlays=list(islice(_overlays(selection), _FIELDS if cells else 1)),
+        about=about,
+        colours=LIGHT_COLOURS,
+    )
+
+
+def _overlays(selection: ReportSelection) -> Iterator[tuple[str, bytes]]:
+    """Yield the fields' names with their overlays, those with most infected cells first."""
+    for row, path in selection.overlays.highest():
+        with suppress(OSError):
+            yield row.field, read_regular_file(path)
