@@ -14,12 +14,8 @@ from hypothesis import strategies as st
 
 from hemozoin.arrays import Floats
 from hemozoin.decision.conformal import ReviewBand
-from hemozoin.decision.false_positive_rate import (
-    MIN_PATIENTS,
-    FalsePositiveRate,
-    beta_moments,
-    fit_false_positive_rate,
-)
+from hemozoin.decision.false_positive_rate import FalsePositiveRate, fit_false_positive_rate
+from hemozoin.decision.patient_rate import MIN_PATIENTS, beta_moments
 from hemozoin.decision.temperature import calibrate
 from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.errors import ModelError

@@ -10,7 +10,7 @@ from hemozoin.review.estimate import ReviewedCount, count_with_reviews
 from hemozoin.review.found_cells import FoundCells
 from hemozoin.review.reviews import Answer
 from hemozoin.review.worklist import draw_worklist
-from hemozoin.smear.counting.parasitaemia import estimate_parasitaemia
+from hemozoin.smear.counting.parasitaemia import clopper_pearson
 from tests.support.reviews import answered, found_cells, review_of
 
 
@@ -32,7 +32,7 @@ def misjudged(rng: np.random.Generator, count: int) -> tuple[FoundCells, list[bo
 def test_every_cell_reviewed_is_an_ordinary_count() -> None:
     cells = found_cells([0.9] * 4 + [0.01] * 196)
     found = count(cells, {i: "parasitized" if i < 3 else "uninfected" for i in range(200)})
-    ordinary = estimate_parasitaemia(3, 200, None).raw
+    ordinary = clopper_pearson(3, 200)
     assert found.parasitaemia.value == 3 / 200
     assert found.parasitaemia.low == pytest.approx(ordinary.low)
     assert found.parasitaemia.high == pytest.approx(ordinary.high)

@@ -3,12 +3,15 @@
 temperature.py           calibrated probabilities: temperature scaling
 threshold.py             the probability from which a cell is labelled parasitized
 conformal.py             the review band: probabilities for which the network abstains
-false_positive_rate.py   how often uninfected cells are decided parasitized, by patient
+patient_rate.py          how often a patient's cells are called, and how patients differ in it
+false_positive_rate.py   this rate for uninfected cells that are decided parasitized
+counting_point.py        the threshold for counting thousands of cells, with both of its rates
 ood.py                   out-of-distribution detector: pictures that do not show a red cell
 
 log odds ── temperature ── p ──┬── threshold ──────────────── label
                                └── review band ──┐
 pixels ── out-of-distribution detector ──────────┴── decision: parasitized, uninfected or review
 
-The false-positive rate describes these decisions; the count of infected cells on a slide needs it.
+The counting point does not change these decisions: of the cells that are decided parasitized, it
+counts those with a high p.
 """

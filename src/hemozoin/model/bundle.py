@@ -29,6 +29,7 @@ from hemozoin.arrays import Array, NamedArrays
 from hemozoin.classes import CLASSES, PARASITIZED, UNINFECTED
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.decision.conformal import ReviewBand
+from hemozoin.decision.counting_point import CountingPoint
 from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.decision.ood import OutOfDistributionDetector
 from hemozoin.decision.threshold import Threshold
@@ -59,8 +60,9 @@ FILES = (CONFIG, WEIGHTS, OOD_DETECTOR, GRAPH, INT8_GRAPH, CELL_GRAPH, CARD, SUM
 class Bundle:
     """A trained network with its decision rules and its origin.
 
-    Threshold, review band, out-of-distribution detector and false-positive rate were fitted on
-    validation patients; the last is None where too few patients were known. `graphs` are the
+    Threshold, review band, out-of-distribution detector, false-positive rate and counting point
+    were fitted on validation patients; the last two are None where too few patients were known, the
+    last also in older folders. `graphs` are the
     ONNX files by name; a saved bundle always has GRAPH. `about` is the origin of the network:
     data, split, recipe and metrics. `patients` are those that it has seen, None where this is not
     known.
@@ -77,12 +79,24 @@ class Bundle:
     graphs: dict[str, bytes] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
     false_positive_rate: FalsePositiveRate | None = None
+    counting_point: CountingPoint | None = None
     patients: SeenPatients | None = None
 
     @property
     def temperature(self) -> float:
         """The divisor of the logits, above 0."""
         return float(self.weights["temperature"])
+
+    @property
+    def counting(self) -> CountingPoint | None:
+        """How cells are counted: by the counting point or, in older folders, by the decisions.
+
+        None where the false-positive rate is not known.
+        """
+        if self.counting_point or not self.false_positive_rate:
+            return self.counting_point
+        moments = self.false_positive_rate.moments
+        return CountingPoint(threshold=None, false_positives=moments.of_unseen_patient())
 
     def label(self, p_parasitized: float) -> str:
         """Return the class name for a probability, by the threshold."""
@@ -141,6 +155,7 @@ def _to_config(bundle: Bundle) -> dict[str, Any]:
         "threshold": bundle.threshold.to_dict(),
         "band": bundle.review_band.to_dict(),
         **({"false_positives": false_positive_rate.to_dict()} if false_positive_rate else {}),
+        **({"counting": bundle.counting_point.to_dict()} if bundle.counting_point else {}),
         **({"patients": bundle.patients.to_dict()} if bundle.patients else {}),
         "about": bundle.about,
     }
@@ -171,6 +186,7 @@ def _to_bundle(config: dict[str, Any], files: Mapping[str, bytes], folder: Path)
         graphs={name: files[name] for name in (GRAPH, INT8_GRAPH, CELL_GRAPH) if name in files},
         about=config["about"],
         false_positive_rate=_false_positive_rate(config.get("false_positives")),
+        counting_point=_counting_point(config.get("counting")),
         patients=SeenPatients.from_dict(config["patients"]) if config.get("patients") else None,
     )
 
@@ -178,6 +194,11 @@ def _to_bundle(config: dict[str, Any], files: Mapping[str, bytes], folder: Path)
 def _false_positive_rate(values: dict[str, Any] | None) -> FalsePositiveRate | None:
     """Return the rate, or None: models from few patients, and older ones, have no rate."""
     return None if values is None else FalsePositiveRate.from_dict(values)
+
+
+def _counting_point(values: dict[str, Any] | None) -> CountingPoint | None:
+    """Return the counting point, or None: models from few patients, and older ones, have none."""
+    return None if values is None else CountingPoint.from_dict(values)
 
 
 def _to_safetensors(arrays: Mapping[str, Array]) -> bytes:

@@ -40,12 +40,12 @@ import numpy as np
 from hemozoin.arrays import Bools, Floats, Texts, texts
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.decision.conformal import REVIEW
+from hemozoin.metrics.beta import beta_quantiles
 from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.review.agreement import Agreement, ReviewedCell, agreements
 from hemozoin.review.found_cells import FoundCells
 from hemozoin.review.reviews import Answer
 from hemozoin.review.worklist import STRATA, sizes
-from hemozoin.smear.counting.beta import beta_quantiles
 
 #: The probability beyond each end of a 95 % interval.
 _TAIL = 0.025

@@ -1,7 +1,7 @@
 """From a trained classifier to a bundle.
 
 validation cells ──> log odds ──> fit_decision: temperature, threshold, review band,
-                                  false-positive rate
+                                  false-positive rate, counting point
 pixels ──> out-of-distribution detector
 both and the weights ──> package: the bundle with its ONNX graph
 """
@@ -24,6 +24,7 @@ from hemozoin.decision.conformal import (
     ReviewBand,
     fit_review_band,
 )
+from hemozoin.decision.counting_point import CountingPoint, fit_counting_point
 from hemozoin.decision.false_positive_rate import FalsePositiveRate, fit_false_positive_rate
 from hemozoin.decision.ood import OutOfDistributionDetector, fit_ood_detector
 from hemozoin.decision.temperature import calibrate, fit_temperature
@@ -50,6 +51,7 @@ class DecisionParameters:
     threshold: Threshold
     review_band: ReviewBand
     false_positive_rate: FalsePositiveRate | None
+    counting_point: CountingPoint | None
 
 
 def calibrate_and_package(
@@ -76,8 +78,8 @@ def fit_decision(
 
     `logit` is float `[cells]`, the uncalibrated log odds of parasitized. Temperature and threshold
     are fitted on the labels as given, since the metrics use those too. Where corrections are known,
-    review band and false-positive rate are fitted on the cells on which both labels agree: wrong
-    labels would be errors of the network there.
+    review band, false-positive rate and counting point are fitted on the cells on which both labels
+    agree: wrong labels would be errors of the network there.
     """
     temperature = fit_temperature(cells.label == PARASITIZED, logit, _patients_of(cells))
     predictions = LabelledPredictions.from_cells(cells, calibrate(logit, temperature))
@@ -88,7 +90,11 @@ def fit_decision(
         rate = _rate_of_checked_labels(predictions)
     review_band = fit_review_band(predictions, threshold.value, rate)
     return DecisionParameters(
-        temperature, threshold, review_band, fit_false_positive_rate(predictions, review_band)
+        temperature,
+        threshold,
+        review_band,
+        fit_false_positive_rate(predictions, review_band),
+        fit_counting_point(predictions, review_band),
     )
 
 
@@ -117,6 +123,7 @@ def package(
         ood_detector=ood_detector,
         weights={name: tensor.numpy() for name, tensor in classifier.state_dict().items()},
         false_positive_rate=decision.false_positive_rate,
+        counting_point=decision.counting_point,
     )
     return with_graph(bundle)
 

@@ -6,6 +6,7 @@ import json
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,14 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from hemozoin.decision.false_positive_rate import FalsePositiveRate, beta_moments
+from hemozoin.decision.counting_point import CountingPoint
+from hemozoin.decision.patient_rate import Moments, PatientRate, beta_moments
 from hemozoin.errors import DataError
+from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.parasitaemia import (
     Parasitaemia,
-    compensate,
+    clopper_pearson,
     estimate_parasitaemia,
-    rate_quantiles,
 )
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.counting.tally import Tally
@@ -28,7 +30,7 @@ from hemozoin.smear.field import Cell, Field, Flaw, ObjectKind, SmearObject
 from hemozoin.smear.output.numbers import percent, two_digits
 from hemozoin.smear.output.wording import chance_of_infected_cell, summarize
 
-KNOWN = FalsePositiveRate(rate=0.02, sd=0.01, patients=40, cells=8000)
+KNOWN = Moments(rate=0.02, sd=0.01, patients=40, cells=8000)
 USUAL = Blood()
 SQUARE = ((0, 0), (9, 0), (9, 9), (0, 9))
 BLURRED = Flaw("out of focus", "sharpness", 0.1, 0.3)
@@ -50,17 +52,20 @@ def some_field(
     return Field("a.png", 640, 480, 9, tuple(cells), tuple(objects), flaws)
 
 
-def counted(*fields: Field, rate: FalsePositiveRate | None = KNOWN, blood: Blood = USUAL) -> Slide:
-    tally = Tally("slide 1")
+def point_of(rate: Moments) -> CountingPoint:
+    """Return how a model folder without a counting point counts: all cells called infected."""
+    return CountingPoint(None, rate.of_unseen_patient())
+
+
+def counted(*fields: Field, rate: Moments | None = KNOWN, blood: Blood = USUAL) -> Slide:
+    tally = Tally("slide 1", point_of(rate) if rate else None)
     for field in fields:
         tally.add(field)
-    return tally.slide(rate, blood)
+    return tally.slide(blood)
 
 
-def compensated(infected: int, red_cells: int, rate: FalsePositiveRate = KNOWN) -> Parasitaemia:
-    found = estimate_parasitaemia(infected, red_cells, rate)
-    assert found.compensated is not None
-    return found
+def compensated(infected: int, red_cells: int, rate: Moments = KNOWN) -> Parasitaemia:
+    return estimate_parasitaemia(infected, red_cells, point_of(rate))
 
 
 # --- the share, in worked examples --------------------------------------------------------------
@@ -73,7 +78,8 @@ def test_false_positives_are_subtracted_in_a_worked_example() -> None:
     """
     slide = counted(some_field(infected=10, healthy=190))
     assert slide.parasitaemia is not None
-    assert slide.parasitaemia.raw.value == 0.05
+    assert slide.called is not None
+    assert slide.called.value == 0.05
     assert slide.parasitaemia.estimate.value == pytest.approx(0.03 / 0.98)
     assert slide.expected_false_positives == pytest.approx(3.877551)
     assert 200 * slide.parasitaemia.estimate.value == pytest.approx(10 - 3.877551)
@@ -88,16 +94,17 @@ def test_fewer_than_expected_give_0() -> None:
 
 @pytest.mark.parametrize(("share", "rate", "left"), [(1, 0.5, 1), (0.5, 1, 0), (0.3, 0, 0.3)])
 def test_compensation_at_its_ends(share: float, rate: float, left: float) -> None:
-    assert compensate(share, rate) == left
+    point = CountingPoint(None, PatientRate(rate, 0.1, 10, 1000))
+    assert point.infected_share(share) == pytest.approx(left)
 
 
 @given(st.integers(1, 60), st.integers(0, 60), st.integers(1, 9))
 def test_the_share_is_of_the_cells_really_counted(healthy: int, infected: int, times: int) -> None:
     """The share is the same for 30 and for 30,000 cells; none is extrapolated to 1,000."""
     slide = counted(*[some_field(infected=infected, healthy=healthy)] * times, rate=None)
-    assert slide.parasitaemia is not None
+    assert slide.called is not None
     assert slide.red_cells == times * (healthy + infected)
-    assert slide.parasitaemia.raw.value == pytest.approx(infected / (infected + healthy))
+    assert slide.called.value == pytest.approx(infected / (infected + healthy))
     data = slide.to_dict()
     assert data["raw"] == data["infected"] / data["red_cells"]
 
@@ -119,20 +126,20 @@ def test_per_ul_in_a_worked_example() -> None:
 
 @pytest.mark.parametrize(("k", "n"), [(0, 50), (1, 50), (7, 93), (50, 50), (12, 40_000)])
 def test_the_raw_interval_is_that_of_clopper_and_pearson(k: int, n: int) -> None:
-    raw = estimate_parasitaemia(k, n, None).raw
+    raw = clopper_pearson(k, n)
     exact = stats.binomtest(k, n).proportion_ci(method="exact")
     assert (raw.low, raw.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
 
 
 def test_no_infected_cell_in_a_worked_example() -> None:
     """For 0 of n cells, the upper end π has (1 - π)^n = .025."""
-    raw = estimate_parasitaemia(0, 100, None).raw
+    raw = clopper_pearson(0, 100)
     assert (raw.value, raw.low) == (0, 0)
     assert raw.high == pytest.approx(1 - 0.025**0.01)
 
 
-def beta_of(rate: FalsePositiveRate) -> tuple[float, float]:
-    """Return a and b of the beta that the docstring of `rate_quantiles` states."""
+def beta_of(rate: Moments) -> tuple[float, float]:
+    """Return a and b of the beta that the docstring of patient_rate.py states."""
     mean = (rate.rate * rate.cells + 0.5) / (rate.cells + 1)
     noise, between = mean * (1 - mean), rate.sd**2
     error = math.sqrt(2 / (rate.patients - 1)) * (between + noise * rate.patients / rate.cells)
@@ -141,9 +148,7 @@ def beta_of(rate: FalsePositiveRate) -> tuple[float, float]:
     return mean * size, (1 - mean) * size
 
 
-def tail_by_quadrature(
-    tail: Callable[[float], float], share: float, rate: FalsePositiveRate
-) -> float:
+def tail_by_quadrature(tail: Callable[[float], float], share: float, rate: Moments) -> float:
     """Return a binomial's tail, averaged over the beta of the patients' rates."""
     spread = stats.beta(*beta_of(rate))
     found, _ = integrate.quad(
@@ -153,8 +158,7 @@ def tail_by_quadrature(
 
 
 def test_each_tail_is_a_fortieth_by_another_integral() -> None:
-    found = compensated(150, 2000).compensated
-    assert found is not None
+    found = compensated(150, 2000).estimate
     more = tail_by_quadrature(lambda p: stats.binom.sf(149, 2000, p), found.low, KNOWN)
     fewer = tail_by_quadrature(lambda p: stats.binom.cdf(150, 2000, p), found.high, KNOWN)
     assert more == pytest.approx(0.025, abs=0.001)
@@ -162,14 +166,14 @@ def test_each_tail_is_a_fortieth_by_another_integral() -> None:
 
 
 def test_the_reportable_limit_is_a_quantile_of_the_beta_binomial() -> None:
-    limit = compensated(0, 2000).reportable_infected
+    limit = compensated(0, 2000).reportable_count
     assert limit is not None
     uninfected = stats.betabinom(2000, *beta_of(KNOWN))
     assert uninfected.sf(limit + 1) < 0.025 < uninfected.sf(limit - 3)
 
 
 def test_a_slide_is_reported_from_the_limit_on() -> None:
-    limit = compensated(0, 2000).reportable_infected
+    limit = compensated(0, 2000).reportable_count
     assert limit is not None
     below, at = (compensated(k, 2000).estimate for k in (limit - 1, limit))
     assert below.low == 0 < at.low
@@ -192,10 +196,10 @@ def test_the_limit_decreases_with_more_cells_down_to_the_spread_of_patients() ->
 
 
 def test_too_few_cells_can_never_be_reported() -> None:
-    uncertain = FalsePositiveRate(0.4, 0.3, 8, 100)
+    uncertain = Moments(0.4, 0.3, 8, 100)
     slide = counted(some_field(infected=2), rate=uncertain)
     assert slide.parasitaemia is not None
-    assert slide.parasitaemia.reportable_infected is None
+    assert slide.parasitaemia.reportable_count is None
     assert slide.reportable_parasitaemia is None
     assert slide.verdict == "below the reportable limit"
     assert "With so few red cells, no number of infected cells would be reported" in summarize(
@@ -204,25 +208,25 @@ def test_too_few_cells_can_never_be_reported() -> None:
 
 
 def test_no_false_positive_among_few_cells_does_not_mean_a_rate_of_0() -> None:
-    few_cells = FalsePositiveRate(0.0, 0.0, 6, 60)
+    few_cells = Moments(0.0, 0.0, 6, 60)
     assert compensated(10, 2000, few_cells).estimate.low == 0
-    assert compensated(10, 2000, FalsePositiveRate(0.0, 0.0, 600, 600_000)).estimate.low > 0
+    assert compensated(10, 2000, Moments(0.0, 0.0, 600, 600_000)).estimate.low > 0
 
 
 def test_so_few_that_the_rate_is_not_used() -> None:
     """Of 5,000 cells 150 ± 50 are expected; for 0 the upper end is the one for a rate of 0."""
-    rate = FalsePositiveRate(0.03, 0.01, 100, 20_000)
+    rate = Moments(0.03, 0.01, 100, 20_000)
     none = compensated(0, 5000, rate)
     assert none.fewer_than_expected
     assert none.estimate.high == pytest.approx(1 - 0.025 ** (1 / 5000))
     assert not compensated(120, 5000, rate).fewer_than_expected
-    assert "Fewer cells are called infected than this false-positive rate predicts" in summarize(
+    assert "Fewer cells are counted than this false-positive rate predicts" in summarize(
         counted(some_field(healthy=5000), rate=rate)
     )
 
 
 rates = st.builds(
-    FalsePositiveRate,
+    Moments,
     st.floats(0, 0.3),
     st.floats(0, 0.2),
     st.integers(5, 200),
@@ -233,7 +237,7 @@ rates = st.builds(
 @settings(max_examples=15)
 @given(rates, st.integers(1, 20_000), st.data())
 def test_it_is_ordered_and_grows_with_the_infected_cells(
-    rate: FalsePositiveRate, cells: int, data: st.DataObject
+    rate: Moments, cells: int, data: st.DataObject
 ) -> None:
     more = data.draw(st.integers(0, cells))
     fewer = data.draw(st.integers(0, more))
@@ -241,9 +245,7 @@ def test_it_is_ordered_and_grows_with_the_infected_cells(
     for found in (above, below):
         assert 0 <= found.estimate.low <= found.estimate.value <= found.estimate.high <= 1
         assert found.estimate.high > 0
-        enough = (
-            found.reportable_infected is not None and found.infected >= found.reportable_infected
-        )
+        enough = found.reportable_count is not None and found.counted >= found.reportable_count
         assert (found.estimate.low > 0) == enough
     slack = 1e-9
     assert below.estimate.low <= above.estimate.low + slack
@@ -253,8 +255,8 @@ def test_it_is_ordered_and_grows_with_the_infected_cells(
 
 @settings(max_examples=30)
 @given(rates)
-def test_rate_quantiles_have_the_stated_mean(rate: FalsePositiveRate) -> None:
-    drawn = rate_quantiles(rate)
+def test_quantiles_have_the_stated_mean(rate: Moments) -> None:
+    drawn = rate.of_unseen_patient().quantiles
     assert np.all((drawn >= 0) & (drawn <= 1))
     assert np.all(np.diff(drawn) >= 0)
     assert drawn.mean() == pytest.approx(
@@ -262,7 +264,7 @@ def test_rate_quantiles_have_the_stated_mean(rate: FalsePositiveRate) -> None:
     )
 
 
-def coverage(rate: FalsePositiveRate, share: float, cells: int) -> float:
+def coverage(rate: Moments, share: float, cells: int) -> float:
     """Return the share of 20,000 slides, each of another patient, whose interval holds the truth.
 
     Both ends increase with the infected cells, so the interval holds the truth between two counts.
@@ -283,7 +285,7 @@ def coverage(rate: FalsePositiveRate, share: float, cells: int) -> float:
     ("mean", "sd", "cells"), [(0.03, 0.02, 2000), (0.01, 0.012, 5000), (0.005, 0.001, 300)]
 )
 def test_intervals_hold_the_truth(mean: float, sd: float, cells: int, share: float) -> None:
-    assert coverage(FalsePositiveRate(mean, sd, 160, 11_000), share, cells) >= 0.94
+    assert coverage(Moments(mean, sd, 160, 11_000), share, cells) >= 0.94
 
 
 @pytest.mark.slow
@@ -299,10 +301,74 @@ def share_is_held(rng: np.random.Generator, share: float) -> bool:
     own = rng.beta(0.03 * size, 0.97 * size, 17)
     cells = rng.integers(20, 200, 16)
     called = rng.binomial(cells, own[:16]).astype(np.float64)
-    rate = FalsePositiveRate(*beta_moments(called, cells.astype(np.float64)), 16, int(cells.sum()))
+    rate = Moments(*beta_moments(called, cells.astype(np.float64)), 16, int(cells.sum()))
     seen = int(rng.binomial(3000, share + (1 - share) * own[16]))
     found = compensated(seen, 3000, rate).estimate
     return found.low <= share <= found.high
+
+
+# --- with a counting point ----------------------------------------------------------------------
+
+FALSE_POSITIVES = PatientRate(rate=0.0005, sd=0.0004, patients=160, cells=10_000)
+SENSITIVITY = PatientRate(rate=0.82, sd=0.14, patients=120, cells=10_000)
+STRICT = CountingPoint(0.95, FALSE_POSITIVES, SENSITIVITY)
+
+
+def test_infected_cells_that_are_not_counted_are_corrected_for() -> None:
+    """Of 5,000 cells 84.5 are counted on average if 2 % are infected: 82 of 100, and 2.45."""
+    found = estimate_parasitaemia(84, 5000, STRICT)
+    assert found.estimate.value == pytest.approx((84 / 5000 - 0.0005) / (0.82 - 0.0005))
+    assert found.estimate.low < 0.02 < found.estimate.high
+
+
+def test_called_and_counted_cells_are_told_apart() -> None:
+    called = [Cell("red cell", 0, 0, 9, 9, SQUARE, k, p, "parasitized", None) for k, p in CALLED]
+    healthy = some_field(healthy=4980)
+    tally = Tally("slide 1", STRICT)
+    tally.add(replace(healthy, cells=(*healthy.cells, *called)))
+    slide = tally.slide(USUAL)
+    assert (slide.infected, slide.counted) == (20, 12)
+    text = summarize(slide)
+    assert "20 of 5,000 = 0.4 %" in text
+    assert "12 of these, with p of at least 0.950" in text
+    assert "(12 - 2.5) / 82 %, the share of infected cells counted = " in text
+    data = slide.to_dict()
+    assert (data["infected"], data["counted"]) == (20, 12)
+    assert data["raw"] == 20 / 5000
+    assert data["counting"] == STRICT.to_dict()
+
+
+CALLED = [(k, 0.97 if k < 12 else 0.7) for k in range(20)]
+
+
+@settings(max_examples=5)
+@given(st.integers(1, 6000), st.data())
+def test_no_interval_has_a_width_of_0(cells: int, data: st.DataObject) -> None:
+    more = data.draw(st.integers(0, cells))
+    fewer = data.draw(st.integers(0, more))
+    above, below = (estimate_parasitaemia(k, cells, STRICT).estimate for k in (more, fewer))
+    for found in (above, below):
+        assert 0 <= found.low <= found.value <= found.high <= 1
+        assert found.low < found.high
+    slack = 1e-9
+    assert below.low <= above.low + slack
+    assert below.high <= above.high + slack
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.0, 0.002, 0.05])
+def test_intervals_hold_the_truth_with_both_rates_unknown(share: float) -> None:
+    counts = range(5001)
+
+    def estimated(count: int) -> Estimate:
+        return estimate_parasitaemia(count, 5000, STRICT).estimate
+
+    first = bisect_left(counts, share, key=lambda k: estimated(k).high)
+    past = bisect_left(counts, True, key=lambda k: estimated(k).low > share)
+    rng = np.random.default_rng(0)
+    f, s = (rng.choice(rate.quantiles, 20_000) for rate in (FALSE_POSITIVES, SENSITIVITY))
+    seen = rng.binomial(5000, share * s + (1 - share) * f)
+    assert np.mean((seen >= first) & (seen < past)) >= 0.945
 
 
 # --- what is counted ----------------------------------------------------------------------------
@@ -329,15 +395,15 @@ def test_only_usable_fields_and_whole_red_cells_count() -> None:
         **{"white cell": 1, "platelet": 2, "clump": 1},
         **{"cut by the edge": 1, "debris": 0},
     }
-    assert slide.parasitaemia is not None
-    assert slide.parasitaemia.raw.value == 3 / 96
+    assert slide.called is not None
+    assert slide.called.value == 3 / 96
 
 
 def test_cells_for_review_are_reported_separately() -> None:
     """1 of 100 infected and 4 for review: 1 %, or 5 % if all of the 4 were infected."""
     slide = counted(some_field(infected=1, healthy=95, review=4), rate=None)
-    assert slide.parasitaemia is not None
-    assert slide.parasitaemia.raw.value == 0.01
+    assert slide.called is not None
+    assert slide.called.value == 0.01
     assert slide.if_review_infected == pytest.approx(0.05)
     assert "If all 4 were infected, the parasitaemia would be 5 %." in summarize(slide)
 
@@ -348,7 +414,7 @@ def test_without_a_rate_there_is_no_verdict() -> None:
     assert "eportable" not in summarize(slide)
     data = slide.to_dict()
     assert data["raw"] == 0.4
-    absent = ("parasitaemia", "parasites_per_ul", "expected_false_positives", "false_positives")
+    absent = ("parasitaemia", "parasites_per_ul", "expected_false_positives", "counting")
     assert [data[name] for name in absent] == [None] * 4
 
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemozoin.decision.false_positive_rate import FalsePositiveRate
+from hemozoin.decision.counting_point import CountingPoint
+from hemozoin.decision.patient_rate import PatientRate
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.counting.tally import Tally
@@ -32,7 +33,7 @@ from hemozoin.smear.output.report import (
 )
 from hemozoin.smear.output.top_k import TopK
 
-KNOWN = FalsePositiveRate(rate=0.02, sd=0.01, patients=40, cells=8000)
+KNOWN = CountingPoint(None, PatientRate(rate=0.02, sd=0.0115, patients=40, cells=8000))
 USUAL = Blood()
 SQUARE = ((0, 0), (9, 0), (9, 9), (0, 9))
 BLURRED = Flaw("out of focus", "sharpness", 0.123, 0.3)
@@ -85,13 +86,11 @@ def show(tmp_path: Path) -> Show:
     return shown
 
 
-def counted(
-    shown: list[Shown], rate: FalsePositiveRate | None = KNOWN, name: str = "slide 1"
-) -> Slide:
-    tally = Tally(name)
+def counted(shown: list[Shown], rate: CountingPoint | None = KNOWN, name: str = "slide 1") -> Slide:
+    tally = Tally(name, rate)
     for one in shown:
         tally.add(one.field)
-    return tally.slide(rate, USUAL)
+    return tally.slide(USUAL)
 
 
 def selected(*shown: Shown) -> ReportSelection:
@@ -101,7 +100,7 @@ def selected(*shown: Shown) -> ReportSelection:
     return selection
 
 
-def page(*shown: Shown, rate: FalsePositiveRate | None = KNOWN, name: str = "slide 1") -> str:
+def page(*shown: Shown, rate: CountingPoint | None = KNOWN, name: str = "slide 1") -> str:
     return render_report(counted(list(shown), rate, name), selected(*shown), {"Network": "nano"})
 
 
@@ -155,7 +154,7 @@ def test_the_page_needs_nothing_but_itself(show: Show) -> None:
     ],
 )
 def test_the_verdict_is_first(
-    infected: int, rate: FalsePositiveRate | None, expected: str, show: Show
+    infected: int, rate: CountingPoint | None, expected: str, show: Show
 ) -> None:
     fields = [show(some_field(f"{k}.png", (0.9,) * infected, (), 145)) for k in range(5)]
     text = Seen(page(*fields, rate=rate)).text

@@ -177,6 +177,11 @@ _OPERATING_POINT = _object(
 )
 _RATE = _object(rate=_SHARE, sd=_SHARE, patients=_COUNT, cells=_COUNT)
 _RATE_TEXT = "rate, sd, patients and cells, with not more patients than cells"
+_PATIENT_RATE = _where(
+    _object(rate=_SHARE, sd=_above(0, 1), patients=_COUNT, cells=_COUNT),
+    lambda rate: bool(rate["patients"] <= rate["cells"]),
+    f"{_RATE_TEXT}, and sd above 0",
+)
 
 _KEYS: dict[str, CoreSchema] = {
     "classes": _where(
@@ -223,6 +228,14 @@ _KEYS: dict[str, CoreSchema] = {
         _where(_RATE, lambda rate: bool(rate["patients"] <= rate["cells"]), _RATE_TEXT),
         f"{_RATE_TEXT}, or null",
     ),
+    "counting": _or_null(
+        _where(
+            _object(threshold=_INNER, false_positives=_PATIENT_RATE, sensitivity=_PATIENT_RATE),
+            lambda point: bool(point["sensitivity"]["rate"] > point["false_positives"]["rate"]),
+            "threshold, false_positives and sensitivity, with more of the latter",
+        ),
+        "threshold, false_positives and sensitivity, or null",
+    ),
     "patients": _where(
         schemas.any_schema(),
         lambda patients: patients is None or is_hashed(patients),
@@ -236,7 +249,7 @@ _KEYS: dict[str, CoreSchema] = {
 }
 
 #: Missing in older models, and in those of few or unknown patients.
-_OPTIONAL = {"false_positives", "patients"}
+_OPTIONAL = {"false_positives", "counting", "patients"}
 
 #: Other keys are ignored, as they always were.
 _SCHEMA = schemas.typed_dict_schema(

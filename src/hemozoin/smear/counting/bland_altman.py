@@ -27,8 +27,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hemozoin.metrics.beta import beta_quantiles
 from hemozoin.metrics.bootstrap import Estimate
-from hemozoin.smear.counting.beta import beta_quantiles
 from hemozoin.smear.counting.slide import Slide
 
 #: A density within this share of the true one is right, for WHO.

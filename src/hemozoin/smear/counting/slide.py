@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from hemozoin.decision.false_positive_rate import FalsePositiveRate
+from hemozoin.decision.counting_point import CountingPoint
+from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.guidelines import fields_missing, red_cells_asked
-from hemozoin.smear.counting.parasitaemia import Parasitaemia, compensate
+from hemozoin.smear.counting.parasitaemia import Parasitaemia
 from hemozoin.smear.counting.record.slide_record import SlideRecord
 from hemozoin.smear.field import ObjectKind
 
@@ -35,9 +36,14 @@ class Slide:
     `fields` is the number of pictures that were counted, `fields_flawed` of those with flaws
     (`flaws` has the number of pictures for each flaw), `fields_unreadable` of those that could not
     be read, and `fields_repeated` of those that show the same as another one. `red_cells`,
-    `infected`, `review` and `others`, by kind, are from the counted fields. If the slide is not
-    reported, `parasitaemia` is None and `reason` says why. `record` is what a person has written
-    down about the slide.
+    `infected`, `review` and `others`, by kind, are from the counted fields.
+
+    `infected` cells are called infected by the decisions on single cells; `counted` of them have p
+    of at least the threshold of `counting_point`, and the parasitaemia is estimated from these.
+    `called` is the share of infected ones, right or wrong. If the slide is not reported, `called`
+    and `parasitaemia` are None and `reason` says why. Without a counting point, `counted` and
+    `parasitaemia` are None. `record` is what a person has written down about the
+    slide.
     """
 
     slide: str
@@ -50,7 +56,9 @@ class Slide:
     review: int
     others: dict[ObjectKind, int]
     blood: Blood
-    false_positive_rate: FalsePositiveRate | None
+    counted: int | None
+    counting_point: CountingPoint | None
+    called: Estimate | None
     parasitaemia: Parasitaemia | None
     reason: str | None
     fields_repeated: int = 0
@@ -59,38 +67,37 @@ class Slide:
     @property
     def verdict(self) -> Verdict:
         """Return the verdict: "reportable" if the lower end of the interval is above zero."""
-        if self.parasitaemia is None:
+        if self.called is None:
             return "not reported"
-        if self.parasitaemia.compensated is None:
+        if self.parasitaemia is None:
             return "not compensated"
-        above = self.parasitaemia.compensated.low > 0
+        above = self.parasitaemia.estimate.low > 0
         return "reportable" if above else "below the reportable limit"
 
     @property
     def expected_false_positives(self) -> float | None:
         """Return the rate times the number of uninfected cells; None if the rate is unknown."""
-        if self.parasitaemia is None or self.false_positive_rate is None:
+        if self.parasitaemia is None or self.counting_point is None:
             return None
         infected = self.parasitaemia.estimate.value * self.red_cells
-        return self.false_positive_rate.rate * (self.red_cells - infected)
+        return self.counting_point.false_positives.rate * (self.red_cells - infected)
 
     @property
     def reportable_parasitaemia(self) -> float | None:
         """Return the lowest parasitaemia, 0..1, that is reported for this number of red cells.
 
-        None if it is unknown, or if no number of infected cells is large enough.
+        None if it is unknown, or if no count is large enough.
         """
-        if self.parasitaemia is None or self.parasitaemia.reportable_infected is None:
+        found, point = self.parasitaemia, self.counting_point
+        if found is None or point is None or found.reportable_count is None:
             return None
-        rate = self.false_positive_rate.rate if self.false_positive_rate else 0.0
-        return compensate(self.parasitaemia.reportable_infected / self.red_cells, rate)
+        return point.infected_share(found.reportable_count / self.red_cells)
 
     @property
     def if_review_infected(self) -> float | None:
         """Return the parasitaemia, 0..1, if all cells for review were infected as well."""
-        if self.parasitaemia is None:
-            return None
-        return min(1.0, self.parasitaemia.estimate.value + self.review / self.red_cells)
+        share = self.parasitaemia.estimate if self.parasitaemia else self.called
+        return None if share is None else min(1.0, share.value + self.review / self.red_cells)
 
     def per_ul(self, share: float) -> float:
         """Return a share of red cells as parasites per µL, with one parasite per infected cell."""
@@ -98,7 +105,7 @@ class Slide:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON: parasitaemia in 0..1, None for each value that is unknown."""
-        rate = self.false_positive_rate
+        point = self.counting_point
         return {
             "slide": self.slide,
             "verdict": self.verdict,
@@ -108,7 +115,7 @@ class Slide:
             **self._shares(),
             "red_cells_per_ul": self.blood.red_cells_per_ul,
             "flaws": self.flaws,
-            "false_positives": rate.to_dict() if rate else None,
+            "counting": point.to_dict() if point else None,
             "parasites_per_infected_cell": PARASITES_PER_CELL,
             **self._readings(),
             "record": self.record.to_dict(),
@@ -136,9 +143,7 @@ class Slide:
     @property
     def automatic_per_ul(self) -> float | None:
         """Return the automatic count in parasites per µL; None if there is none."""
-        if self.parasitaemia is None or self.parasitaemia.compensated is None:
-            return None
-        return self.per_ul(self.parasitaemia.compensated.value)
+        return self.per_ul(self.parasitaemia.estimate.value) if self.parasitaemia else None
 
     @property
     def automatic_over_manual(self) -> float | None:
@@ -158,8 +163,8 @@ class Slide:
 
     def _shares(self) -> dict[str, float | None]:
         found = self.parasitaemia
-        raw = asdict(found.raw) if found else _UNKNOWN
-        share = asdict(found.compensated) if found and found.compensated else _UNKNOWN
+        raw = asdict(self.called) if self.called else _UNKNOWN
+        share = asdict(found.estimate) if found else _UNKNOWN
         per_ul = {k: None if v is None else self.per_ul(v) for k, v in share.items()}
         return {
             **_columns("raw", raw),
@@ -167,14 +172,15 @@ class Slide:
             **_columns("parasitaemia", share),
             **_columns("parasites_per_ul", per_ul),
             "if_review_infected": self.if_review_infected,
-            "reportable_infected": found.reportable_infected if found else None,
+            "reportable_count": found.reportable_count if found else None,
             "reportable_parasitaemia": self.reportable_parasitaemia,
+            "limit_of_detection": found.limit_of_detection if found else None,
         }
 
 
 _COUNTS = (
     *("fields", "fields_flawed", "fields_unreadable", "fields_repeated"),
-    *("red_cells", "infected", "review"),
+    *("red_cells", "infected", "counted", "review"),
 )
 
 _UNKNOWN: dict[str, float | None] = dict.fromkeys(("value", "low", "high"))

@@ -1,19 +1,20 @@
 """Add up the fields of a slide.
 
 Only fields without a flaw are counted, and in them only whole, separate red cells. The
-parasitaemia is the number of infected cells divided by the number of red cells that were really
-counted, whether 90 or 90,000. A cell for review counts as a red cell, not as an infected one. A
-slide is not reported if half of its fields fail, or if too many of its cells are for review. That
-is not a negative result.
+parasitaemia is estimated from the number of cells counted as infected: those that are decided to be
+infected with p of at least the counting threshold. It is a share of the number of red cells that
+were really counted, whether 90 or 90,000. A cell for review counts as a red cell, not as an
+infected one. A slide is not reported if half of its fields fail, or if too many of its cells are
+for review. That is not a negative result.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 
-from hemozoin.decision.false_positive_rate import FalsePositiveRate
+from hemozoin.decision.counting_point import CountingPoint
 from hemozoin.smear.counting.blood import Blood
-from hemozoin.smear.counting.parasitaemia import estimate_parasitaemia
+from hemozoin.smear.counting.parasitaemia import clopper_pearson, estimate_parasitaemia
 from hemozoin.smear.counting.slide import OTHERS, Slide
 from hemozoin.smear.field import Field, ObjectKind
 
@@ -24,12 +25,15 @@ _MAX_REVIEW = 0.15
 
 
 class Tally:
-    """Counts the fields of a slide one after another; its size is the same for any number."""
+    """Counts the fields of a slide one after another; its size is the same for any number.
 
-    def __init__(self, slide: str) -> None:
-        self.name = slide
+    Without a counting point the slide is not compensated.
+    """
+
+    def __init__(self, slide: str, counting_point: CountingPoint | None) -> None:
+        self.name, self._point = slide, counting_point
         self._fields = self._flawed = self._unreadable = self._repeated = 0
-        self._red_cells = self._infected = self._review = 0
+        self._red_cells = self._infected = self._counted = self._review = 0
         self._flaws: Counter[str] = Counter()
         self._others: Counter[ObjectKind] = Counter()
 
@@ -46,26 +50,31 @@ class Tally:
             self._fields += 1
             self._red_cells += len(field.cells)
             self._infected += field.infected
+            if self._point is not None:
+                counted = (self._point.is_counted(c.decision, c.p_parasitized) for c in field.cells)
+                self._counted += sum(counted)
             self._review += field.review
             self._others.update(one.kind for one in field.others)
 
-    def slide(self, false_positive_rate: FalsePositiveRate | None, blood: Blood) -> Slide:
-        """Return the result so far; without `false_positive_rate` it is not compensated."""
-        reason = self._reason_not_reported()
-        counted = self._infected, self._red_cells
+    def slide(self, blood: Blood) -> Slide:
+        """Return the result so far."""
+        reason, cells = self._reason_not_reported(), self._red_cells
+        known = self._point if reason is None else None
         return Slide(
             slide=self.name,
             fields=self._fields,
             fields_flawed=self._flawed,
             fields_unreadable=self._unreadable,
             flaws=dict(sorted(self._flaws.items())),
-            red_cells=self._red_cells,
+            red_cells=cells,
             infected=self._infected,
             review=self._review,
             others={kind: self._others[kind] for kind in OTHERS},
             blood=blood,
-            false_positive_rate=false_positive_rate,
-            parasitaemia=None if reason else estimate_parasitaemia(*counted, false_positive_rate),
+            counted=self._counted if self._point else None,
+            counting_point=self._point,
+            called=None if reason else clopper_pearson(self._infected, cells),
+            parasitaemia=estimate_parasitaemia(self._counted, cells, known) if known else None,
             reason=reason,
             fields_repeated=self._repeated,
         )

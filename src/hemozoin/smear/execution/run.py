@@ -98,8 +98,8 @@ def screen_slides(
     records = {slide.slide: _record(slide) for slide in slides}
     predictor = Predictor.load(config.model, config.precision)
     settings = _settings(config, len(slides))
-    about, rate = _about(config, settings["model"]), predictor.bundle.false_positive_rate
-    writer = SlideWriter(rate, config.blood, config.coco, about)
+    about, counting = _about(config, settings["model"]), predictor.bundle.counting
+    writer = SlideWriter(counting, config.blood, config.coco, about)
     pictures = sum(len(slide.photos) for slide in slides)
     with _workers(predictor, config, pictures) as workers:
         open_output(out, settings, overwrite)

@@ -68,7 +68,7 @@ def _rows(slide: Slide, manual: ManualCount) -> Iterator[tuple[str, str, str, st
     """Yield a title, the manual count, the automatic one, and the difference."""
     red_cells = slide.blood.red_cells_per_ul
     share, ends = manual.share(red_cells), manual.interval(red_cells)
-    found = slide.parasitaemia and slide.parasitaemia.compensated
+    found = slide.parasitaemia and slide.parasitaemia.estimate
     auto = (found.value, (found.low, found.high)) if found else None
     points = f"{100 * (found.value - share):+.2g} points" if found else ""
     automatic = _percent(*auto) if auto else "none"
@@ -93,7 +93,7 @@ def _ratio(slide: Slide) -> str:
 
 def _verdict(slide: Slide, manual: ManualCount) -> str:
     ratio = slide.automatic_over_manual
-    if slide.parasitaemia is None or slide.parasitaemia.compensated is None:
+    if slide.parasitaemia is None:
         return "The slide has no automatic count to compare with."
     if ratio is None:
         return "The manual count is zero, so there is no difference in percent."

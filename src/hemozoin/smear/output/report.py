@@ -173,11 +173,11 @@ class _Bar:
 
 
 def _bar(slide: Slide) -> _Bar | None:
-    """Return the compensated parasitaemia and the reportable limit; None without a rate."""
+    """Return the parasitaemia and the reportable limit; None where there is none."""
     found = slide.parasitaemia
-    if found is None or found.compensated is None:
+    if found is None:
         return None
-    share, limit = found.compensated, slide.reportable_parasitaemia
+    share, limit = found.estimate, slide.reportable_parasitaemia
     end = min(1.0, 1.15 * max(share.high, limit or 0))
     return _Bar(share.low, share.value, share.high, limit, end)
 

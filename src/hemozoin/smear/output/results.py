@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from hemozoin.decision.false_positive_rate import FalsePositiveRate
+from hemozoin.decision.counting_point import CountingPoint
 from hemozoin.files import replace_file
 from hemozoin.reports.page import write_page
 from hemozoin.smear.counting.blood import Blood
@@ -37,7 +37,7 @@ class SlideWriter:
     report.
     """
 
-    false_positive_rate: FalsePositiveRate | None
+    counting_point: CountingPoint | None
     blood: Blood
     coco: bool
     about: Mapping[str, str]
@@ -50,7 +50,7 @@ class SlideWriter:
         `fields` has one field for each photo, in order; it is iterated once, and one field is held
         at a time. No file appears before the last field was added.
         """
-        tally, selection = Tally(slide.slide), ReportSelection()
+        tally, selection = Tally(slide.slide, self.counting_point), ReportSelection()
         with self._open_files(slide.slide, folder) as files:
             for photo, field in zip(slide.photos, with_repeats(fields), strict=True):
                 for consumer in (tally, *files):
@@ -60,7 +60,7 @@ class SlideWriter:
         if not self.coco:
             (folder.path / COCO).unlink(missing_ok=True)
         folder.keep_only(slide.photos)
-        counted = tally.slide(self.false_positive_rate, record.blood(self.blood))
+        counted = tally.slide(record.blood(self.blood))
         counted = replace(counted, record=record)
         replace_file(folder.path / SLIDE, json.dumps(counted.to_dict(), indent=2) + "\n")
         write_page(render_print_page(counted, selection, self.about), folder.path / PRINT)

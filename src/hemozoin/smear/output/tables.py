@@ -91,7 +91,7 @@ def _slide_row(slide: Slide) -> dict[str, Any]:
     values = slide.to_dict()
     record, manual = values["record"], values["record"].get("manual", {})
     return {
-        **{k: v for k, v in values.items() if not isinstance(v, dict) and k != "false_positives"},
+        **{k: v for k, v in values.items() if not isinstance(v, dict) and k != "counting"},
         **{f"record_{name}": record.get(name) for name in RECORD_KEYS if name != "manual"},
         **{f"manual_{name}": manual.get(name) for name in MANUAL_KEYS},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hemozoin.about import DISCLAIMER
+from hemozoin.decision.patient_rate import PatientRate
 from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.smear.counting.slide import Slide, Verdict
 from hemozoin.smear.output.numbers import interval, percent, two_digits, with_noun
@@ -44,14 +45,14 @@ def headline(slide: Slide) -> str:
 
 def result(slide: Slide) -> str:
     """Return the parasitaemia with its interval, or why there is none."""
-    if slide.parasitaemia is None:
+    if slide.called is None:
         return str(slide.reason)
-    share = slide.parasitaemia.estimate
-    if slide.verdict == "not compensated":
+    if slide.parasitaemia is None:
         return (
-            f"{percent(share.value)} % of red cells called infected; the number of false positives"
-            " among them is not known for this model"
+            f"{percent(slide.called.value)} % of red cells called infected; the number of false"
+            " positives among them is not known for this model"
         )
+    share = slide.parasitaemia.estimate
     estimate = _percent_with_interval(share)
     if slide.verdict == "reportable":
         return f"{estimate}, {parasites_per_ul(slide, share.value)}"
@@ -89,27 +90,37 @@ def fields_not_counted(slide: Slide) -> str | None:
 
 def calculation(slide: Slide) -> Iterator[tuple[str, str]]:
     """Yield each step of the calculation with its name, so that a reader can check it."""
-    found, rate = slide.parasitaemia, slide.false_positive_rate
-    if found is None:
+    found, point = slide.parasitaemia, slide.counting_point
+    if slide.called is None:
         return
     called = f"{slide.infected:,} of {slide.red_cells:,}"
-    yield "Called infected", f"{called} = {_percent_with_interval(found.raw)}"
-    if rate is None:
+    yield "Called infected", f"{called} = {_percent_with_interval(slide.called)}"
+    if found is None or point is None:
         return
+    if point.threshold is not None:
+        yield "Counted", f"{found.counted:,} of these, with p of at least {point.threshold:.3f}"
     infected = found.estimate.value * slide.red_cells
     uninfected = slide.red_cells - infected
     expected = f"{slide.expected_false_positives:,.1f}"
     yield (
         "Expected false positives",
-        f"{percent(rate.rate)} % of the {uninfected:,.1f} uninfected cells = {expected}",
+        f"{percent(point.false_positives.rate)} % of the {uninfected:,.1f} uninfected cells ="
+        f" {expected}",
     )
-    if infected:
-        yield "Infected", f"{slide.infected:,} - {expected} = {infected:,.1f}"
-    else:
-        yield "Infected", f"0, because {slide.infected:,} is not more than {expected}"
+    yield "Infected", _infected(found.counted, expected, infected, point.sensitivity)
     share = _percent_with_interval(found.estimate)
     yield "Parasitaemia", f"{infected:,.1f} / {slide.red_cells:,} = {share}"
     yield "Per µL", _per_ul(slide, found.estimate)
+
+
+def _infected(counted: int, expected: str, infected: float, sensitivity: PatientRate | None) -> str:
+    if not infected:
+        return f"0, because {counted:,} is not more than {expected}"
+    difference = f"{counted:,} - {expected}"
+    if sensitivity is None:
+        return f"{difference} = {infected:,.1f}"
+    share = percent(sensitivity.rate)
+    return f"({difference}) / {share} %, the share of infected cells counted = {infected:,.1f}"
 
 
 def _per_ul(slide: Slide, share: Estimate) -> str:
@@ -135,21 +146,21 @@ def chance_of_infected_cell(slide: Slide) -> float:
 
 def limitations(slide: Slide) -> Iterator[str]:
     """Yield sentences about what the count can show and what it can't show."""
-    found = slide.parasitaemia
+    found, point = slide.parasitaemia, slide.counting_point
     yield guideline_sentence(slide)
     yield (
         f"At {LOW_DENSITY} parasites/µL, this number of red cells contains an infected one in"
         f" {percent(chance_of_infected_cell(slide))} % of slides."
     )
-    if found and found.compensated:
+    if found:
         yield _reportable_limit(slide)
         yield (
-            "The false-positive rate was measured on the patients on whom the network was tested."
-            " It may differ with another stain or microscope."
+            "How often the network is wrong was measured on the patients on whom it was tested. It"
+            " may differ with another stain or microscope."
         )
     if found and found.fewer_than_expected:
         yield (
-            "Fewer cells are called infected than this false-positive rate predicts, so the upper"
+            "Fewer cells are counted than this false-positive rate predicts, so the upper"
             " end of the interval does not depend on it."
         )
     if slide.if_review_infected is not None and slide.review:
@@ -158,10 +169,14 @@ def limitations(slide: Slide) -> Iterator[str]:
             f" {slide.review:,} were infected, the parasitaemia would be"
             f" {percent(slide.if_review_infected)} %."
         )
-    yield (
-        "The count is not corrected for infected cells that the network misses. Clumps and cells"
-        " cut by the edge are not counted."
-    )
+    if point is None or point.sensitivity is None:
+        yield "The count is not corrected for infected cells that the network misses."
+    else:
+        yield (
+            "The parasitaemia is corrected for infected cells that are not counted, by the share"
+            " of them in other patients."
+        )
+    yield "Clumps and cells cut by the edge are not counted."
 
 
 def _reportable_limit(slide: Slide) -> str:
@@ -169,10 +184,22 @@ def _reportable_limit(slide: Slide) -> str:
     if found is None or limit is None:
         return "With so few red cells, no number of infected cells would be reported."
     return (
-        f"At this count, fewer than {found.reportable_infected:,} cells called infected can all be"
-        " false positives: more than 1 of 40 uninfected patients have as many. From"
-        f" {found.reportable_infected:,} on, the slide is reported, with a parasitaemia of"
+        f"Of so many red cells, fewer than {found.reportable_count:,} counted as infected can"
+        " all be false positives: more than 1 of 40 uninfected patients have as many. From"
+        f" {found.reportable_count:,} on, the slide is reported, with a parasitaemia of"
         f" {percent(limit)} % ({parasites_per_ul(slide, limit)}) or more."
+        f"{_limit_of_detection(slide)}"
+    )
+
+
+def _limit_of_detection(slide: Slide) -> str:
+    limit = slide.parasitaemia.limit_of_detection if slide.parasitaemia else None
+    if limit is None:
+        return ""
+    return (
+        f" The limit of detection is {percent(limit)} %"
+        f" ({parasites_per_ul(slide, limit)}): 19 of 20 slides with as many are"
+        " reported."
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from hemozoin.decision.false_positive_rate import FalsePositiveRate
+from hemozoin.decision.counting_point import CountingPoint
+from hemozoin.decision.patient_rate import PatientRate
 from hemozoin.smear.counting.bland_altman import CountPair, bland_altman
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.record.manual_count import ManualCount
@@ -18,13 +19,13 @@ from hemozoin.smear.output.pages.agreement_page import agreement_line, render_ag
 from hemozoin.smear.output.pages.bland_altman_plot import HEIGHT, WIDTH, bland_altman_plot
 from tests.smear.output.test_report import NASTY, Seen, some_field
 
-RATE = FalsePositiveRate(rate=0.001, sd=0.0005, patients=40, cells=8000)
+KNOWN = CountingPoint(None, PatientRate(rate=0.001, sd=0.0007, patients=40, cells=8000))
 
 
 def slide(name: str, infected: int, manual: ManualCount | None, healthy: int = 1000) -> Slide:
-    tally = Tally(name)
+    tally = Tally(name, KNOWN)
     tally.add(some_field("1.png", (0.9,) * infected, (), healthy))
-    return replace(tally.slide(RATE, Blood()), record=SlideRecord(manual=manual))
+    return replace(tally.slide(Blood()), record=SlideRecord(manual=manual))
 
 
 def of_1000(infected: int) -> ManualCount:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hemozoin.errors import DataError
-from hemozoin.smear.counting.parasitaemia import estimate_parasitaemia
+from hemozoin.smear.counting.parasitaemia import clopper_pearson
 
 #: White cells per µL where they were not measured: WHO's convention.
 ASSUMED_WBC_PER_UL = 8000.0
@@ -92,12 +92,12 @@ class ManualCount:
         313).
         """
         if self.infected is not None and self.red_cells is not None:
-            found = estimate_parasitaemia(self.infected, self.red_cells, None).raw
+            found = clopper_pearson(self.infected, self.red_cells)
             return found.low, found.high
         if self.parasites is None or self.white_cells is None:
             return None
         both = self.parasites + self.white_cells
-        found = estimate_parasitaemia(self.parasites, both, None).raw
+        found = clopper_pearson(self.parasites, both)
         white = self._white_cells_per_ul / red_cells_per_ul
         return found.low / (1 - found.low) * white, found.high / (1 - found.high) * white
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from hemozoin.smear.counting.beta import beta_quantiles, incomplete_beta
+from hemozoin.metrics.beta import beta_quantiles, incomplete_beta
 
 #: Powers of 10 for the parameters. Far out in the tails SciPy's own error is larger than ours.
 exponents = st.floats(-2, 6.5)

@@ -59,6 +59,18 @@ def beta_quantiles(a: float, b: float, probabilities: Floats) -> Floats:
     return np.exp(high)
 
 
+def mean_at_least(k: int, n: int, probabilities: Floats) -> float:
+    """Return P(K ≥ k) for K of n, 0 ≤ k ≤ n + 1, as a mean over binomial probabilities `[N]`."""
+    if k in (0, n + 1):
+        return float(k == 0)
+    return float(incomplete_beta(k, n - k + 1, probabilities).mean())
+
+
+def mean_at_most(k: int, n: int, probabilities: Floats) -> float:
+    """Return P(K ≤ k) for K of n, 0 ≤ k ≤ n, as a mean over binomial probabilities `[N]`."""
+    return 1 - mean_at_least(k + 1, n, probabilities)
+
+
 def _density(a: float, b: float, x: Floats, difference: Floats) -> Floats:
     """Return x^a (1 - x)^b / B(a, b); `difference` is that of x to the mean."""
     mean = a / (a + b)
