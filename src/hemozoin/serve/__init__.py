@@ -4,6 +4,7 @@
                             │
                             ├── uploads       pictures of a new slide
                             ├── slide_files   what screening wrote about a slide
+                            ├── reviewing     answers of readers, and the count with them
                             └── jobs ── worker, in a process of its own: screens one slide
 
 `server` opens the folder and the port, `app` puts the parts together, and `static/` is the page.

@@ -16,7 +16,7 @@ from hemozoin.about import VERSION
 from hemozoin.errors import HemozoinError
 from hemozoin.progress import one_line
 from hemozoin.serve import pages
-from hemozoin.serve.api import cells, health, slides
+from hemozoin.serve.api import cells, health, reviews, slides
 from hemozoin.serve.api.models import ErrorMessage
 from hemozoin.serve.jobs import JobQueue
 from hemozoin.serve.security import SecurityMiddleware
@@ -45,8 +45,9 @@ def make_app(store: SlideStore, jobs: JobQueue, token: str | None) -> FastAPI:
     )
     app.state.store, app.state.jobs, app.state.token = store, jobs, token
     api = APIRouter(prefix="/api/v1")
-    for router in (slides.slide_routes, cells.cell_routes, health.health_routes):
-        api.include_router(router)
+    for routes in (slides.slide_routes, cells.cell_routes, reviews.review_routes):
+        api.include_router(routes)
+    api.include_router(health.health_routes)
     app.include_router(api)
     app.include_router(pages.page_routes)
     app.mount("/static", StaticFiles(directory=pages.STATIC))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from hemozoin.csv_files import read_csv
 from hemozoin.errors import DataError
 from hemozoin.files import read_regular_file
 from hemozoin.images import to_jpeg
@@ -56,9 +55,15 @@ class SlideFiles:
         """Return the rows of fields.csv."""
         return [*_rows(self.results / FIELDS)]
 
-    def cells(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows of cells.csv, with numbers as numbers and an id, FIELD:NUMBER."""
+    def counted_cells(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of cells.csv, those of fields that are counted.
+
+        Numbers are numbers, and each cell has an id, FIELD:NUMBER.
+        """
+        counted = {row["field"] for row in self.fields() if row["usable"] == "true"}
         for row in _rows(self.results / CELLS):
+            if row["field"] not in counted:
+                continue
             cell: dict[str, Any] = dict(row)
             del cell["slide"]
             for name, number in _NUMBERS.items():
@@ -120,8 +125,6 @@ def _decoded(path: Path, stamp: int) -> Image.Image:
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
     """Yield the rows of a table that `hemozoin screen` wrote; none if there is none."""
-    try:
-        text = read_regular_file(path).decode()
-    except (OSError, UnicodeDecodeError):
-        return
-    yield from csv.DictReader(io.StringIO(text, newline=""))
+    if path.is_file():
+        header, *rows = read_csv(path)
+        yield from (dict(zip(header, row, strict=True)) for row in rows)

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 
 from hemozoin.data.decoding.formats import HEAD_BYTES, format_of
 from hemozoin.serve.api.dependencies import FilesHere
+from hemozoin.serve.reviewing import CellReviews, Worklist, answers_of
 
 #: The formats that every browser shows.
 _SHOWN = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -20,20 +21,39 @@ cell_routes = APIRouter(prefix="/slides/{slide}", tags=["cells"])
 @cell_routes.get("/cells")
 def list_cells(
     files: FilesHere,
-    decision: Annotated[Literal["parasitized", "uninfected", "review"] | None, Query()] = None,
+    decision: Literal["parasitized", "uninfected", "review"] | None = None,
+    worklist: Worklist | None = None,
+    reader: Annotated[str | None, Query(max_length=80)] = None,
 ) -> Response:
-    """Return the red cells of a slide: id, place, p, decision."""
-    cells = [cell for cell in files.cells() if decision in (None, cell["decision"])]
-    return Response(json.dumps(cells), media_type="application/json")
+    """Return the red cells of a slide that are counted: id, place, p, decision, answers.
+
+    `worklist` gives the cells of a list in its order. With `reader`, only the answers of this
+    reader are in the reviews: readers do not see each other's.
+    """
+    reviews = CellReviews(files.results)
+    cells = [*files.counted_cells()]
+    reviewed, _ = reviews.reviewed()
+    places = range(len(cells)) if worklist is None else reviews.worklist(worklist)
+    found = [
+        cells[place] | {"reviews": [*answers_of(reviewed.get(place), reader)]}
+        for place in places
+        if decision in (None, cells[place]["decision"])
+    ]
+    return Response(json.dumps(found), media_type="application/json")
 
 
 @cell_routes.get("/fields/{field}")
 def get_field(files: FilesHere, field: str) -> Response:
-    """Return what was found in a field, with outlines, as `hemozoin screen` saved it."""
+    """Return what was found in a field, with outlines, as `hemozoin screen` saved it.
+
+    `missed` has the cells that readers drew, which were not found.
+    """
     found = files.field(field)
     if found is None:
         raise HTTPException(404, f"there is no field {field!r:.60}")
-    return Response(json.dumps(found), media_type="application/json")
+    _, elsewhere = CellReviews(files.results).reviewed()
+    missed = [vars(review) for review in elsewhere if review.field == field]
+    return Response(json.dumps({**found, "missed": missed}), media_type="application/json")
 
 
 @cell_routes.get("/fields/{field}/picture", response_class=FileResponse)

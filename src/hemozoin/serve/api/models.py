@@ -15,6 +15,12 @@ class ErrorMessage(BaseModel):
     error: str
 
 
+class ReviewResult(BaseModel):
+    """The count of machine and person together; none before an answer tells something."""
+
+    reviewed: dict[str, Any] | None
+
+
 class CreatedSlide(BaseModel):
     """The id of a new slide, and the names of the uploaded files that are no pictures."""
 
@@ -26,7 +32,7 @@ class SlideState(BaseModel):
     """A slide, how far its screening is, and its count, which is that of slide.json.
 
     `state` is "done" also for a slide that was screened by hand; `error` says why it failed.
-    `fields_done` of `fields` are screened.
+    `fields_done` of `fields` are screened. `reviewed` is the count of machine and person together.
     """
 
     id: str
@@ -36,6 +42,7 @@ class SlideState(BaseModel):
     fields: int
     fields_done: int
     count: dict[str, Any] | None
+    reviewed: dict[str, Any] | None
 
 
 class FieldRow(BaseModel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -14,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from hemozoin.serve.api.dependencies import FilesHere, JobsHere, ReaderHere, SlideHere, StoreHere
 from hemozoin.serve.api.models import CreatedSlide, FieldRow, SlideDetails, SlideState
+from hemozoin.serve.reviewing import reviewed_count
 from hemozoin.serve.slide_files import SlideFiles
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import SlideRow
@@ -141,6 +141,7 @@ def _state(store: SlideStore, slide: SlideRow) -> SlideState:
         fields=max(pictures, done),  # a scan has many fields
         fields_done=done,
         count=files.count(),
+        reviewed=reviewed_count(files.results),
     )
 
 
@@ -156,8 +157,3 @@ def _field_row(row: dict[str, str], names: dict[str, str]) -> FieldRow:
 
 
 _FIELD_NUMBERS = ("width", "height", "red_cells", "infected", "review")
-
-
-def as_json(value: object) -> Response:
-    """Return an answer that is JSON already: models of 10,000 cells would take a second."""
-    return Response(json.dumps(value), media_type="application/json")

@@ -4,11 +4,13 @@ import { reader } from "./api.js";
 import { h, problem } from "./dom.js";
 import { slidesView } from "./slides.js";
 import { slideView } from "./slide.js";
+import { reviewView } from "./review.js";
 
 // Each view fills `main` and may return a function that is called when it is left.
 const VIEWS = [
   [/^$/, slidesView],
   [/^slides\/([^/]+)$/, slideView],
+  [/^slides\/([^/]+)\/review(?:\/([a-z]+))?$/, reviewView],
 ];
 
 const main = document.getElementById("main");
@@ -28,7 +30,7 @@ async function show() {
     main.append(h("p", {}, "There is no such page."));
     return;
   }
-  const parts = pattern.exec(address).slice(1).map(decodeURIComponent);
+  const parts = pattern.exec(address).slice(1).map((part) => part && decodeURIComponent(part));
   try {
     leave = await view(main, ...parts) || (() => {});
   } catch (error) {

@@ -13,11 +13,4 @@ export function percent(share) {
 /** Return a number with two significant digits, such as 12,000. */
 export const twoDigits = (value) => Number(value.toPrecision(2)).toLocaleString("en", { maximumFractionDigits: 6 });
 
-/** Return the parasitaemia of a count, with its interval; "" if it has none. */
-export function parasitaemia(count) {
-  if (count?.parasitaemia == null) return "";
-  const { parasitaemia: value, parasitaemia_low: low, parasitaemia_high: high } = count;
-  return `${percent(value)} % (${percent(low)} to ${percent(high)})`;
-}
-
 export const day = (time) => time.slice(0, 10);

@@ -2,7 +2,8 @@
 
 import { get, pathOf, watch } from "./api.js";
 import { h } from "./dom.js";
-import { many, parasitaemia, twoDigits } from "./numbers.js";
+import { countedBy, intervalBar, perMicrolitre, shareText } from "./count.js";
+import { many } from "./numbers.js";
 
 export async function slideView(main, id) {
   const top = h("div"), fields = h("section");
@@ -18,7 +19,8 @@ export async function slideView(main, id) {
   return watch(id, draw);
 }
 
-function summary({ state, error, count, fields, fields_done: done }) {
+function summary(slide) {
+  const { state, error, count, fields, fields_done: done } = slide;
   if (state === "failed") return [h("p", { class: "warnings", role: "alert" }, error)];
   if (state !== "done" || !count) {
     return [h("p", { role: "status" }, state === "queued" ? "Waiting for a worker." : `${state}: ${done} of ${fields} fields`),
@@ -26,12 +28,10 @@ function summary({ state, error, count, fields, fields_done: done }) {
   }
   return [h("div", { class: "card verdict" },
     h("strong", {}, count.verdict),
-    h("span", {}, count.why || perMicrolitre(count))), tiles(count)];
-}
-
-function perMicrolitre(count) {
-  const share = parasitaemia(count);
-  return share && `${share}, ${twoDigits(count.parasites_per_ul)} parasites/µL (${twoDigits(count.parasites_per_ul_low)} to ${twoDigits(count.parasites_per_ul_high)})`;
+    h("span", {}, count.why || shareText(slide)), h("span", {}, perMicrolitre(slide)),
+    h("small", {}, countedBy(slide)), intervalBar(slide)),
+  h("div", { class: "buttons" }, h("a", { class: "button main", href: `#/slides/${encodeURIComponent(slide.id)}/review` }, "Review cells")),
+  tiles(count)];
 }
 
 function tiles(count) {

@@ -3,7 +3,8 @@
 import { get, remove, send } from "./api.js";
 import { h, problem, say } from "./dom.js";
 import { takeDrops } from "./drop.js";
-import { day, many, parasitaemia } from "./numbers.js";
+import { shareOf, shareText } from "./count.js";
+import { day, many } from "./numbers.js";
 
 const REFRESH = 1000;
 
@@ -11,7 +12,8 @@ const COLUMNS = [
   ["Slide", (slide) => slide.id],
   ["State", (slide) => slide.state],
   ["Verdict", (slide) => slide.count?.verdict || ""],
-  ["Parasitaemia", (slide) => slide.count?.parasitaemia ?? -1],
+  ["Parasitaemia", (slide) => shareOf(slide)?.value ?? -1],
+  ["Looked at", (slide) => slide.reviewed?.answered ?? 0],
   ["Red cells", (slide) => slide.count?.red_cells ?? -1],
   ["Date", (slide) => slide.created],
 ];
@@ -79,7 +81,7 @@ function uploadForm(files, done) {
 class SlideTable {
   constructor() {
     this.slides = [];
-    this.order = [5, -1];
+    this.order = [6, -1];
     this.search = h("input", { type: "search", id: "search", oninput: () => this.draw() });
     this.body = h("tbody");
     this.head = h("tr");
@@ -135,7 +137,8 @@ class SlideTable {
       h("th", { scope: "row" }, h("a", { href: `#/slides/${encodeURIComponent(slide.id)}` }, slide.id)),
       h("td", {}, stateOf(slide)),
       h("td", {}, count ? count.verdict : ""),
-      h("td", {}, parasitaemia(count)),
+      h("td", {}, shareText(slide)),
+      h("td", {}, slide.reviewed ? `${many(slide.reviewed.answered)} cells` : ""),
       h("td", {}, count ? many(count.red_cells) : ""),
       h("td", {}, day(slide.created)),
       h("td", {}, h("button", { class: "plain", "aria-label": `Delete ${slide.id}`, onclick: () => this.remove(slide) }, "Delete")));

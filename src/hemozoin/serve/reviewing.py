@@ -1,0 +1,170 @@
+"""The cells of a slide for a reader: lists to work through, answers, and the count with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from hemozoin.classes import PARASITIZED
+from hemozoin.decision.conformal import REVIEW
+from hemozoin.errors import DataError
+from hemozoin.review.agreement import ReviewedCell, reviewed_cells
+from hemozoin.review.estimate import count_with_reviews
+from hemozoin.review.found_cells import FoundCells, read_found_cells
+from hemozoin.review.reviews import REVIEWS, Answer, Review, append_reviews, read_reviews
+from hemozoin.review.worklist import draw_worklist
+from hemozoin.smear.output.folder import CELLS
+
+#: The lists: cells called infected, those too close to call, and a random draw of `AUDIT_CELLS`.
+Worklist = Literal["called", "close", "audit"]
+
+#: Number of cells of the random draw, and its seed: the same as those of `hemozoin audit`.
+AUDIT_CELLS, _SEED = 150, 0
+
+#: Numbers of slides whose cells, and whose counts, are kept in memory.
+_SLIDES, _COUNTS = 4, 1000
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """What a reader says about a cell, from one of the lists or none; "" takes it back."""
+
+    cell: str
+    answer: Answer
+    reader: str
+    note: str = ""
+    worklist: Worklist | None = None
+
+
+@dataclass(frozen=True)
+class MissedCell:
+    """A cell that was not found, drawn by a reader: its field, box in px, and answer."""
+
+    field: str
+    x: float
+    y: float
+    width: float
+    height: float
+    answer: Answer
+    reader: str
+
+
+class CellReviews:
+    """The reviews of a screened slide, by the ids of its cells, FIELD:NUMBER.
+
+    Raises DataError where the folder is no finished slide's, or its reviews.csv was damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.found = _found_cells(folder, _stamp(folder / CELLS))
+
+    def index(self) -> dict[str, int]:
+        """Return the place of each cell in the slide's cells, by its id."""
+        pairs = zip(self.found.fields, self.found.numbers, strict=True)
+        return {f"{field}:{number}": index for index, (field, number) in enumerate(pairs)}
+
+    def worklist(self, name: Worklist) -> list[int]:
+        """Return the cells of a list, by their places: the highest p first, or as drawn."""
+        if name == "audit":
+            return list(_draw(self._folder, _stamp(self._folder / CELLS)))
+        wanted = PARASITIZED if name == "called" else REVIEW
+        p = self.found.p_parasitized
+        places = (i for i, decision in enumerate(self.found.decisions) if decision == wanted)
+        return sorted(places, key=lambda i: -p[i])
+
+    def reviewed(self) -> tuple[dict[int, ReviewedCell], list[Review]]:
+        """Return the answers by the cells' places, and those on cells that were not found."""
+        return reviewed_cells(self.found, read_reviews(self._folder))
+
+    def add(self, answers: Iterable[GivenAnswer]) -> None:
+        """Add answers to reviews.csv; raises DataError for an unknown cell."""
+        index = self.index()
+        append_reviews(self._folder, [self._review(answer, index) for answer in answers])
+
+    def add_missed(self, cell: MissedCell) -> None:
+        """Add an answer on a cell that was not found."""
+        if cell.field not in self.found.fields:
+            raise DataError(f"{cell.field}: no field of this slide with cells that are counted")
+        append_reviews(self._folder, [Review(**vars(cell))])
+
+    def _review(self, given: GivenAnswer, index: Mapping[str, int]) -> Review:
+        place = index.get(given.cell)
+        if place is None:
+            raise DataError(f"{given.cell!r:.80} is no cell of this slide that is counted")
+        x, y, width, height = self.found.boxes[place].tolist()
+        return Review(
+            reader=given.reader,
+            field=self.found.fields[place],
+            x=x,
+            y=y,
+            width=width,
+            height=height,
+            answer=given.answer,
+            note=given.note,
+            p_parasitized=float(self.found.p_parasitized[place]),
+            probability=self._probability(place) if given.worklist == "audit" else None,
+        )
+
+    def _probability(self, place: int) -> float | None:
+        """Return the chance with which a cell was drawn; None if it is not in the draw."""
+        return _draw(self._folder, _stamp(self._folder / CELLS)).get(place)
+
+
+def reviewed_count(folder: Path) -> dict[str, Any] | None:
+    """Return the count of machine and person as plain data; None without an answer that tells.
+
+    It is "settled" if it holds without the network's error rates: where the cells were drawn at
+    random, or where all called and close ones have an answer.
+    """
+    stamps = _stamp(folder / CELLS), _stamp(folder / REVIEWS)
+    return _counted(folder, *stamps) if stamps[1] else None
+
+
+@lru_cache(_COUNTS)
+def _counted(folder: Path, _cells: int, _reviews: int) -> dict[str, Any] | None:
+    reviews = CellReviews(folder)
+    count = count_with_reviews(reviews.found, reviews.reviewed()[0])
+    if count is None:
+        return None
+    settled = count.basis == "drawn" or count.is_confirmed
+    return {**asdict(count), "confirmed": count.is_confirmed, "settled": settled}
+
+
+@lru_cache(_SLIDES)
+def _found_cells(folder: Path, _: int) -> FoundCells:
+    return read_found_cells(folder)
+
+
+@lru_cache(_SLIDES)
+def _draw(folder: Path, stamp: int) -> dict[int, float]:
+    """Return the cells of the random draw, by their places, with their chances."""
+    cells = _found_cells(folder, stamp)
+    rows = draw_worklist(cells, AUDIT_CELLS, _SEED)
+    drawn = {(row.field, row.cell): row.probability for row in rows}
+    places = enumerate(zip(cells.fields, cells.numbers, strict=True))
+    return {place: drawn[cell] for place, cell in places if cell in drawn}
+
+
+def answers_of(cell: ReviewedCell | None, reader: str | None) -> Iterator[dict[str, str]]:
+    """Yield the answers on a cell: those of all readers, or only those of one."""
+    for name, review in sorted(cell.reviews.items()) if cell else ():
+        if reader in (None, name):
+            yield {
+                "reader": name,
+                "answer": review.answer,
+                "note": review.note,
+                "time": review.time,
+            }
+
+
+def _stamp(path: Path) -> int:
+    """Return a number that changes with a file's content; 0 where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0
+    return hash((found.st_mtime_ns, found.st_size))
