@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -115,7 +116,7 @@ def changed_json(text: bytes, rng: Random) -> bytes:
         return rng.choice(_NO_JSON)
     try:
         value = json.loads(text)
-    except ValueError:  # it was changed before
+    except (ValueError, RecursionError):  # it was changed before
         return mutated(text, rng)
     for _ in range(rng.choice([1, 1, 1, 2, 5])):
         value = _changed_value(value, rng)
@@ -130,7 +131,7 @@ _NO_JSON += [b'{"a": 1, "a": 2}', b"[1e999]", b"[[]" + b",[]" * 300_000 + b"]"]
 def _changed_value(value: Any, rng: Random) -> Any:
     """Return a value of JSON with a change at one place."""
     if not isinstance(value, dict | list) or not value or rng.random() < 0.15:
-        return rng.choice(VALUES)
+        return deepcopy(rng.choice(VALUES))  # further changes are made in place
     key = rng.choice([*value]) if isinstance(value, dict) else rng.randrange(len(value))
     how = rng.random()
     if how < 0.1:
