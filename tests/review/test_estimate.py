@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from hemozoin.review.agreement import reviewed_cells
-from hemozoin.review.estimate import ReviewedCount, count_with_reviews
+from hemozoin.review.estimate import count_with_reviews
 from hemozoin.review.found_cells import FoundCells
 from hemozoin.review.reviews import Answer
 from hemozoin.review.worklist import draw_worklist
 from hemozoin.smear.counting.parasitaemia import clopper_pearson
+from hemozoin.smear.counting.reviewed_count import ReviewedCount
 from tests.support.reviews import answered, found_cells, review_of
 
 

@@ -27,6 +27,9 @@ from hemozoin.cli.verbs.evaluate import evaluate
 from hemozoin.cli.verbs.export import export
 from hemozoin.cli.verbs.inspect import inspect
 from hemozoin.cli.verbs.predict import predict
+from hemozoin.cli.verbs.review.audit import audit
+from hemozoin.cli.verbs.review.recount import recount
+from hemozoin.cli.verbs.review.reviews import reviews
 from hemozoin.cli.verbs.screen import screen
 from hemozoin.cli.verbs.serve import serve
 from hemozoin.cli.verbs.sweep import sweep
@@ -49,6 +52,7 @@ app = App(
 )
 
 for verb in (
+    audit,
     crossval,
     demo,
     download,
@@ -56,6 +60,8 @@ for verb in (
     export,
     inspect,
     predict,
+    recount,
+    reviews,
     screen,
     serve,
     sweep,

@@ -12,6 +12,7 @@ import numpy as np
 from hemozoin.arrays import Floats
 from hemozoin.review.found_cells import FoundCells
 from hemozoin.review.reviews import Answer, Review
+from hemozoin.smear.counting.reviewed_count import Agreement
 
 #: Least intersection over union of a review's box and a found cell's: they are the same cell.
 _SAME = 0.3
@@ -102,20 +103,6 @@ def _intersection_over_union(boxes: Floats, box: tuple[float, float, float, floa
     both = (high - low).clip(0).prod(axis=1)
     union = boxes[:, 2:].prod(axis=1) + one[2:].prod() - both
     return np.asarray(both / np.maximum(union, 1e-9))
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How two readers agree on the `cells` that both answered.
-
-    `kappa` is Cohen's κ over all answers (Cohen 1960, Educ. Psychol. Meas. 20, 37); None if both
-    gave the same answer to every cell, where it is not defined.
-    """
-
-    readers: tuple[str, str]
-    cells: int
-    same: int
-    kappa: float | None
 
 
 def agreements(reviewed: Mapping[int, ReviewedCell]) -> list[Agreement]:

@@ -3,15 +3,16 @@
 Cells that a person chose count as themselves. Cells that were drawn (`worklist.py`) stand for those
 that were not: with chance π, a cell stands for w of them,
 
-    w = 1 / π · N / Σ 1 / π        infected = Σ w y        red cells = Σ w [it is a red cell]
+    w = 1 / π · Σ π / answered        infected = Σ w y        red cells = N - Σ w [it is none]
 
-where the sum and N are over answered and all cells of one class: those with π = 1, and the others.
-This is the estimator of Horvitz & Thompson 1952 (J. Am. Stat. Assoc. 47, 663) with the weights of
-Hájek 1971, which also allow for drawn cells without an answer. It holds whatever the mistakes of
-the network: its p only makes the chances, so a worse network costs width, not truth. Prediction-
-powered inference (Angelopoulos et al. 2023, Science 382, 669) adds the network's p to the unseen
-cells and corrects it by Σ w (y - p); on these slides its error was as large or larger, because
-nearly all cells whose p is not close to 0 are seen.
+This is the estimator of Horvitz & Thompson 1952 (J. Am. Stat. Assoc. 47, 663). The second factor is
+the number of cells that are expected to be drawn over the number of answers (Grosenbaugh 1965,
+adjusted 3P sampling), in one class for the cells with π = 1 and in one for the others: so a
+worklist may be half done. It holds whatever the mistakes of the network, whose p only makes the
+chances: a worse network costs width, not truth. Prediction-powered inference (Angelopoulos et al.
+2023, Science 382, 669) starts from the same design; it adds a prediction for the cells not seen and
+corrects it by Σ w (y - prediction). With p recalibrated on the answers as the prediction, its error
+on other microscopes was larger (docs/audit.md): nearly all cells with p far from 0 are seen.
 
 The 95 % interval is that of Fay & Feuer 1997 (Stat. Med. 16, 791) for a weighted sum of rare
 events, with the beta distribution in place of the gamma (Korn & Graubard 1998, Surv. Methodol. 24,
@@ -21,9 +22,14 @@ events, with the beta distribution in place of the gamma (Korn & Graubard 1998, 
     upper end  97.5 % quantile of the same, with m + w₀ for m and v + w₀² for v
 
 w₀ is the weight of one more infected cell, not seen so far: the mean over the cells without an
-answer, in proportion to (p / (1 - p))^1.5. With every cell answered, w = w₀ = 1 and this is the
-interval of Clopper & Pearson 1934: what remains is that another drop of the blood has other cells.
-It never has width 0.
+answer, in proportion to p⁴, since chances in proportion to p² are the best ones for shares of
+infected cells in proportion to p⁴. With every cell answered, w = w₀ = 1 and this is the interval of
+Clopper & Pearson 1934: what remains is that another drop of the blood has other cells. It never has
+width 0.
+
+Where readers chose all cells, those that the network is sure to be uninfected are not seen. Then
+the estimate is a lower bound, and the upper end is that of the infected cells that are shown, a
+share s of all: its probability is a mean over s, the network's sensitivity for unseen patients.
 
 A cell that nobody can tell is left out of the estimate. In the upper end it counts as infected, in
 the lower end as uninfected.
@@ -31,98 +37,63 @@ the lower end as uninfected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from hemozoin.arrays import Bools, Floats, Texts, texts
-from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import REVIEW
-from hemozoin.metrics.beta import beta_quantiles
+from hemozoin.metrics.beta import incomplete_beta
 from hemozoin.metrics.bootstrap import Estimate
-from hemozoin.review.agreement import Agreement, ReviewedCell, agreements
+from hemozoin.review.agreement import ReviewedCell, agreements
 from hemozoin.review.found_cells import FoundCells
 from hemozoin.review.reviews import Answer
 from hemozoin.review.worklist import STRATA, sizes
+from hemozoin.smear.counting.reviewed_count import ReviewedCount
 
 #: The probability beyond each end of a 95 % interval.
 _TAIL = 0.025
 
+#: The sensitivity if every infected cell can be seen by the person.
+_ALL_SEEN: Floats = np.ones(1)
+
+#: Halvings of the interval from 0 to 1 in which an end is.
+_HALVINGS = 50
+
+#: The share of slides that show an infected cell at the limit of detection.
+_DETECTED = 0.95
+
 #: The answers of a reader who can tell.
 _TOLD: list[Answer] = ["parasitized", "uninfected", "not a red cell"]
 
-#: Where the estimate comes from: a random draw, or cells that a person chose.
-Basis = Literal["drawn", "chosen"]
-
-
-@dataclass(frozen=True)
-class ReviewedCount:
-    """The count of a slide by machine and person together.
-
-    `parasitaemia` is the share of infected red cells, 0..1; `infected` and `red_cells` are its
-    estimated numerator and denominator. `basis` is "drawn" if it follows from cells drawn at
-    random, "chosen" if readers chose all cells. `called` and `close` are the numbers of cells that
-    the network called infected and left for review, and `called_answered`, `close_answered` those
-    with an answer. `answered` counts all cells with an answer, of which `parasitized`,
-    `uninfected`, `not_red_cells` and `cannot_tell` are the answers, and `disputed` has those on
-    which readers differ; where no answer has the most votes, the cell counts as "can't tell".
-    """
-
-    parasitaemia: Estimate
-    infected: float
-    red_cells: float
-    basis: Basis
-    answered: int
-    parasitized: int
-    uninfected: int
-    not_red_cells: int
-    cannot_tell: int
-    disputed: int
-    called: int
-    called_answered: int
-    close: int
-    close_answered: int
-    readers: tuple[str, ...]
-    agreements: tuple[Agreement, ...]
-
-    @property
-    def is_confirmed(self) -> bool:
-        """Return whether a person has answered for every called and every close cell."""
-        return (self.called, self.close) == (self.called_answered, self.close_answered)
-
 
 def count_with_reviews(
-    cells: FoundCells, reviewed: Mapping[int, ReviewedCell]
+    cells: FoundCells,
+    reviewed: Mapping[int, ReviewedCell],
+    sensitivities: Floats = _ALL_SEEN,
 ) -> ReviewedCount | None:
-    """Return the count; None if no cell has an answer other than "can't tell"."""
+    """Return the count; None if no cell has an answer other than "can't tell".
+
+    `sensitivities` are those of equally likely patients, float `[Q]` in 0..1: the shares of
+    infected cells that the network calls infected or leaves for review.
+    """
     answers = texts(reviewed[i].answer if i in reviewed else "" for i in range(len(cells)))
-    told = np.isin(answers, _TOLD)
-    if not told.any():
+    if not np.isin(answers, _TOLD).any():
         return None
-    chances = inclusion_probabilities(cells, reviewed)
-    chosen = np.isin(
-        np.arange(len(cells)), [i for i, c in reviewed.items() if c.probability is None]
-    )
-    seen = answers != ""
-    if_infected = np.where(answers == "can't tell", PARASITIZED, answers)
-    value = _weighted_sums(cells, answers, told, chosen, chances)
-    low = _weighted_sums(cells, answers, seen, chosen, chances)
-    high = _weighted_sums(cells, if_infected, seen, chosen, chances)
-    estimate = Estimate(value.share, min(low.lower_end(), value.share), high.upper_end())
-    decisions = texts(cells.decisions)
+    decisions, seen = texts(cells.decisions), answers != ""
     called, close = decisions == PARASITIZED, decisions == REVIEW
+    chances = inclusion_probabilities(cells, reviewed)
+    value, share = _estimate(cells, answers, reviewed, chances, sensitivities)
+    confirmed = not (~seen & (called | close)).any()
     return ReviewedCount(
-        parasitaemia=estimate,
+        parasitaemia=share,
         infected=value.infected,
         red_cells=value.red_cells,
         basis="chosen" if chances is None else "drawn",
         answered=len(reviewed),
-        parasitized=int((answers == PARASITIZED).sum()),
-        uninfected=int((answers == UNINFECTED).sum()),
-        not_red_cells=int((answers == "not a red cell").sum()),
-        cannot_tell=int((answers == "can't tell").sum()),
+        **_by_answer(answers),
         disputed=sum(cell.is_disputed for cell in reviewed.values()),
         called=int(called.sum()),
         called_answered=int((called & seen).sum()),
@@ -130,7 +101,49 @@ def count_with_reviews(
         close_answered=int((close & seen).sum()),
         readers=tuple(sorted({name for cell in reviewed.values() for name in cell.reviews})),
         agreements=tuple(agreements(reviewed)),
+        limit_of_detection=_limit_of_detection(value.red_cells, sensitivities)
+        if confirmed
+        else None,
     )
+
+
+def _by_answer(answers: Texts) -> dict[str, int]:
+    """Return the number of cells with each answer, by the name in ReviewedCount."""
+    names = {
+        "parasitized": "parasitized",
+        "uninfected": "uninfected",
+        "not_red_cells": "not a red cell",
+        "cannot_tell": "can't tell",
+    }
+    return {name: int((answers == answer).sum()) for name, answer in names.items()}
+
+
+def _estimate(
+    cells: FoundCells,
+    answers: Texts,
+    reviewed: Mapping[int, ReviewedCell],
+    chances: Floats | None,
+    sensitivities: Floats,
+) -> tuple[_WeightedSums, Estimate]:
+    """Return the sums behind the estimate, and the estimate with its interval."""
+    by_choice = [index for index, cell in reviewed.items() if cell.probability is None]
+    chosen = np.isin(np.arange(len(cells)), by_choice)
+    told, seen = np.isin(answers, _TOLD), answers != ""
+    if_infected = np.where(answers == "can't tell", PARASITIZED, answers)
+    value = _weighted_sums(cells, answers, told, chosen, chances)
+    low = _weighted_sums(cells, answers, seen, chosen, chances)
+    high = _weighted_sums(cells, if_infected, seen, chosen, chances)
+    shown = sensitivities if chances is None else _ALL_SEEN
+    return value, Estimate(
+        value.share,
+        min(low.end(_TAIL), value.share),
+        max(high.end(1 - _TAIL, shown), value.share),
+    )
+
+
+def _limit_of_detection(red_cells: float, sensitivities: Floats) -> float:
+    """Return the share of infected cells at which 95 % of slides show one: 1 - (1 - π s)^n."""
+    return share_at(lambda share: 1 - (1 - share) ** red_cells, _DETECTED, sensitivities)
 
 
 def inclusion_probabilities(
@@ -175,22 +188,38 @@ class _WeightedSums:
     def share(self) -> float:
         return min(1.0, self.infected / self.red_cells) if self.red_cells else 0.0
 
-    def lower_end(self) -> float:
-        return self._end(self.infected, self.squares, _TAIL)
+    def end(self, probability: float, sensitivities: Floats = _ALL_SEEN) -> float:
+        """Return an end of the interval: the quantile of the beta distribution.
 
-    def upper_end(self) -> float:
-        infected, squares = self.infected + self.one_more, self.squares + self.one_more**2
-        return self._end(infected, squares, 1 - _TAIL)
-
-    def _end(self, infected: float, squares: float, probability: float) -> float:
-        """Return a quantile of the beta distribution with this mean and effective count."""
+        It is that of the share of infected cells that are shown; the share of all infected cells
+        has the quantile as its mean over the sensitivities.
+        """
+        is_upper = probability > 0.5
+        infected = self.infected + is_upper * self.one_more
         if not infected:
             return 0.0
-        count = infected**2 / squares
+        count = infected**2 / (self.squares + is_upper * self.one_more**2)
         others = self.red_cells * count / infected - count + 1
         if others <= 0:
             return 1.0
-        return float(beta_quantiles(count, others, np.array([probability]))[0])
+        return share_at(
+            lambda share: incomplete_beta(count, others, share), probability, sensitivities
+        )
+
+
+def share_at(
+    distribution: Callable[[Floats], Floats], probability: float, sensitivities: Floats
+) -> float:
+    """Return the share π in 0..1 at which the mean of distribution(π s) over s is a probability.
+
+    `distribution` increases from 0 to 1. Returns 1 where no share has the probability.
+    """
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        below = float(distribution(middle * sensitivities).mean()) < probability
+        low, high = (middle, high) if below else (low, middle)
+    return high
 
 
 def _weighted_sums(
@@ -203,13 +232,12 @@ def _weighted_sums(
         else _weights_of_drawn(told, chosen & told, chances)
     )
     infected = weights[told & (answers == PARASITIZED)]
-    is_red = told & (answers != "not a red cell")
-    unseen = weights == 0  # no answer stands for them
+    no_red_cells = weights[told & (answers == "not a red cell")]
     return _WeightedSums(
         infected=float(infected.sum()),
         squares=float((infected**2).sum()),
-        red_cells=float(weights[is_red].sum() + unseen.sum()),
-        one_more=_weight_of_one_more(cells.p_parasitized, weights, ~told & ~unseen),
+        red_cells=max(float(len(cells) - no_red_cells.sum()), float(infected.sum())),
+        one_more=_weight_of_one_more(cells.p_parasitized, weights, ~told & (weights > 0)),
     )
 
 
@@ -221,9 +249,9 @@ def _weights_of_drawn(told: Bools, chosen: Bools, chances: Floats) -> Floats:
     if not ((certain & told).any() and (by_chance & told).any()):
         classes = [certain | by_chance]
     for members in classes:
-        inverse = 1 / chances[members]
-        total = inverse[told[members]].sum()
-        weights[members] = inverse * (members.sum() / total if total else 0.0)
+        answered = max(1, int((members & told).sum()))
+        expected = chances[members].sum()
+        weights[members] = np.maximum(1, expected / answered / chances[members])
     return weights
 
 
@@ -245,6 +273,5 @@ def _weight_of_one_more(p: Floats, weights: Floats, unanswered: Bools) -> float:
     """Return the expected weight of an infected cell that no person has seen; at least 1."""
     if not unanswered.any():
         return 1.0
-    odds = p[unanswered] / np.maximum(1 - p[unanswered], 1e-3)
-    belief = np.maximum(odds, 1e-6) ** 1.5
+    belief = np.maximum(p[unanswered], 1e-3) ** 4
     return max(1.0, float((weights[unanswered] * belief).sum() / belief.sum()))

@@ -63,7 +63,7 @@ class Scan:
     """The tiles of one large picture; threads may share it."""
 
     def __init__(self, path: Path, entry: Entry, width: int, height: int) -> None:
-        self._path = path
+        self.path = path
         self._columns, self._rows = _parts(width, _TILE[0]), _parts(height, _TILE[1])
         digits = len(str(max(width, height)))
         self._tiles = {
@@ -99,7 +99,7 @@ class Scan:
         """Return a row of tiles, uint8 `[h, width, 3]`."""
         if row not in self._held:
             if self._picture is None or row < self._next:  # libvips can't go back
-                self._picture = _open(self._path)
+                self._picture = _open(self.path)
             top, bottom = self._rows[row]
             while len(self._held) >= _HELD:
                 del self._held[min(self._held)]

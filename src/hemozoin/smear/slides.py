@@ -11,7 +11,7 @@ Only the names are kept in memory, not the pictures: some tens of MB for a hundr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -51,9 +51,21 @@ class Photo:
         """Return the file's name without folders, in valid UTF-8 and composed (NFC)."""
         return as_nfc(as_utf8(PurePosixPath(self.entry.name).name))
 
+    @property
+    def place(self) -> list[str]:
+        """Return where the picture is: a folder, zip or scan, and the name in it."""
+        return [as_utf8(str(self.source.path.resolve())), self.entry.name]
+
     def read(self) -> PictureData:
         """Return the content of the file, or the tile; raises DataError where it can't be read."""
         return self.source.read(self.entry.name)
+
+
+def read_picture(place: Sequence[str]) -> PictureData:
+    """Return the content of a picture by its `Photo.place`; raises DataError where it is gone."""
+    path, name = Path(place[0]), place[1]
+    scan = open_scan(path, _entry(path)) if _is_single_file(path) else None
+    return scan.read(name) if scan else open_source(path).read(name)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from pathlib import Path
-from typing import Any, cast
 from zipfile import ZipFile
 
 import pytest
 
-from hemozoin.data.source import Entry
+from hemozoin.data.source import Entry, FolderSource
 from hemozoin.smear.field import Cell, Field, Flaw, SmearObject
 from hemozoin.smear.output.crops import read_crop, write_crops
 from hemozoin.smear.output.folder import SlideFolder
@@ -32,7 +31,7 @@ CROPS = {2: b"\xff\xd8 crop of cell 2", 17: b"\xff\xd8 crop of cell 17"}
 
 
 def photo(name: str = "a.png", size: int = 1, stamp: int = 2) -> Photo:
-    return Photo(cast(Any, None), Entry(name, size, stamp))
+    return Photo(FolderSource(Path("pictures")), Entry(name, size, stamp))
 
 
 @pytest.fixture
@@ -50,14 +49,18 @@ def names(folder: SlideFolder) -> set[str]:
 
 def test_a_field_is_loaded_as_it_was_saved(folder: SlideFolder) -> None:
     assert folder.load(photo()) == FIELD
-    assert folder.overlay(photo()).read_bytes() == b"overlay"
-    assert {cell: read_crop(folder.crops(photo()), cell) for cell in CROPS} == CROPS
+    assert folder.overlay(photo().field).read_bytes() == b"overlay"
+    assert {cell: read_crop(folder.crops(photo().field), cell) for cell in CROPS} == CROPS
     assert names(folder) == {"a.png.json", "a.png.zip", "a.png.jpg"}
 
 
 def test_crops_are_not_in_the_state(folder: SlideFolder) -> None:
     state = (folder.path / ".fields" / "a.png.json").read_bytes()
-    assert json.loads(state) == {"stamp": [1, 2], "field": json.loads(json.dumps(FIELD.to_dict()))}
+    assert json.loads(state) == {
+        "stamp": [1, 2],
+        "field": json.loads(json.dumps(FIELD.to_dict())),
+        "picture": [str(Path("pictures").resolve()), "a.png"],
+    }
     for crop in CROPS.values():
         assert b64encode(crop) not in state
 
@@ -174,7 +177,7 @@ def test_a_field_that_became_unreadable_has_no_files(folder: SlideFolder) -> Non
 
 def test_the_files_of_a_removed_picture_are_removed(folder: SlideFolder) -> None:
     folder.save(photo("b.png"), ScreenedField(FIELD, b"overlay", CROPS))
-    folder.keep_only([photo("b.png")])
+    folder.keep_only(["b.png"])
     assert names(folder) == {"b.png.json", "b.png.zip", "b.png.jpg"}
 
 

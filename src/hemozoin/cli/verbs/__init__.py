@@ -8,6 +8,7 @@
 - `evaluate`: test a model on labelled cells
 - `predict`: classify pictures of single cells
 - `screen`: find and count infected cells in pictures of smears
+- `review/`: `audit`, `recount`, `reviews`: a person looks at cells of a screened slide
 - `export`: write a model for browsers and phones
 - `explain`: explain the network of the paper
 - `demo`: run the whole pipeline on synthetic cells

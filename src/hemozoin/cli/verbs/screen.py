@@ -28,7 +28,8 @@ def screen(
 ) -> None:
     """Count red cells and infected cells in pictures of thin smears; estimate the parasitaemia.
 
-    If a run was stopped, the same command resumes it.
+    If a run was stopped, the same command resumes it. Reviews of people that are in the folder of a
+    slide are kept, and the count takes them into account.
 
     Parameters
     ----------
@@ -56,6 +57,7 @@ def screen(
     as_json
         Print the counts as JSON, a list of slides.
     """
+    from hemozoin.review.recount import with_reviews
     from hemozoin.smear.counting.blood import Blood
     from hemozoin.smear.execution.run import ScreenConfig, screen_slides
     from hemozoin.smear.output.pages.agreement_page import agreement_line
@@ -63,7 +65,7 @@ def screen(
 
     blood = Blood(rbc_per_ul, hematocrit)
     config = ScreenConfig(model, precision, diameter, blood, coco, scheduler)
-    slides = screen_slides(paths, out, config, overwrite)
+    slides = with_reviews(screen_slides(paths, out, config, overwrite), out)
     if as_json:
         print(json.dumps([slide.to_dict() for slide in slides], indent=2))
     else:

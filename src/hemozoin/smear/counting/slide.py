@@ -11,9 +11,16 @@ from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.guidelines import fields_missing, red_cells_asked
 from hemozoin.smear.counting.parasitaemia import Parasitaemia
 from hemozoin.smear.counting.record.slide_record import SlideRecord
+from hemozoin.smear.counting.reviewed_count import ReviewedCount
 from hemozoin.smear.field import ObjectKind
 
-Verdict = Literal["reportable", "below the reportable limit", "not compensated", "not reported"]
+Verdict = Literal[
+    "reportable",
+    "below the reportable limit",
+    "not compensated",
+    "not reported",
+    "confirmed by a person",
+]
 
 #: Parasites in an infected cell, as every number per µL assumes. It is 1 for most infected cells;
 #: with several, the number of parasites per µL is higher.
@@ -42,8 +49,8 @@ class Slide:
     of at least the threshold of `counting_point`, and the parasitaemia is estimated from these.
     `called` is the share of infected ones, right or wrong. If the slide is not reported, `called`
     and `parasitaemia` are None and `reason` says why. Without a counting point, `counted` and
-    `parasitaemia` are None. `record` is what a person has written down about the
-    slide.
+    `parasitaemia` are None. `record` is what a person has written down about the slide, `reviewed`
+    the count with what a person said about its cells.
     """
 
     slide: str
@@ -63,12 +70,18 @@ class Slide:
     reason: str | None
     fields_repeated: int = 0
     record: SlideRecord = field(default_factory=SlideRecord)
+    reviewed: ReviewedCount | None = None
 
     @property
     def verdict(self) -> Verdict:
         """Return the verdict: "reportable" if the lower end of the interval is above zero."""
         if self.called is None:
             return "not reported"
+        if self.settled:
+            if self.settled.is_confirmed:
+                return "confirmed by a person"
+            above = self.settled.parasitaemia.low > 0
+            return "reportable" if above else "below the reportable limit"
         if self.parasitaemia is None:
             return "not compensated"
         above = self.parasitaemia.estimate.low > 0
@@ -119,6 +132,7 @@ class Slide:
             "parasites_per_infected_cell": PARASITES_PER_CELL,
             **self._readings(),
             "record": self.record.to_dict(),
+            "reviews": self.reviewed.to_dict() if self.reviewed else None,
         }
 
     def _readings(self) -> dict[str, float | None]:
@@ -146,6 +160,28 @@ class Slide:
         return self.per_ul(self.parasitaemia.estimate.value) if self.parasitaemia else None
 
     @property
+    def settled(self) -> ReviewedCount | None:
+        """Return the count of machine and person where it holds without the network's rates."""
+        return self.reviewed if self.reviewed and self.reviewed.is_settled else None
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """Return the share of infected cells with its interval: that with a person if there is one.
+
+        None if the slide is not reported, or not compensated.
+        """
+        if self.called is None:
+            return None
+        machine = self.parasitaemia.estimate if self.parasitaemia else None
+        return self.settled.parasitaemia if self.settled else machine
+
+    @property
+    def limit_of_detection(self) -> float | None:
+        """Return the parasitaemia, 0..1, at which 95 % of slides are reported; None if unknown."""
+        found = self.settled or self.parasitaemia
+        return found.limit_of_detection if found else None
+
+    @property
     def automatic_over_manual(self) -> float | None:
         """Return the ratio of the counts; None where one is missing, or the manual one is zero."""
         if not self.manual_per_ul or self.automatic_per_ul is None:
@@ -164,17 +200,19 @@ class Slide:
     def _shares(self) -> dict[str, float | None]:
         found = self.parasitaemia
         raw = asdict(self.called) if self.called else _UNKNOWN
-        share = asdict(found.estimate) if found else _UNKNOWN
+        machine = asdict(found.estimate) if found else _UNKNOWN
+        share = asdict(self.estimate) if self.estimate else _UNKNOWN
         per_ul = {k: None if v is None else self.per_ul(v) for k, v in share.items()}
         return {
             **_columns("raw", raw),
             "expected_false_positives": self.expected_false_positives,
             **_columns("parasitaemia", share),
+            **_columns("machine_parasitaemia", machine),
             **_columns("parasites_per_ul", per_ul),
             "if_review_infected": self.if_review_infected,
             "reportable_count": found.reportable_count if found else None,
             "reportable_parasitaemia": self.reportable_parasitaemia,
-            "limit_of_detection": found.limit_of_detection if found else None,
+            "limit_of_detection": self.limit_of_detection,
         }
 
 

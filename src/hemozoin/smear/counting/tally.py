@@ -15,6 +15,7 @@ from collections import Counter
 from hemozoin.decision.counting_point import CountingPoint
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.parasitaemia import clopper_pearson, estimate_parasitaemia
+from hemozoin.smear.counting.reviewed_count import ReviewedCount
 from hemozoin.smear.counting.slide import OTHERS, Slide
 from hemozoin.smear.field import Field, ObjectKind
 
@@ -56,10 +57,10 @@ class Tally:
             self._review += field.review
             self._others.update(one.kind for one in field.others)
 
-    def slide(self, blood: Blood) -> Slide:
-        """Return the result so far."""
-        reason, cells = self._reason_not_reported(), self._red_cells
-        known = self._point if reason is None else None
+    def slide(self, blood: Blood, reviewed: ReviewedCount | None = None) -> Slide:
+        """Return the result so far; with `reviewed`, a person has looked at cells."""
+        reason = self._reason_not_reported(is_settled=bool(reviewed and reviewed.is_settled))
+        known, cells = self._point if reason is None else None, self._red_cells
         return Slide(
             slide=self.name,
             fields=self._fields,
@@ -77,15 +78,16 @@ class Tally:
             parasitaemia=estimate_parasitaemia(self._counted, cells, known) if known else None,
             reason=reason,
             fields_repeated=self._repeated,
+            reviewed=reviewed,
         )
 
-    def _reason_not_reported(self) -> str | None:
+    def _reason_not_reported(self, is_settled: bool) -> str | None:
         failed = self._flawed + self._unreadable
         total = self._fields + failed
         if 2 * failed >= total:
             return f"{failed:,} of {total:,} fields can't be relied on" if total else "no field"
         if not self._red_cells:
             return "no red cell was found"
-        if self._review >= _MAX_REVIEW * self._red_cells:
+        if self._review >= _MAX_REVIEW * self._red_cells and not is_settled:
             return f"{self._review:,} of {self._red_cells:,} red cells are for review"
         return None

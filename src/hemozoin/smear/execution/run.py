@@ -182,7 +182,7 @@ class _Run:
                 folder = self._folder(slide)
                 folder.begin()
                 fields = _saved(slide, folder, results)
-                yield self.write(slide, self.records[slide.slide], folder, fields)
+                yield self.write(slide.slide, self.records[slide.slide], folder, fields)
 
     def _folder(self, slide: SlidePhotos) -> SlideFolder:
         return SlideFolder(self.out / slide.slide if self.several else self.out)

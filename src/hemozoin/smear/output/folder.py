@@ -10,6 +10,7 @@ OUT/
   report.html           everything on one page
   print.html            the result on one sheet of A4
   cells.coco.json       outlines and boxes, with --coco
+  reviews.csv           what people said about cells; never removed, only added to
   overlays/NAME.jpg     a picture with every decision on it
   .fields/NAME.zip      crops of the cells that the report may show, such as 12.jpg
   .fields/NAME.json     what was found in a picture; written last, so a picture without it is
@@ -21,13 +22,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hemozoin.errors import RunError
+from hemozoin.errors import DataError, RunError
 from hemozoin.files import is_free, read_regular_file, remove_leftovers, replace_file
 from hemozoin.json_files import parse_json, wrong_fields
 from hemozoin.smear.field import Field
@@ -108,13 +109,13 @@ class SlideFolder:
         for folder in (self.path, self.path / _STATE, self.path / OVERLAYS):
             remove_leftovers(folder)
 
-    def overlay(self, photo: Photo) -> Path:
+    def overlay(self, field: str) -> Path:
         """Return the path of a field's overlay."""
-        return self.path / OVERLAYS / f"{_file_name(photo)}.jpg"
+        return self.path / OVERLAYS / f"{_file_name(field)}.jpg"
 
-    def crops(self, photo: Photo) -> Path:
+    def crops(self, field: str) -> Path:
         """Return the path of the zip with the crops of a field's cells."""
-        return self.path / _STATE / f"{_file_name(photo)}.zip"
+        return self.path / _STATE / f"{_file_name(field)}.zip"
 
     def load(self, photo: Photo) -> Field | None:
         """Return the saved field of a picture; None if the picture has to be screened.
@@ -122,16 +123,34 @@ class SlideFolder:
         It has to be screened if nothing complete was saved for it, or if its file has changed
         since then.
         """
-        if not (self.overlay(photo).exists() and has_crops(self.crops(photo))):
+        if not (self.overlay(photo.field).exists() and has_crops(self.crops(photo.field))):
             return None
+        saved = self._saved(photo.field)
+        return saved[0] if saved and saved[1]["stamp"] == _stamp(photo) else None
+
+    def load_saved(self, field: str) -> Field | None:
+        """Return a saved field by its name, whatever has become of its picture; None if damaged."""
+        saved = self._saved(field)
+        return saved[0] if saved else None
+
+    def picture(self, field: str) -> Sequence[str]:
+        """Return the `Photo.place` of a saved field; raises DataError if nothing was saved."""
+        saved = self._saved(field)
+        if saved is None:
+            raise DataError(f"{self.path}: nothing saved of {field}; screen the slide again")
+        place: Sequence[str] = saved[1]["picture"]
+        return place
+
+    def _saved(self, name: str) -> tuple[Field, dict[str, Any]] | None:
+        """Return a field and all that was saved with it."""
         try:
-            saved = parse_json(read_regular_file(self._state(photo)))
-            unchanged = saved.keys() == {"stamp", "field"} and saved["stamp"] == _stamp(photo)
+            saved = parse_json(read_regular_file(self._state(name)))
             field = Field.from_dict(saved["field"])
+            known = saved.keys() == {"stamp", "field", "picture"}
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None  # not a state, or one that another version wrote
-        whole = _has_lists(saved["field"]) and not any(wrong_fields(field))
-        return field if unchanged and whole else None
+        whole = known and _has_lists(saved["field"]) and not any(wrong_fields(field))
+        return (field, saved) if whole else None
 
     def save(self, photo: Photo, screened: ScreenedField) -> None:
         """Save a screened field, its state last.
@@ -139,19 +158,24 @@ class SlideFolder:
         Nothing is saved for a picture that could not be read, so the next run tries it again: the
         cause may have been the disk.
         """
-        self._state(photo).unlink(missing_ok=True)
+        name = photo.field
+        self._state(name).unlink(missing_ok=True)
         if screened.overlay is None:
-            self.overlay(photo).unlink(missing_ok=True)
-            self.crops(photo).unlink(missing_ok=True)
+            self.overlay(name).unlink(missing_ok=True)
+            self.crops(name).unlink(missing_ok=True)
             return
-        replace_file(self.overlay(photo), screened.overlay)
-        write_crops(screened.crops, self.crops(photo))
-        state = {"stamp": _stamp(photo), "field": screened.field.to_dict()}
-        replace_file(self._state(photo), json.dumps(state))
+        replace_file(self.overlay(name), screened.overlay)
+        write_crops(screened.crops, self.crops(name))
+        state = {
+            "stamp": _stamp(photo),
+            "field": screened.field.to_dict(),
+            "picture": photo.place,
+        }
+        replace_file(self._state(name), json.dumps(state))
 
-    def keep_only(self, photos: Iterable[Photo]) -> None:
-        """Remove the files of pictures that the slide no longer has."""
-        names = {_file_name(photo) for photo in photos}
+    def keep_only(self, fields: Iterable[str]) -> None:
+        """Remove the files of fields that the slide no longer has."""
+        names = {_file_name(field) for field in fields}
         for file in self._field_files():
             if file.stem not in names:
                 file.unlink()
@@ -170,8 +194,8 @@ class SlideFolder:
         state, overlays = self.path / _STATE, self.path / OVERLAYS
         return [*state.glob("*.json"), *state.glob("*.zip"), *overlays.glob("*.jpg")]
 
-    def _state(self, photo: Photo) -> Path:
-        return self.path / _STATE / f"{_file_name(photo)}.json"
+    def _state(self, field: str) -> Path:
+        return self.path / _STATE / f"{_file_name(field)}.json"
 
 
 def _has_lists(field: Mapping[str, Any]) -> bool:
@@ -185,9 +209,8 @@ def _stamp(photo: Photo) -> list[int]:
     return [photo.entry.size, photo.entry.stamp]
 
 
-def _file_name(photo: Photo) -> str:
+def _file_name(name: str) -> str:
     """Return the picture's name, or an equally distinct one if a file system may refuse it."""
-    name = photo.field
     if len(name.encode()) <= _LONGEST and re.fullmatch(r"[\w .,()+=@#&-]+", name):
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]

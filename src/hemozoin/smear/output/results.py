@@ -5,24 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
 
+from hemozoin.csv_files import read_csv
 from hemozoin.decision.counting_point import CountingPoint
-from hemozoin.files import replace_file
+from hemozoin.errors import DataError
+from hemozoin.files import read_regular_file, replace_file
+from hemozoin.json_files import parse_json
 from hemozoin.reports.page import write_page
 from hemozoin.smear.counting.blood import Blood
-from hemozoin.smear.counting.record.slide_record import SlideRecord
+from hemozoin.smear.counting.record.slide_record import SlideRecord, record_from_dict
+from hemozoin.smear.counting.reviewed_count import SlideReviews
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.counting.tally import Tally
 from hemozoin.smear.field import Field
 from hemozoin.smear.fingerprint import with_repeats
 from hemozoin.smear.output.coco import open_coco
-from hemozoin.smear.output.folder import COCO, PRINT, REPORT, SLIDE, SlideFolder
+from hemozoin.smear.output.folder import COCO, FIELDS, PRINT, REPORT, SLIDE, SlideFolder
 from hemozoin.smear.output.pages.print_page import render_print_page
 from hemozoin.smear.output.report import ReportSelection, render_report
 from hemozoin.smear.output.tables import open_tables
-from hemozoin.smear.slides import SlidePhotos
+
+_NO_REVIEWS = SlideReviews()
 
 
 class _Consumer(Protocol):
@@ -43,35 +49,81 @@ class SlideWriter:
     about: Mapping[str, str]
 
     def __call__(
-        self, slide: SlidePhotos, record: SlideRecord, folder: SlideFolder, fields: Iterable[Field]
+        self,
+        slide: str,
+        record: SlideRecord,
+        folder: SlideFolder,
+        fields: Iterable[Field],
+        reviews: SlideReviews = _NO_REVIEWS,
     ) -> Slide:
         """Write the files of one slide, the report last, and return the counts.
 
-        `fields` has one field for each photo, in order; it is iterated once, and one field is held
-        at a time. No file appears before the last field was added.
+        `fields` is iterated once, and one field is held at a time. No file appears before the last
+        field was added.
         """
-        tally, selection = Tally(slide.slide, self.counting_point), ReportSelection()
-        with self._open_files(slide.slide, folder) as files:
-            for photo, field in zip(slide.photos, with_repeats(fields), strict=True):
+        tally, selection = Tally(slide, self.counting_point), ReportSelection()
+        names = list[str]()
+        with self._open_files(slide, folder, reviews) as files:
+            for field in with_repeats(fields):
+                names.append(field.field)
                 for consumer in (tally, *files):
                     consumer.add(field)
-                overlay = folder.overlay(photo) if field.error is None else None
-                selection.add(field, overlay, folder.crops(photo))
+                overlay = folder.overlay(field.field) if field.error is None else None
+                selection.add(field, overlay, folder.crops(field.field))
         if not self.coco:
             (folder.path / COCO).unlink(missing_ok=True)
-        folder.keep_only(slide.photos)
-        counted = tally.slide(record.blood(self.blood))
+        folder.keep_only(names)
+        counted = tally.slide(record.blood(self.blood), reviews.count)
         counted = replace(counted, record=record)
-        replace_file(folder.path / SLIDE, json.dumps(counted.to_dict(), indent=2) + "\n")
+        replace_file(folder.path / SLIDE, json.dumps(self._plain(counted), indent=2) + "\n")
         write_page(render_print_page(counted, selection, self.about), folder.path / PRINT)
         write_page(render_report(counted, selection, self.about), folder.path / REPORT)
         return counted
 
+    def _plain(self, slide: Slide) -> dict[str, Any]:
+        """Return the content of slide.json: the slide, and what else writing it again needs."""
+        return {**slide.to_dict(), "given_blood": asdict(self.blood), "about": {**self.about}}
+
     @contextmanager
-    def _open_files(self, slide: str, folder: SlideFolder) -> Iterator[list[_Consumer]]:
+    def _open_files(
+        self, slide: str, folder: SlideFolder, reviews: SlideReviews
+    ) -> Iterator[list[_Consumer]]:
         with ExitStack() as stack:
             files: list[_Consumer] = []
             if self.coco:
                 files.append(stack.enter_context(open_coco(slide, folder.path / COCO)))
-            files.append(stack.enter_context(open_tables(slide, folder.path)))
+            files.append(stack.enter_context(open_tables(slide, folder.path, reviews.answers)))
             yield files
+
+
+def rewrite_slide(path: Path, reviews: SlideReviews) -> Slide:
+    """Write the files of a screened slide again, with reviews; neither pictures nor network needed.
+
+    Raises DataError where the folder `path` has not all that a finished screening leaves.
+    """
+    folder, again = SlideFolder(path), f"{path}: not complete; run the same hemozoin screen again"
+    try:
+        before = parse_json(read_regular_file(path / SLIDE))
+        point = before["counting"]
+        writer = SlideWriter(
+            counting_point=CountingPoint.from_dict(point) if point else None,
+            blood=Blood(**before["given_blood"]),
+            coco=(path / COCO).is_file(),
+            about=before["about"],
+        )
+        fields = [*_saved_fields(folder)]
+        record = record_from_dict(before["record"], str(path / SLIDE))
+        return writer(before["slide"], record, folder, fields, reviews)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(again) from error
+
+
+def _saved_fields(folder: SlideFolder) -> Iterator[Field]:
+    """Yield the fields in the order of fields.csv; raises KeyError where one is missing."""
+    header, *rows = read_csv(folder.path / FIELDS)
+    for row in rows:
+        values = dict(zip(header, row, strict=True))
+        saved = folder.load_saved(values["field"])
+        if saved is None and not values["error"]:
+            raise KeyError(values["field"])
+        yield saved or Field(values["field"], error=values["error"])

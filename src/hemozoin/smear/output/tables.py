@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hemozoin.csv_files import csv_line
+from hemozoin.csv_files import csv_line, read_csv
 from hemozoin.files import replacing
 from hemozoin.smear.counting.record.slide_record import MANUAL_KEYS, RECORD_KEYS
 from hemozoin.smear.counting.slide import OTHERS, Slide
@@ -16,7 +16,7 @@ from hemozoin.smear.output.folder import CELLS, FIELDS
 
 _CELL = ("x", "y", "width", "height", "p_parasitized", "decision", "reason")
 
-CELL_COLUMNS = ("slide", "field", "cell", *_CELL)
+CELL_COLUMNS = ("slide", "field", "cell", *_CELL, "answer")
 
 FIELD_COLUMNS = (
     *("slide", "field", "width", "height", "diameter", "red_cells", "infected", "review"),
@@ -28,32 +28,44 @@ FIELD_COLUMNS = (
 class SlideTables:
     """Writes the rows of a slide's fields to two open files, for cells.csv and fields.csv."""
 
-    def __init__(self, slide: str, cells: BinaryIO, fields: BinaryIO) -> None:
-        self._slide, self._cells, self._fields = slide, cells, fields
+    def __init__(
+        self,
+        slide: str,
+        cells: BinaryIO,
+        fields: BinaryIO,
+        answers: Mapping[tuple[str, int], str] = {},
+    ) -> None:
+        self._slide, self._cells, self._fields, self._answers = slide, cells, fields, answers
         cells.write(csv_line(CELL_COLUMNS).encode())
         fields.write(csv_line(FIELD_COLUMNS).encode())
 
     def add(self, field: Field) -> None:
         """Write the rows of one more field."""
-        rows = _cell_rows(self._slide, field)
+        rows = _cell_rows(self._slide, field, self._answers)
         self._cells.writelines(csv_line(row).encode() for row in rows)
         self._fields.write(csv_line(_field_row(self._slide, field)).encode())
 
 
 @contextmanager
-def open_tables(slide: str, folder: Path) -> Iterator[SlideTables]:
+def open_tables(
+    slide: str, folder: Path, answers: Mapping[tuple[str, int], str] = {}
+) -> Iterator[SlideTables]:
     """Yield the tables of a slide; both files appear when the block ends without an error.
 
-    A value that is unknown, such as the size of a picture that could not be read, is empty.
-    `usable` is true or false. Several flaws are separated by "; ".
+    `answers` are those of people, by field and number of the cell. A value that is unknown, such as
+    the size of a picture that could not be read, is empty. `usable` is true or false. Several flaws
+    are separated by "; ".
     """
     with replacing(folder / CELLS) as cells, replacing(folder / FIELDS) as fields:
-        yield SlideTables(slide, cells, fields)
+        yield SlideTables(slide, cells, fields, answers)
 
 
-def _cell_rows(slide: str, field: Field) -> Iterator[tuple[object, ...]]:
+def _cell_rows(
+    slide: str, field: Field, answers: Mapping[tuple[str, int], str]
+) -> Iterator[tuple[object, ...]]:
     for cell in field.cells:
-        yield slide, field.field, cell.cell, *(getattr(cell, name) for name in _CELL)
+        values = (getattr(cell, name) for name in _CELL)
+        yield slide, field.field, cell.cell, *values, answers.get((field.field, cell.cell))
 
 
 def _field_row(slide: str, field: Field) -> tuple[object, ...]:
@@ -87,11 +99,28 @@ def write_slides(slides: Iterable[Slide], path: Path) -> None:
         file.writelines(csv_line(row.values()).encode() for row in rows)
 
 
+#: Values of slide.json that are objects, or null.
+_OBJECTS = ("counting", "reviews")
+
+
+def replace_slide_row(slide: Slide, path: Path) -> None:
+    """Write slides.csv again with another row for one slide; the other rows stay."""
+    header, *rows = read_csv(path)
+    new = _slide_row(slide)
+    with replacing(path) as file:
+        file.write(csv_line(new).encode())
+        for row in rows:
+            values = dict(zip(header, row, strict=True))
+            own = values["slide"] == slide.slide
+            line = new.values() if own else (values.get(name, "") for name in new)
+            file.write(csv_line(line).encode())
+
+
 def _slide_row(slide: Slide) -> dict[str, Any]:
     values = slide.to_dict()
     record, manual = values["record"], values["record"].get("manual", {})
     return {
-        **{k: v for k, v in values.items() if not isinstance(v, dict) and k != "counting"},
+        **{k: v for k, v in values.items() if not isinstance(v, dict) and k not in _OBJECTS},
         **{f"record_{name}": record.get(name) for name in RECORD_KEYS if name != "manual"},
         **{f"manual_{name}": manual.get(name) for name in MANUAL_KEYS},
     }

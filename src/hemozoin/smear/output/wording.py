@@ -10,6 +10,7 @@ from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.smear.counting.slide import Slide, Verdict
 from hemozoin.smear.output.numbers import interval, percent, two_digits, with_noun
 from hemozoin.smear.output.record_wording import guideline_sentence, manual_line
+from hemozoin.smear.output.review_wording import review_facts, review_limitations
 
 #: A low infection, in parasites per µL: how often is it visible in this number of red cells?
 LOW_DENSITY = 200
@@ -47,14 +48,14 @@ def result(slide: Slide) -> str:
     """Return the parasitaemia with its interval, or why there is none."""
     if slide.called is None:
         return str(slide.reason)
-    if slide.parasitaemia is None:
+    share = slide.estimate
+    if share is None:
         return (
             f"{percent(slide.called.value)} % of red cells called infected; the number of false"
             " positives among them is not known for this model"
         )
-    share = slide.parasitaemia.estimate
     estimate = _percent_with_interval(share)
-    if slide.verdict == "reportable":
+    if share.low > 0:
         return f"{estimate}, {parasites_per_ul(slide, share.value)}"
     return f"{estimate}, at most {parasites_per_ul(slide, share.high)}"
 
@@ -90,6 +91,15 @@ def fields_not_counted(slide: Slide) -> str | None:
 
 def calculation(slide: Slide) -> Iterator[tuple[str, str]]:
     """Yield each step of the calculation with its name, so that a reader can check it."""
+    if slide.settled:
+        yield from review_facts(slide.settled)
+        yield "Parasitaemia", _percent_with_interval(slide.settled.parasitaemia)
+        yield "Per µL", _per_ul(slide, slide.settled.parasitaemia)
+    else:
+        yield from _calculation_of_machine(slide)
+
+
+def _calculation_of_machine(slide: Slide) -> Iterator[tuple[str, str]]:
     found, point = slide.parasitaemia, slide.counting_point
     if slide.called is None:
         return
@@ -146,12 +156,20 @@ def chance_of_infected_cell(slide: Slide) -> float:
 
 def limitations(slide: Slide) -> Iterator[str]:
     """Yield sentences about what the count can show and what it can't show."""
-    found, point = slide.parasitaemia, slide.counting_point
     yield guideline_sentence(slide)
     yield (
         f"At {LOW_DENSITY} parasites/µL, this number of red cells contains an infected one in"
         f" {percent(chance_of_infected_cell(slide))} % of slides."
     )
+    if slide.reviewed:
+        yield from review_limitations(slide.reviewed)
+    if not slide.settled:
+        yield from _limitations_of_machine(slide)
+    yield "Clumps and cells cut by the edge are not counted."
+
+
+def _limitations_of_machine(slide: Slide) -> Iterator[str]:
+    found, point = slide.parasitaemia, slide.counting_point
     if found:
         yield _reportable_limit(slide)
         yield (
@@ -176,7 +194,6 @@ def limitations(slide: Slide) -> Iterator[str]:
             "The parasitaemia is corrected for infected cells that are not counted, by the share"
             " of them in other patients."
         )
-    yield "Clumps and cells cut by the edge are not counted."
 
 
 def _reportable_limit(slide: Slide) -> str:

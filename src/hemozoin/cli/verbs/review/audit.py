@@ -1,0 +1,51 @@
+"""`hemozoin audit`: draw cells of a slide for a person to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hemozoin.cli.options import WholeNumber
+
+
+def audit(
+    slide: Path,
+    /,
+    *,
+    out: Path,
+    cells: WholeNumber = 150,
+    seed: WholeNumber = 0,
+) -> None:
+    """Draw cells of a screened slide at random for a person, more of those that may be infected.
+
+    Fill in the column `answer` of the worklist with parasitized, uninfected, not a red cell or
+    can't tell, then run hemozoin recount. Cells that have an answer already are not drawn again: a
+    second worklist extends the first.
+
+    Parameters
+    ----------
+    slide
+        A slide's folder, as hemozoin screen writes it.
+    out
+        The worklist, a new CSV.
+    cells
+        Number of cells to look at, 1 to 100,000.
+    seed
+        Seed of the draw, from 0. All worklists of a slide need the same one.
+    """
+    from hemozoin.errors import require_whole_number
+    from hemozoin.review.agreement import reviewed_cells
+    from hemozoin.review.found_cells import read_found_cells
+    from hemozoin.review.reviews import read_reviews
+    from hemozoin.review.worklist import draw_worklist
+    from hemozoin.review.worklist_csv import write_worklist
+
+    require_whole_number("--cells", cells, 1, 100_000)
+    require_whole_number("--seed", seed, 0, 2**63 - 1)
+    found = read_found_cells(slide)
+    reviewed, _ = reviewed_cells(found, read_reviews(slide))
+    rows = draw_worklist(found, cells, seed, reviewed)
+    write_worklist(rows, out)
+    strata = [row.stratum for row in rows]
+    parts = [f"{strata.count(name):,} {name}" for name in ("called", "close", "sure")]
+    print(f"{len(rows):,} of {len(found):,} red cells to look at: {', '.join(parts)}")
+    print(f"Fill in the answers in {out}, then: hemozoin recount {slide} --reviews {out}")
