@@ -88,7 +88,7 @@ def test_a_picture_that_has_changed_is_not_loaded(folder: SlideFolder) -> None:
     assert folder.load(photo("b.png")) is None
 
 
-GOOD = {"stamp": [1, 2], "field": FIELD.to_dict()}
+GOOD = {"stamp": [1, 2], "field": FIELD.to_dict(), "picture": ["pictures", "a.png"]}
 CELL = FIELD.to_dict()["cells"][0]
 
 KINDS: tuple[object, ...] = ("cell", None, [])
@@ -112,6 +112,8 @@ BAD_STATES: dict[str, object] = {
     "of an older version": GOOD | {"pictures": {"2": b64encode(CROPS[2]).decode()}},
     "without a stamp": {"field": FIELD.to_dict()},
     "without a field": {"stamp": [1, 2]},
+    "with a place that is a number": GOOD | {"picture": 3},
+    "with a place of one part": GOOD | {"picture": ["a.png"]},
     "with the stamp of another file": GOOD | {"stamp": "1, 2"},
     "a list": [1, 2],
     "a number": 1,

@@ -146,7 +146,7 @@ class SlideFolder:
         try:
             saved = parse_json(read_regular_file(self._state(name)))
             field = Field.from_dict(saved["field"])
-            known = saved.keys() == {"stamp", "field", "picture"}
+            known = saved.keys() == {"stamp", "field", "picture"} and _is_place(saved["picture"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None  # not a state, or one that another version wrote
         whole = known and _has_lists(saved["field"]) and not any(wrong_fields(field))
@@ -203,6 +203,11 @@ def _has_lists(field: Mapping[str, Any]) -> bool:
     objects = [*field["cells"], *field["others"]]
     values = (field["cells"], field["others"], field["flaws"], *(one["outline"] for one in objects))
     return all(isinstance(value, list) for value in values)
+
+
+def _is_place(value: Any) -> bool:
+    """Return whether a saved value is the `Photo.place` of a picture: two texts."""
+    return isinstance(value, list) and [type(part) for part in value] == [str, str]
 
 
 def _stamp(photo: Photo) -> list[int]:
