@@ -29,10 +29,8 @@ import numpy as np
 
 from hemozoin.metrics.beta import beta_quantiles
 from hemozoin.metrics.bootstrap import Estimate
+from hemozoin.smear.counting.precision import TOLERANCE
 from hemozoin.smear.counting.slide import Slide
-
-#: A density within this share of the true one is right, for WHO.
-TOLERANCE = 0.25
 
 #: WHO's levels of competence: the least share of slides within the tolerance.
 WHO_LEVELS = {1: 0.5, 2: 0.4, 3: 0.3, 4: 0.0}

@@ -10,6 +10,7 @@ from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.guidelines import fields_missing, red_cells_asked
 from hemozoin.smear.counting.parasitaemia import Parasitaemia
+from hemozoin.smear.counting.precision import chance_within_tolerance
 from hemozoin.smear.counting.record.slide_record import SlideRecord
 from hemozoin.smear.counting.reviewed_count import ReviewedCount
 from hemozoin.smear.field import ObjectKind
@@ -136,7 +137,7 @@ class Slide:
         }
 
     def _readings(self) -> dict[str, float | None]:
-        """Return the manual count, 0..1, the automatic one over it, and the fields missing."""
+        """Return the manual count and the ratio, the chance to be right, and the fields missing."""
         manual, blood = self.record.manual, self.blood.red_cells_per_ul
         share = manual.share(blood) if manual else None
         low, high = (manual and manual.interval(blood)) or (None, None)
@@ -145,6 +146,7 @@ class Slide:
             **_columns("manual_parasitaemia", {"value": share, "low": low, "high": high}),
             "manual_parasites_per_ul": self.manual_per_ul,
             "automatic_over_manual": self.automatic_over_manual,
+            "chance_within_25_percent": self.chance_within_25_percent,
             **{f"more_fields_{name.lower()}": fields for name, fields in missing.items()},
         }
 
@@ -187,6 +189,19 @@ class Slide:
         if not self.manual_per_ul or self.automatic_per_ul is None:
             return None
         return self.automatic_per_ul / self.manual_per_ul
+
+    @property
+    def chance_within_25_percent(self) -> float | None:
+        """Return how often a count like this one is within 25 % of the truth (precision.py).
+
+        None where there is no count, or it is zero.
+        """
+        if self.parasitaemia is None or self.counting_point is None:
+            return None
+        share = self.parasitaemia.estimate.value
+        return (
+            chance_within_tolerance(share, self.red_cells, self.counting_point) if share else None
+        )
 
     @property
     def guidelines(self) -> list[tuple[str, int, int | None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hemozoin.smear.counting.bland_altman import TOLERANCE
+from hemozoin.smear.counting.precision import TOLERANCE
 from hemozoin.smear.counting.record.manual_count import ASSUMED_WBC_PER_UL, ManualCount
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.output.numbers import percent, two_digits, with_noun

@@ -170,6 +170,13 @@ def limitations(slide: Slide) -> Iterator[str]:
 
 def _limitations_of_machine(slide: Slide) -> Iterator[str]:
     found, point = slide.parasitaemia, slide.counting_point
+    if found and slide.chance_within_25_percent is not None:
+        yield (
+            f"If {percent(found.estimate.value)} % are infected,"
+            f" {percent(slide.chance_within_25_percent)} % of such counts are within 25 % of the"
+            " truth, which WHO calls right. This takes in chance and how patients differ, not"
+            " another stain or microscope."
+        )
     if found:
         yield _reportable_limit(slide)
         yield (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
+from pathlib import Path
 
 import pytest
 from scipy import stats
@@ -57,6 +59,14 @@ def test_a_full_record() -> None:
         hematocrit=36,
         manual=ManualCount(infected=12, red_cells=2000, reader="CD"),
     )
+
+
+def test_the_record_of_the_documentation() -> None:
+    page = Path(__file__).parents[4] / "docs" / "screen.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    record = read(example)
+    assert record.hematocrit == 38
+    assert record.manual == ManualCount(infected=12, red_cells=2000, reader="AB")
 
 
 def test_every_key_may_be_left_out() -> None:

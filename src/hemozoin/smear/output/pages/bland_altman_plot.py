@@ -10,7 +10,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hemozoin.smear.counting.bland_altman import TOLERANCE, BlandAltman, CountPair
+from hemozoin.smear.counting.bland_altman import BlandAltman, CountPair
+from hemozoin.smear.counting.precision import TOLERANCE
 
 #: The size of the figure, and the space for its labels on the left and below, in SVG units.
 WIDTH, HEIGHT = 720.0, 400.0
