@@ -53,8 +53,8 @@ def test_the_sheet_has_record_result_and_the_highest_cells(show: Show, tmp_path:
     assert "Patient P-014" in found.text
     assert "Reportable" in found.text
     assert "12 infected of 2,000 red cells" in found.text
-    assert "the 20 with the highest p of 30" in found.text
-    assert len(found.pictures) == 21
+    assert "the 21 with the highest p of 30" in found.text
+    assert len(found.pictures) == 22
     assert "Research use only. Not a medical device." in found.text
     assert not re.search(r"https?://|@import|url\(|<script", html)
 

@@ -1,6 +1,6 @@
 """The report on a slide on one sheet of A4, to print or to keep as PDF.
 
-The texts have their natural height, and pictures of fields fill the rest of the sheet: so the sheet
+The texts have their natural height, and the picture of a field fills the rest of the sheet: so it
 is full, and there is never a second one.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from itertools import islice
 
 from hemozoin.files import read_regular_file
 from hemozoin.reports.page import data_uri, render
@@ -17,16 +16,12 @@ from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.output import record_wording, wording
 from hemozoin.smear.output.report import ReportSelection
 
-#: Number of infected cells on the sheet, those with the highest p: two lines.
-_CELLS = 20
-
-#: Number of fields on the sheet, side by side; without infected cells, one is as large as fits.
-_FIELDS = 2
+#: Number of infected cells on the sheet, those with the highest p: three lines.
+_CELLS = 21
 
 
 def render_print_page(slide: Slide, selection: ReportSelection, about: Mapping[str, str]) -> str:
     """Return the page as HTML; `about` is that of the report, and its pictures are read here."""
-    cells = [tile for tile in selection.infected.highest()[:_CELLS] if tile.picture]
     return render(
         "smear/output/pages/print.html",
         {"uri": data_uri, "many": "{:,}".format, "unbroken": wording.unbroken},
@@ -40,9 +35,9 @@ def render_print_page(slide: Slide, selection: ReportSelection, about: Mapping[s
         counted=wording.cells_counted(slide),
         limitations=list(wording.limitations(slide)),
         no_diagnosis=wording.NO_DIAGNOSIS,
-        cells=cells,
+        cells=[tile for tile in selection.infected.highest()[:_CELLS] if tile.picture],
         infected=selection.infected.count,
-        overlays=list(islice(_overlays(selection), _FIELDS if cells else 1)),
+        overlay=next(_overlays(selection), None),
         about=about,
         colours=LIGHT_COLOURS,
     )
