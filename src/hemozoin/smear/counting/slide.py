@@ -158,8 +158,8 @@ class Slide:
 
     @property
     def automatic_per_ul(self) -> float | None:
-        """Return the automatic count in parasites per µL; None if there is none."""
-        return self.per_ul(self.parasitaemia.estimate.value) if self.parasitaemia else None
+        """Return the count of the network, or with a person, in parasites per µL; None without."""
+        return self.per_ul(self.estimate.value) if self.estimate else None
 
     @property
     def settled(self) -> ReviewedCount | None:
@@ -194,19 +194,17 @@ class Slide:
     def chance_within_25_percent(self) -> float | None:
         """Return how often a count like this one is within 25 % of the truth (precision.py).
 
-        None where there is no count, or it is zero.
+        None where there is no count, or it is zero, or a person has a part in it.
         """
-        if self.parasitaemia is None or self.counting_point is None:
+        share = self.parasitaemia.estimate.value if self.parasitaemia else 0.0
+        if not share or self.counting_point is None or self.settled:
             return None
-        share = self.parasitaemia.estimate.value
-        return (
-            chance_within_tolerance(share, self.red_cells, self.counting_point) if share else None
-        )
+        return chance_within_tolerance(share, self.red_cells, self.counting_point)
 
     @property
     def guidelines(self) -> list[tuple[str, int, int | None]]:
         """Return the red cells that each guideline asks for, and how many fields are missing."""
-        asked = red_cells_asked(self.parasitaemia.estimate.value if self.parasitaemia else 0.0)
+        asked = red_cells_asked(self.estimate.value if self.estimate else 0.0)
         return [
             (name, cells, fields_missing(cells, self.red_cells, self.fields))
             for name, cells in asked.items()

@@ -34,9 +34,13 @@ def record_facts(slide: Slide) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A manual count beside the automatic one, as texts; `difference` is of the automatic one."""
+    """A manual count beside the automatic one, as texts.
+
+    `automatic` is the title of the latter. A row has a title, both counts, and the difference.
+    """
 
     how: str
+    automatic: str
     rows: tuple[tuple[str, str, str, str], ...]
     verdict: str
 
@@ -46,7 +50,9 @@ def comparison(slide: Slide) -> Comparison | None:
     manual = slide.record.manual
     if manual is None:
         return None
-    return Comparison(how_counted(manual), tuple(_rows(slide, manual)), _verdict(slide, manual))
+    automatic = "automatic, with reviews" if slide.settled else "automatic"
+    rows = tuple(_rows(slide, manual))
+    return Comparison(how_counted(manual), automatic, rows, _verdict(slide, manual))
 
 
 def how_counted(manual: ManualCount) -> str:
@@ -68,7 +74,7 @@ def _rows(slide: Slide, manual: ManualCount) -> Iterator[tuple[str, str, str, st
     """Yield a title, the manual count, the automatic one, and the difference."""
     red_cells = slide.blood.red_cells_per_ul
     share, ends = manual.share(red_cells), manual.interval(red_cells)
-    found = slide.parasitaemia and slide.parasitaemia.estimate
+    found = slide.estimate
     auto = (found.value, (found.low, found.high)) if found else None
     points = f"{100 * (found.value - share):+.2g} points" if found else ""
     automatic = _percent(*auto) if auto else "none"
@@ -93,7 +99,7 @@ def _ratio(slide: Slide) -> str:
 
 def _verdict(slide: Slide, manual: ManualCount) -> str:
     ratio = slide.automatic_over_manual
-    if slide.parasitaemia is None:
+    if slide.estimate is None:
         return "The slide has no automatic count to compare with."
     if ratio is None:
         return "The manual count is zero, so there is no difference in percent."
