@@ -53,7 +53,8 @@ def test_the_printed_text(slide: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_json(slide: Path, tmp_path: Path) -> None:
     (found,) = json.loads(succeed("screen", slide, "--out", tmp_path / "out", "--json"))
-    assert found == json.loads((tmp_path / "out" / "slide.json").read_text())
+    written = json.loads((tmp_path / "out" / "slide.json").read_text())
+    assert found.items() <= written.items()
     assert found["slide"] == "left"
     assert found["red_cells"] == len(rows(tmp_path / "out" / "cells.csv")) > 0
 

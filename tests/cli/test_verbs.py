@@ -34,6 +34,7 @@ OPTION = re.compile(r"│ (\*  |   )?([A-Z]+ )?--")
 VERBS = (
     *("train", "crossval", "sweep", "demo"),
     *("evaluate", "predict", "inspect", "download", "serve"),
+    *("screen", "audit", "recount", "reviews"),
 )
 
 

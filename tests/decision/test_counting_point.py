@@ -153,3 +153,8 @@ def test_damaged_values_are_refused(change: dict[str, object], tmp_path: Path) -
     write_folder(tmp_path, files | {CONFIG: json.dumps(config).encode()})
     with pytest.raises(ModelError, match="counting"):
         load_bundle(tmp_path)
+
+
+def test_a_point_without_sensitivity_is_read_as_it_was_written() -> None:
+    point = CountingPoint(None, PatientRate(0.01, 0.005, 20, 2000))
+    assert CountingPoint.from_dict(point.to_dict()) == point

@@ -135,8 +135,9 @@ class CountingPoint:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Read the values of `to_dict`; raises KeyError, TypeError or ValueError otherwise."""
-        f, s = (PatientRate.from_dict(values[name]) for name in ("false_positives", "sensitivity"))
-        return cls(values["threshold"], f, s)
+        f, s = values["false_positives"], values["sensitivity"]
+        sensitivity = None if s is None else PatientRate.from_dict(s)
+        return cls(values["threshold"], PatientRate.from_dict(f), sensitivity)
 
 
 def fit_counting_point(

@@ -15,8 +15,6 @@ import numpy as np
 from hemozoin.arrays import Floats
 from hemozoin.decision.counting_point import CountingPoint
 from hemozoin.errors import DataError
-from hemozoin.files import read_regular_file
-from hemozoin.json_files import parse_json
 from hemozoin.review.agreement import ReviewedCell, reviewed_cells
 from hemozoin.review.estimate import count_with_reviews
 from hemozoin.review.found_cells import FoundCells, read_found_cells
@@ -24,8 +22,8 @@ from hemozoin.review.reviews import REVIEWS, Review, append_reviews, read_review
 from hemozoin.review.worklist_csv import read_worklist
 from hemozoin.smear.counting.reviewed_count import SlideReviews
 from hemozoin.smear.counting.slide import Slide
-from hemozoin.smear.output.folder import SLIDE, SLIDES
-from hemozoin.smear.output.results import rewrite_slide
+from hemozoin.smear.output.folder import SLIDES
+from hemozoin.smear.output.results import SavedSlide
 from hemozoin.smear.output.tables import replace_slide_row
 from hemozoin.smear.slides import MARK
 
@@ -44,10 +42,11 @@ def recount_slide(folder: Path, worklists: Sequence[Path] = ()) -> Slide:
     new = _not_there_yet(cells, before, given)
     if not before and not new:
         raise DataError(f"{folder / REVIEWS}: no reviews yet; fill in a worklist of hemozoin audit")
+    saved = SavedSlide.load(folder)
     append_reviews(folder, new)
     reviewed, _ = reviewed_cells(cells, [*before, *new])
-    count = count_with_reviews(cells, reviewed, _sensitivities(folder))
-    slide = rewrite_slide(folder, SlideReviews(count, _answers(cells, reviewed)))
+    count = count_with_reviews(cells, reviewed, _sensitivities(saved.writer.counting_point))
+    slide = saved.rewrite(SlideReviews(count, _answers(cells, reviewed)))
     if (table := _table_of_slides(folder)) is not None:
         replace_slide_row(slide, table)
     return slide
@@ -69,14 +68,12 @@ def _answers(cells: FoundCells, reviewed: Mapping[int, ReviewedCell]) -> dict[tu
     }
 
 
-def _sensitivities(folder: Path) -> Floats:
+def _sensitivities(point: CountingPoint | None) -> Floats:
     """Return the sensitivities of unseen patients to be counted, float `[Q]`; 1 if not known.
 
     Every counted cell is called, so to be called or for review the sensitivity is at least this.
     """
-    counting = parse_json(read_regular_file(folder / SLIDE)).get("counting")
-    sensitivity = CountingPoint.from_dict(counting).sensitivity if counting else None
-    return sensitivity.quantiles if sensitivity else np.ones(1)
+    return point.sensitivity.quantiles if point and point.sensitivity else np.ones(1)
 
 
 def _not_there_yet(

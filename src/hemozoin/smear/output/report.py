@@ -116,8 +116,13 @@ def _row(field: Field, overlay: Path | None) -> _Row:
     )
 
 
-def render_report(slide: Slide, selection: ReportSelection, about: Mapping[str, str]) -> str:
-    """Return the page as HTML.
+def render_report(
+    slide: Slide,
+    selection: ReportSelection,
+    about: Mapping[str, str],
+    answers: Mapping[tuple[str, int], str] = {},
+) -> str:
+    """Return the page as HTML; `answers` are those of people, by field and number of the cell.
 
     `about` has what the count depends on, with a name for each line: model, digest, version,
     settings. Pictures are read here. A cell without its picture is shown as "no picture"; a field
@@ -138,6 +143,7 @@ def render_report(slide: Slide, selection: ReportSelection, about: Mapping[str, 
         limitations=list(wording.limitations(slide)),
         no_diagnosis=wording.NO_DIAGNOSIS,
         selection=selection,
+        answers=answers,
         overlays=list(_embedded(selection.overlays.highest())),
         about=about,
     )
@@ -174,10 +180,10 @@ class _Bar:
 
 def _bar(slide: Slide) -> _Bar | None:
     """Return the parasitaemia and the reportable limit; None where there is none."""
-    found = slide.parasitaemia
-    if found is None:
+    share = slide.estimate
+    if share is None:
         return None
-    share, limit = found.estimate, slide.reportable_parasitaemia
+    limit = None if slide.settled else slide.reportable_parasitaemia
     end = min(1.0, 1.15 * max(share.high, limit or 0))
     return _Bar(share.low, share.value, share.high, limit, end)
 

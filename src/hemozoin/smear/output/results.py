@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from hemozoin.csv_files import read_csv
 from hemozoin.decision.counting_point import CountingPoint
@@ -77,7 +78,8 @@ class SlideWriter:
         counted = replace(counted, record=record)
         replace_file(folder.path / SLIDE, json.dumps(self._plain(counted), indent=2) + "\n")
         write_page(render_print_page(counted, selection, self.about), folder.path / PRINT)
-        write_page(render_report(counted, selection, self.about), folder.path / REPORT)
+        report = render_report(counted, selection, self.about, reviews.answers)
+        write_page(report, folder.path / REPORT)
         return counted
 
     def _plain(self, slide: Slide) -> dict[str, Any]:
@@ -96,34 +98,47 @@ class SlideWriter:
             yield files
 
 
-def rewrite_slide(path: Path, reviews: SlideReviews) -> Slide:
-    """Write the files of a screened slide again, with reviews; neither pictures nor network needed.
+@dataclass(frozen=True)
+class SavedSlide:
+    """A slide that was screened before: all that is needed to write its files again."""
 
-    Raises DataError where the folder `path` has not all that a finished screening leaves.
-    """
-    folder, again = SlideFolder(path), f"{path}: not complete; run the same hemozoin screen again"
-    try:
-        before = parse_json(read_regular_file(path / SLIDE))
-        point = before["counting"]
-        writer = SlideWriter(
-            counting_point=CountingPoint.from_dict(point) if point else None,
-            blood=Blood(**before["given_blood"]),
-            coco=(path / COCO).is_file(),
-            about=before["about"],
-        )
-        fields = [*_saved_fields(folder)]
-        record = record_from_dict(before["record"], str(path / SLIDE))
-        return writer(before["slide"], record, folder, fields, reviews)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(again) from error
+    slide: str
+    writer: SlideWriter
+    record: SlideRecord
+    folder: SlideFolder
 
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a slide's folder; raises DataError where it lacks what a finished screening leaves.
 
-def _saved_fields(folder: SlideFolder) -> Iterator[Field]:
-    """Yield the fields in the order of fields.csv; raises KeyError where one is missing."""
-    header, *rows = read_csv(folder.path / FIELDS)
-    for row in rows:
-        values = dict(zip(header, row, strict=True))
-        saved = folder.load_saved(values["field"])
-        if saved is None and not values["error"]:
-            raise KeyError(values["field"])
-        yield saved or Field(values["field"], error=values["error"])
+        Neither the pictures nor the network are needed.
+        """
+        try:
+            before = parse_json(read_regular_file(path / SLIDE))
+            point = before["counting"]
+            writer = SlideWriter(
+                counting_point=CountingPoint.from_dict(point) if point else None,
+                blood=Blood(**before["given_blood"]),
+                coco=(path / COCO).is_file(),
+                about=before["about"],
+            )
+            record = record_from_dict(before["record"], str(path / SLIDE))
+            saved = cls(before["slide"], writer, record, SlideFolder(path))
+            deque(saved._fields(), maxlen=0)  # all of them can be read
+        except (OSError, LookupError, TypeError, ValueError) as error:
+            raise DataError(f"{path}: damaged; run the same hemozoin screen again") from error
+        return saved
+
+    def rewrite(self, reviews: SlideReviews) -> Slide:
+        """Write the files again, with reviews."""
+        return self.writer(self.slide, self.record, self.folder, self._fields(), reviews)
+
+    def _fields(self) -> Iterator[Field]:
+        """Yield the fields in the order of fields.csv; raises KeyError where one is missing."""
+        header, *rows = read_csv(self.folder.path / FIELDS)
+        for row in rows:
+            values = dict(zip(header, row, strict=True))
+            saved = self.folder.load_saved(values["field"])
+            if saved is None and not values["error"]:
+                raise KeyError(values["field"])
+            yield saved or Field(values["field"], error=values["error"])
