@@ -147,10 +147,10 @@ def _slides_of_files(paths: list[Path], passed_over: PassedOver) -> list[SlidePh
 
 def _records_of_files(paths: list[Path]) -> list[RecordFile]:
     """Return the records that were given, and those in the folders of the pictures."""
-    folders = {path.resolve().parent for path in paths}
-    beside = (file for folder in folders for file in folder.iterdir() if _is_record(file.name))
+    beside = {path.resolve().parent / RECORD for path in paths}
     given = (path.resolve() for path in paths if _is_record(path.name))
-    return [RecordFile(FolderSource(one.parent), _entry(one)) for one in {*given, *beside}]
+    files = {*given, *filter(Path.is_file, beside)}
+    return [RecordFile(FolderSource(file.parent), _entry(file)) for file in files]
 
 
 def _is_record(name: str) -> bool:

@@ -6,14 +6,19 @@ import datetime
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from hemozoin.errors import DataError
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.record.manual_count import ManualCount
 from hemozoin.smear.counting.record.slide_record import (
+    MANUAL_KEYS,
+    RECORD_KEYS,
     SlideRecord,
     read_record,
     record_from_dict,
@@ -166,6 +171,32 @@ REFUSED = [
 @pytest.mark.parametrize(("text", "expected"), REFUSED)
 def test_what_is_refused(text: str | bytes, expected: str) -> None:
     assert expected in refusal(text)
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.times(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+_MANUAL = st.dictionaries(st.sampled_from([*MANUAL_KEYS]), _VALUES, max_size=4)
+_TABLES = st.dictionaries(st.sampled_from([*RECORD_KEYS]), _VALUES | _MANUAL, max_size=5)
+
+
+@given(_TABLES)
+def test_any_table_is_a_record_or_refused(table: dict[str, Any]) -> None:
+    try:
+        record = record_from_dict(table, "slide.toml")
+    except DataError:
+        return
+    assert record_from_dict(json.loads(json.dumps(record.to_dict())), "slide.json") == record
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_any_file_is_a_record_or_refused(content: bytes) -> None:
+    try:
+        assert isinstance(read_record(content, "slide.toml"), SlideRecord)
+    except DataError as error:
+        assert str(error).startswith("slide.toml: ")
 
 
 # ---- the manual count ---------------------------------------------------------------------------
