@@ -23,6 +23,7 @@ from hemozoin.review.worklist_csv import read_worklist
 from hemozoin.smear.counting.reviewed_count import SlideReviews
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.output.folder import SLIDES
+from hemozoin.smear.output.pages.agreement_page import write_agreement
 from hemozoin.smear.output.results import SavedSlide
 from hemozoin.smear.output.tables import replace_slide_row
 from hemozoin.smear.slides import MARK
@@ -49,6 +50,7 @@ def recount_slide(folder: Path, worklists: Sequence[Path] = ()) -> Slide:
     slide = saved.rewrite(SlideReviews(count, _answers(cells, reviewed)))
     if (table := _table_of_slides(folder)) is not None:
         replace_slide_row(slide, table)
+        write_agreement(table)
     return slide
 
 

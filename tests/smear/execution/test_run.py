@@ -561,9 +561,10 @@ def test_a_record_is_in_slide_json_slides_csv_and_the_report(
     assert json.loads((tmp_path / "out" / "b" / "slide.json").read_text())["record"] == {}
     row, empty = rows(tmp_path / "out" / "slides.csv")
     assert row["record_patient"] == '\'=HYPERLINK("http://x")'
-    assert (row["record_operator"], row["manual_reader"]) == ("'+1", "'@cmd")
-    assert (row["record_hematocrit"], row["manual_parasites"]) == ("27", "300")
-    assert (empty["record_patient"], empty["manual_parasites"]) == ("", "")
+    assert (row["record_operator"], row["record_manual_reader"]) == ("'+1", "'@cmd")
+    assert (row["record_hematocrit"], row["record_manual_parasites"]) == ("27", "300")
+    assert float(row["manual_parasites_per_ul"]) == pytest.approx(12_000)
+    assert (empty["record_patient"], empty["record_manual_parasites"]) == ("", "")
     page = (tmp_path / "out" / "a" / "report.html").read_text()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page

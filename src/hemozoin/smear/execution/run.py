@@ -30,7 +30,7 @@ from hemozoin.smear.execution.cluster import connected, screen_on_workers
 from hemozoin.smear.execution.processes import process_pool
 from hemozoin.smear.execution.work import ScreenerSettings, ScreenFunction, screen_photo
 from hemozoin.smear.field import Field
-from hemozoin.smear.output.folder import AGREEMENT, SLIDES, SlideFolder, open_output
+from hemozoin.smear.output.folder import SLIDES, SlideFolder, open_output
 from hemozoin.smear.output.pages.agreement_page import write_agreement
 from hemozoin.smear.output.results import SlideWriter
 from hemozoin.smear.output.screened_field import ScreenedField
@@ -109,7 +109,7 @@ def screen_slides(
         results = list(run.screened(slides, workers))
     if len(slides) > 1:
         write_slides(results, out / SLIDES)
-        write_agreement(results, out / AGREEMENT)
+        write_agreement(out / SLIDES)
     if not any(slide.fields or slide.fields_flawed for slide in results):
         raise DataError(f"{out}: no picture could be read; fields.csv has the reason for each")
     return results

@@ -91,7 +91,7 @@ def _field_row(slide: str, field: Field) -> tuple[object, ...]:
 def write_slides(slides: Iterable[Slide], path: Path) -> None:
     """Write slides.csv, one row per slide: the values of slide.json that are single values.
 
-    The record and the count by eye in it come last, each with its key in front: `record_patient`.
+    The record comes last, from `record_patient` on, and its manual count, `record_manual_reader`.
     """
     rows = [_slide_row(slide) for slide in slides]
     with replacing(path) as file:
@@ -122,5 +122,5 @@ def _slide_row(slide: Slide) -> dict[str, Any]:
     return {
         **{k: v for k, v in values.items() if not isinstance(v, dict) and k not in _OBJECTS},
         **{f"record_{name}": record.get(name) for name in RECORD_KEYS if name != "manual"},
-        **{f"manual_{name}": manual.get(name) for name in MANUAL_KEYS},
+        **{f"record_manual_{name}": manual.get(name) for name in MANUAL_KEYS},
     }

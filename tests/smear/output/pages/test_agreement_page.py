@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from hemozoin.decision.counting_point import CountingPoint
 from hemozoin.decision.patient_rate import PatientRate
-from hemozoin.smear.counting.bland_altman import CountPair, bland_altman
+from hemozoin.smear.counting.bland_altman import CountPair, bland_altman, count_pairs
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.record.manual_count import ManualCount
 from hemozoin.smear.counting.record.slide_record import SlideRecord
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.counting.tally import Tally
-from hemozoin.smear.output.pages.agreement_page import agreement_line, render_agreement
+from hemozoin.smear.output.pages.agreement_page import (
+    agreement_line,
+    render_agreement,
+    write_agreement,
+)
 from hemozoin.smear.output.pages.bland_altman_plot import HEIGHT, WIDTH, bland_altman_plot
+from hemozoin.smear.output.tables import replace_slide_row, write_slides
 from tests.smear.output.test_report import NASTY, Seen, some_field
 
 KNOWN = CountingPoint(None, PatientRate(rate=0.001, sd=0.0007, patients=40, cells=8000))
@@ -43,7 +49,7 @@ SLIDES = [
 
 
 def test_the_page_shows_every_slide_with_a_manual_count() -> None:
-    html = render_agreement(SLIDES)
+    html = render_agreement(count_pairs(SLIDES))
     assert html is not None
     found = Seen(html)
     assert found.links == [f"{name}/report.html" for name in ("a", "b", "c/d", "zero", "empty")]
@@ -62,19 +68,36 @@ def test_the_line_for_the_terminal() -> None:
     assert agreement_line([SLIDES[4]]) is None
 
 
+def test_the_page_beside_slides_csv_has_its_counts(tmp_path: Path) -> None:
+    """A recount of one slide changes its row, and then the page."""
+    table, page = tmp_path / "slides.csv", tmp_path / "agreement.html"
+    write_slides(SLIDES, table)
+    write_agreement(table)
+    assert page.read_text() == render_agreement(count_pairs(SLIDES))
+    replace_slide_row(slide("a", 10, of_1000(90)), table)
+    write_agreement(table)
+    assert "is within 25 % of it</dt><dd>1<" in page.read_text().replace(
+        "count within", "is within"
+    )
+    write_slides(SLIDES[3:5], table)
+    write_agreement(table)
+    assert not page.exists()
+
+
 def test_without_manual_counts_above_zero_there_is_no_page() -> None:
-    assert render_agreement([SLIDES[3], SLIDES[4]]) is None
+    assert render_agreement(count_pairs([SLIDES[3], SLIDES[4]])) is None
 
 
 def test_with_two_slides_there_is_no_plot() -> None:
-    html = render_agreement(SLIDES[:2])
+    html = render_agreement(count_pairs(SLIDES[:2]))
     assert html is not None
     assert "<svg" not in html
     assert "A plot needs three slides" in html
 
 
 def test_names_of_slides_are_never_markup() -> None:
-    html = render_agreement([slide(f"{k}{NASTY}", 50, of_1000(60)) for k in range(3)])
+    pairs = count_pairs([slide(f"{k}{NASTY}", 50, of_1000(60)) for k in range(3)])
+    html = render_agreement(pairs)
     assert html is not None
     assert "<script" not in html
     assert f"0{NASTY}" in Seen(html).text

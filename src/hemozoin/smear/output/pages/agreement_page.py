@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from hemozoin.csv_files import read_csv
 from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.reports.page import render, write_page
 from hemozoin.smear.counting.bland_altman import (
@@ -16,7 +17,7 @@ from hemozoin.smear.counting.bland_altman import (
     who_grade,
 )
 from hemozoin.smear.counting.slide import Slide
-from hemozoin.smear.output.folder import REPORT
+from hemozoin.smear.output.folder import AGREEMENT, REPORT
 from hemozoin.smear.output.numbers import percent, two_digits, with_noun
 from hemozoin.smear.output.pages import bland_altman_plot as plots
 
@@ -24,9 +25,8 @@ from hemozoin.smear.output.pages import bland_altman_plot as plots
 _ROWS = 1000
 
 
-def render_agreement(slides: Sequence[Slide]) -> str | None:
+def render_agreement(pairs: Sequence[CountPair]) -> str | None:
     """Return the page as HTML; None if no slide has a manual count above zero."""
-    pairs = count_pairs(slides)
     grade, found = who_grade(pairs), bland_altman(pairs)
     if grade is None:
         return None
@@ -45,13 +45,24 @@ def render_agreement(slides: Sequence[Slide]) -> str | None:
     )
 
 
-def write_agreement(slides: Sequence[Slide], path: Path) -> None:
-    """Write the page, or remove that of an earlier run if there is nothing to compare."""
-    page = render_agreement(slides)
+def write_agreement(table: Path) -> None:
+    """Write the page beside a slides.csv, or remove that of an earlier run if it has no pairs."""
+    page, path = render_agreement(_pairs_of(table)), table.with_name(AGREEMENT)
     if page is None:
         path.unlink(missing_ok=True)
     else:
         write_page(page, path)
+
+
+def _pairs_of(table: Path) -> list[CountPair]:
+    header, *rows = read_csv(table)
+    slides = [dict(zip(header, row, strict=True)) for row in rows]
+    return [
+        CountPair(one["slide"], float(manual), float(automatic) if automatic else None)
+        for one in slides
+        for manual, automatic in [(one["manual_parasites_per_ul"], one["parasites_per_ul"])]
+        if manual
+    ]
 
 
 def agreement_line(slides: Sequence[Slide]) -> str | None:
