@@ -2,24 +2,31 @@
 
     python benchmarks/fields.py fields/iml nano
 
-`fields/iml` has pictures and annotations.json, as for microscope.py. A found red cell and a marked
+`fields/iml` has pictures and annotations.json, as for microscope.py; a place of world.py, such as
+`fields/world/bbbc041`, has its marks in the truth.json above it. A found red cell and a marked
 one are the same cell if their boxes have an intersection over union of 0.5 or more; each is
 matched once. An unmatched one counts as wrong only if it is more than 8 px from the picture's
-edge, where cells are often unmarked. One row goes to benchmarks/results/fields.csv. stages.py
-measures the time.
+edge, where cells are often unmarked. The row of the network and the folder in
+benchmarks/results/fields.csv is replaced. stages.py measures the time.
+
+found.csv has a row for each type of marked cell: how many are found, and as what the others are
+lost. There an intersection over union of 0.3 is enough, since people's boxes are larger around
+cells that overlap. A cell is lost as the object that overlaps its box the most, or as "merged"
+where that is a red cell of another mark.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import roc_auc_score
 
@@ -27,21 +34,33 @@ import markdown_tables as md
 import rows
 from hemozoin.classes import PARASITIZED
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.screen import Screener
+from hemozoin.smear.field import Field, ObjectKind
+from hemozoin.smear.screen import screen
 from microscope import LABELS
 
-FILE = "fields.csv"
+FILE, FOUND_FILE = "fields.csv", "found.csv"
 
 Boxes = npt.NDArray[np.float64]
 
 #: Marked objects that are not red cells.
 OTHERS = {"WBC", "Platelets"}
 
+#: Marked cells of which people could not say the type.
+UNTYPED = {"difficult"}
+
+#: As what a marked cell is lost; the first object kind is that of a red cell.
+LOST = (*get_args(ObjectKind)[1:], "merged", "nothing")
+
 #: Distance in px from the picture's edge within which nothing counts as wrong.
 EDGE = 8
 
 #: Intersection over union from which a found and a marked box are the same cell.
 SAME = 0.5
+
+#: That from which a marked cell is found, and that with the object as which it is lost.
+FOUND, TOUCHED = 0.3, 0.1
+
+Marks = list[dict[str, Any]]
 
 
 @dataclass
@@ -64,20 +83,74 @@ def main() -> None:
     parser.add_argument("model")
     given = parser.parse_args()
     predictor, score = Predictor.load(given.model), Score()
-    marked = json.loads((given.fields / "annotations.json").read_text(encoding="utf-8"))
-    for one in marked:
-        picture = Image.open(given.fields / one["image"]).convert("RGB")
-        red = [mark for mark in one["cells"] if mark["type"] not in OTHERS]
-        add(score, Screener(predictor)(picture).cells, red, picture.size)
+    fates = dict[str, Counter[str]]()
+    marked = list(marked_pictures(given.fields))
+    for path, marks in marked:
+        found = screen(path, predictor)
+        red = [mark for mark in marks if mark["type"] not in OTHERS]
+        add(score, found.cells, red, (found.width, found.height))
+        for kind, fate in marked_fates(found, red):
+            fates.setdefault(kind, Counter())[fate] += 1
     row = metrics(score, predictor.bundle.threshold.value)
-    row = {"model": given.model, "data": given.fields.name, "fields": len(marked), **row}
-    rows.append(FILE, row | rows.conditions())
+    place = {"model": given.model, "data": given.fields.name}
+    _replace(FILE, place, [{"fields": len(marked), **row}])
+    _replace(FOUND_FILE, place, [_fates_row(kind, fates[kind]) for kind in sorted(fates)])
 
 
-def add(score: Score, cells: Any, marks: list[dict[str, Any]], size: tuple[int, int]) -> None:
+def marked_pictures(folder: Path) -> Iterator[tuple[Path, Marks]]:
+    """Yield the marked pictures of a folder, each with its marks."""
+    own = folder / "annotations.json"
+    if own.exists():
+        for one in json.loads(own.read_text(encoding="utf-8")):
+            yield folder / one["image"], one["cells"]
+        return
+    for one in json.loads((folder.parent / "truth.json").read_text(encoding="utf-8")):
+        if one["site"] == folder.name and one.get("cells"):
+            yield folder / one["file"], one["cells"]
+
+
+def _replace(file: str, place: rows.Row, new: list[rows.Row]) -> None:
+    """Replace the rows of one network and folder in a results file."""
+    kept = [row for row in rows.read(file) if any(row[name] != place[name] for name in place)]
+    rows.remove(file)
+    for row in kept:
+        rows.append(file, dict(row))
+    for one in new:
+        rows.append(file, {**place, **one, **rows.conditions()})
+
+
+def marked_fates(found: Field, marks: Marks) -> Iterator[tuple[str, str]]:
+    """Yield the type of each marked cell away from the edge, and "found" or as what it is lost."""
+    size = found.width, found.height
+    boxes, cells = clip(_boxes(mark["box"] for mark in marks), size), object_boxes(found.cells)
+    kinds = ["merged"] * len(found.cells) + [one.kind for one in found.others]
+    overlaps = iou(np.concatenate([cells, object_boxes(found.others)]), boxes)
+    matched = {mark for _, mark in match(cells, boxes, FOUND)}
+    for number in np.flatnonzero(is_inside(boxes, size)).tolist():
+        best = int(overlaps[:, number].argmax()) if len(kinds) else -1
+        touched = best >= 0 and overlaps[best, number] >= TOUCHED
+        fate = "found" if number in matched else kinds[best] if touched else "nothing"
+        if marks[number]["type"] not in UNTYPED:
+            yield marks[number]["type"], fate
+
+
+def _fates_row(kind: str, fates: Counter[str]) -> rows.Row:
+    lost = {name: fates[name] for name in LOST}
+    return {"type": kind, "marked": fates.total(), "found": fates["found"], **lost}
+
+
+def object_boxes(objects: Any) -> Boxes:
+    """Return the boxes of found objects, `[n, 4]`: x, y, width, height in px."""
+    return _boxes((one.x, one.y, one.width, one.height) for one in objects)
+
+
+def _boxes(boxes: Any) -> Boxes:
+    return np.array([*boxes], float).reshape(-1, 4)
+
+
+def add(score: Score, cells: Any, marks: Marks, size: tuple[int, int]) -> None:
     """Add one field to the score."""
-    found = np.array([(c.x, c.y, c.width, c.height) for c in cells], float).reshape(-1, 4)
-    boxes = clip(np.array([mark["box"] for mark in marks], float).reshape(-1, 4), size)
+    found, boxes = object_boxes(cells), clip(_boxes(mark["box"] for mark in marks), size)
     pairs = match(found, boxes)
     found_inside, marked_inside = is_inside(found, size), is_inside(boxes, size)
     score.true_positives += len(pairs)
@@ -95,15 +168,20 @@ def add(score: Score, cells: Any, marks: list[dict[str, Any]], size: tuple[int, 
             score.infected_missed += 1
 
 
-def match(found: Boxes, marks: Boxes) -> list[tuple[int, int]]:
+def match(found: Boxes, marks: Boxes, least: float = SAME) -> list[tuple[int, int]]:
     """Return the pairs of a found and a marked box that are the same cell."""
+    overlaps = iou(found, marks)
+    pairs = zip(*linear_sum_assignment(-np.where(overlaps >= least, overlaps, 0)), strict=True)
+    return [(int(a), int(b)) for a, b in pairs if overlaps[a, b] >= least]
+
+
+def iou(found: Boxes, marks: Boxes) -> Boxes:
+    """Return the intersection over union of each found box `[n, 4]` with each mark `[m, 4]`."""
     one, other = found[:, None], marks[None]
     low = np.maximum(one[..., :2], other[..., :2])
     high = np.minimum(one[..., :2] + one[..., 2:], other[..., :2] + other[..., 2:])
     both = (high - low).clip(0).prod(axis=-1)
-    iou = both / (one[..., 2:].prod(-1) + other[..., 2:].prod(-1) - both)
-    pairs = zip(*linear_sum_assignment(-np.where(iou >= SAME, iou, 0)), strict=True)
-    return [(int(a), int(b)) for a, b in pairs if iou[a, b] >= SAME]
+    return np.asarray(both / (one[..., 2:].prod(-1) + other[..., 2:].prod(-1) - both))
 
 
 def clip(boxes: Boxes, size: tuple[int, int]) -> Boxes:
@@ -177,6 +255,31 @@ def table() -> str:
         "specificity",
     )
     return md.table(columns, lines, note)
+
+
+def found_table() -> str:
+    """Return as Markdown how many cells of each type are found: a line per type of each folder."""
+    results = rows.read(FOUND_FILE)
+    lines = []
+    for (model, data), types in md.groups(results, "model", "data").items():
+        infected = [row for row in types if LABELS.get(row["type"]) == PARASITIZED]
+        lines += [_found_line(f"`{model}`, {data}", row["type"], [row]) for row in types]
+        if infected:
+            lines.append(_found_line(f"`{model}`, {data}", "**infected, all**", infected))
+    note = (
+        "Marked cells more than 8 px from the edge; found: a red cell overlaps the box by 0.3 or"
+        " more (intersection over union). Merged: one red cell on several marks. "
+        + md.machine(results)
+    )
+    return md.table(("data", "type", "marked", "found", "lost as"), lines, note)
+
+
+def _found_line(data: str, kind: str, types: md.Rows) -> tuple[object, ...]:
+    marked, found, *lost = (
+        sum(int(row[name]) for row in types) for name in ("marked", "found", *LOST)
+    )
+    named = [f"{name} {count}" for name, count in zip(LOST, lost, strict=True) if count]
+    return data, kind, marked, f"{found / marked:.3f}", ", ".join(named)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 TABLES: dict[str, Callable[[], str]] = {
     "abstention": abstention.table,
     "fields": fields.table,
+    "found": fields.found_table,
     "headline": headline.table,
     "install": install.size_table,
     "int8": export.table,
@@ -57,7 +58,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "benchmarks/README.md": ("recipes", "abstention", "out_of_distribution"),
     "docs/results.md": (
         *("pretrained", "microscope", "headline", "speed", "scale", "int8", "abstention"),
-        *("out_of_distribution", "recipes", "fields", "stages", "robustness"),
+        *("out_of_distribution", "recipes", "fields", "found", "stages", "robustness"),
     ),
     "docs/microscopes.md": ("world",),
     "docs/quick-start.md": ("install", "startup"),

@@ -8,9 +8,9 @@ from typing import Any, Literal, Self
 from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import REVIEW
 
-#: The kinds of objects in a field. Only red cells are counted and classified by the network: a
-#: cell cut by the picture's edge might be counted in two fields, and a clump is several cells that
-#: can't be separated.
+#: The kinds of objects in a field. Only red cells are counted: a cell cut by the picture's edge
+#: might be counted in two fields, and a clump is several cells, or a part of one, that can't be
+#: separated.
 ObjectKind = Literal["red cell", "white cell", "platelet", "debris", "cut by the edge", "clump"]
 
 #: Corners (x, y) in px of a closed polygon.
@@ -41,6 +41,16 @@ class Cell(SmearObject):
     p_parasitized: float
     decision: str
     reason: str | None
+
+
+@dataclass(frozen=True)
+class Clump(SmearObject):
+    """A clump, and the network's answer on all of it: a hint at an infected cell in it, no more.
+
+    `p_parasitized` is in 0..1. A clump is neither counted nor called infected.
+    """
+
+    p_parasitized: float
 
 
 @dataclass(frozen=True)
@@ -118,10 +128,15 @@ class Field:
             **{
                 **data,
                 "cells": tuple(Cell(**_with_outline(cell)) for cell in data["cells"]),
-                "others": tuple(SmearObject(**_with_outline(one)) for one in data["others"]),
+                "others": tuple(_other(one) for one in data["others"]),
                 "flaws": tuple(Flaw(**flaw) for flaw in data["flaws"]),
             }
         )
+
+
+def _other(data: dict[str, Any]) -> SmearObject:
+    kind = Clump if "p_parasitized" in data else SmearObject
+    return kind(**_with_outline(data))
 
 
 def _with_outline(found: dict[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,17 @@ from hemozoin.errors import DataError
 from hemozoin.model.pictures import Picture
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
-from hemozoin.smear.field import Cell, Field, SmearObject
+from hemozoin.smear.field import Cell, Clump, Field, SmearObject
 from hemozoin.smear.field_of_view import FieldOfView, fill_surround, find_field_of_view
 from hemozoin.smear.normalization import FieldStain
 from hemozoin.smear.picture import decode_field, field_from, require_many_cells
 from hemozoin.smear.quality import find_flaws
 from hemozoin.smear.segmentation.cell_size import cell_diameter
 from hemozoin.smear.segmentation.objects import Segmentation, segment
+
+#: An object is cut by the edge of an eyepiece's disc where it is closer to it than this, in
+#: diameters of a red cell: outlines are as exact as that.
+_RIM = 0.08
 
 
 class Screener:
@@ -43,17 +47,28 @@ class Screener:
         if view:
             pixels = fill_surround(pixels, view)
         found = self._segment(pixels, name)
-        objects = [_cut_by(view, one) for one in found.objects] if view else found.objects
+        objects = found.objects
+        if view:
+            inner = replace(view, radius=view.radius - _RIM * found.diameter)
+            objects = tuple(_cut_by(inner, one) for one in objects)
         red = [one for one in objects if one.kind == "red cell"]
+        clumps = [one for one in objects if one.kind == "clump"]
         stain = FieldStain(found.background, found.stain, picture.width, picture.height)
-        cells = tuple(classify_cells(pixels, red, self._predictor, stain))
+        judged = tuple(classify_cells(pixels, red + clumps, self._predictor, stain))
+        cells, of_clumps = judged[: len(red)], judged[len(red) :]
         return Field(
             field=name,
             width=picture.width,
             height=picture.height,
             diameter=round(found.diameter, 1),
             cells=cells,
-            others=tuple(one for one in objects if one.kind != "red cell"),
+            others=(
+                *(one for one in objects if one.kind not in ("red cell", "clump")),
+                *(
+                    Clump(**vars(one), p_parasitized=cell.p_parasitized)
+                    for one, cell in zip(clumps, of_clumps, strict=True)
+                ),
+            ),
             flaws=find_flaws(pixels, found, cells),
         )
 
@@ -74,12 +89,12 @@ def _cut_by(view: FieldOfView, found: SmearObject) -> SmearObject:
 
 
 def classify_cells(
-    pixels: Pixels, red_cells: Sequence[SmearObject], predictor: Predictor, stain: FieldStain
+    pixels: Pixels, objects: Sequence[SmearObject], predictor: Predictor, stain: FieldStain
 ) -> Iterator[Cell]:
-    """Yield the red cells of a field, uint8 `[H, W, 3]`, each with the network's decision."""
+    """Yield objects of a field, uint8 `[H, W, 3]`, each with the network's decision on it."""
     preprocessing = predictor.bundle.preprocessing
-    for start in range(0, len(red_cells), BATCH):
-        batch = red_cells[start : start + BATCH]
+    for start in range(0, len(objects), BATCH):
+        batch = objects[start : start + BATCH]
         prepared = [prepare(cut_out(pixels, one), preprocessing) for one in batch]
         pairs = [*zip(prepared, batch, strict=True)]
         decisions = predictor.decide(

@@ -12,7 +12,7 @@ from hemozoin.errors import DataError
 from hemozoin.smear.segmentation.foreground import _fill_pallor
 from hemozoin.smear.segmentation.regions import require_countable, within
 from hemozoin.smear.segmentation.splitting.merge_tree import best_cut
-from hemozoin.smear.segmentation.splitting.watershed import _neighbours
+from hemozoin.smear.segmentation.splitting.watershed import _neighbours, _Pieces
 
 
 def plain_neighbours(pieces: Ints, distance: Levels, heights: Floats) -> list[tuple[int, int]]:
@@ -32,12 +32,13 @@ def test_neighbours_are_sorted_by_the_width_of_their_necks(seed: int) -> None:
     pieces = np.kron(rng.integers(0, 9, (5, 6)), np.ones((3, 3), int)).astype(np.int32)
     distance = rng.choice([1, 2, 4], pieces.shape).astype(np.uint8)  # many are equally wide
     heights = np.r_[0, rng.choice([4.0, 8.0], 8)]
-    found = _neighbours(pieces, distance, heights)
+    found = _neighbours(_Pieces(pieces, distance, heights))
     assert found == plain_neighbours(pieces, distance, heights)
 
 
 def test_a_piece_without_neighbours() -> None:
-    assert _neighbours(np.ones((4, 4), np.int32), np.ones((4, 4), np.uint8), np.r_[0, 1.0]) == []
+    one = _Pieces(np.ones((4, 4), np.int32), np.ones((4, 4), np.uint8), np.r_[0, 1.0])
+    assert _neighbours(one) == []
 
 
 @pytest.mark.slow

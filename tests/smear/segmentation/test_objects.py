@@ -181,6 +181,33 @@ def test_a_nucleus_is_found_in_pink_and_in_grey_smears(
 
 
 @pytest.mark.slow
+def test_a_cell_full_of_chromatin_and_pigment_is_no_white_cell() -> None:
+    grains = [
+        (900.0 + x, 480.0 + y, 5.0, (70, 15, 60))
+        for x in range(-22, 23, 11)
+        for y in range(-22, 23, 11)
+    ]
+    found = segment(discs(*isolated(PALE), (900, 480, 36, (150, 60, 150)), *grains)).objects
+    assert [one.kind for one in at(found, 900, 480)] == ["red cell"]
+
+
+@pytest.mark.slow
+def test_red_cells_on_each_other_are_no_white_cell() -> None:
+    light = [discs((x, 480, 34, PALE)) / np.array((215, 230, 220)) for x in (890, 900, 910)]
+    both = discs(*isolated(PALE)) * np.prod(light, axis=0)
+    found = segment(both.clip(0, 255).astype(np.uint8)).objects
+    assert not any(one.kind == "white cell" for one in found)
+
+
+@pytest.mark.slow
+def test_cells_in_a_pale_film_are_told_apart() -> None:
+    corners = [(a, b, 34.0, DARK) for a in (866.0, 934.0) for b in (446.0, 514.0)]
+    film = (900.0, 480.0, 72.0, (165, 65, 130))
+    found = segment(discs(*isolated(DARK), film, *corners)).objects
+    assert all([one.kind for one in at(found, x, y)] == ["red cell"] for x, y, *_ in corners)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("radius", [6.5, 9, 13])
 def test_small_cells_are_found_in_a_large_picture(radius: float) -> None:
     rng, step = np.random.default_rng(1), 3 * radius

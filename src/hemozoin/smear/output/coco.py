@@ -3,7 +3,7 @@
 The category of a red cell is the network's decision; the category of any other object is its kind.
 Red cells have three keys that COCO does not define: `cell`, the number in the field,
 `p_parasitized` and `reason`. `score` is the probability of the category, as in COCO's results; a
-cell for review and an object that is not a red cell have none.
+cell for review and an object that is not a red cell have none. A clump has `p_parasitized` as well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hemozoin.about import VERSION
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.decision.conformal import REVIEW
 from hemozoin.files import replacing
-from hemozoin.smear.field import Cell, Field, ObjectKind, SmearObject
+from hemozoin.smear.field import Cell, Clump, Field, ObjectKind, SmearObject
 
 Json = dict[str, Any]
 
@@ -128,6 +128,8 @@ def _area(corners: tuple[tuple[int, int], ...]) -> float:
 
 
 def _decision(found: SmearObject) -> Json:
+    if isinstance(found, Clump):
+        return {"category_id": CATEGORIES[found.kind], "p_parasitized": found.p_parasitized}
     if not isinstance(found, Cell):
         return {"category_id": CATEGORIES[found.kind]}
     p = found.p_parasitized

@@ -7,14 +7,16 @@ merges is taken (`merge_tree.best_cut`). Each clump is thus cut at its own scale
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from hemozoin.arrays import Bools, Floats, Ints, Levels
 from hemozoin.smear.segmentation.distance import edge_distance, local_maxima
 from hemozoin.smear.segmentation.levels import median_level
-from hemozoin.smear.segmentation.morphology import CROSS, dilated
-from hemozoin.smear.segmentation.parameters import DIAMETER, STAIN, WATERSHED
+from hemozoin.smear.segmentation.morphology import CROSS, dilated, eroded
+from hemozoin.smear.segmentation.parameters import CELL, DIAMETER, STAIN, WATERSHED
 from hemozoin.smear.segmentation.regions import Region, require_countable
 from hemozoin.smear.segmentation.splitting.merge_tree import best_cut
 
@@ -29,12 +31,52 @@ def split_clumps(mask: Levels, relative: Floats, stain: Levels, area: float) -> 
     of the stain; `area` is that of a red cell, in px. Raises DataError where there are too many
     pieces.
     """
-    distance = _levels(edge_distance(mask & ~_gaps(stain, mask), WATERSHED.blur))
+    gaps = _gaps(stain, mask)
+    found = _pieces(mask, gaps)
+    require_countable(np.bincount(found.labels.ravel())[1:], area)
+    if (pale := _pale_middles(found.labels, stain, mask, area)).any():
+        found = _pieces(mask, gaps | pale)
+    return best_cut(found.labels, _neighbours(found), relative, area)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pieces:
+    """The pieces of a mask: `labels` int32 `[h, w]`, numbered from 1, and 0 elsewhere.
+
+    `distance` `[h, w]` are the levels of the edge distance, `heights` those at the seeds, by the
+    number of the piece.
+    """
+
+    labels: Ints
+    distance: Levels
+    heights: Floats
+
+
+def _pieces(mask: Levels, gaps: Levels) -> _Pieces:
+    """Return the pieces into which a watershed on the edge distance cuts a mask."""
+    distance = _levels(edge_distance(mask & ~gaps, WATERSHED.blur))
     least = WATERSHED.min_seed * DIAMETER * WATERSHED.levels
     seeds = local_maxima(distance & mask, WATERSHED.radius, least)
-    pieces = flood(distance, seeds.labels, mask)
-    require_countable(np.bincount(pieces.ravel())[1:], area)
-    return best_cut(pieces, _neighbours(pieces, distance, seeds.heights), relative, area)
+    return _Pieces(flood(distance, seeds.labels, mask), distance, seeds.heights)
+
+
+def _pale_middles(pieces: Ints, stain: Levels, mask: Levels, area: float) -> Levels:
+    """Return the palest pixels, off the rim, of the pieces that are too large for a cell.
+
+    Where several cells lie around a filled gap, or in a pale film, their edge distance has a
+    single maximum, in the middle. The pale pixels are then the gap.
+    """
+    pale = np.zeros_like(mask)
+    large = np.bincount(pieces.ravel()) > CELL.too_large * area
+    large[0] = False
+    if not large.any():
+        return pale
+    core = eroded(mask, WATERSHED.rim) > 0
+    for label in np.flatnonzero(large).tolist():
+        inside = pieces == label
+        least = np.percentile(stain[inside], WATERSHED.palest)
+        pale[inside & core & (stain < least)] = 255
+    return pale
 
 
 def _levels(distance: Floats) -> Levels:
@@ -99,12 +141,12 @@ def _without_lines(pieces: Ints, inside: Bools) -> Ints:
     return filled
 
 
-def _neighbours(pieces: Ints, distance: Levels, heights: Floats) -> list[tuple[int, int]]:
+def _neighbours(found: _Pieces) -> list[tuple[int, int]]:
     """Return the pairs of pieces that touch, sorted by the width of their necks, widest first.
 
-    The width is relative to the smaller piece's own: `heights` are the edge distances at the
-    seeds, by the number of the piece.
+    The width is relative to the smaller piece's own.
     """
+    pieces, distance, heights = found.labels, found.distance, found.heights
     keys, widths = [], []
     for one, other in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
         a, b = pieces[one], pieces[other]
