@@ -12,7 +12,7 @@ import pytest
 
 from hemozoin.review.reviews import read_reviews
 from hemozoin.review.worklist import draw_worklist
-from hemozoin.serve.reviewing import AUDIT_CELLS, CellReviews, reviewed_count
+from hemozoin.serve.reviewing import AUDIT_CELLS, CellReviews, reviewed_as_json
 from tests.support.commands import succeed
 from tests.support.servers import RunningServer, serving
 from tests.support.smears import make_fields
@@ -148,7 +148,7 @@ def test_reviews_survive_kill_and_screening_again(folder: Path, tmp_path: Path) 
         assert server.api.get(PATH).json()["reviewed"] == before
     slide = make_fields(tmp_path / "left", "1.png", "2.png")
     succeed("screen", slide, "--out", folder / "left", "--overwrite")
-    found = reviewed_count(folder / "left")
+    found = reviewed_as_json(folder / "left")
     assert json.loads(json.dumps(found)) == before
 
 

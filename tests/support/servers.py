@@ -51,19 +51,19 @@ class RunningServer:
 
 
 @contextmanager
-def serving(folder: Path, *options: object) -> Iterator[RunningServer]:
-    """Yield a server of a folder, on a free port of this computer."""
-    process = start("serve", folder, "--port", 0, *options)
+def serving(folder: Path, *options: object, port: int = 0) -> Iterator[RunningServer]:
+    """Yield a server of a folder, on a free port of this computer where none is given."""
+    process = start("serve", folder, "--port", port, *options)
     assert process.stderr is not None
     assert process.stdout is not None
     line = process.stderr.readline()
-    found = re.search(r"http://\S+", line)
-    assert found, line + process.stderr.read()
-    server = RunningServer(process, found[0])
     try:
+        found = re.search(r"http://\S+", line)
+        assert found, line
+        server = RunningServer(process, found[0])
         yield server
-    finally:
         server.api.close()
+    finally:
         process.terminate()
         process.wait(PATIENCE)
         process.stderr.close()

@@ -122,9 +122,8 @@ def agreements(reviewed: Mapping[int, ReviewedCell]) -> list[Agreement]:
 
 
 def _agreement(pair: tuple[str, str], answers: list[tuple[Answer, Answer]]) -> Agreement:
-    from sklearn.metrics import cohen_kappa_score  # noqa: PLC0415 - takes a second to import
-
-    first, second = zip(*answers, strict=True)
-    defined = len({*first, *second}) > 1
-    kappa = float(cohen_kappa_score(first, second)) if defined else None
-    return Agreement(pair, len(answers), sum(a == b for a, b in answers), kappa)
+    n, same = len(answers), sum(first == second for first, second in answers)
+    firsts, seconds = (Counter(readers) for readers in zip(*answers, strict=True))
+    by_chance = sum(firsts[answer] * seconds[answer] for answer in firsts) / n**2
+    kappa = (same / n - by_chance) / (1 - by_chance) if by_chance < 1 else None
+    return Agreement(pair, n, same, kappa)

@@ -20,11 +20,11 @@ from hemozoin.review.estimate import count_with_reviews
 from hemozoin.review.found_cells import FoundCells, read_found_cells
 from hemozoin.review.reviews import REVIEWS, Review, append_reviews, read_reviews
 from hemozoin.review.worklist_csv import read_worklist
-from hemozoin.smear.counting.reviewed_count import SlideReviews
+from hemozoin.smear.counting.reviewed_count import ReviewedCount, SlideReviews
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.output.folder import SLIDES
 from hemozoin.smear.output.pages.agreement_page import write_agreement
-from hemozoin.smear.output.results import SavedSlide
+from hemozoin.smear.output.results import SavedSlide, read_counting_point
 from hemozoin.smear.output.tables import replace_slide_row
 from hemozoin.smear.slides import MARK
 
@@ -52,6 +52,15 @@ def recount_slide(folder: Path, worklists: Sequence[Path] = ()) -> Slide:
         replace_slide_row(slide, table)
         write_agreement(table)
     return slide
+
+
+def count_so_far(folder: Path, cells: FoundCells) -> ReviewedCount | None:
+    """Return the count of a slide with its reviews so far; nothing is written.
+
+    None if no cell has an answer that tells. Raises DataError for a damaged reviews.csv or slide.
+    """
+    reviewed, _ = reviewed_cells(cells, read_reviews(folder))
+    return count_with_reviews(cells, reviewed, _sensitivities(read_counting_point(folder)))
 
 
 def with_reviews(slides: Sequence[Slide], out: Path) -> list[Slide]:

@@ -16,7 +16,7 @@ from hemozoin.about import VERSION
 from hemozoin.errors import HemozoinError
 from hemozoin.progress import one_line
 from hemozoin.serve import pages
-from hemozoin.serve.api import cells, health, reviews, slides
+from hemozoin.serve.api import cells, exports, health, predictions, reviews, slides
 from hemozoin.serve.api.models import ErrorMessage
 from hemozoin.serve.jobs import JobQueue
 from hemozoin.serve.security import SecurityMiddleware
@@ -44,10 +44,12 @@ def make_app(store: SlideStore, jobs: JobQueue, token: str | None) -> FastAPI:
         responses={"4XX": {"model": ErrorMessage}},
     )
     app.state.store, app.state.jobs, app.state.token = store, jobs, token
+    app.state.model = jobs.model
     api = APIRouter(prefix="/api/v1")
     for routes in (slides.slide_routes, cells.cell_routes, reviews.review_routes):
         api.include_router(routes)
-    api.include_router(health.health_routes)
+    for routes in (exports.export_routes, predictions.prediction_routes, health.health_routes):
+        api.include_router(routes)
     app.include_router(api)
     app.include_router(pages.page_routes)
     app.mount("/static", StaticFiles(directory=pages.STATIC))

@@ -11,8 +11,10 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from threading import Condition, Thread
+from pathlib import Path
+from threading import Condition, Lock, Thread
 
+from hemozoin.errors import RunError
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import JobRow
 
@@ -21,8 +23,8 @@ class JobQueue:
     """Runs the jobs of a store, at most `workers` at a time, between `start` and `stop`."""
 
     def __init__(self, store: SlideStore, model: str, workers: int) -> None:
-        self._store, self._model = store, model
-        self._changed = Condition()
+        self._store, self.model = store, model
+        self._changed, self._recounting = Condition(), Lock()
         self._running: dict[str, subprocess.Popen[str]] = {}
         self._is_stopping = False
         self._threads = [Thread(target=self._work, daemon=True) for _ in range(workers)]
@@ -59,6 +61,18 @@ class JobQueue:
                 process.kill()
             self._changed.wait_for(lambda: slide not in self._running)
 
+    def recount(self, results: Path) -> None:
+        """Write the report and slide.json of a slide again, with its reviews.
+
+        Raises RunError where this fails.
+        """
+        with self._recounting, _start_worker({"recount": str(results)}) as process:
+            assert process.stdout is not None
+            said = process.stdout.read()
+            code = process.wait()
+        if code:
+            raise RunError(_error(said, code))
+
     def _work(self) -> None:
         while True:
             with self._changed:
@@ -73,26 +87,14 @@ class JobQueue:
                 self._wait(job)
 
     def _start(self, job: JobRow) -> subprocess.Popen[str]:
-        """Start the process of a job; it ends when its standard input is closed."""
-        code = (
-            f"import sys; sys.path[:] = {sys.path!r};"
-            " from hemozoin.serve.worker import main; sys.exit(main())"
+        """Start the process of a job."""
+        return _start_worker(
+            {
+                "model": self.model,
+                "pictures": str(self._store.pictures(job.slide)),
+                "out": str(self._store.root / job.slide),
+            }
         )
-        one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        pipe, command = subprocess.PIPE, [sys.executable, "-c", code]
-        process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=one_thread
-        )
-        order = {
-            "model": self._model,
-            "pictures": str(self._store.pictures(job.slide)),
-            "out": str(self._store.root / job.slide),
-        }
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # it died; `_wait` says so
-            process.stdin.write(json.dumps(order) + "\n")
-            process.stdin.flush()
-        return process
 
     def _wait(self, job: JobRow) -> None:
         process = self._running[job.slide]
@@ -110,7 +112,25 @@ class JobQueue:
             self._changed.notify_all()
 
 
+def _start_worker(order: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a process that carries out an order; it ends when its standard input is closed."""
+    code = (
+        f"import sys; sys.path[:] = {sys.path!r};"
+        " from hemozoin.serve.worker import main; sys.exit(main())"
+    )
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    pipe, command = subprocess.PIPE, [sys.executable, "-c", code]
+    process = subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=one_thread
+    )
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it died, which its exit code says
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+    return process
+
+
 def _error(said: str, code: int) -> str:
     with suppress(ValueError, KeyError, TypeError):
         return str(json.loads(said)["error"])
-    return f"the process that screened the slide died (exit code {code}); screen it again"
+    return f"the process that works on the slide died (exit code {code}); try again"

@@ -12,11 +12,11 @@ from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import REVIEW
 from hemozoin.errors import DataError
 from hemozoin.review.agreement import ReviewedCell, reviewed_cells
-from hemozoin.review.estimate import count_with_reviews
 from hemozoin.review.found_cells import FoundCells, read_found_cells
+from hemozoin.review.recount import count_so_far
 from hemozoin.review.reviews import REVIEWS, Answer, Review, append_reviews, read_reviews
 from hemozoin.review.worklist import draw_worklist
-from hemozoin.smear.output.folder import CELLS
+from hemozoin.smear.output.folder import CELLS, SLIDE
 
 #: The lists: cells called infected, those too close to call, and a random draw of `AUDIT_CELLS`.
 Worklist = Literal["called", "close", "audit"]
@@ -114,24 +114,23 @@ class CellReviews:
         return _draw(self._folder, _stamp(self._folder / CELLS)).get(place)
 
 
-def reviewed_count(folder: Path) -> dict[str, Any] | None:
+def reviewed_as_json(folder: Path) -> dict[str, Any] | None:
     """Return the count of machine and person as plain data; None without an answer that tells.
 
     It is "settled" if it holds without the network's error rates: where the cells were drawn at
     random, or where all called and close ones have an answer.
     """
     stamps = _stamp(folder / CELLS), _stamp(folder / REVIEWS)
-    return _counted(folder, *stamps) if stamps[1] else None
+    return _counted(folder, *stamps) if all(stamps) else None
 
 
 @lru_cache(_COUNTS)
-def _counted(folder: Path, _cells: int, _reviews: int) -> dict[str, Any] | None:
-    reviews = CellReviews(folder)
-    count = count_with_reviews(reviews.found, reviews.reviewed()[0])
+def _counted(folder: Path, cells: int, _: int) -> dict[str, Any] | None:
+    count = count_so_far(folder, _found_cells(folder, cells))
     if count is None:
         return None
-    settled = count.basis == "drawn" or count.is_confirmed
-    return {**asdict(count), "confirmed": count.is_confirmed, "settled": settled}
+    share = asdict(count.parasitaemia)
+    return {**count.to_dict(), "parasitaemia": share, "settled": count.is_settled}
 
 
 @lru_cache(_SLIDES)
@@ -147,6 +146,14 @@ def _draw(folder: Path, stamp: int) -> dict[int, float]:
     drawn = {(row.field, row.cell): row.probability for row in rows}
     places = enumerate(zip(cells.fields, cells.numbers, strict=True))
     return {place: drawn[cell] for place, cell in places if cell in drawn}
+
+
+def is_stale(folder: Path) -> bool:
+    """Return whether a slide's report and slide.json are older than its reviews."""
+    times = [
+        path.stat().st_mtime_ns for path in (folder / SLIDE, folder / REVIEWS) if path.exists()
+    ]
+    return len(times) == 2 and times[0] < times[1]
 
 
 def answers_of(cell: ReviewedCell | None, reader: str | None) -> Iterator[dict[str, str]]:

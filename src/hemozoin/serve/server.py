@@ -59,6 +59,7 @@ def run_server(folder: Path, config: ServeConfig) -> None:
     with _locked(folder), _listening(config.host, config.port) as port:
         remove_incomplete(folder)
         store = SlideStore(folder)
+        store.take_in()
         token = None if _is_loopback(config.host) else _token(folder)
         app = make_app(store, JobQueue(store, config.model, config.workers), token)
         address = _announce(port.getsockname()[1], config.host, token)

@@ -47,6 +47,10 @@ class SlideFiles:
             return None
         return found if isinstance(found, dict) else None
 
+    def names(self) -> list[str]:
+        """Return the names of the files in the folder of the results."""
+        return sorted(path.name for path in self.results.glob("*") if path.is_file())
+
     def fields_done(self) -> int:
         """Return the number of fields that are screened, also of one that is not finished."""
         return sum(1 for _ in (self.results / _FIELDS).glob("*.json"))
@@ -82,11 +86,11 @@ class SlideFiles:
 
     def picture(self, field: str) -> Path | None:
         """Return the picture of a field, or, where that is elsewhere, its overlay."""
-        for folder, name in ((self.pictures, field), (self.results / OVERLAYS, f"{field}.jpg")):
-            for path in folder.glob("*"):
-                if path.name == name and path.is_file():
-                    return path
-        return None
+        return _file_in(self.pictures, field) or self.overlay(f"{field}.jpg")
+
+    def overlay(self, name: str) -> Path | None:
+        """Return the picture of a field with its outlines, by its file's name; None without."""
+        return _file_in(self.results / OVERLAYS, name)
 
     def cell_picture(self, field: str, x: float, y: float, diameter: float) -> bytes:
         """Return a JPEG of the surroundings of a place, at the field's (x, y) in px.
@@ -104,6 +108,11 @@ class SlideFiles:
         if path is None:
             raise DataError(f"{field}: its picture is missing")
         return _decoded(path, path.stat().st_mtime_ns)
+
+
+def _file_in(folder: Path, name: str) -> Path | None:
+    """Return the file of a folder with a name, which is compared, never used as a path."""
+    return next((path for path in folder.glob("*") if path.name == name and path.is_file()), None)
 
 
 def surroundings(picture: Image.Image, x: float, y: float, diameter: float) -> bytes:

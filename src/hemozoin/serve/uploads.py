@@ -49,7 +49,7 @@ class UploadedPictures:
     def __post_init__(self) -> None:
         """Make the folder."""
         (self.root / PICTURES).mkdir(exist_ok=True)
-        self._folder = Path(tempfile.mkdtemp(prefix=_INCOMPLETE, dir=self.root / PICTURES))
+        self.folder = Path(tempfile.mkdtemp(prefix=_INCOMPLETE, dir=self.root / PICTURES))
         self._bytes = 0
 
     def save(self, uploads: Iterable[Upload]) -> None:
@@ -66,7 +66,7 @@ class UploadedPictures:
             raise DataError("none of these files is a picture; give photos of a smear")
 
     def _save_zip(self, upload: Upload) -> None:
-        with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".zip") as file:
+        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".zip") as file:
             shutil.copyfileobj(upload.content, file, _CHUNK)
             file.flush()
             source = _opened(Path(file.name), upload.name)
@@ -82,7 +82,7 @@ class UploadedPictures:
         if number > MOST_PICTURES:
             raise DataError(f"more than {MOST_PICTURES:,} pictures; upload several slides")
         file = _file_name(number, name)
-        with (self._folder / file).open("xb") as written:
+        with (self.folder / file).open("xb") as written:
             for chunk in chunks:
                 size += len(chunk)
                 self._require_room(name, size)
@@ -99,12 +99,12 @@ class UploadedPictures:
 
     def keep(self, folder: Path) -> None:
         """Give the folder its name; from now on it is complete."""
-        self._folder.rename(folder)
+        self.folder.rename(folder)
         folder.chmod(0o755)
 
     def remove(self) -> None:
         """Remove the pictures, unless they were kept."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def remove_incomplete(root: Path) -> None:

@@ -1,4 +1,6 @@
-"""A process that screens one slide, with the code of `hemozoin screen`, for the server.
+"""A process that screens or recounts one slide for the server.
+
+The code is that of `hemozoin screen` and `hemozoin recount`.
 
 It reads what to do from standard input, as JSON in one line, and ends as soon as standard input
 is closed: so it never outlives the server, however that ends. An error is one line of JSON on
@@ -15,6 +17,7 @@ from threading import Thread
 from typing import Any
 
 from hemozoin.errors import HemozoinError
+from hemozoin.review.recount import recount_slide, with_reviews
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.execution.run import ScreenConfig, screen_slides
 
@@ -23,13 +26,16 @@ _NICE = 10
 
 
 def main() -> int:
-    """Screen the slide and return the exit code: 0, or 2 after an error."""
+    """Screen or recount the slide and return the exit code: 0, or 2 after an error."""
     order = json.loads(sys.stdin.readline())
     Thread(target=_end_with_server, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(_NICE)
     try:
-        _screen(order)
+        if "recount" in order:
+            recount_slide(Path(order["recount"]))
+        else:
+            _screen(order)
     except (HemozoinError, OSError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return 2
@@ -38,7 +44,8 @@ def main() -> int:
 
 def _screen(order: dict[str, Any]) -> None:
     config = ScreenConfig(order["model"], blood=Blood(), coco=True)
-    screen_slides([Path(order["pictures"])], Path(order["out"]), config)
+    out = Path(order["out"])
+    with_reviews(screen_slides([Path(order["pictures"])], out, config), out)
 
 
 def _end_with_server() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Response
@@ -10,6 +9,7 @@ from fastapi.responses import FileResponse
 
 from hemozoin.data.decoding.formats import HEAD_BYTES, format_of
 from hemozoin.serve.api.dependencies import FilesHere
+from hemozoin.serve.api.responses import json_response
 from hemozoin.serve.reviewing import CellReviews, Worklist, answers_of
 
 #: The formats that every browser shows.
@@ -24,6 +24,7 @@ def list_cells(
     decision: Literal["parasitized", "uninfected", "review"] | None = None,
     worklist: Worklist | None = None,
     reader: Annotated[str | None, Query(max_length=80)] = None,
+    field: Annotated[str | None, Query(max_length=400)] = None,
 ) -> Response:
     """Return the red cells of a slide that are counted: id, place, p, decision, answers.
 
@@ -37,9 +38,9 @@ def list_cells(
     found = [
         cells[place] | {"reviews": [*answers_of(reviewed.get(place), reader)]}
         for place in places
-        if decision in (None, cells[place]["decision"])
+        if decision in (None, cells[place]["decision"]) and field in (None, cells[place]["field"])
     ]
-    return Response(json.dumps(found), media_type="application/json")
+    return json_response(found)
 
 
 @cell_routes.get("/fields/{field}")
@@ -53,7 +54,7 @@ def get_field(files: FilesHere, field: str) -> Response:
         raise HTTPException(404, f"there is no field {field!r:.60}")
     _, elsewhere = CellReviews(files.results).reviewed()
     missed = [vars(review) for review in elsewhere if review.field == field]
-    return Response(json.dumps({**found, "missed": missed}), media_type="application/json")
+    return json_response({**found, "missed": missed})
 
 
 @cell_routes.get("/fields/{field}/picture", response_class=FileResponse)

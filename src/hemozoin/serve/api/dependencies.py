@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote
 
-from fastapi import Depends, Header, HTTPException, Request
+from fastapi import Depends, Form, Header, HTTPException, Request
 
 from hemozoin.serve.jobs import JobQueue
+from hemozoin.serve.records import checked_record
 from hemozoin.serve.slide_files import SlideFiles
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import SlideRow
@@ -28,6 +29,34 @@ def _reader(x_reader: Annotated[str, Header(max_length=720)] = "") -> str:
     return unquote(x_reader).strip()
 
 
+def _record(
+    patient: Annotated[str, Form(max_length=200)] = "",
+    date: Annotated[str, Form(max_length=200, description="year-month-day")] = "",
+    site: Annotated[str, Form(max_length=200)] = "",
+    stain: Annotated[str, Form(max_length=200)] = "",
+    magnification: Annotated[str, Form(max_length=200)] = "",
+    operator: Annotated[str, Form(max_length=200)] = "",
+    hematocrit: Annotated[str, Form(max_length=20, description="in %")] = "",
+) -> dict[str, Any]:
+    """Return the record in the fields of a form."""
+    try:
+        percent = float(hematocrit) if hematocrit else None
+    except ValueError as error:
+        raise HTTPException(422, f"hematocrit: {hematocrit!r} is not a number") from error
+    return checked_record(
+        {
+            "patient": patient,
+            "date": date,
+            "site": site,
+            "stain": stain,
+            "magnification": magnification,
+            "operator": operator,
+            "hematocrit": percent,
+        }
+    )
+
+
+RecordHere = Annotated[dict[str, Any], Depends(_record)]
 StoreHere = Annotated[SlideStore, Depends(_store)]
 JobsHere = Annotated[JobQueue, Depends(_jobs)]
 ReaderHere = Annotated[str, Depends(_reader)]

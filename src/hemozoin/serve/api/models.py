@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
 from hemozoin.serve.store.tables import JobState
 
@@ -21,6 +21,36 @@ class ReviewResult(BaseModel):
     reviewed: dict[str, Any] | None
 
 
+class ManualCountBody(BaseModel):
+    """A count by eye, in one of three ways: see the page on screening smears."""
+
+    infected: int | None = None
+    red_cells: int | None = None
+    parasites: int | None = None
+    white_cells: int | None = None
+    white_cells_per_ul: float | None = None
+    parasites_per_ul: float | None = None
+    reader: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value not in (None, "")}
+
+
+class SlideRecordBody(BaseModel):
+    """What is known of a slide besides its pictures: the keys of slide.toml, all optional."""
+
+    patient: str | None = None
+    date: str | None = None
+    site: str | None = None
+    stain: str | None = None
+    magnification: str | None = None
+    operator: str | None = None
+    hematocrit: float | None = None
+    red_cells_per_ul: float | None = None
+    manual: ManualCountBody | None = None
+
+
 class CreatedSlide(BaseModel):
     """The id of a new slide, and the names of the uploaded files that are no pictures."""
 
@@ -32,7 +62,10 @@ class SlideState(BaseModel):
     """A slide, how far its screening is, and its count, which is that of slide.json.
 
     `state` is "done" also for a slide that was screened by hand; `error` says why it failed.
-    `fields_done` of `fields` are screened. `reviewed` is the count of machine and person together.
+    `fields_done` of `fields` are screened. `uploaded` is false for a slide that was screened by
+    hand. `record` has what is known besides the pictures.
+    `reviewed` is the count of machine and person together; while
+    it is newer than slide.json, the slide is `stale`.
     """
 
     id: str
@@ -41,8 +74,11 @@ class SlideState(BaseModel):
     error: str | None
     fields: int
     fields_done: int
+    uploaded: bool
+    record: dict[str, Any]
     count: dict[str, Any] | None
     reviewed: dict[str, Any] | None
+    stale: bool
 
 
 class FieldRow(BaseModel):
@@ -60,8 +96,9 @@ class FieldRow(BaseModel):
 
 
 class SlideDetails(SlideState):
-    """A slide with its fields, and who changed what."""
+    """A slide with its fields, the names of its files, and who changed what."""
 
+    files: list[str]
     field_rows: list[FieldRow]
     changes: list[dict[str, str]]
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, Field, StringConstraints
 
-from hemozoin.serve.api.dependencies import FilesHere
+from hemozoin.serve.api.dependencies import FilesHere, JobsHere
 from hemozoin.serve.api.models import ReviewResult
 from hemozoin.serve.reviewing import (
     CellReviews,
     GivenAnswer,
     MissedCell,
     Worklist,
-    reviewed_count,
+    is_stale,
+    reviewed_as_json,
 )
 
 review_routes = APIRouter(prefix="/slides/{slide}", tags=["reviews"])
@@ -59,11 +60,19 @@ def add_reviews(
     if not reviews:
         raise HTTPException(422, "no review is given")
     CellReviews(files.results).add(GivenAnswer(**review.model_dump()) for review in reviews)
-    return ReviewResult(reviewed=reviewed_count(files.results))
+    return ReviewResult(reviewed=reviewed_as_json(files.results))
+
+
+@review_routes.post("/recount", status_code=204)
+def recount(files: FilesHere, jobs: JobsHere) -> Response:
+    """Write slide.json and the report again with all reviews, if there are new ones."""
+    if is_stale(files.results):
+        jobs.recount(files.results)
+    return Response(status_code=204)
 
 
 @review_routes.post("/missed-cells")
 def add_missed_cell(files: FilesHere, cell: NewMissedCell) -> ReviewResult:
     """Add a cell that was not found to reviews.csv; it is shown, but not part of the count."""
     CellReviews(files.results).add_missed(MissedCell(**cell.model_dump()))
-    return ReviewResult(reviewed=reviewed_count(files.results))
+    return ReviewResult(reviewed=reviewed_as_json(files.results))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -11,9 +12,23 @@ from fastapi import APIRouter, File, Form, HTTPException, Request, Response, Upl
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from hemozoin.serve.api.dependencies import FilesHere, JobsHere, ReaderHere, SlideHere, StoreHere
-from hemozoin.serve.api.models import CreatedSlide, FieldRow, SlideDetails, SlideState
-from hemozoin.serve.reviewing import reviewed_count
+from hemozoin.serve.api.dependencies import (
+    FilesHere,
+    JobsHere,
+    ReaderHere,
+    RecordHere,
+    SlideHere,
+    StoreHere,
+)
+from hemozoin.serve.api.models import (
+    CreatedSlide,
+    FieldRow,
+    SlideDetails,
+    SlideRecordBody,
+    SlideState,
+)
+from hemozoin.serve.records import checked_record, saved_record, write_record
+from hemozoin.serve.reviewing import is_stale, reviewed_as_json
 from hemozoin.serve.slide_files import SlideFiles
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import SlideRow
@@ -34,9 +49,13 @@ def upload_slide(
     jobs: JobsHere,
     reader: ReaderHere,
     files: Annotated[list[UploadFile], File(description="pictures of one slide, or zips of them")],
+    record: RecordHere,
     name: Annotated[str, Form(max_length=80)] = "",
 ) -> CreatedSlide:
-    """Upload the pictures of a new slide; it is screened as soon as a worker is free."""
+    """Upload the pictures of a new slide; it is screened as soon as a worker is free.
+
+    The other fields are its record; without a name, the patient's code is the slide's name.
+    """
     if shutil.disk_usage(store.root).free < _KEPT_FREE + sum(file.size or 0 for file in files):
         raise HTTPException(507, "the disk is nearly full; free some space")
     uploaded = UploadedPictures(store.root)
@@ -44,7 +63,8 @@ def upload_slide(
         uploaded.save(Upload(file.filename or "", file.file) for file in files)
         if same := store.slide_with({picture.sha256 for picture in uploaded.pictures}):
             raise HTTPException(409, f"these pictures are in slide {same} already")
-        slide = store.reserve_id(name)
+        write_record(record, uploaded.folder)
+        slide = store.reserve_id(name or record.get("patient", ""))
         uploaded.keep(store.pictures(slide))
     finally:
         uploaded.remove()
@@ -69,7 +89,8 @@ def get_slide(slide: SlideHere, store: StoreHere, files: FilesHere) -> SlideDeta
         for one in store.changes(slide.id)
     ]
     rows = [_field_row(row, names) for row in files.fields()]
-    return SlideDetails(**_state(store, slide).model_dump(), field_rows=rows, changes=changes)
+    state = _state(store, slide).model_dump()
+    return SlideDetails(**state, files=files.names(), field_rows=rows, changes=changes)
 
 
 @slide_routes.get("/{slide}/events", response_class=StreamingResponse)
@@ -103,6 +124,25 @@ def screen_again(slide: SlideHere, store: StoreHere, jobs: JobsHere, reader: Rea
     jobs.wake()
 
 
+@slide_routes.put("/{slide}/record", status_code=202)
+def change_record(
+    slide: SlideHere, store: StoreHere, jobs: JobsHere, reader: ReaderHere, record: SlideRecordBody
+) -> None:
+    """Replace the record of an uploaded slide; its count and report are written again.
+
+    The earlier record stays in the slide's changes.
+    """
+    if not store.pictures(slide.id).is_dir():
+        raise HTTPException(409, "its pictures are elsewhere; edit slide.toml beside them")
+    if _state(store, slide).state in ("queued", "running"):
+        raise HTTPException(409, "the slide is being screened; wait until it is done")
+    values = checked_record(record.model_dump())
+    write_record(values, store.pictures(slide.id))
+    store.note(reader, slide.id, f"record: {json.dumps(values, ensure_ascii=False)}")
+    store.queue(slide.id, reader)
+    jobs.wake()
+
+
 @slide_routes.delete("/{slide}/screening", status_code=204)
 def cancel_screening(
     slide: SlideHere, store: StoreHere, jobs: JobsHere, reader: ReaderHere
@@ -132,7 +172,7 @@ def _state(store: SlideStore, slide: SlideRow) -> SlideState:
     job = store.last_job(slide.id)
     files = SlideFiles(store.root / slide.folder, store.pictures(slide.id))
     pictures = len(store.picture_names(slide.id))
-    done = files.fields_done()
+    done, count = files.fields_done(), files.count()
     return SlideState(
         id=slide.id,
         created=slide.created,
@@ -140,8 +180,11 @@ def _state(store: SlideStore, slide: SlideRow) -> SlideState:
         error=job.error if job else None,
         fields=max(pictures, done),  # a scan has many fields
         fields_done=done,
-        count=files.count(),
-        reviewed=reviewed_count(files.results),
+        uploaded=files.pictures.is_dir(),
+        record=saved_record(files.pictures) or (count or {}).get("record", {}),
+        count=count,
+        reviewed=reviewed_as_json(files.results),
+        stale=is_stale(files.results),
     )
 
 

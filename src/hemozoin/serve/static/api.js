@@ -12,7 +12,7 @@ function headers() {
 }
 
 async function answer(response) {
-  const body = response.status === 204 ? null : await response.json().catch(() => null);
+  const body = await response.json().catch(() => null);
   if (response.status === 401) location.assign("/login");
   if (!response.ok) throw new Error(body?.error || `the server answered ${response.status}`);
   return body;
@@ -30,9 +30,11 @@ async function request(method, path, options = {}) {
 
 export const get = (path) => request("GET", path);
 export const remove = (path) => request("DELETE", path);
-export const post = (path, value) => request("POST", path, {
+const withJson = (method) => (path, value) => request(method, path, {
   body: JSON.stringify(value), headers: { "Content-Type": "application/json" },
 });
+export const post = withJson("POST");
+export const put = withJson("PUT");
 
 /** Return the path of a part of the API, with its parts escaped. */
 export const pathOf = (...parts) => `/${parts.map(encodeURIComponent).join("/")}`;

@@ -1,7 +1,9 @@
 // The page: which view the address shows, and the name of the person at the page.
 
 import { reader } from "./api.js";
+import { cellsView } from "./cells.js";
 import { h, problem } from "./dom.js";
+import { fieldView } from "./field.js";
 import { slidesView } from "./slides.js";
 import { slideView } from "./slide.js";
 import { reviewView } from "./review.js";
@@ -10,6 +12,8 @@ import { reviewView } from "./review.js";
 const VIEWS = [
   [/^$/, slidesView],
   [/^slides\/([^/]+)$/, slideView],
+  [/^slides\/([^/]+)\/fields\/([^/]+)$/, fieldView],
+  [/^cells$/, cellsView],
   [/^slides\/([^/]+)\/review(?:\/([a-z]+))?$/, reviewView],
 ];
 

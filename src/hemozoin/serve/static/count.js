@@ -6,8 +6,8 @@ import { percent, twoDigits } from "./numbers.js";
 /** Return the parasitaemia of a slide: that of network and person where it is settled. */
 export function shareOf({ count, reviewed }) {
   if (reviewed?.settled) return reviewed.parasitaemia;
-  if (count?.parasitaemia == null) return null;
-  return { value: count.parasitaemia, low: count.parasitaemia_low, high: count.parasitaemia_high };
+  if (count?.machine_parasitaemia == null) return null;
+  return { value: count.machine_parasitaemia, low: count.machine_parasitaemia_low, high: count.machine_parasitaemia_high };
 }
 
 /** Return "0.94 % (0 to 2.8)"; "" without a parasitaemia. */
@@ -40,11 +40,11 @@ export function perMicrolitre(slide) {
 export function intervalBar(slide) {
   const share = shareOf(slide);
   if (!share) return "";
-  const end = Math.min(1, 1.15 * Math.max(share.high, slide.count?.parasitaemia_high || 0, 0.001));
+  const end = Math.min(1, 1.15 * Math.max(share.high, slide.count?.machine_parasitaemia_high || 0, 0.001));
   const at = (value) => `${(100 * value / end).toFixed(2)}%`;
-  const machine = slide.reviewed?.settled && slide.count?.parasitaemia != null && svg("rect", {
-    x: at(slide.count.parasitaemia_low), y: 26, height: 3,
-    width: at(slide.count.parasitaemia_high - slide.count.parasitaemia_low), class: "machine",
+  const machine = slide.reviewed?.settled && slide.count?.machine_parasitaemia != null && svg("rect", {
+    x: at(slide.count.machine_parasitaemia_low), y: 26, height: 3,
+    width: at(slide.count.machine_parasitaemia_high - slide.count.machine_parasitaemia_low), class: "machine",
   });
   return h("figure", { class: "interval" },
     svg("svg", { role: "img", "aria-label": `parasitaemia ${shareText(slide)}`, height: 34 },

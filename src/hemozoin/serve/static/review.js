@@ -2,17 +2,11 @@
 
 import { get, pathOf, reader, urlOf } from "./api.js";
 import { Answers } from "./answers.js";
+import { ANSWERS, answerKey } from "./answer_keys.js";
 import { countedBy, intervalBar, perMicrolitre, shareText } from "./count.js";
 import { h, problem, say, svg } from "./dom.js";
 
 const WORKLISTS = { called: "Called infected", close: "Too close to call", audit: "Random sample of 150" };
-
-const ANSWERS = [
-  ["p", "P", "parasitized", "Parasitized"],
-  ["u", "U", "uninfected", "Uninfected"],
-  ["n", "N", "not a red cell", "Not a red cell"],
-  ["?", "?", "can't tell", "Can't tell"],
-];
 
 // Cells whose pictures are loaded before they are wanted, and those in the strip.
 const AHEAD = 6, STRIP = 8;
@@ -145,9 +139,9 @@ class Review {
 
   pressed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test(event.target.tagName) || !this.cells.length) return;
-    const answer = ANSWERS.find(([key]) => key === event.key.toLowerCase());
+    const answer = answerKey(event);
     const moves = { z: () => this.undo(), arrowleft: () => this.go(-1), arrowright: () => this.go(1) };
-    const move = answer ? () => this.answer(answer[2]) : moves[event.key.toLowerCase()];
+    const move = answer ? () => this.answer(answer) : moves[event.key.toLowerCase()];
     if (move) {
       event.preventDefault();
       move();

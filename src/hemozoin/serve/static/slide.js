@@ -1,51 +1,101 @@
-// One slide: its count, and the way to its cells and fields.
+// One slide: its count step by step, its record, and the way to its cells, fields and files.
 
-import { get, pathOf, watch } from "./api.js";
-import { h } from "./dom.js";
+import { get, pathOf, post, put, remove, urlOf, watch } from "./api.js";
 import { countedBy, intervalBar, perMicrolitre, shareText } from "./count.js";
-import { many } from "./numbers.js";
+import { h, problem, say } from "./dom.js";
+import { many, percent, twoDigits } from "./numbers.js";
+import { recordInputs, recordOf } from "./record.js";
+
+const FILES = [["print.html", "Print (one page)"], ["report.html", "Report"], ["cells.csv", "Cells (CSV)"], ["fields.csv", "Fields (CSV)"], ["slide.json", "Count (JSON)"], ["cells.coco.json", "Outlines (COCO)"], ["reviews.csv", "Reviews (CSV)"]];
 
 export async function slideView(main, id) {
-  const top = h("div"), fields = h("section");
-  main.append(h("h1", {}, id), top, fields);
-  const draw = async (state) => {
-    top.replaceChildren(...summary(state));
-    if (state.state === "done") {
+  const top = h("div"), rest = h("div");
+  main.append(h("h1", {}, id), top, rest);
+  let last = "";
+  const draw = async (slide) => {
+    top.replaceChildren(...summary(slide));
+    const key = JSON.stringify([slide.state, slide.record, slide.count]);
+    if (key !== last) {
+      last = key;
       const details = await get(pathOf("slides", id));
-      fields.replaceChildren(h("h2", {}, "Fields"), fieldTable(details.field_rows));
+      rest.replaceChildren(...(slide.count ? [fieldSection(id, details.field_rows), filesSection(slide, details)] : []), recordSection(slide), changesSection(details.changes));
     }
   };
-  await draw(await get(pathOf("slides", id)));
-  return watch(id, draw);
+  const slide = await get(pathOf("slides", id));
+  await draw(slide);
+  if (slide.stale) post(pathOf("slides", id, "recount"), null).catch((error) => say(error.message));
+  return watch(id, (slide) => draw(slide).catch((error) => top.replaceChildren(problem(error))));
 }
 
 function summary(slide) {
-  const { state, error, count, fields, fields_done: done } = slide;
-  if (state === "failed") return [h("p", { class: "warnings", role: "alert" }, error)];
+  const { id, state, error, count, fields, fields_done: done } = slide;
+  const screening = (method) => () => method(pathOf("slides", id, "screening")).catch((failed) => say(failed.message));
+  const again = h("button", { onclick: screening((path) => post(path, null)) }, "Screen again");
+  if (state === "failed") return [h("p", { class: "warnings", role: "alert" }, error), again];
+  if (state === "cancelled") return [h("p", {}, "The screening was cancelled; what is done is kept."), again];
   if (state !== "done" || !count) {
-    return [h("p", { role: "status" }, state === "queued" ? "Waiting for a worker." : `${state}: ${done} of ${fields} fields`),
-      h("progress", { max: Math.max(1, fields), value: done, "aria-label": "Screening" })];
+    return [h("p", { role: "status" }, state === "queued" ? "Waiting for a worker." : `Screening: ${done} of ${fields} fields`),
+      h("progress", { max: Math.max(1, fields), value: done, "aria-label": "Screening" }),
+      h("div", { class: "buttons" }, h("button", { onclick: screening(remove) }, "Cancel"))];
   }
-  return [h("div", { class: "card verdict" },
-    h("strong", {}, count.verdict),
-    h("span", {}, count.why || shareText(slide)), h("span", {}, perMicrolitre(slide)),
-    h("small", {}, countedBy(slide)), intervalBar(slide)),
-  h("div", { class: "buttons" }, h("a", { class: "button main", href: `#/slides/${encodeURIComponent(slide.id)}/review` }, "Review cells")),
-  tiles(count)];
+  return [
+    h("div", { class: "card verdict" }, h("strong", {}, slide.stale ? "Counting with the reviews …" : count.verdict),
+      count.why ? h("span", {}, count.why) : "", h("span", {}, shareText(slide)), h("span", {}, perMicrolitre(slide)),
+      h("small", {}, countedBy(slide)), intervalBar(slide)),
+    h("div", { class: "buttons" }, h("a", { class: "button main", href: `#${pathOf("slides", id)}/review` }, "Review cells")),
+    steps(slide)];
 }
 
-function tiles(count) {
-  const shown = [["red cells counted", count.red_cells], ["called infected", count.infected],
-    ["for review", count.review], ["fields counted", count.fields]];
-  return h("dl", { class: "tiles counts" }, shown.map(([name, value]) =>
-    h("div", { class: "card" }, h("dt", {}, name), h("dd", {}, many(value)))));
+/** The arithmetic, step by step. */
+function steps({ count, reviewed }) {
+  const rows = [
+    ["Red cells counted", many(count.red_cells)],
+    ["Called infected", `${many(count.infected)}${count.raw == null ? "" : `, ${percent(count.raw)} % of red cells`}`],
+    ["For review", many(count.review)],
+    count.expected_false_positives != null && ["False positives expected among them", twoDigits(count.expected_false_positives)],
+    count.machine_parasitaemia != null && ["Parasitaemia, network alone", `${percent(count.machine_parasitaemia)} % (${percent(count.machine_parasitaemia_low)} to ${percent(count.machine_parasitaemia_high)})`],
+    reviewed && ["Looked at by readers", `${many(reviewed.answered)} cells: ${reviewed.parasitized} parasitized, ${reviewed.uninfected} uninfected, ${reviewed.not_red_cells} not red cells, ${reviewed.cannot_tell} can't tell`],
+    reviewed?.settled && ["Parasitaemia, network and person", `${percent(reviewed.parasitaemia.value)} % (${percent(reviewed.parasitaemia.low)} to ${percent(reviewed.parasitaemia.high)})`],
+    reviewed?.agreements.length > 0 && ["Readers agree", reviewed.agreements.map(({ readers, cells, same, kappa }) => `${readers.join(" and ")} on ${same} of ${cells}${kappa == null ? "" : ` (κ ${kappa.toFixed(2)})`}`).join("; ")],
+    count.manual_parasitaemia != null && ["Counted by eye", `${percent(count.manual_parasitaemia)} %, ${twoDigits(count.manual_parasites_per_ul)} parasites/µL`],
+    ["Red cells per µL", many(count.red_cells_per_ul)],
+    ["Fields counted", `${count.fields}; not counted: ${count.fields_flawed} with flaws, ${count.fields_unreadable} unreadable, ${count.fields_repeated} repeated`],
+  ].filter(Boolean);
+  return h("dl", { class: "facts" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
-function fieldTable(rows) {
+function fieldSection(id, rows) {
   const titles = ["Field", "Red cells", "Infected", "For review", "Why it is not counted"];
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Fields" },
-    h("table", {}, h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))),
-      h("tbody", {}, rows.map((row) => h("tr", {},
-        h("th", { scope: "row" }, row.name), h("td", {}, many(row.red_cells)), h("td", {}, many(row.infected)),
-        h("td", {}, many(row.review)), h("td", {}, row.why_not))))));
+  return h("section", {}, h("h2", {}, "Fields"),
+    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Fields" },
+      h("table", {}, h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))),
+        h("tbody", {}, rows.map((row) => h("tr", {},
+          h("th", { scope: "row" }, h("a", { href: `#${pathOf("slides", id, "fields", row.field)}` }, row.name)), h("td", {}, many(row.red_cells)), h("td", {}, many(row.infected)),
+          h("td", {}, many(row.review)), h("td", {}, row.why_not)))))));
+}
+
+function filesSection({ id }, { files }) {
+  return h("section", {}, h("h2", {}, "Report and tables"), h("ul", { class: "files" },
+    FILES.filter(([name]) => files.includes(name)).map(([name, title]) => h("li", {}, h("a", { href: urlOf("slides", id, "files", name), target: name.endsWith(".html") ? "_blank" : null }, title)))));
+}
+
+function recordSection(slide) {
+  if (!slide.uploaded) return "";  // its record is beside its pictures, elsewhere
+  const problems = h("div"), form = h("form", { class: "record" }, recordInputs(slide.record, true), h("div", { class: "buttons" }, h("button", {}, "Save the record")));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      await put(pathOf("slides", slide.id, "record"), recordOf(form, slide.record));
+      problems.replaceChildren();
+      say("The record is saved; the report is written again.");
+    } catch (error) {
+      problems.replaceChildren(problem(error));
+    }
+  });
+  return h("section", {}, h("h2", {}, "Record"), problems, form);
+}
+
+function changesSection(changes) {
+  return h("section", {}, h("h2", {}, "Who changed what"), h("ul", { class: "changes" },
+    changes.map(({ time, reader, action }) => h("li", {}, `${time.slice(0, 16).replace("T", " ")} UTC, ${reader || "no name"}: ${action}`))));
 }

@@ -5,17 +5,19 @@ import { h, problem, say } from "./dom.js";
 import { takeDrops } from "./drop.js";
 import { shareOf, shareText } from "./count.js";
 import { day, many } from "./numbers.js";
+import { recordInputs } from "./record.js";
 
 const REFRESH = 1000;
 
 const COLUMNS = [
   ["Slide", (slide) => slide.id],
+  ["Patient", (slide) => slide.record.patient || ""],
   ["State", (slide) => slide.state],
   ["Verdict", (slide) => slide.count?.verdict || ""],
   ["Parasitaemia", (slide) => shareOf(slide)?.value ?? -1],
   ["Looked at", (slide) => slide.reviewed?.answered ?? 0],
   ["Red cells", (slide) => slide.count?.red_cells ?? -1],
-  ["Date", (slide) => slide.created],
+  ["Date", (slide) => slide.record.date || slide.created],
 ];
 
 export async function slidesView(main) {
@@ -50,16 +52,17 @@ function newSlide(uploaded) {
 
 function uploadForm(files, done) {
   const name = h("input", { name: "name", maxlength: 80, autocomplete: "off" });
+  const more = h("details", {}, h("summary", {}, "About the slide (all optional)"), h("div", { class: "record" }, recordInputs()));
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Upload", hidden: true });
   const button = h("button", { class: "main" }, "Screen");
   const form = h("form", { class: "card narrow" },
     h("h2", {}, `${many(files.length)} ${files.length === 1 ? "file" : "files"}`),
-    h("label", {}, "Name or patient code ", name), bar,
+    h("label", {}, "Name of the slide, not of the patient ", name), more, bar,
     h("div", { class: "buttons" }, button, h("button", { type: "button", onclick: done }, "Cancel")));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const data = new FormData();
-    data.append("name", name.value);
+    for (const input of form.querySelectorAll("input")) data.append(input.name, input.value);
     for (const file of files) data.append("files", file, file.name);
     button.disabled = true;
     bar.hidden = false;
@@ -81,7 +84,7 @@ function uploadForm(files, done) {
 class SlideTable {
   constructor() {
     this.slides = [];
-    this.order = [6, -1];
+    this.order = [7, -1];
     this.search = h("input", { type: "search", id: "search", oninput: () => this.draw() });
     this.body = h("tbody");
     this.head = h("tr");
@@ -112,7 +115,7 @@ class SlideTable {
     const [column, direction] = this.order;
     const key = COLUMNS[column][1];
     const shown = this.slides
-      .filter((slide) => words.every((word) => `${slide.id} ${slide.count?.verdict} ${slide.state}`.toLowerCase().includes(word)))
+      .filter((slide) => words.every((word) => `${slide.id} ${Object.values(slide.record).join(" ")} ${slide.count?.verdict} ${slide.state}`.toLowerCase().includes(word)))
       .sort((a, b) => direction * (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
     this.head.replaceChildren(...COLUMNS.map(([title], number) => this.title(title, number)), h("td"));
     const focused = document.activeElement?.closest?.("tr")?.dataset.slide;
@@ -135,12 +138,13 @@ class SlideTable {
     const { count } = slide;
     return h("tr", { "data-slide": slide.id },
       h("th", { scope: "row" }, h("a", { href: `#/slides/${encodeURIComponent(slide.id)}` }, slide.id)),
+      h("td", {}, slide.record.patient || ""),
       h("td", {}, stateOf(slide)),
       h("td", {}, count ? count.verdict : ""),
       h("td", {}, shareText(slide)),
       h("td", {}, slide.reviewed ? `${many(slide.reviewed.answered)} cells` : ""),
       h("td", {}, count ? many(count.red_cells) : ""),
-      h("td", {}, day(slide.created)),
+      h("td", {}, day(slide.record.date || slide.created)),
       h("td", {}, h("button", { class: "plain", "aria-label": `Delete ${slide.id}`, onclick: () => this.remove(slide) }, "Delete")));
   }
 

@@ -1,0 +1,63 @@
+"""The files of a slide: its report, its tables, and its outlines for other programs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, HTTPException, Response
+from fastapi.responses import FileResponse
+
+from hemozoin.serve.api.dependencies import FilesHere, JobsHere, SlideHere
+from hemozoin.serve.api.responses import json_response
+from hemozoin.serve.geojson import field_as_geojson
+from hemozoin.serve.reviewing import is_stale
+
+export_routes = APIRouter(prefix="/slides/{slide}", tags=["exports"])
+
+SlideFile = Literal[
+    "report.html",
+    "print.html",
+    "slide.json",
+    "cells.csv",
+    "fields.csv",
+    "cells.coco.json",
+    "reviews.csv",
+]
+
+#: A report has its styles and pictures in it, and no script.
+_OF_A_REPORT = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline';"
+    " img-src data: 'self';"
+    " frame-ancestors 'none'"
+}
+
+
+@export_routes.get("/files/{name}", response_class=FileResponse)
+def get_slide_file(slide: SlideHere, files: FilesHere, jobs: JobsHere, name: SlideFile) -> Response:
+    """Return a file of a slide, with all reviews so far; tables are downloads."""
+    if name != "reviews.csv" and is_stale(files.results):
+        jobs.recount(files.results)
+    path = files.results / name
+    if not path.is_file():
+        raise HTTPException(404, f"slide {slide.id} has no {name}")
+    if name.endswith(".html"):
+        return FileResponse(path, headers=_OF_A_REPORT)
+    return FileResponse(path, filename=f"{slide.id}-{name}")
+
+
+@export_routes.get("/files/overlays/{name}", response_class=FileResponse)
+def get_overlay(files: FilesHere, name: str) -> Response:
+    """Return the overlay of a field, to which the report links."""
+    path = files.overlay(name)
+    if path is None:
+        raise HTTPException(404, f"there is no overlay {name!r:.60}")
+    return FileResponse(path)
+
+
+@export_routes.get("/fields/{field}/cells.geojson")
+def get_geojson(files: FilesHere, field: str) -> Response:
+    """Return the outlines of a field for QuPath."""
+    found = files.field(field)
+    if found is None:
+        raise HTTPException(404, f"there is no field {field!r:.60}")
+    return json_response(field_as_geojson(found), f"{field}.geojson")

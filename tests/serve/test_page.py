@@ -1,0 +1,268 @@
+"""The page in a real browser, with a real server: drop, watch, review by keys, lose the server."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
+
+from hemozoin.review.reviews import read_reviews
+from tests.conftest import draw_cell, png
+from tests.support.commands import succeed
+from tests.support.servers import PATIENCE, RunningServer, serving
+from tests.support.smears import make_fields
+
+pytestmark = pytest.mark.slow
+
+#: Chromium neither looks up other hosts nor uses a graphics card.
+_QUIET = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+#: Drops files, given as names and contents in base64, on the page.
+_DROP = """files => {
+  const transfer = new DataTransfer();
+  for (const [name, content] of files) {
+    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+    transfer.items.add(new File([bytes], name, { type: "image/png" }));
+  }
+  for (const kind of ["dragover", "drop"]) {
+    document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true }));
+  }
+}"""
+
+
+expect.set_options(timeout=PATIENCE * 1000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("needs the browser Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=[*_QUIET])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Yield a page of a new reader; what the page logs as an error makes the test fail."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE * 1000)
+    opened, errors = context.new_page(), list[str]()
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("by_hand")
+    slide = make_fields(folder / "left", "1.png", "2.png")
+    succeed("screen", slide, "--out", folder / "out" / "left", "--coco")
+    return folder / "out"
+
+
+@pytest.fixture
+def server(by_hand: Path, tmp_path: Path) -> Iterator[RunningServer]:
+    """Yield a server of a folder with one slide, "left"."""
+    shutil.copytree(by_hand, tmp_path / "served")
+    with serving(tmp_path / "served") as running:
+        yield running
+
+
+def drop(page: Page, *paths: Path) -> None:
+    files = [(path.name, base64.b64encode(path.read_bytes()).decode()) for path in paths]
+    page.evaluate(_DROP, files)
+
+
+def name_reader(page: Page, name: str) -> None:
+    page.get_by_label("Your name").first.fill(name)
+    page.keyboard.press("Tab")
+
+
+def test_pictures_are_dropped_screened_and_found_again_after_a_kill(
+    page: Page, tmp_path: Path
+) -> None:
+    slide = make_fields(tmp_path / "given", "1.png", "2.png")
+    with serving(tmp_path / "served") as first:
+        page.goto(first.root)
+        expect(page.get_by_text("No slide yet.")).to_be_visible()
+        drop(page, *slide.iterdir())
+        page.get_by_label("Name of the slide").fill("Ward 3, bed 1")
+        page.get_by_text("About the slide").click()
+        page.get_by_label("Patient code").fill("P-014")
+        page.get_by_role("button", name="Screen", exact=True).click()
+        row = page.get_by_role("row", name="ward-3-bed-1")
+        expect(row).to_contain_text("screened")
+        expect(row).to_contain_text("P-014")
+        page.get_by_role("link", name="ward-3-bed-1").click()
+        expect(page.get_by_text("Red cells counted")).to_be_visible()
+        first.kill()
+    with serving(tmp_path / "served") as second:
+        page.goto(f"{second.root}/#/slides/ward-3-bed-1")
+        expect(page.get_by_text("Red cells counted")).to_be_visible()
+        expect(page.get_by_label("Patient code")).to_have_value("P-014")
+        page.get_by_role("link", name="1.png").click()
+        expect(page.get_by_role("img", name="1.png")).to_be_visible()
+
+
+def test_cells_are_reviewed_by_keys_and_the_count_moves(page: Page, server: RunningServer) -> None:
+    page.goto(f"{server.root}/#/")
+    name_reader(page, "Ada")
+    page.goto(f"{server.root}/#/slides/left/review/audit")
+    count = page.get_by_role("region", name="Count")
+    expect(count).to_contain_text("by the network alone")
+    total = len(server.api.get("/slides/left/cells?worklist=audit").json())
+    before = count.locator(".share").inner_text()
+    for key in ("n", "?", "p"):
+        page.keyboard.press(key)
+    expect(page.get_by_text(f"3 of {total} answered")).to_be_visible()
+    page.keyboard.press("z")
+    expect(page.get_by_text(f"2 of {total} answered")).to_be_visible()
+    for key in ("p", *"u" * (total - 3)):
+        page.keyboard.press(key)
+    expect(page.get_by_text(f"{total} of {total} answered")).to_be_visible()
+    expect(count).to_contain_text("by network and person")
+    assert count.locator(".share").inner_text() != before
+    page.keyboard.press("ArrowLeft")
+    page.reload()
+    expect(page.get_by_text(f"{total} of {total} answered")).to_be_visible()
+    reviews = server.api.get("/slides/left/cells").json()
+    given = [one["answer"] for cell in reviews for one in cell["reviews"]]
+    assert sorted({*given}) == ["can't tell", "not a red cell", "parasitized", "uninfected"]
+    assert len(given) == total
+
+
+def test_answers_wait_while_the_server_is_away(page: Page, by_hand: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(by_hand, tmp_path / "served")
+    with serving(folder) as first:
+        page.goto(first.root)
+        name_reader(page, "Ada")
+        page.goto(f"{first.root}/#/slides/left/review/audit")
+        expect(page.locator(".cell img")).to_be_visible()
+        port = int(first.root.rpartition(":")[2])
+        first.kill()
+        page.keyboard.press("p")
+        expect(page.get_by_role("alert")).to_contain_text("1 not saved yet")
+    with serving(folder, port=port):
+        expect(page.get_by_role("alert")).to_have_count(0)
+        assert [review.answer for review in read_reviews(folder / "left")] == ["parasitized"]
+
+
+def test_two_readers_do_not_see_each_other(
+    browser: Browser, page: Page, server: RunningServer
+) -> None:
+    second = browser.new_context().new_page()
+    for reader, opened, keys in (("Ada", page, "pp"), ("Bob", second, "pu")):
+        opened.goto(server.root)
+        name_reader(opened, reader)
+        opened.goto(f"{server.root}/#/slides/left/review/audit")
+        expect(opened.locator(".so-far")).to_contain_text("0 of")
+        for key in keys:
+            opened.keyboard.press(key)
+        expect(opened.locator(".so-far")).to_contain_text("2 of")
+        expect(opened.get_by_role("region", name="Count")).to_contain_text("are answered")
+    page.goto(f"{server.root}/#/slides/left")
+    expect(page.get_by_text("Ada and Bob on 1 of 2")).to_be_visible()
+    second.context.close()
+
+
+def test_a_cell_is_corrected_and_a_missed_one_is_drawn_on_its_field(
+    page: Page, server: RunningServer
+) -> None:
+    cell = server.api.get("/slides/left/cells").json()[0]
+    page.goto(server.root)
+    name_reader(page, "Ada")
+    page.goto(f"{server.root}/#/slides/left/fields/{cell['field']}")
+    canvas = page.locator("canvas")
+    expect(canvas).to_be_visible()
+    page.wait_for_timeout(300)
+    page.keyboard.press(".")
+    expect(page.get_by_text(f"Cell {cell['cell']}: the network says")).to_be_visible()
+    page.keyboard.press("n")
+    expect(page.get_by_text("You said not a red cell.")).to_be_visible()
+    page.keyboard.press("d")
+    box = canvas.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 140, box["y"] + 140, steps=4)
+    page.mouse.up()
+    expect(page.get_by_text("The missed cell is kept.")).to_be_visible()
+    missed = server.api.get(f"/slides/left/fields/{cell['field']}").json()["missed"]
+    assert [one["answer"] for one in missed] == ["parasitized"]
+    found = server.api.get("/slides/left/cells").json()[0]["reviews"]
+    assert [one["answer"] for one in found] == ["not a red cell"]
+
+
+def test_single_cells_get_answers(page: Page, server: RunningServer, tmp_path: Path) -> None:
+    (tmp_path / "c1.png").write_bytes(png(draw_cell(np.random.default_rng(1), infected=True)))
+    (tmp_path / "notes.txt").write_text("no picture")
+    page.goto(f"{server.root}/#/cells")
+    drop(page, tmp_path / "c1.png", tmp_path / "notes.txt")
+    cards = page.get_by_role("listitem")
+    expect(cards).to_have_count(2)
+    expect(cards.nth(0)).to_contain_text("c1.png")
+    expect(cards.nth(0).get_by_role("img")).to_be_visible()
+    expect(cards.nth(1)).to_contain_text("not readable")
+
+
+def test_names_of_files_are_text_on_the_page(page: Page, tmp_path: Path) -> None:
+    slide = make_fields(tmp_path / "given", "1.png")
+    hostile = tmp_path / "<img src=x onerror=alert(1)>.png"
+    hostile.write_bytes((slide / "1.png").read_bytes())
+    dialogs = list[str]()
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
+    with serving(tmp_path / "served") as server:
+        identity = server.upload(hostile, name="<b>bold</b>").json()["id"]
+        server.wait_until_screened(identity)
+        page.goto(f"{server.root}/#/slides/{identity}")
+        expect(page.get_by_role("link", name=hostile.name)).to_be_visible()
+        page.goto(f"{server.root}/#/slides/{identity}/review/audit")
+        assert dialogs == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_are_accessible_and_fit(
+    scheme: str, width: int, browser: Browser, server: RunningServer
+) -> None:
+    field = server.api.get("/slides").json() and server.api.get("/slides/left/cells").json()[0]
+    context = browser.new_context(
+        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport={"width": width, "height": 800},
+        bypass_csp=True,  # axe is a script of the test
+    )
+    page = context.new_page()
+    page.goto(server.root)
+    name_reader(page, "Ada")
+    for path in (
+        "",
+        "slides/left",
+        "slides/left/review",
+        f"slides/left/fields/{field['field']}",
+        "cells",
+    ):
+        page.goto(f"{server.root}/#/{path}")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        page.wait_for_timeout(500)
+        found = Axe().run(page)
+        assert found.violations_count == 0, (path, found.generate_report())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    context.close()
