@@ -1,58 +1,76 @@
 """Audits repeated on fields and cells with known truth: the marks of people play the person.
 
-    python benchmarks/audits.py fields cell_images.zip runs/nano
+    python benchmarks/audits.py fields runs/nano
 
 `fields` has the folders `iml`, `bccd` and `world` of world.py. From each of IML, BBBC041 and BCCD,
-groups of 20 fields are drawn, and each group is audited with 50, 150 and 500 answers. The last
-argument is a cross-validation: slides of one patient are made from its predictions of patients that
-the network had not seen. A found cell is infected if it overlaps a marked infected cell by 0.3 or
-more (intersection over union). `audited` is what other benchmarks call. The rows go to
+groups of 20 fields are drawn, and each group is audited with 50, 150 and 500 answers. `runs/nano`
+is a cross-validation: slides of one patient are made from its predictions of patients that the
+network had not seen. A found cell is infected if it overlaps a marked infected cell by 0.3 or more
+(intersection over union). `audited` is what other benchmarks call. The rows go to
 benchmarks/results/audits.csv.
 """
 
 from __future__ import annotations
 
+import argparse
+import csv
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+import fields
+import markdown_tables as md
+import rows
+import world
 from hemozoin.arrays import Bools, Floats
+from hemozoin.classes import PARASITIZED
+from hemozoin.model.predictor import Predictor
 from hemozoin.review.agreement import reviewed_cells
 from hemozoin.review.estimate import count_with_reviews
 from hemozoin.review.found_cells import FoundCells
 from hemozoin.review.reviews import Review
 from hemozoin.review.worklist import draw_worklist
 from hemozoin.smear.counting.reviewed_count import ReviewedCount
+from microscope import LABELS
 
 FILE = "audits.csv"
 
 #: Numbers of answers, of audits of each kind, and of fields in a group.
-NUMBERS, AUDITS, GROUP = (50, 150, 500), 300, 20
+ANSWERS, AUDITS, GROUP = (50, 150, 500), 200, 20
 
 #: Slides of one patient: red cells, and the share of them that is infected.
-PATIENTS = ((2000, 0.02), (5000, 0.002), (5000, 0.0))
+PATIENTS = ((2000, 0.02), (5000, 0.002))
+
+#: Fewest cells of each class of a patient of whom slides are made.
+FEWEST = 20
 
 #: Intersection over union from which a found cell is the marked one.
-SAME = 0.3
+fields.SAME = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class KnownSlide:
-    """Cells and whether each is infected, and the number of infected cells that people marked."""
+class KnownCells:
+    """Red cells of a field or a slide: p, and whether each is infected, `[N]`; and its marks.
+
+    `marked` is the number of marked red cells, `marked_infected` of the infected ones of them.
+    """
 
     p: Floats
-    decisions: tuple[str, ...]
     infected: Bools
     marked: int
+    marked_infected: int
 
 
-def audited(
-    p: Floats, decisions: tuple[str, ...], infected: Bools, number: int, seed: int
-) -> ReviewedCount:
+def audited(p: Floats, infected: Bools, number: int, seed: int) -> ReviewedCount:
     """Return the count of a slide after an audit of `number` cells, answered by the truth."""
-    where = np.arange(len(p))
-    boxes = np.stack([50 * where, 0 * where, 0 * where + 40, 0 * where + 40], axis=1).astype(float)
-    cells = FoundCells("slide", ("field",) * len(p), (*range(len(p)),), boxes, p, decisions)
+    boxes = np.full((len(p), 4), 40.0)
+    boxes[:, 0] *= np.arange(len(p))
+    names, decisions = ("field",) * len(p), ("uninfected",) * len(p)
+    cells = FoundCells("slide", names, tuple(range(len(p))), boxes, p, decisions)
     drawn = [
         Review(
             reader="truth",
@@ -70,3 +88,151 @@ def audited(
     counted = count_with_reviews(cells, reviewed_cells(cells, drawn)[0])
     assert counted is not None
     return counted
+
+
+def main() -> None:
+    """Repeat the audits and replace the rows of all places."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("fields", type=Path)
+    parser.add_argument("run", type=Path)
+    given = parser.parse_args()
+    rows.remove(FILE)
+    for place, found in known_fields(given.fields).items():
+        measure(f"{place}, {GROUP} fields", partial(group, found))
+    patients = unseen_patients(given.run)
+    for cells, share in PATIENTS:
+        name = f"NLM, {cells:,} cells, {100 * share:g} % infected"
+        measure(name, partial(slide_of_patient, patients, cells, share))
+
+
+def measure(place: str, slide: Callable[[np.random.Generator], KnownCells]) -> None:
+    """Audit slides of a place, and append a row for each number of answers."""
+    for answers in ANSWERS:
+        rng, results = np.random.default_rng(0), []
+        for seed in range(AUDITS):
+            known = slide(rng)
+            results.append((known, audited(known.p, known.infected, answers, seed)))
+        row = {"place": place, "answers": answers, "audits": AUDITS, **figures(results)}
+        rows.append(FILE, row | rows.conditions())
+
+
+def figures(results: list[tuple[KnownCells, ReviewedCount]]) -> rows.Row:
+    """Return the figures of many audits."""
+    truth = np.array([known.infected.sum() for known, _ in results])
+    cells = np.array([len(known.p) for known, _ in results])
+    value, low, high = np.array(
+        [[s.value, s.low, s.high] for s in (count.parasitaemia for _, count in results)]
+    ).T
+    marks = np.array([k.marked_infected / max(k.marked, 1) for k, _ in results])
+    share = truth / cells
+    return {
+        "red_cells": round(float(cells.mean())),
+        "infected": round(float(truth.mean()), 1),
+        "bias": round(float(((value - share) * cells).mean()), 2),
+        "standard_error": round(float(((value - share) * cells).std()), 2),
+        "within_25": round(float((abs(value - share) <= 0.25 * share).mean()), 3),
+        "within_25_of_marks": round(float((abs(value - marks) <= 0.25 * marks).mean()), 3),
+        "coverage": round(float(((low <= share) & (share <= high)).mean()), 3),
+        "low": round(float(np.median(low * cells)), 1),
+        "high": round(float(np.median(high * cells)), 1),
+    }
+
+
+# ---- slides with known truth -------------------------------------------------------------------
+
+
+def known_fields(folder: Path) -> dict[str, list[KnownCells]]:
+    """Return the usable fields of IML, BBBC041 and BCCD."""
+    places = ("iml", "bbbc041", "bccd")
+    truths = [truth for truth in world.world(folder / "world") if truth.place in places]
+    for name in ("iml", "bccd"):
+        truths += world.marked_fields(folder / name, infected=None)
+    predictor, found = Predictor.load("nano"), defaultdict(list)
+    for truth in truths:
+        field = world.try_screen(truth, predictor)
+        red = [mark for mark in truth.cells if mark["type"] not in fields.OTHERS]
+        if not field.usable or not red:
+            continue
+        size = field.width, field.height
+        boxes = fields.clip(np.array([mark["box"] for mark in red], float), size)
+        cells = np.array([(c.x, c.y, c.width, c.height) for c in field.cells], float)
+        infected = np.zeros(len(cells), bool)
+        of_mark = np.array([LABELS.get(mark["type"]) == PARASITIZED for mark in red])
+        for cell, mark in fields.match(cells.reshape(-1, 4), boxes):
+            infected[cell] = of_mark[mark]
+        inside = fields.is_inside(boxes, size)
+        p = np.array([cell.p_parasitized for cell in field.cells])
+        marks = int(inside.sum()), int((inside & of_mark).sum())
+        found[truth.place].append(KnownCells(p, infected, *marks))
+    return dict(found)
+
+
+def group(found: list[KnownCells], rng: np.random.Generator) -> KnownCells:
+    """Return `GROUP` of the fields as one slide."""
+    chosen = [found[i] for i in rng.choice(len(found), GROUP, replace=False)]
+    return KnownCells(
+        np.concatenate([one.p for one in chosen]),
+        np.concatenate([one.infected for one in chosen]),
+        sum(one.marked for one in chosen),
+        sum(one.marked_infected for one in chosen),
+    )
+
+
+def unseen_patients(run: Path) -> list[tuple[Floats, Floats]]:
+    """Return the p of each patient's infected and uninfected cells, predicted by other folds."""
+    cells: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    for path in sorted(run.glob("fold*/predictions.csv")):
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                side = cells[row["patient"]][row["label"] != PARASITIZED]
+                side.append(float(row["p_parasitized"]))
+    pairs = ((np.array(a), np.array(b)) for a, b in cells.values())
+    return [pair for pair in pairs if min(map(len, pair)) >= FEWEST]
+
+
+def slide_of_patient(
+    patients: list[tuple[Floats, Floats]], cells: int, share: float, rng: np.random.Generator
+) -> KnownCells:
+    """Return a slide of one patient, drawn with replacement."""
+    infected, uninfected = patients[rng.integers(len(patients))]
+    count = int(rng.binomial(cells, share))
+    p = [rng.choice(infected, count), rng.choice(uninfected, cells - count)]
+    truth = np.arange(cells) < count
+    return KnownCells(np.concatenate(p), truth, cells, count)
+
+
+# ---- the table ---------------------------------------------------------------------------------
+
+
+def table() -> str:
+    """Return the results in Markdown: a line per place and number of answers."""
+    found = rows.read(FILE)
+    lines = [
+        (
+            row["place"],
+            row["answers"],
+            row["infected"],
+            f"{float(row['bias']):+.1f} ± {row['standard_error']}",
+            f"{row['low']} to {row['high']}",
+            md.share(row["within_25"]) if float(row["infected"]) else "",
+            md.share(row["within_25_of_marks"]) if float(row["infected"]) else "",
+            md.share(row["coverage"]),
+        )
+        for row in found
+    ]
+    last = found[-1]
+    note = (
+        f"{last['audits']} audits for each line; the marks of people play the person. Error: mean"
+        " ± standard deviation of the estimate less the truth, in infected cells. Interval: medians"
+        " of the ends. Within 25 % of the infected cells that were found, and of those that people"
+        f" marked. NLM's labels are as given, 5 % of them wrong. hemozoin {last['hemozoin']}."
+    )
+    columns = (
+        *("slides", "answers", "infected cells", "error", "95 % interval", "within 25 %"),
+        *("within 25 % of the marks", "interval holds"),
+    )
+    return md.table(columns, lines, note)
+
+
+if __name__ == "__main__":
+    main()

@@ -97,7 +97,7 @@ def stages(pictures: list[Path], predictor: Predictor) -> dict[str, float]:
         red = [one for one in found.objects if one.kind == "red cell"]
         with _timed(spent, "network"):
             stain = FieldStain(found.background, found.stain, picture.width, picture.height)
-            cells = tuple(classify_cells(pixels, red, predictor, stain))
+            cells = tuple(cell for cell, _ in classify_cells(pixels, red, predictor, stain))
         with _timed(spent, "quality"):
             find_flaws(pixels, found, cells)
         field = Screener(predictor, diameter)(picture, path.name)

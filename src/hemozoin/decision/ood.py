@@ -44,6 +44,9 @@ _TOLERANCE: dict[str, tuple[float, float]] = {
     "blue tints": (0.1, 0.1),
 }
 
+#: The measures that depend on optics and camera more than on the cell.
+TEXTURE = ("spread", "grain", "edges", "red tints", "blue tints")
+
 #: Share of the fitted cells outside the range at either end: dirt, and badly segmented cells.
 _OUTLIERS = 0.002
 
@@ -72,7 +75,10 @@ class OutOfDistributionDetector:
 
         `pixels` is uint8 `[N, S, S, 3]`, 0 outside the cell, with the S of the fitted cells.
         """
-        measures = cell_measures(pixels)
+        return self.is_outside(cell_measures(pixels))
+
+    def is_outside(self, measures: Floats) -> Bools:
+        """Return which cells, by the `[N, 12]` of `cell_measures`, are outside of a range."""
         outside: Bools = np.any((measures < self.low) | (measures > self.high), axis=1)
         return outside
 
@@ -122,6 +128,11 @@ def cell_measures(pixels: Pixels) -> Floats:
     """
     parts = [_measures(batch) for batch in batches(pixels, _BATCH)]
     return np.concatenate([*parts, np.empty((0, len(_TOLERANCE)), np.float32)])
+
+
+def texture_of(measures: Floats) -> Floats:
+    """Return the measures of texture, `[N, 5]`, of all measures `[N, 12]`."""
+    return measures[:, [[*_TOLERANCE].index(name) for name in TEXTURE]]
 
 
 def _measures(pixels: Pixels) -> Floats:

@@ -32,6 +32,7 @@ from hemozoin.decision.conformal import ReviewBand
 from hemozoin.decision.counting_point import CountingPoint
 from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.decision.ood import OutOfDistributionDetector
+from hemozoin.decision.reference_patients import ReferencePatients
 from hemozoin.decision.threshold import Threshold
 from hemozoin.errors import HemozoinError, ModelError
 from hemozoin.metrics.seen_patients import SeenPatients
@@ -61,8 +62,9 @@ class Bundle:
     """A trained network with its decision rules and its origin.
 
     Threshold, review band, out-of-distribution detector, false-positive rate and counting point
-    were fitted on validation patients; the last two are None where too few patients were known, the
-    last also in older folders. `graphs` are the
+    were fitted on validation patients; the last two are None where too few patients were known.
+    `reference_patients` says what slides of these patients look like; it needs many, and older
+    folders have neither it nor a counting point. `graphs` are the
     ONNX files by name; a saved bundle always has GRAPH. `about` is the origin of the network:
     data, split, recipe and metrics. `patients` are those that it has seen, None where this is not
     known.
@@ -80,6 +82,7 @@ class Bundle:
     about: dict[str, Any] = field(default_factory=dict)
     false_positive_rate: FalsePositiveRate | None = None
     counting_point: CountingPoint | None = None
+    reference_patients: ReferencePatients | None = None
     patients: SeenPatients | None = None
 
     @property
@@ -156,6 +159,7 @@ def _to_config(bundle: Bundle) -> dict[str, Any]:
         "band": bundle.review_band.to_dict(),
         **({"false_positives": false_positive_rate.to_dict()} if false_positive_rate else {}),
         **({"counting": bundle.counting_point.to_dict()} if bundle.counting_point else {}),
+        **({"reference": reference.to_dict()} if (reference := bundle.reference_patients) else {}),
         **({"patients": bundle.patients.to_dict()} if bundle.patients else {}),
         "about": bundle.about,
     }
@@ -187,6 +191,7 @@ def _to_bundle(config: dict[str, Any], files: Mapping[str, bytes], folder: Path)
         about=config["about"],
         false_positive_rate=_false_positive_rate(config.get("false_positives")),
         counting_point=_counting_point(config.get("counting")),
+        reference_patients=_reference_patients(config.get("reference")),
         patients=SeenPatients.from_dict(config["patients"]) if config.get("patients") else None,
     )
 
@@ -199,6 +204,11 @@ def _false_positive_rate(values: dict[str, Any] | None) -> FalsePositiveRate | N
 def _counting_point(values: dict[str, Any] | None) -> CountingPoint | None:
     """Return the counting point, or None: models from few patients, and older ones, have none."""
     return None if values is None else CountingPoint.from_dict(values)
+
+
+def _reference_patients(values: dict[str, Any] | None) -> ReferencePatients | None:
+    """Return what known patients look like, or None: as for the counting point."""
+    return None if values is None else ReferencePatients.from_dict(values)
 
 
 def _to_safetensors(arrays: Mapping[str, Array]) -> bytes:

@@ -43,9 +43,13 @@ class DetailedPrediction:
 
 
 class CellDecision(NamedTuple):
-    """The decision on one prepared cell; see `Prediction` and `DetailedPrediction`."""
+    """The decision on one prepared cell; see `Prediction` and `DetailedPrediction`.
+
+    `texture` are the detector's measures of texture, float `[5]`.
+    """
 
     p_parasitized: float
     decision: str
     reason: str | None
     map: Floats
+    texture: Floats

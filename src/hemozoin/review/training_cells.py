@@ -27,12 +27,11 @@ from hemozoin.csv_files import csv_table
 from hemozoin.errors import DataError
 from hemozoin.files import replace_file, unfinished_folder
 from hemozoin.review.agreement import ReviewedCell, reviewed_cells
+from hemozoin.review.field_pictures import read_field
 from hemozoin.review.found_cells import FoundCells, read_found_cells
 from hemozoin.review.reviews import REVIEWS, read_reviews
 from hemozoin.smear.output.folder import SLIDE, SLIDES, SlideFolder
-from hemozoin.smear.picture import decode_field
 from hemozoin.smear.screen import cut_out
-from hemozoin.smear.slides import read_picture
 
 #: The class folders that `hemozoin train` looks for.
 _FOLDERS = {PARASITIZED: "Parasitized", UNINFECTED: "Uninfected"}
@@ -131,10 +130,8 @@ def _cut_out(
     folder: SlideFolder, name: str, numbers: Mapping[int, str]
 ) -> Iterator[tuple[int, bytes]]:
     """Yield the cells of a field with these numbers, as PNGs on black."""
-    field, place = folder.load_saved(name), folder.picture(name)
-    pixels = np.asarray(decode_field(read_picture(place), name))
-    if field is None or pixels.shape[:2] != (field.height, field.width):
-        raise DataError(f"{place[0]}: {name} is not the picture that was screened; screen it again")
+    field, picture = read_field(folder, name)
+    pixels = np.asarray(picture)
     for cell in field.cells:
         if cell.cell in numbers:
             yield cell.cell, _png(cut_out(pixels, cell))

@@ -38,7 +38,12 @@ _AGAIN = "draw a new worklist and fill in the answers there"
 
 
 def write_worklist(rows: Sequence[WorklistRow], path: Path) -> None:
-    """Write a worklist; raises DataError where a file is already there: it may have answers."""
+    """Write a worklist, a CSV.
+
+    Raises DataError for another ending, and where a file is already there: it may have answers.
+    """
+    if path.suffix.lower() != ".csv":
+        raise DataError(f"{path}: does not end in .csv; give another --out")
     if path.exists():
         raise DataError(f"{path}: already exists, perhaps with answers; give another --out")
     lines = [csv_line(WORKLIST_COLUMNS), *(csv_line(_plain(row)) for row in rows)]

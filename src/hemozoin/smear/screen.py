@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from hemozoin.arrays import Pixels
+from hemozoin.arrays import Floats, Pixels
+from hemozoin.classes import PARASITIZED
 from hemozoin.data.picture import image_from_array, rgb_from_image
 from hemozoin.data.preprocess import prepare
 from hemozoin.data.source import FolderSource
@@ -55,7 +56,7 @@ class Screener:
         clumps = [one for one in objects if one.kind == "clump"]
         stain = FieldStain(found.background, found.stain, picture.width, picture.height)
         judged = tuple(classify_cells(pixels, red + clumps, self._predictor, stain))
-        cells, of_clumps = judged[: len(red)], judged[len(red) :]
+        cells = tuple(cell for cell, _ in judged[: len(red)])
         return Field(
             field=name,
             width=picture.width,
@@ -66,10 +67,11 @@ class Screener:
                 *(one for one in objects if one.kind not in ("red cell", "clump")),
                 *(
                     Clump(**vars(one), p_parasitized=cell.p_parasitized)
-                    for one, cell in zip(clumps, of_clumps, strict=True)
+                    for one, (cell, _) in zip(clumps, judged[len(red) :], strict=True)
                 ),
             ),
             flaws=find_flaws(pixels, found, cells),
+            texture=_texture(judged[: len(red)]),
         )
 
     def _segment(self, pixels: Pixels, name: str) -> Segmentation:
@@ -90,8 +92,11 @@ def _cut_by(view: FieldOfView, found: SmearObject) -> SmearObject:
 
 def classify_cells(
     pixels: Pixels, objects: Sequence[SmearObject], predictor: Predictor, stain: FieldStain
-) -> Iterator[Cell]:
-    """Yield objects of a field, uint8 `[H, W, 3]`, each with the network's decision on it."""
+) -> Iterator[tuple[Cell, Floats]]:
+    """Yield objects of a field, uint8 `[H, W, 3]`, each with the network's decision on it.
+
+    With each come the detector's measures of its texture, float `[5]`.
+    """
     preprocessing = predictor.bundle.preprocessing
     for start in range(0, len(objects), BATCH):
         batch = objects[start : start + BATCH]
@@ -102,13 +107,21 @@ def classify_cells(
             np.stack([stain.for_detector(cell, one) for cell, one in pairs]),
         )
         for number, (one, decided) in enumerate(zip(batch, decisions, strict=True), start + 1):
-            yield Cell(
+            cell = Cell(
                 **vars(one),
                 cell=number,
                 p_parasitized=decided.p_parasitized,
                 decision=decided.decision,
                 reason=decided.reason,
             )
+            yield cell, decided.texture
+
+
+def _texture(classified: Sequence[tuple[Cell, Floats]]) -> tuple[float, ...]:
+    """Return the median of each measure over the cells that are not called infected."""
+    bulk = [texture for cell, texture in classified if cell.decision != PARASITIZED]
+    medians = np.median(bulk, axis=0) if bulk else np.empty(0)
+    return tuple(round(float(value), 4) for value in medians)
 
 
 def cut_out(pixels: Pixels, found: SmearObject) -> Pixels:

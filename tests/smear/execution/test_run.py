@@ -109,8 +109,9 @@ def test_one_slide(tmp_path: Path, quick: list[str]) -> None:
         **{"reason": "too close to call", "answer": ""},
     }
     written = json.loads((tmp_path / "out" / "slide.json").read_text())
-    assert written.keys() - slide.to_dict().keys() == {"given_blood", "about"}
-    assert written == slide.to_dict() | {name: written[name] for name in ("given_blood", "about")}
+    more = written.keys() - slide.to_dict().keys()
+    assert more == {"given_blood", "about", "reference"}
+    assert written == slide.to_dict() | {name: written[name] for name in more}
     for name in names:
         with Image.open(tmp_path / "out" / "overlays" / f"{name}.jpg") as overlay:
             assert overlay.format == "JPEG"

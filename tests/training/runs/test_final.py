@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from hemozoin.decision.temperature import calibrate
 from hemozoin.decision.threshold import OperatingPoint
-from hemozoin.model.bundle import load_bundle
+from hemozoin.model.bundle import load_bundle, save_bundle
 from hemozoin.training.packaging import fit_decision
 from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.final import _all_cells, out_of_fold_log_odds
@@ -67,6 +68,8 @@ def test_its_decision_and_metrics_are_of_the_out_of_fold_predictions(out: Path) 
     assert bundle.threshold == decision.threshold
     assert bundle.review_band == decision.review_band
     assert bundle.false_positive_rate == decision.false_positive_rate is not None
+    assert bundle.counting_point == decision.counting_point
+    assert bundle.reference_patients is None  # of so few patients
     assert bundle.temperature == pytest.approx(decision.temperature)
     assert bundle.about["figures"]["labels_as_given"]["cells"] == 72
     assert [fold["roc_auc"] for fold in bundle.about["folds"]] == [
@@ -92,6 +95,19 @@ def test_a_repeated_command_trains_only_the_missing_network(out: Path, tmp_path:
     assert "all patients" in ended.err
     again = load_bundle(tmp_path / "out" / "final" / "model").weights
     assert all(np.array_equal(before[name], again[name]) for name in before)
+
+
+@pytest.mark.slow
+def test_a_repeated_command_packages_the_finished_network_again(out: Path, tmp_path: Path) -> None:
+    shutil.copytree(out, tmp_path / "out")
+    model = tmp_path / "out" / "final" / "model"
+    before = load_bundle(model)
+    save_bundle(replace(before, false_positive_rate=None, counting_point=None), model)
+    succeed("crossval", out.parent / "cells.zip", "--out", tmp_path / "out", *OPTIONS)
+    again = load_bundle(model)
+    assert again.false_positive_rate == before.false_positive_rate is not None
+    assert again.counting_point == before.counting_point
+    assert all(np.array_equal(again.weights[name], before.weights[name]) for name in again.weights)
 
 
 @pytest.mark.slow

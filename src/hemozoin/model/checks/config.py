@@ -16,6 +16,7 @@ from pydantic_core import core_schema as schemas
 from pydantic_core.core_schema import CoreSchema
 
 from hemozoin.classes import CLASSES
+from hemozoin.decision.reference_patients import ReferencePatients
 from hemozoin.decision.temperature import MAX_TEMPERATURE, MIN_TEMPERATURE
 from hemozoin.errors import ModelError
 from hemozoin.metrics.seen_patients import is_hashed
@@ -155,6 +156,15 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
+def _is_reference(found: Any) -> bool:
+    """Return whether the values are of a `ReferencePatients`, and nothing else."""
+    try:
+        known = ReferencePatients.from_dict(found).to_dict()
+    except (KeyError, OverflowError, TypeError, ValueError):
+        return False
+    return bool(known == found)
+
+
 def _nested(value: object) -> Iterator[tuple[object, int]]:
     """Yield a value and all keys and values in it, each with its depth."""
     waiting = [(value, 0)]
@@ -236,6 +246,11 @@ _KEYS: dict[str, CoreSchema] = {
         ),
         "threshold, false_positives and sensitivity, or null",
     ),
+    "reference": _where(
+        schemas.any_schema(),
+        lambda found: found is None or _is_reference(found),
+        "mean, covariance, limit, review and strange, or null",
+    ),
     "patients": _where(
         schemas.any_schema(),
         lambda patients: patients is None or is_hashed(patients),
@@ -249,7 +264,7 @@ _KEYS: dict[str, CoreSchema] = {
 }
 
 #: Missing in older models, and in those of few or unknown patients.
-_OPTIONAL = {"false_positives", "counting", "patients"}
+_OPTIONAL = {"false_positives", "counting", "reference", "patients"}
 
 #: Other keys are ignored, as they always were.
 _SCHEMA = schemas.typed_dict_schema(

@@ -18,6 +18,7 @@ from hemozoin.smear.field import ObjectKind
 Verdict = Literal[
     "reportable",
     "below the reportable limit",
+    "needs confirmation",
     "not compensated",
     "not reported",
     "confirmed by a person",
@@ -49,9 +50,10 @@ class Slide:
     `infected` cells are called infected by the decisions on single cells; `counted` of them have p
     of at least the threshold of `counting_point`, and the parasitaemia is estimated from these.
     `called` is the share of infected ones, right or wrong. If the slide is not reported, `called`
-    and `parasitaemia` are None and `reason` says why. Without a counting point, `counted` and
-    `parasitaemia` are None. `record` is what a person has written down about the slide, `reviewed`
-    the count with what a person said about its cells.
+    and `parasitaemia` are None and `reason` says why. If it is unlike the slides on which the rates
+    were measured, `parasitaemia` is None and `reason` has the measures. Without a counting point,
+    `counted` and `parasitaemia` are None. `record` is what a person has written down about the
+    slide, `reviewed` the count with what a person said about its cells.
     """
 
     slide: str
@@ -83,6 +85,8 @@ class Slide:
                 return "confirmed by a person"
             above = self.settled.parasitaemia.low > 0
             return "reportable" if above else "below the reportable limit"
+        if self.reason is not None:
+            return "needs confirmation"
         if self.parasitaemia is None:
             return "not compensated"
         above = self.parasitaemia.estimate.low > 0

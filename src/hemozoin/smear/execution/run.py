@@ -19,6 +19,7 @@ from typing import Any
 
 from hemozoin.about import VERSION
 from hemozoin.errors import DataError
+from hemozoin.model.bundle import Bundle
 from hemozoin.model.checksums import SUMS
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.registry import Precision, find_model
@@ -98,8 +99,7 @@ def screen_slides(
     records = {slide.slide: _record(slide) for slide in slides}
     predictor = Predictor.load(config.model, config.precision)
     settings = _settings(config, len(slides))
-    about, counting = _about(config, settings["model"]), predictor.bundle.counting
-    writer = SlideWriter(counting, config.blood, config.coco, about)
+    writer = _writer(predictor.bundle, config, settings["model"])
     pictures = sum(len(slide.photos) for slide in slides)
     with _workers(predictor, config, pictures) as workers:
         open_output(out, settings, overwrite)
@@ -198,6 +198,11 @@ def _saved(
             yield result.field
         else:
             yield result
+
+
+def _writer(bundle: Bundle, config: ScreenConfig, digest: str) -> SlideWriter:
+    counting, reference, about = bundle.counting, bundle.reference_patients, _about(config, digest)
+    return SlideWriter(counting, reference, config.blood, config.coco, about)
 
 
 def _about(config: ScreenConfig, digest: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 
 from hemozoin.csv_files import read_csv
 from hemozoin.decision.counting_point import CountingPoint
+from hemozoin.decision.reference_patients import ReferencePatients
 from hemozoin.errors import DataError
 from hemozoin.files import read_regular_file, replace_file
 from hemozoin.json_files import parse_json
@@ -45,6 +46,7 @@ class SlideWriter:
     """
 
     counting_point: CountingPoint | None
+    reference_patients: ReferencePatients | None
     blood: Blood
     coco: bool
     about: Mapping[str, str]
@@ -62,7 +64,8 @@ class SlideWriter:
         `fields` is iterated once, and one field is held at a time. No file appears before the last
         field was added.
         """
-        tally, selection = Tally(slide, self.counting_point), ReportSelection()
+        tally = Tally(slide, self.counting_point, self.reference_patients)
+        selection = ReportSelection()
         names = list[str]()
         with self._open_files(slide, folder, reviews) as files:
             for field in with_repeats(fields):
@@ -84,7 +87,9 @@ class SlideWriter:
 
     def _plain(self, slide: Slide) -> dict[str, Any]:
         """Return the content of slide.json: the slide, and what else writing it again needs."""
-        return {**slide.to_dict(), "given_blood": asdict(self.blood), "about": {**self.about}}
+        reference = self.reference_patients.to_dict() if self.reference_patients else None
+        again = {"reference": reference, "given_blood": asdict(self.blood), "about": {**self.about}}
+        return {**slide.to_dict(), **again}
 
     @contextmanager
     def _open_files(
@@ -115,9 +120,10 @@ class SavedSlide:
         """
         try:
             before = parse_json(read_regular_file(path / SLIDE))
-            point = before["counting"]
+            point, reference = before["counting"], before["reference"]
             writer = SlideWriter(
                 counting_point=CountingPoint.from_dict(point) if point else None,
+                reference_patients=ReferencePatients.from_dict(reference) if reference else None,
                 blood=Blood(**before["given_blood"]),
                 coco=(path / COCO).is_file(),
                 about=before["about"],

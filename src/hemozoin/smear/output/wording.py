@@ -21,6 +21,11 @@ _NOTES: dict[Verdict, str] = {
         " that look infected, so an infection up to the upper end of the interval can't be"
         " distinguished from no infection."
     ),
+    "needs confirmation": (
+        "The network's false-positive rate and sensitivity were measured on slides that look"
+        " different. So the number of cells called infected can't be converted to parasites: a"
+        " person has to look at these cells, and at others."
+    ),
     "not compensated": (
         "The model folder has no false-positive rate: the network was trained on too few patients,"
         " or by an older version. So infected cells can't be distinguished from false alarms, and"
@@ -49,11 +54,11 @@ def result(slide: Slide) -> str:
     if slide.called is None:
         return str(slide.reason)
     share = slide.estimate
+    called = f"{percent(slide.called.value)} % of red cells called infected"
+    if share is None and slide.reason is not None:
+        return f"{called}; {slide.reason}"
     if share is None:
-        return (
-            f"{percent(slide.called.value)} % of red cells called infected; the number of false"
-            " positives among them is not known for this model"
-        )
+        return f"{called}; the number of false positives among them is not known for this model"
     estimate = _percent_with_interval(share)
     if share.low > 0:
         return f"{estimate}, {parasites_per_ul(slide, share.value)}"

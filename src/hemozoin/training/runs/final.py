@@ -3,7 +3,7 @@
     folds ── log odds of each cell from the fold that tested its patient
                  │                                                   │
                  │ temperature, threshold, review band,              │ metrics
-                 │ false-positive rate                               │
+                 │ rates, reference patients                         │
     all cells ── train ── weights ───────────────────────────────── model/
 
 No patient is left to test a network that was trained on all of them. Its metrics are therefore
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from hemozoin.arrays import Floats, texts
+from hemozoin.arrays import Floats, Pixels, texts
 from hemozoin.classes import CLASSES
 from hemozoin.csv_files import read_csv_table
 from hemozoin.data.cells import LabelledCells
@@ -30,6 +30,7 @@ from hemozoin.progress import print_status
 from hemozoin.training.classifier import Classifier
 from hemozoin.training.device import choose_device, use_deterministic_algorithms
 from hemozoin.training.packaging import fit_decision, package
+from hemozoin.training.reference import reference_patients_of
 from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.folder import RunFolder
 from hemozoin.training.runs.run import (
@@ -55,8 +56,12 @@ _NOTE = (
 def train_final(
     config: RunConfig, folds: list[RunFolder], folder: RunFolder, device: str = "auto"
 ) -> None:
-    """Train on all cells of `folds`, or resume this, and write the model into `folder`."""
-    if folder.finished:
+    """Train on all cells of `folds`, or resume this, and write the model into `folder`.
+
+    The model of a finished training is packaged again from its checkpoint, so that it has what this
+    version of hemozoin fits on the predictions of the folds.
+    """
+    if folder.finished and not folder.checkpoint.exists():
         return
     use_deterministic_algorithms()
     split_data = load_split_data(config, folds[0].split)
@@ -99,6 +104,9 @@ def _package(
     decision = fit_decision(cells, logit, config.operating_point)
     ood_detector = fit_ood_detector(split_data.pixels[split_data.cells.row])
     p = calibrate(logit, decision.temperature)
+    reference = reference_patients_of(
+        cells, p, _pixels_of(cells, split_data), decision.review_band, ood_detector
+    )
     init = config.recipe.init
     evaluation = evaluate_predictions(
         cells,
@@ -119,8 +127,15 @@ def _package(
     return replace(
         bundle,
         about=about,
+        reference_patients=reference,
         patients=seen_patients(config, split_data.cells, split_data.extra_cells),
     )
+
+
+def _pixels_of(cells: LabelledCells, split_data: SplitData) -> Pixels:
+    """Return the pixels of cells, uint8 `[cells, S, S, 3]`, which are in another order."""
+    rows = dict(zip(split_data.cells.cell, split_data.cells.row, strict=True))
+    return split_data.pixels[[rows[cell] for cell in cells.cell]]
 
 
 def _with_corrections(cells: LabelledCells, split_data: SplitData) -> LabelledCells:

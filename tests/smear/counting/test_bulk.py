@@ -1,0 +1,108 @@
+"""The healthy bulk of a slide, added up field by field."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hemozoin.decision.patient_rate import PatientRate
+from hemozoin.decision.reference_patients import Appearance, ReferencePatients, quantiles_of
+from hemozoin.decision.temperature import log_odds
+from hemozoin.smear.counting.blood import Blood
+from hemozoin.smear.counting.bulk import Bulk
+from hemozoin.smear.counting.slide import Slide
+from hemozoin.smear.counting.tally import Tally
+from hemozoin.smear.field import Cell, Field
+from hemozoin.smear.output.wording import note, summarize
+from tests.smear.counting.test_counting import STRICT
+
+SQUARE = ((0, 0), (9, 0), (9, 9), (0, 9))
+USUAL = (-3.0,) * 5
+
+
+def some_field(p: list[float], strange: int = 0, texture: tuple[float, ...] = USUAL) -> Field:
+    """Return a field whose first `strange` cells are not like the training cells."""
+    cells = []
+    for number, one in enumerate(p, 1):
+        decision = "parasitized" if one > 0.6 else "review" if one > 0.2 else "uninfected"
+        reason = "not like the training cells" if number <= strange else None
+        decision = "review" if reason else decision
+        cells.append(Cell("red cell", 0, 0, 9, 9, SQUARE, number, one, decision, reason))
+    return Field("a.png", 640, 480, 9, tuple(cells), texture=texture)
+
+
+def appearance(*fields: Field) -> Appearance:
+    bulk = Bulk()
+    for field in fields:
+        bulk.add(field)
+    return bulk.appearance()
+
+
+def test_called_cells_are_left_out() -> None:
+    found = appearance(some_field([0.01, 0.02, 0.3, 0.99, 0.97]), some_field([0.99]))
+    assert (found.cells, found.review, found.strange) == (3, 1, 0)
+    assert found.log_odds[-1] == pytest.approx(np.log(0.3 / 0.7), abs=0.01)
+
+
+def test_strange_cells_are_for_review_too() -> None:
+    found = appearance(some_field([0.01] * 8, strange=3))
+    assert (found.review, found.strange) == (3, 3)
+
+
+def test_quantiles_are_those_of_all_cells() -> None:
+    p = np.random.default_rng(0).uniform(0.001, 0.5, 300)
+    found = appearance(*(some_field(part.tolist()) for part in np.split(p, [50, 70, 200])))
+    assert found.log_odds == pytest.approx(quantiles_of(log_odds(p)), abs=0.006)
+
+
+def test_texture_is_weighted_by_cells() -> None:
+    sharp, dull = tuple([-2.0] * 5), tuple([-4.0] * 5)
+    found = appearance(some_field([0.1] * 30, 0, sharp), some_field([0.1] * 10, 0, dull))
+    assert found.texture == pytest.approx((-2.5,) * 5)
+    assert appearance(some_field([0.1] * 30, 0, sharp), some_field([0.1], 0, ())).texture == ()
+
+
+def test_a_slide_without_a_cell_has_no_quantiles() -> None:
+    assert appearance() == Appearance(0, (), (), 0, 0)
+
+
+def screened(fields: list[Field]) -> Slide:
+    rate = PatientRate(0.02, 0.01, 100, 9000)
+    mean = np.array([-4.6, -4.6, -4.6, -4.6, *USUAL])
+    reference = ReferencePatients(mean, np.eye(9) * 0.1, 4.0, rate, rate)
+    tally = Tally("slide 1", STRICT, reference)
+    for field in fields:
+        tally.add(field)
+    return tally.slide(Blood())
+
+
+def test_a_slide_unlike_the_known_ones_needs_confirmation() -> None:
+    infected = [0.99] * 50 + [0.01] * 950
+    known = screened([some_field(infected)])
+    assert known.verdict == "reportable"
+    unlike = screened([some_field(infected, texture=(-3.0, -1.0, -3.0, -3.0, -3.0))])
+    assert unlike.verdict == "needs confirmation"
+    assert unlike.parasitaemia is None
+    text = summarize(unlike)
+    assert text.startswith(
+        "slide 1: Needs confirmation: 5 % of red cells called infected; its cells"
+    )
+    assert "distance 6.3, limit 4.0" in text
+    assert "parasites/µL (" not in text
+    assert "a person has to look at these cells" in str(note(unlike))
+    data = unlike.to_dict()
+    assert (data["infected"], data["counted"], data["raw"]) == (50, 50, 0.05)
+    assert {data[name] for name in ("parasitaemia", "parasites_per_ul", "reportable_count")} == {
+        None
+    }
+    assert data["why"] == unlike.reason
+
+
+def test_a_slide_with_many_cells_for_review_needs_confirmation() -> None:
+    slide = screened([some_field([0.01] * 800 + [0.3] * 200)])
+    assert slide.verdict == "needs confirmation"
+    assert "200 of 1,000 red cells are for review" in str(slide.reason)
+
+
+def test_a_healthy_slide_unlike_the_known_ones_is_not_called_negative() -> None:
+    assert screened([some_field([0.3] * 1000)]).verdict == "needs confirmation"
