@@ -3,7 +3,7 @@
     hemozoin train cell_images.zip --out runs/first
     hemozoin demo
     hemozoin evaluate runs/synthetic_cells.zip --model nano --out runs/drawn
-    hemozoin screen runs/synthetic_smear/*.png --model runs/demo --out runs/screened
+    hemozoin screen runs/synthetic_smear --model runs/demo --out runs/screened
     python website/report_pictures.py runs/first runs/drawn runs/screened
 
 The screenshots that show cells are of synthetic ones: the pictures of the data sets are not ours
@@ -58,6 +58,7 @@ OF_A_SMEAR: dict[str, tuple[str | None, ...]] = {
     "screen_top.png": (None,),
     "screen_infected.png": ("Called infected",),
     "screen_count.png": ("Calculation",),
+    "screen_manual.png": ("Manual count",),
 }
 
 
@@ -73,6 +74,7 @@ def main() -> None:
         page = (run / "report.html").read_text(encoding="utf-8")
         for name, headings in pictures.items():
             take(only(page, headings), DOCS / name)
+    take((given.screened / "print.html").read_text(encoding="utf-8"), DOCS / "screen_print.png")
     overlay = given.screened / "overlays" / _OVERLAY
     (DOCS / "screen_overlay.jpg").write_bytes(overlay.read_bytes())
 

@@ -26,6 +26,8 @@ from hemozoin.errors import DataError
 from hemozoin.model.prediction import Prediction
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.registry import PRETRAINED
+from hemozoin.smear.counting.record.manual_count import ManualCount
+from hemozoin.smear.counting.record.slide_record import read_record
 from hemozoin.smear.field import Cell, Field, SmearObject
 from hemozoin.smear.screen import screen
 from hemozoin.synthetic.cell import draw_patient
@@ -61,6 +63,8 @@ def test_lines_show_found_and_true_counts(tmp_path: Path) -> None:
     assert int(found[2]) == sum(field.infected for field in fields)
     assert int(found[4]) == sum(field.review for field in fields)
     assert (int(true[1]), int(true[2])) == _count_by_hand(folder)
+    manual = read_record((folder / "slide.toml").read_bytes(), "").manual
+    assert manual == ManualCount(infected=int(true[2]), red_cells=int(true[1]))
     for match in (found, true):
         assert float(match[3]) == pytest.approx(100 * int(match[2]) / int(match[1]), abs=0.05)
     assert int(found[1]) == pytest.approx(int(true[1]), rel=0.1)
@@ -181,7 +185,7 @@ def test_demo_ends_with_the_smear(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     made = ["demo", "synthetic_cells.zip", "synthetic_smear"]
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == made
     names = sorted(path.name for path in (tmp_path / "runs" / "synthetic_smear").iterdir())
-    assert names == ["field_01.png", "truth.json"]
+    assert names == ["field_01.png", "slide.toml", "truth.json"]
 
 
 @pytest.mark.slow

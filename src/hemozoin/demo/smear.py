@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from hemozoin.arrays import Pixels
+from hemozoin.files import replace_file
 from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.model.predictor import Predictor
 from hemozoin.smear.field import Field
 from hemozoin.smear.screen import screen
+from hemozoin.smear.slides import RECORD
 from hemozoin.synthetic.cell import draw_patient
 from hemozoin.synthetic.smear import DrawnObject, Smear, draw_smear, write_smear
 
@@ -29,6 +31,16 @@ _TEST_FIELDS, _INFECTED = 4, 20
 
 #: Background around a cell's box, in px; without it the crop touches the outline on all sides.
 _MARGIN = 4
+
+#: The record of the drawn slide.
+_TRUE_RECORD = """\
+patient = "drawn"
+stain = "none: a program drew this smear"
+
+[manual]  # the true count, in place of one by eye
+infected = {true.infected}
+red_cells = {true.red_cells}
+"""
 
 
 @dataclass(frozen=True)
@@ -47,18 +59,19 @@ class Count:
 def screen_synthetic_smear(own: Path, folder: Path) -> str:
     """Draw a slide into `folder` and screen it; return three lines with the result.
 
-    Uses the network in the model folder `own`, or the pretrained one if that one classifies drawn
-    cells better.
+    The folder also gets a record with the true count, for `hemozoin screen`. Uses the network in
+    the model folder `own`, or the pretrained one if that one classifies drawn cells better.
     """
     network, reason = choose_network(own)
     truth = write_smear(folder)
     fields = [screen(folder / name, network) for name in truth]
-    review = sum(field.review for field in fields)
+    review, true = sum(field.review for field in fields), count_drawn(fields, truth)
+    replace_file(folder / RECORD, _TRUE_RECORD.format(true=true))
     return "\n".join(
         [
             f"Synthetic smear: {folder} ({len(fields)} drawn fields), screened with {reason}",
             f"  found  {count_found(fields)}; {review} cells for review",
-            f"  true   {count_drawn(fields, truth)}",
+            f"  true   {true}",
         ]
     )
 
