@@ -105,7 +105,8 @@ def _divided(resampled: Pixels) -> Pixels:
     share = resampled[..., 3]
     rgb = cv2.cvtColor(resampled, cv2.COLOR_RGBA2RGB)
     colour: Pixels = np.asarray(cv2.copyTo(rgb, (share >= 128).view(np.uint8)), np.uint8)
-    rim = np.nonzero((share >= 128) & (share < 255))
-    weighted, weight = colour[rim].astype(np.uint16), share[rim].astype(np.uint16)[:, None]
-    colour[rim] = ((weighted * 255 + weight // 2) // weight).clip(max=255)
+    pixels, shares = colour.reshape(-1, 3), share.ravel()
+    rim = np.flatnonzero((shares >= 128) & (shares < 255))
+    weighted, weight = pixels[rim].astype(np.uint16), shares[rim].astype(np.uint16)[:, None]
+    pixels[rim] = np.minimum((weighted * 255 + weight // 2) // weight, 255)
     return colour

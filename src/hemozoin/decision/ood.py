@@ -173,7 +173,8 @@ def _stain(density: Floats, inside: Bools) -> list[Floats]:
     density: log of the mean. green: density in green minus the larger of the other two, positive
     for haemoglobin and eosin. red: density in blue minus density in red.
     """
-    red, green, blue = (_masked_mean(channel, inside) for channel in density)
+    region = _Region(inside)
+    red, green, blue = (region.mean(channel) for channel in density)
     mean = (red + green + blue) / 3
     return [np.log(mean + FLOOR), green - np.maximum(red, blue), blue - red]
 
@@ -186,7 +187,7 @@ def _texture(density: Floats, inside: Bools) -> list[Floats]:
     for noise, low for blur. edges: mean absolute gradient. tints: standard deviations of red and
     blue density minus green density.
     """
-    interior = _eroded(inside)
+    interior = _Region(_eroded(inside))
     red, green, blue = density
     grey = (red + green + blue) / 3
     # One picture below the other, for OpenCV: at a picture's edge, nothing is in the interior.
@@ -195,11 +196,11 @@ def _texture(density: Floats, inside: Bools) -> list[Floats]:
     edges = np.abs(across) + np.abs(down)
     grain = np.abs(cv2.Laplacian(column, cv2.CV_32F, ksize=1))
     measures = [
-        _masked_deviation(grey, interior),
-        _masked_mean(grain.reshape(grey.shape), interior),
-        _masked_mean(edges.reshape(grey.shape), interior),
-        _masked_deviation(red - green, interior),
-        _masked_deviation(blue - green, interior),
+        interior.deviation(grey),
+        interior.mean(grain.reshape(grey.shape)),
+        interior.mean(edges.reshape(grey.shape)),
+        interior.deviation(red - green),
+        interior.deviation(blue - green),
     ]
     return [np.log(measure + FLOOR) for measure in measures]
 
@@ -212,14 +213,21 @@ def _eroded(inside: Bools) -> Bools:
     return eroded.view(np.bool_)
 
 
-def _masked_mean(values: Floats, mask: Bools) -> Floats:
-    """Return the mean of `[N, H, W]` over the mask of each picture, `[N]`; 0 for an empty mask."""
-    total: Floats = np.einsum("nhw,nhw->n", values, mask.astype(np.float32))
-    mean: Floats = total / np.count_nonzero(mask, axis=(1, 2)).clip(min=1)
-    return mean
+class _Region:
+    """The pixels of N pictures that are in a mask, bool `[N, H, W]`."""
 
+    def __init__(self, mask: Bools) -> None:
+        self._weights = mask.astype(np.float32)
+        self._counts = np.count_nonzero(mask, axis=(1, 2)).clip(min=1)
 
-def _masked_deviation(values: Floats, mask: Bools) -> Floats:
-    """Return the standard deviation of `[N, H, W]` over the mask of each picture, `[N]`."""
-    deviation = (values - _masked_mean(values, mask)[:, None, None].astype(np.float32)) * mask
-    return np.sqrt(_masked_mean(deviation**2, mask))
+    def mean(self, values: Floats) -> Floats:
+        """Return the mean of `[N, H, W]` over each picture's mask, `[N]`; 0 for an empty mask."""
+        total: Floats = np.einsum("nhw,nhw->n", values, self._weights)
+        mean: Floats = total / self._counts
+        return mean
+
+    def deviation(self, values: Floats) -> Floats:
+        """Return the standard deviation of `[N, H, W]` over the mask of each picture, `[N]`."""
+        deviation = values - self.mean(values)[:, None, None].astype(np.float32)
+        deviation *= self._weights
+        return np.sqrt(self.mean(deviation * deviation))

@@ -18,6 +18,7 @@ Macenko et al. 2009 (ISBI) separate two dyes first; red cells of a thin film nee
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -66,23 +67,28 @@ class FieldStain:
 
     def for_detector(self, cell: Pixels, found: SmearObject) -> Pixels:
         """Return a prepared cell, uint8 `[S, S, 3]`, with background and stain of NLM's slides."""
-        target = _HEALTHY - _BACKGROUND
-        gain = target / np.maximum(self.stain, target / _MAX_GAIN)
-        return self._changed(cell, found, gain)
+        return self._changed(cell, found, self._detector_gain)
 
     def for_network(self, cell: Pixels, found: SmearObject) -> Pixels:
         """Return a prepared cell with a stain no stronger than that of the training cells."""
-        strength = float(self.stain.mean())
-        if strength <= _MAX_STAIN:
+        if self._network_gain is None:
             return cell
-        return self._changed(cell, found, np.full(3, _MAX_STAIN / strength))
+        return self._changed(cell, found, self._network_gain)
 
-    def _changed(self, cell: Pixels, found: SmearObject, gain: Floats) -> Pixels:
+    @cached_property
+    def _detector_gain(self) -> _Gain:
+        target = _HEALTHY - _BACKGROUND
+        return _Gain(target / np.maximum(self.stain, target / _MAX_GAIN))
+
+    @cached_property
+    def _network_gain(self) -> _Gain | None:
+        strength = float(self.stain.mean())
+        return _Gain(np.full(3, _MAX_STAIN / strength)) if strength > _MAX_STAIN else None
+
+    def _changed(self, cell: Pixels, found: SmearObject, gain: _Gain) -> Pixels:
         """Return a cell with another background and a stain `gain` times as strong."""
-        relative = (_DENSITY[:, None] - self._background_at(found)) * gain
-        levels = np.rint(256 * np.exp(-_BACKGROUND - relative) - 1).clip(1, 255)
-        levels[0] = 0  # what is outside the cell stays black
-        return np.asarray(cv2.LUT(cell, levels.astype(np.uint8)[None]))
+        levels = gain.levels(self._background_at(found))
+        return np.asarray(cv2.LUT(cell, levels[None]))
 
     def _background_at(self, found: SmearObject) -> Floats:
         """Return the density of the background around an object, `[3]`."""
@@ -91,3 +97,19 @@ class FieldStain:
         column = int((found.x + found.width / 2) / self.width * columns)
         place: Floats = self.background[min(row, rows - 1), min(column, columns - 1)]
         return place
+
+
+class _Gain:
+    """A stain made stronger in each channel, `[3]`, on a background like that of NLM's slides."""
+
+    def __init__(self, gain: Floats) -> None:
+        self._gain = gain
+        #: The light that each level becomes on a background of density 0: the same for all cells.
+        self._light = 256 * np.exp(-_BACKGROUND - _DENSITY[:, None] * gain)
+
+    def levels(self, background: Floats) -> Pixels:
+        """Return what each level becomes, uint8 `[256, 3]`, on a background of this density."""
+        levels = np.rint(self._light * np.exp(background * self._gain) - 1)
+        np.maximum(np.minimum(levels, 255), 1, out=levels)
+        levels[0] = 0  # what is outside the cell stays black
+        return np.asarray(levels, np.uint8)

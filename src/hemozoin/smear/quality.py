@@ -14,6 +14,7 @@ import numpy as np
 
 from hemozoin.arrays import Pixels
 from hemozoin.classes import PARASITIZED
+from hemozoin.data.cutout import brightest
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION
 from hemozoin.smear.field import Cell, Flaw, Outline
 from hemozoin.smear.segmentation.background import downscaled_density
@@ -117,9 +118,9 @@ def _is_beyond(flaw: Flaw) -> bool:
 def _brightness(pixels: Pixels) -> float:
     """Return the 95th percentile of the brightest channel, in a copy of half the size."""
     height, width = pixels.shape[:2]
-    half = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    red, green, blue = cv2.split(half)
-    levels = np.bincount(cv2.max(cv2.max(red, green), blue).ravel(), minlength=256)
+    size = width // 2, height // 2
+    half = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    levels = cv2.calcHist([brightest(half)], [0], None, [256], [0, 256]).astype(np.int64)
     return float(np.searchsorted(levels.cumsum(), 0.95 * levels.sum()))
 
 
@@ -132,7 +133,9 @@ def _steepness(pixels: Pixels, segmentation: Segmentation) -> float:
     smallest = max(_MIN_DIAMETER / _DIAMETER, np.sqrt(width * height / _MAX_COPY))
     scale = max(segmentation.diameter / _DIAMETER, smallest)
     density = downscaled_density(np.ascontiguousarray(pixels[..., 1]), scale)
-    across, down = cv2.Sobel(density, -1, 1, 0), cv2.Sobel(density, -1, 0, 1)
-    gradient = cv2.magnitude(across, down).ravel()
-    sample = gradient[:: max(1, len(gradient) // _SAMPLE)] / 8
-    return float(np.percentile(sample, 98)) / green
+    step = max(1, density.size // _SAMPLE)
+    across, down = (
+        np.ascontiguousarray(cv2.Sobel(density, -1, *axes).ravel()[::step])
+        for axes in ((1, 0), (0, 1))
+    )
+    return float(np.percentile(cv2.magnitude(across, down) / 8, 98)) / green
