@@ -22,6 +22,7 @@ from hemozoin.data.store import cache_folder
 from hemozoin.demo import demo
 from hemozoin.demo import smear as demo_smear
 from hemozoin.export.parity import Parity
+from hemozoin.review import reviews
 from hemozoin.synthetic.smear import write_smear
 from tests.conftest import make_cells
 from tests.fuzz.oracles import Case
@@ -57,6 +58,10 @@ def without_limits() -> None:
 
 def download_from(published: PublishedFile) -> None:
     download.download.__defaults__ = (published,)
+
+
+def at_a_fixed_time() -> None:
+    setattr(reviews, "utc_now", lambda: "2026-03-11T09:30:00Z")  # noqa: B010
 
 
 def small_demo() -> None:
@@ -102,6 +107,19 @@ COMMANDS = {
     ),
     "screen": Command(
         lambda given, out: ("screen", given / "smears", "--out", out / "out", "--coco"), tries=6
+    ),
+    "audit": Command(
+        lambda given, out: ("audit", given / "screened", "--cells", 4, "--out", out / "list.csv"),
+        tries=3,
+    ),
+    "recount": Command(
+        lambda given, out: ("recount", out / "out", "--reviews", given / "worklist.csv"),
+        tries=6,
+        before=at_a_fixed_time,
+        fill=lambda given, out: shutil.copytree(given / "screened", out / "out"),
+    ),
+    "reviews": Command(
+        lambda given, out: ("reviews", given / "reviewed", "--to", out / "cells"), tries=4
     ),
     "export": Command(
         lambda given, out: ("export", given / "run", "--out", out / "model"),
@@ -241,6 +259,19 @@ def make_given(folder: Path) -> None:
     cache_folder().rename(folder / "cache")
     make_cells(folder / "few", patients=1, per_class=1)
     make_fields(folder / "smears", "left/1.png", "left/2.png", "right/1.png")
+    make_reviewed(folder)
+
+
+def make_reviewed(folder: Path) -> None:
+    """Screen a slide, fill in a worklist of it, and count a copy of the slide with the answers."""
+    screened, worklist = folder / "screened", folder / "worklist.csv"
+    succeed("screen", folder / "smears" / "left", "--out", screened)
+    succeed("audit", screened, "--cells", 6, "--out", worklist)
+    header, *lines = worklist.read_text(encoding="utf-8").splitlines()
+    answered = (line.removesuffix(",,,") + ",parasitized,ann," for line in lines)
+    worklist.write_text("\n".join([header, *answered]), encoding="utf-8")
+    shutil.copytree(screened, folder / "reviewed")
+    succeed("recount", folder / "reviewed", "--reviews", worklist)
 
 
 def serve(folder: Path, name: str) -> PublishedFile:

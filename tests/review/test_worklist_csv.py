@@ -10,7 +10,12 @@ import pytest
 
 from hemozoin.errors import DataError
 from hemozoin.review.worklist import draw_worklist
-from hemozoin.review.worklist_csv import WORKLIST_COLUMNS, read_worklist, write_worklist
+from hemozoin.review.worklist_csv import (
+    WORKLIST_COLUMNS,
+    read_worklist,
+    require_new_worklist,
+    write_worklist,
+)
 from tests.support.reviews import found_cells
 
 CELLS = found_cells([0.9, 0.5, 0.3] + [0.0123 + i / 1000 for i in range(60)])
@@ -157,10 +162,11 @@ def test_bad_worklists(name: str, worklist: Path) -> None:
 
 
 def test_a_worklist_is_never_overwritten(worklist: Path) -> None:
-    before = worklist.read_bytes()
     with pytest.raises(DataError, match="already exists, perhaps with answers"):
-        write_worklist(draw_worklist(CELLS, 5), worklist)
-    assert worklist.read_bytes() == before
+        require_new_worklist(draw_worklist(CELLS, 20), worklist)
+    same = worklist.with_name("same.csv")
+    write_worklist(draw_worklist(CELLS, 20), same)
+    require_new_worklist(draw_worklist(CELLS, 20), same)  # it has no answers
 
 
 def test_a_file_that_is_no_worklist(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from hemozoin.arrays import Pixels
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.csv_files import csv_table
 from hemozoin.errors import DataError
-from hemozoin.files import replace_file, unfinished_folder
+from hemozoin.files import is_free, replace_file, unfinished_folder
 from hemozoin.review.agreement import ReviewedCell, reviewed_cells
 from hemozoin.review.field_pictures import read_field
 from hemozoin.review.found_cells import FoundCells, read_found_cells
@@ -65,6 +65,8 @@ def write_training_cells(out: Path, to: Path) -> Counter[str]:
     stays so if anything fails. Raises DataError where there are no reviews of cells of the two
     classes, or a picture is no longer where it was screened.
     """
+    if not is_free(to):
+        raise DataError(f"{to}: not empty; give a new folder")
     slides = [_slide(folder) for folder in _reviewed_folders(out)]
     if not any(slide.of_field() for slide in slides):
         raise DataError(f"{out}: no cell was reviewed as parasitized or uninfected")
@@ -72,10 +74,9 @@ def write_training_cells(out: Path, to: Path) -> Counter[str]:
     patients: list[str] = []
     counts: Counter[str] = Counter()
     with unfinished_folder(to) as add:
-        for folder in _FOLDERS.values():
-            (to / folder).mkdir(exist_ok=True)
         for patient, folder, name, picture in _all_cells(slides):
             add(f"{folder}/{name}")
+            (to / folder).mkdir(exist_ok=True)
             replace_file(to / folder / name, picture)
             names.append(name)
             patients.append(patient)

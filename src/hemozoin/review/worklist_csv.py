@@ -19,7 +19,7 @@ import numpy as np
 
 from hemozoin.csv_files import csv_line, read_csv
 from hemozoin.errors import DataError
-from hemozoin.files import replace_file
+from hemozoin.files import remove_leftovers, replace_file
 from hemozoin.review.found_cells import FoundCells
 from hemozoin.review.reviews import ANSWERS, Answer, Review
 from hemozoin.review.worklist import WorklistRow, sizes, stratum
@@ -38,16 +38,24 @@ _AGAIN = "draw a new worklist and fill in the answers there"
 
 
 def write_worklist(rows: Sequence[WorklistRow], path: Path) -> None:
-    """Write a worklist, a CSV.
+    """Write a worklist, a CSV, after it was checked with `require_new_worklist`."""
+    remove_leftovers(path.absolute().parent, path.name)
+    replace_file(path, _as_csv(rows))
 
-    Raises DataError for another ending, and where a file is already there: it may have answers.
+
+def require_new_worklist(rows: Sequence[WorklistRow], path: Path) -> None:
+    """Raise DataError for a name that is not a CSV's, and where another file is.
+
+    That file may have answers; the same worklist without answers may be written again.
     """
     if path.suffix.lower() != ".csv":
         raise DataError(f"{path}: does not end in .csv; give another --out")
-    if path.exists():
+    if path.exists() and not (path.is_file() and path.read_bytes() == _as_csv(rows).encode()):
         raise DataError(f"{path}: already exists, perhaps with answers; give another --out")
-    lines = [csv_line(WORKLIST_COLUMNS), *(csv_line(_plain(row)) for row in rows)]
-    replace_file(path, "".join(lines))
+
+
+def _as_csv(rows: Sequence[WorklistRow]) -> str:
+    return "".join([csv_line(WORKLIST_COLUMNS), *(csv_line(_plain(row)) for row in rows)])
 
 
 def _plain(row: WorklistRow) -> Iterator[object]:

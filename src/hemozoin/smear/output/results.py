@@ -137,6 +137,7 @@ class SavedSlide:
 
     def rewrite(self, reviews: SlideReviews) -> Slide:
         """Write the files again, with reviews."""
+        self.folder.begin()
         return self.writer(self.slide, self.record, self.folder, self._fields(), reviews)
 
     def _fields(self) -> Iterator[Field]:

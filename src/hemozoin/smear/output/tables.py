@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hemozoin.csv_files import csv_line, read_csv
-from hemozoin.files import replacing
+from hemozoin.files import remove_leftovers, replacing
 from hemozoin.smear.counting.record.slide_record import MANUAL_KEYS, RECORD_KEYS
 from hemozoin.smear.counting.slide import OTHERS, Slide
 from hemozoin.smear.field import Field
@@ -107,6 +107,7 @@ def replace_slide_row(slide: Slide, path: Path) -> None:
     """Write slides.csv again with another row for one slide; the other rows stay."""
     header, *rows = read_csv(path)
     new = _slide_row(slide)
+    remove_leftovers(path.parent, path.name)
     with replacing(path) as file:
         file.write(csv_line(new).encode())
         for row in rows:

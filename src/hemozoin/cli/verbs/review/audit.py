@@ -39,7 +39,7 @@ def audit(
     from hemozoin.review.found_cells import read_found_cells
     from hemozoin.review.reviews import read_reviews
     from hemozoin.review.worklist import draw_worklist
-    from hemozoin.review.worklist_csv import write_worklist
+    from hemozoin.review.worklist_csv import require_new_worklist, write_worklist
     from hemozoin.review.worklist_page import render_worklist_page
 
     require_whole_number("--cells", cells, 1, 100_000)
@@ -47,14 +47,15 @@ def audit(
     found = read_found_cells(slide)
     reviewed, _ = reviewed_cells(found, read_reviews(slide))
     rows = draw_worklist(found, cells, seed, reviewed)
+    require_new_worklist(rows, out)
+    try:
+        write_page(render_worklist_page(rows, slide, out.name), out.with_suffix(".html"))
+    except DataError as error:
+        print_status(f"no page with the cells: {error}")
     write_worklist(rows, out)
     strata = [row.stratum for row in rows]
     parts = [f"{strata.count(name):,} {name}" for name in ("called", "close", "sure")]
     print(f"{len(rows):,} of {len(found):,} red cells to look at: {', '.join(parts)}")
-    try:
-        page = out.with_suffix(".html")
-        write_page(render_worklist_page(rows, slide, out.name), page)
-        print(f"The cells: {page}")
-    except DataError as error:
-        print_status(f"no page with the cells: {error}")
+    if out.with_suffix(".html").is_file():
+        print(f"The cells: {out.with_suffix('.html')}")
     print(f"Fill in the answers in {out}, then: hemozoin recount {slide} --reviews {out}")
