@@ -61,7 +61,7 @@ def download_from(published: PublishedFile) -> None:
 
 
 def at_a_fixed_time() -> None:
-    setattr(reviews, "utc_now", lambda: "2026-03-11T09:30:00Z")  # noqa: B010
+    setattr(reviews, "time_of_review", lambda: "2026-03-11T09:30:00Z")  # noqa: B010
 
 
 def small_demo() -> None:

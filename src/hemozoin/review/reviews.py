@@ -70,7 +70,7 @@ def append_reviews(folder: Path, reviews: Iterable[Review]) -> None:
     A review without a time gets the present one. Raises DataError where the file has another form,
     and OSError where it can't be written.
     """
-    now = utc_now()
+    now = time_of_review()
     lines = "".join(csv_line(_row(review, now)) for review in reviews)
     if lines:
         try:
@@ -98,7 +98,7 @@ def read_reviews(folder: Path) -> list[Review]:
         raise DataError(f"{path}: not as hemozoin wrote it ({error})") from error
 
 
-def utc_now() -> str:
+def time_of_review() -> str:
     """Return the time in UTC, as ISO 8601: 2026-03-11T09:30:00Z."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
