@@ -31,7 +31,7 @@ _QUIET = (
     *("--hide-scrollbars", "--force-device-scale-factor=1.5"),
 )
 
-#: The overlay for the documentation: three infected cells, two for review, and a white cell.
+#: The overlay for the documentation: three infected cells, one for review, and a white cell.
 _OVERLAY = "field_02.png.jpg"
 
 #: Headings of the parts that each screenshot shows; None is the part above the first heading.
