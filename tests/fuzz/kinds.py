@@ -30,6 +30,7 @@ KINDS: dict[str, tuple[str, int]] = {
     "zips": ("tests.fuzz.zips.Zips", 2),
     "folders": ("tests.fuzz.folders.Folders", 2),
     "tables": ("tests.fuzz.folders.Tables", 1),
+    "records": ("tests.fuzz.records.Records", 1),
     "models": ("tests.fuzz.models.Models", 3),
     "states": ("tests.fuzz.states.States", 4),
     "kills": ("tests.fuzz.kills.Kills", 4),
