@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 import os
+import shutil
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from hemozoin.errors import DataError, RunError
 from hemozoin.json_files import parse_json
 from hemozoin.model.predictor import Predictor
 from hemozoin.smear.counting.blood import Blood
+from hemozoin.smear.counting.reviewed_count import SlideReviews
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.execution import run, work
 from hemozoin.smear.execution.run import ScreenConfig, screen_slides
@@ -574,6 +576,18 @@ def test_a_record_is_in_slide_json_slides_csv_and_the_report(
     (slides / "a" / "slide.toml").unlink()
     screen_slides([slides], tmp_path / "out")
     assert not (tmp_path / "out" / "agreement.html").exists()
+
+
+def test_a_slide_that_is_written_again_keeps_its_record(tmp_path: Path, quick: list[str]) -> None:
+    """As a recount does: from its own folder, without the pictures."""
+    slide, out = make_plain(tmp_path / "left", "1.png"), tmp_path / "out"
+    put(slide / "slide.toml", RECORD_WITH_MARKUP.encode())
+    screen_slides([slide], out)
+    written = content(out)
+    shutil.rmtree(slide)
+    found = results.SavedSlide.load(out).rewrite(SlideReviews())
+    assert found.record.hematocrit == 27
+    assert content(out) == written
 
 
 def test_a_changed_record_does_not_screen_again(tmp_path: Path, quick: list[str]) -> None:

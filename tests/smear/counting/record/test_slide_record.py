@@ -182,6 +182,12 @@ _MANUAL = st.dictionaries(st.sampled_from([*MANUAL_KEYS]), _VALUES, max_size=4)
 _TABLES = st.dictionaries(st.sampled_from([*RECORD_KEYS]), _VALUES | _MANUAL, max_size=5)
 
 
+@pytest.mark.parametrize("table", [None, [], "hematocrit = 38", 38])
+def test_a_record_that_is_no_table_is_refused(table: object) -> None:
+    with pytest.raises(DataError, match=r"slide\.json: the record is .*, not a table"):
+        record_from_dict(table, "slide.json")
+
+
 @given(_TABLES)
 def test_any_table_is_a_record_or_refused(table: dict[str, Any]) -> None:
     try:

@@ -98,8 +98,10 @@ def read_record(content: bytes, where: str) -> SlideRecord:
     return record_from_dict(table, where)
 
 
-def record_from_dict(table: Mapping[str, Any], where: str) -> SlideRecord:
+def record_from_dict(table: object, where: str) -> SlideRecord:
     """Return the record with the keys and values of `slide.toml`; raises as `read_record` does."""
+    if not isinstance(table, dict):
+        raise DataError(f"{where}: the record is {_shown(table)}, not a table")
     try:
         return SlideRecord(**_read(table, RECORD_KEYS))
     except DataError as error:
