@@ -22,6 +22,7 @@ import pretrained
 import recipes
 import robustness
 import scale
+import serve
 import speed
 import stages
 import sweep
@@ -43,6 +44,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "recipes": recipes.table,
     "scale": scale.table,
     "pretrained": pretrained.table,
+    "serve": serve.table,
     "robustness": robustness.table,
     "speed": speed.table,
     "stages": stages.table,
@@ -62,6 +64,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     ),
     "docs/microscopes.md": ("world",),
     "docs/quick-start.md": ("install", "startup"),
+    "docs/serve.md": ("serve",),
     "docs/traps.md": ("leaks", "patients"),
     "docs/paper-on-malaria.md": ("sweep", "sweep_agreed"),
 }

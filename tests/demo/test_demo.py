@@ -177,15 +177,20 @@ def test_demo_ends_with_the_smear(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     out = tmp_path / "runs" / "demo"
     for _ in range(2):
         lines = succeed("demo", "--out", out).splitlines()
+        *lines, last = lines
+        slides = tmp_path / "runs" / "slides"
+        assert last.endswith(f"hemozoin serve {slides} --open")
         assert f"Report: {out / 'report.html'}" in lines[:-3]
         assert lines[-3].startswith(f"Synthetic smear: {tmp_path / 'runs' / 'synthetic_smear'} (")
         assert "screened with nano, not the network just trained (" in lines[-3]
         assert re.match(rf"  found  {COUNTS};", lines[-2])
         assert re.match(rf"  true   {COUNTS}", lines[-1])
-    made = ["demo", "synthetic_cells.zip", "synthetic_smear"]
+    made = ["demo", "slides", "synthetic_cells.zip", "synthetic_smear"]
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == made
     names = sorted(path.name for path in (tmp_path / "runs" / "synthetic_smear").iterdir())
     assert names == ["field_01.png", "slide.toml", "truth.json"]
+    assert {path.name for path in slides.iterdir()} == {"pictures", "synthetic-smear"}
+    assert (slides / "synthetic-smear" / "slide.json").exists()
 
 
 @pytest.mark.slow

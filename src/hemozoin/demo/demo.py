@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from hemozoin.demo.smear import screen_synthetic_smear
 from hemozoin.progress import print_status
+from hemozoin.review.recount import with_reviews
+from hemozoin.smear.execution.run import screen_slides
 from hemozoin.synthetic.dataset import write_synthetic
 from hemozoin.training.recipe import Recipe
 from hemozoin.training.runs import start
@@ -25,13 +28,23 @@ PATIENTS, CELLS_PER_PATIENT = 150, 16
 def run_demo(out: Path, data: Path | None) -> RunFolder:
     """Train the default recipe on `data`, or a quick one on synthetic cells; screen a smear.
 
-    The synthetic cells and the synthetic smear are written next to `out`. Prints what was found in
-    the smear and its true counts.
+    The synthetic cells, the synthetic smear and a folder for `hemozoin serve` are written next to
+    `out`. Prints what was found in the smear and its true counts.
     """
     RunFolder(out).require_free(overwrite=True)
     folder = _train(out, data)
-    print(screen_synthetic_smear(folder.model, out.parent / "synthetic_smear"))
+    smear, slides = out.parent / "synthetic_smear", out.parent / "slides"
+    print(screen_synthetic_smear(folder.model, smear))
+    _screen_for_page(smear, slides)
+    print(f"See it on a page, screened with nano: hemozoin serve {slides} --open")
     return folder
+
+
+def _screen_for_page(smear: Path, slides: Path) -> None:
+    """Screen the smear again, into a folder for `hemozoin serve`, with a copy of its pictures."""
+    pictures, results = slides / "pictures" / "synthetic-smear", slides / "synthetic-smear"
+    shutil.copytree(smear, pictures, dirs_exist_ok=True)
+    with_reviews(screen_slides([pictures], results, overwrite=True), results)
 
 
 def _train(out: Path, data: Path | None) -> RunFolder:

@@ -16,6 +16,7 @@ from hemozoin.review.found_cells import FoundCells, read_found_cells
 from hemozoin.review.recount import count_so_far
 from hemozoin.review.reviews import REVIEWS, Answer, Review, append_reviews, read_reviews
 from hemozoin.review.worklist import draw_worklist
+from hemozoin.serve.slide_files import stamp_of
 from hemozoin.smear.output.folder import CELLS, SLIDE
 
 #: The lists: cells called infected, those too close to call, and a random draw of `AUDIT_CELLS`.
@@ -60,7 +61,7 @@ class CellReviews:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.found = _found_cells(folder, _stamp(folder / CELLS))
+        self.found = _found_cells(folder, stamp_of(folder / CELLS))
 
     def index(self) -> dict[str, int]:
         """Return the place of each cell in the slide's cells, by its id."""
@@ -70,7 +71,7 @@ class CellReviews:
     def worklist(self, name: Worklist) -> list[int]:
         """Return the cells of a list, by their places: the highest p first, or as drawn."""
         if name == "audit":
-            return list(_draw(self._folder, _stamp(self._folder / CELLS)))
+            return list(_draw(self._folder, stamp_of(self._folder / CELLS)))
         wanted = PARASITIZED if name == "called" else REVIEW
         p = self.found.p_parasitized
         places = (i for i, decision in enumerate(self.found.decisions) if decision == wanted)
@@ -111,7 +112,7 @@ class CellReviews:
 
     def _probability(self, place: int) -> float | None:
         """Return the chance with which a cell was drawn; None if it is not in the draw."""
-        return _draw(self._folder, _stamp(self._folder / CELLS)).get(place)
+        return _draw(self._folder, stamp_of(self._folder / CELLS)).get(place)
 
 
 def reviewed_as_json(folder: Path) -> dict[str, Any] | None:
@@ -120,7 +121,7 @@ def reviewed_as_json(folder: Path) -> dict[str, Any] | None:
     It is "settled" if it holds without the network's error rates: where the cells were drawn at
     random, or where all called and close ones have an answer.
     """
-    stamps = _stamp(folder / CELLS), _stamp(folder / REVIEWS)
+    stamps = stamp_of(folder / CELLS), stamp_of(folder / REVIEWS)
     return _counted(folder, *stamps) if all(stamps) else None
 
 
@@ -166,12 +167,3 @@ def answers_of(cell: ReviewedCell | None, reader: str | None) -> Iterator[dict[s
                 "note": review.note,
                 "time": review.time,
             }
-
-
-def _stamp(path: Path) -> int:
-    """Return a number that changes with a file's content; 0 where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return 0
-    return hash((found.st_mtime_ns, found.st_size))

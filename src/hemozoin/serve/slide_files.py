@@ -25,6 +25,9 @@ _FIELDS = ".fields"
 #: Numbers of pictures, decoded, that are kept: a reader goes from cell to cell of a field.
 _DECODED = 3
 
+#: Number of slides whose cells are kept.
+_SLIDES = 4
+
 #: Side of the picture of a cell in px, and the cells' diameters that it shows.
 _SIDE, _SURROUNDINGS = 560, 4.0
 
@@ -59,21 +62,13 @@ class SlideFiles:
         """Return the rows of fields.csv."""
         return [*_rows(self.results / FIELDS)]
 
-    def counted_cells(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows of cells.csv, those of fields that are counted.
+    def counted_cells(self) -> tuple[dict[str, Any], ...]:
+        """Return the rows of cells.csv, those of fields that are counted.
 
-        Numbers are numbers, and each cell has an id, FIELD:NUMBER.
+        Numbers are numbers, and each cell has an id, FIELD:NUMBER. The rows are kept in memory, so
+        they must not be changed.
         """
-        counted = {row["field"] for row in self.fields() if row["usable"] == "true"}
-        for row in _rows(self.results / CELLS):
-            if row["field"] not in counted:
-                continue
-            cell: dict[str, Any] = dict(row)
-            del cell["slide"]
-            for name, number in _NUMBERS.items():
-                cell[name] = number(row[name])
-            cell["reason"] = row["reason"] or None
-            yield {"id": f"{row['field']}:{row['cell']}", **cell}
+        return _counted_cells(self.results, stamp_of(self.results / CELLS))
 
     def field(self, name: str) -> dict[str, Any] | None:
         """Return what was found in a field, with outlines; None for an unknown one."""
@@ -108,6 +103,30 @@ class SlideFiles:
         if path is None:
             raise DataError(f"{field}: its picture is missing")
         return _decoded(path, path.stat().st_mtime_ns)
+
+
+def stamp_of(path: Path) -> int:
+    """Return a number that changes with a file's content; 0 where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0
+    return hash((found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(_SLIDES)
+def _counted_cells(results: Path, _: int) -> tuple[dict[str, Any], ...]:
+    counted = {row["field"] for row in _rows(results / FIELDS) if row["usable"] == "true"}
+    rows = (row for row in _rows(results / CELLS) if row["field"] in counted)
+    return tuple(
+        {
+            "id": f"{row['field']}:{row['cell']}",
+            **{name: value for name, value in row.items() if name != "slide"},
+            **{name: number(row[name]) for name, number in _NUMBERS.items()},
+            "reason": row["reason"] or None,
+        }
+        for row in rows
+    )
 
 
 def _file_in(folder: Path, name: str) -> Path | None:

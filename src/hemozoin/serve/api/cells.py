@@ -32,7 +32,7 @@ def list_cells(
     reader are in the reviews: readers do not see each other's.
     """
     reviews = CellReviews(files.results)
-    cells = [*files.counted_cells()]
+    cells = files.counted_cells()
     reviewed, _ = reviews.reviewed()
     places = range(len(cells)) if worklist is None else reviews.worklist(worklist)
     found = [

@@ -1,0 +1,173 @@
+"""Records, reports, exports and single cells by the API of a real server."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hemozoin.errors import DataError
+from hemozoin.serve.records import checked_record, saved_record, write_record
+from tests.conftest import draw_cell, png
+from tests.support.commands import succeed
+from tests.support.servers import RunningServer, serving
+from tests.support.smears import make_fields
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Yield a server with a screened slide "left" that was uploaded, and "by-hand" that was not."""
+    folder = tmp_path_factory.mktemp("folder")
+    given = make_fields(folder / "given", "1.png", "2.png")
+    with serving(folder / "served") as running:
+        created = running.upload(*sorted(given.iterdir()), name="left")
+        running.wait_until_screened(created.json()["id"])
+        shutil.copytree(folder / "served" / "left", folder / "served" / "by-hand")
+        running.api.get("/slides")
+        yield running
+
+
+def test_records_survive_being_written(tmp_path: Path) -> None:
+    manual = {"infected": 3, "red_cells": 500, "reader": 'A "B" \\ ç'}
+    values = {"patient": "P-1", "date": "2026-03-11", "hematocrit": 38.5, "manual": manual}
+    write_record(checked_record(values), tmp_path)
+    assert saved_record(tmp_path) == values
+    assert tomllib.loads((tmp_path / "slide.toml").read_text("utf-8"))["manual"] == manual
+    write_record({}, tmp_path)
+    assert saved_record(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"hematocrit": 450.0}, {"date": "11.3."}, {"patient": "two\nlines"}, {"other": 1}],
+)
+def test_impossible_records_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="record: "):
+        checked_record(values)
+
+
+@pytest.mark.slow
+def test_a_record_changes_the_count_and_stays_in_the_changes(server: RunningServer) -> None:
+    manual = {"infected": 1, "red_cells": 50}
+    body = {"patient": "P-014", "hematocrit": 36, "manual": manual}
+    assert server.api.put("/slides/left/record", json=body).status_code == 202
+    slide = server.wait_until_screened("left")
+    assert slide["record"] == {"patient": "P-014", "hematocrit": 36, "manual": manual}
+    assert slide["count"]["red_cells_per_ul"] == pytest.approx(4e6)
+    assert slide["count"]["manual_parasitaemia"] == 0.02
+    assert server.api.put("/slides/left/record", json={"patient": "P-015"}).status_code == 202
+    changes = server.wait_until_screened("left")["changes"]
+    assert sum("P-014" in change["action"] for change in changes) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("slide", "body", "status", "error"),
+    [
+        ("left", {"hematocrit": 450}, 400, "hematocrit in %: 450 is out of range"),
+        ("left", {"hematocrit": "x"}, 422, "hematocrit"),
+        ("left", {"manual": {"infected": 5, "red_cells": 4}}, 400, "too many"),
+        ("by-hand", {"patient": "P-1"}, 409, "its pictures are elsewhere"),
+        ("nothing", {"patient": "P-1"}, 404, "there is no slide"),
+    ],
+)
+def test_wrong_records_change_nothing(
+    slide: str, body: dict[str, Any], status: int, error: str, server: RunningServer
+) -> None:
+    answer = server.api.put(f"/slides/{slide}/record", json=body)
+    assert answer.status_code == status
+    assert error in answer.json()["error"]
+
+
+@pytest.mark.slow
+def test_a_wrong_record_of_an_upload_leaves_nothing(server: RunningServer, tmp_path: Path) -> None:
+    picture = make_fields(tmp_path, "7.png", seed=7) / "7.png"
+    files = [("files", ("7.png", picture.read_bytes()))]
+    for data in ({"hematocrit": "450"}, {"hematocrit": "x"}, {"date": "soon"}):
+        assert server.api.post("/slides", files=files, data=data).status_code in (400, 422)
+    assert not [*_served(server).glob("pictures/.*")]
+    assert len(server.api.get("/slides").json()) == 2
+
+
+def _served(server: RunningServer) -> Path:
+    assert isinstance(server.process.args, list)
+    return Path(server.process.args[4])
+
+
+@pytest.mark.slow
+def test_files_and_the_report_with_reviews(server: RunningServer) -> None:
+    cells = server.api.get("/slides/by-hand/cells").json()
+    server.api.post("/slides/by-hand/recount")  # nothing to do yet
+    review = {"answer": "uninfected", "reader": "Ada"}
+    body = [{**review, "cell": cell["id"]} for cell in cells]
+    assert server.api.post("/slides/by-hand/reviews", json=body).status_code == 200
+    assert server.api.get("/slides/by-hand").json()["stale"]
+    report = server.api.get("/slides/by-hand/files/report.html")
+    assert "confirmed by a person" in report.text.lower()
+    policy = report.headers["content-security-policy"]
+    assert "script-src" not in policy
+    assert "default-src 'none'" in policy
+    found = server.api.get("/slides/by-hand").json()
+    assert not found["stale"]
+    assert found["count"]["verdict"] == "confirmed by a person"
+    table = server.api.get("/slides/by-hand/files/cells.csv")
+    assert "attachment" in table.headers["content-disposition"]
+    assert len([*csv.DictReader(io.StringIO(table.text))]) == len(cells)
+    overlay = f"/slides/by-hand/files/overlays/{cells[0]['field']}.jpg"
+    assert server.api.get(overlay).headers["content-type"] == "image/jpeg"
+    for name in ("nothing.csv", "..%2f..%2fhemozoin.sqlite", "overlays/..%2f..%2fslide.json"):
+        assert server.api.get(f"/slides/by-hand/files/{name}").status_code in (404, 422)
+    assert server.api.get("/slides/left/files/reviews.csv").status_code == 404
+
+
+@pytest.mark.slow
+def test_outlines_as_geojson(server: RunningServer) -> None:
+    field = server.api.get("/slides/left").json()["field_rows"][0]
+    answer = server.api.get(f"/slides/left/fields/{field['field']}/cells.geojson")
+    features = answer.json()["features"]
+    classes = [one["properties"]["classification"]["name"] for one in features]
+    assert (
+        sum(name in ("parasitized", "review", "uninfected") for name in classes)
+        == (field["red_cells"])
+    )
+    for feature in features:
+        (ring,) = feature["geometry"]["coordinates"]
+        assert ring[0] == ring[-1]
+        assert len(ring) > 3
+
+
+@pytest.mark.slow
+def test_single_cells_are_classified_as_predict_does(server: RunningServer, tmp_path: Path) -> None:
+    cell = tmp_path / "c1.png"
+    cell.write_bytes(png(draw_cell(np.random.default_rng(0), infected=True)))
+    files = [("files", ("../c1.png", cell.read_bytes())), ("files", ("notes.txt", b"text"))]
+    first, second = server.api.post("/cells", files=files).json()
+    by_hand = json.loads(succeed("predict", cell, "--json"))
+    assert first["p_parasitized"] == by_hand["p_parasitized"]
+    assert first["cell"] == "../c1.png"
+    assert first["map"].startswith("data:image/png;base64,")
+    assert second["decision"] is None
+    assert second["error"].startswith("not a readable picture")
+
+
+@pytest.mark.slow
+def test_a_key_is_answered_while_a_slide_is_screened(server: RunningServer, tmp_path: Path) -> None:
+    """No time is tested: only that answers come, and come before the screening is done."""
+    many = make_fields(tmp_path / "many", *(f"{n}.png" for n in range(8)), seed=5)
+    slide = server.upload(*many.iterdir(), name="many").json()["id"]
+    cell = server.api.get("/slides/left/cells").json()[0]["id"]
+    body = [{"cell": cell, "answer": "uninfected", "reader": "Ada"}]
+    while server.api.get(f"/slides/{slide}").json()["state"] != "running":
+        time.sleep(0.05)
+    assert server.api.post("/slides/left/reviews", json=body).status_code == 200
+    assert server.api.get(f"/slides/{slide}").json()["state"] == "running"
+    server.wait_until_screened(slide)
