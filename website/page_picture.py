@@ -14,14 +14,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
 PICTURE = Path(__file__).parents[1] / "docs" / "serve.png"
 
 #: Chromium neither looks up other hosts nor uses a graphics card.
 _QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
-_WINDOW = {"width": 1180, "height": 800}
+_WINDOW: ViewportSize = {"width": 1180, "height": 800}
 
 
 def main() -> None:
