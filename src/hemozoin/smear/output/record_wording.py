@@ -105,7 +105,8 @@ def _verdict(slide: Slide, manual: ManualCount) -> str:
         return "The manual count is zero, so there is no difference in percent."
     within = "within" if abs(ratio - 1) <= TOLERANCE else "not within"
     thick = "" if manual.red_cells else " A manual count of parasites takes one for each cell."
-    return f"The automatic count is {within} 25 % of the manual count.{thick}"
+    count = "count with reviews" if slide.settled else "automatic count"
+    return f"The {count} is {within} 25 % of the manual count.{thick}"
 
 
 def guideline_sentence(slide: Slide) -> str:
@@ -128,5 +129,5 @@ def manual_line(slide: Slide) -> str | None:
     if compared is None:
         return None
     (_, share, _, _), (_, _, _, ratio) = compared.rows
-    difference = f"; automatic against manual: {ratio}" if ratio else ""
+    difference = f"; {compared.automatic}: {ratio}" if ratio else ""
     return f"Manual count: {compared.how} = {share} %{difference}. {compared.verdict}"

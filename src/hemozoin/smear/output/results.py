@@ -80,9 +80,9 @@ class SlideWriter:
         counted = tally.slide(record.blood(self.blood), reviews.count)
         counted = replace(counted, record=record)
         replace_file(folder.path / SLIDE, json.dumps(self._plain(counted), indent=2) + "\n")
-        write_page(render_print_page(counted, selection, self.about), folder.path / PRINT)
-        report = render_report(counted, selection, self.about, reviews.answers)
-        write_page(report, folder.path / REPORT)
+        shown = counted, selection, self.about, reviews.answers
+        write_page(render_print_page(*shown), folder.path / PRINT)
+        write_page(render_report(*shown), folder.path / REPORT)
         return counted
 
     def _plain(self, slide: Slide) -> dict[str, Any]:

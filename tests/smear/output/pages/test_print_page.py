@@ -59,6 +59,13 @@ def test_the_sheet_has_record_result_and_the_highest_cells(show: Show, tmp_path:
     assert not re.search(r"https?://|@import|url\(|<script", html)
 
 
+def test_a_cell_that_a_person_looked_at_has_the_answer(show: Show) -> None:
+    shown = show(some_field("1.png", (0.9, 0.8)))
+    answers = {("1.png", 1): "uninfected"}
+    html = render_print_page(counted([shown]), selected(shown), ABOUT, answers)
+    assert "Called infected: 2, with a person's answers uninfected p 0.80" in Seen(html).text
+
+
 def test_texts_are_never_markup(show: Show) -> None:
     html = page(show(some_field(NASTY, (0.9,))), record=SlideRecord(patient=NASTY), name=NASTY)
     assert "<script" not in html

@@ -20,8 +20,13 @@ from hemozoin.smear.output.report import ReportSelection
 _CELLS = 21
 
 
-def render_print_page(slide: Slide, selection: ReportSelection, about: Mapping[str, str]) -> str:
-    """Return the page as HTML; `about` is that of the report, and its pictures are read here."""
+def render_print_page(
+    slide: Slide,
+    selection: ReportSelection,
+    about: Mapping[str, str],
+    answers: Mapping[tuple[str, int], str] = {},
+) -> str:
+    """Return the page as HTML, with the arguments of the report; its pictures are read here."""
     return render(
         "smear/output/pages/print.html",
         {"uri": data_uri, "many": "{:,}".format, "unbroken": wording.unbroken},
@@ -37,6 +42,7 @@ def render_print_page(slide: Slide, selection: ReportSelection, about: Mapping[s
         no_diagnosis=wording.NO_DIAGNOSIS,
         cells=[tile for tile in selection.infected.highest()[:_CELLS] if tile.picture],
         infected=selection.infected.count,
+        answers=answers,
         overlay=next(_overlays(selection), None),
         about=about,
         colours=LIGHT_COLOURS,
