@@ -48,6 +48,9 @@ PATIENTS = ((2000, 0.02), (5000, 0.002))
 #: Fewest cells of each class of a patient of whom slides are made.
 FEWEST = 20
 
+#: Draws a slide.
+Slides = Callable[[np.random.Generator], "KnownCells"]
+
 #: Intersection over union from which a found cell is the marked one.
 fields.SAME = 0.3
 
@@ -57,16 +60,26 @@ class KnownCells:
     """Red cells of a field or a slide: p, and whether each is infected, `[N]`; and its marks.
 
     `marked` is the number of marked red cells, `marked_infected` of the infected ones of them.
+    `parasitaemia` is that of the blood from which the cells were drawn, None if it is not known.
     """
 
     p: Floats
     infected: Bools
     marked: int
     marked_infected: int
+    parasitaemia: float | None = None
 
 
 def audited(p: Floats, infected: Bools, number: int, seed: int) -> ReviewedCount:
     """Return the count of a slide after an audit of `number` cells, answered by the truth."""
+    cells, drawn = answered(p, infected, number, seed)
+    counted = count_with_reviews(cells, reviewed_cells(cells, drawn)[0])
+    assert counted is not None
+    return counted
+
+
+def answered(p: Floats, infected: Bools, number: int, seed: int) -> tuple[FoundCells, list[Review]]:
+    """Return the cells of a slide, and the true answers on those that are drawn for an audit."""
     boxes = np.full((len(p), 4), 40.0)
     boxes[:, 0] *= np.arange(len(p))
     names, decisions = ("field",) * len(p), ("uninfected",) * len(p)
@@ -85,9 +98,7 @@ def audited(p: Floats, infected: Bools, number: int, seed: int) -> ReviewedCount
         )
         for row in draw_worklist(cells, number, seed)
     ]
-    counted = count_with_reviews(cells, reviewed_cells(cells, drawn)[0])
-    assert counted is not None
-    return counted
+    return cells, drawn
 
 
 def main() -> None:
@@ -97,15 +108,23 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     given = parser.parse_args()
     rows.remove(FILE)
-    for place, found in known_fields(given.fields).items():
-        measure(f"{place}, {GROUP} fields", partial(group, found))
-    patients = unseen_patients(given.run)
+    for place, slide in known_slides(given.fields, given.run).items():
+        measure(place, slide)
+
+
+def known_slides(folder: Path, run: Path) -> dict[str, Slides]:
+    """Return functions that draw a slide with known truth, by the names of the places."""
+    slides: dict[str, Slides] = {}
+    for place, found in known_fields(folder).items():
+        slides[f"{place}, {GROUP} fields"] = partial(group, found)
+    patients = unseen_patients(run)
     for cells, share in PATIENTS:
         name = f"NLM, {cells:,} cells, {100 * share:g} % infected"
-        measure(name, partial(slide_of_patient, patients, cells, share))
+        slides[name] = partial(slide_of_patient, patients, cells, share)
+    return slides
 
 
-def measure(place: str, slide: Callable[[np.random.Generator], KnownCells]) -> None:
+def measure(place: str, slide: Slides) -> None:
     """Audit slides of a place, and append a row for each number of answers."""
     for answers in ANSWERS:
         rng, results = np.random.default_rng(0), []
@@ -124,7 +143,7 @@ def figures(results: list[tuple[KnownCells, ReviewedCount]]) -> rows.Row:
         [[s.value, s.low, s.high] for s in (count.parasitaemia for _, count in results)]
     ).T
     marks = np.array([k.marked_infected / max(k.marked, 1) for k, _ in results])
-    share = truth / cells
+    share, blood = truth / cells, results[0][0].parasitaemia
     return {
         "red_cells": round(float(cells.mean())),
         "infected": round(float(truth.mean()), 1),
@@ -133,6 +152,9 @@ def figures(results: list[tuple[KnownCells, ReviewedCount]]) -> rows.Row:
         "within_25": round(float((abs(value - share) <= 0.25 * share).mean()), 3),
         "within_25_of_marks": round(float((abs(value - marks) <= 0.25 * marks).mean()), 3),
         "coverage": round(float(((low <= share) & (share <= high)).mean()), 3),
+        "coverage_of_blood": ""
+        if blood is None
+        else round(float(((low <= blood) & (blood <= high)).mean()), 3),
         "low": round(float(np.median(low * cells)), 1),
         "high": round(float(np.median(high * cells)), 1),
     }
@@ -198,7 +220,7 @@ def slide_of_patient(
     count = int(rng.binomial(cells, share))
     p = [rng.choice(infected, count), rng.choice(uninfected, cells - count)]
     truth = np.arange(cells) < count
-    return KnownCells(np.concatenate(p), truth, cells, count)
+    return KnownCells(np.concatenate(p), truth, cells, count, share)
 
 
 # ---- the table ---------------------------------------------------------------------------------
@@ -217,6 +239,7 @@ def table() -> str:
             md.share(row["within_25"]) if float(row["infected"]) else "",
             md.share(row["within_25_of_marks"]) if float(row["infected"]) else "",
             md.share(row["coverage"]),
+            md.share(row["coverage_of_blood"]) if row["coverage_of_blood"] else "",
         )
         for row in found
     ]
@@ -225,11 +248,12 @@ def table() -> str:
         f"{last['audits']} audits for each line; the marks of people play the person. Error: mean"
         " ± standard deviation of the estimate less the truth, in infected cells. Interval: medians"
         " of the ends. Within 25 % of the infected cells that were found, and of those that people"
-        f" marked. NLM's labels are as given, 5 % of them wrong. hemozoin {last['hemozoin']}."
+        " marked. The interval holds the share of the slide, and of the blood that its cells were"
+        f" drawn from. NLM's labels are as given, 5 % of them wrong. hemozoin {last['hemozoin']}."
     )
     columns = (
         *("slides", "answers", "infected cells", "error", "95 % interval", "within 25 %"),
-        *("within 25 % of the marks", "interval holds"),
+        *("within 25 % of the marks", "interval holds", "and of the blood"),
     )
     return md.table(columns, lines, note)
 

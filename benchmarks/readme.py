@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import abstention
+import audits
 import export
 import fields
 import headline
@@ -18,6 +19,7 @@ import install
 import leaks
 import microscope
 import out_of_distribution
+import ppi
 import pretrained
 import recipes
 import robustness
@@ -32,6 +34,7 @@ ROOT = Path(__file__).parents[1]
 
 TABLES: dict[str, Callable[[], str]] = {
     "abstention": abstention.table,
+    "audits": audits.table,
     "fields": fields.table,
     "found": fields.found_table,
     "headline": headline.table,
@@ -43,6 +46,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "patients": leaks.patients,
     "recipes": recipes.table,
     "scale": scale.table,
+    "ppi": ppi.table,
     "pretrained": pretrained.table,
     "serve": serve.table,
     "robustness": robustness.table,
@@ -62,6 +66,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         *("pretrained", "microscope", "headline", "speed", "scale", "int8", "abstention"),
         *("out_of_distribution", "recipes", "fields", "found", "stages", "robustness"),
     ),
+    "docs/audit.md": ("audits", "ppi"),
     "docs/microscopes.md": ("world",),
     "docs/quick-start.md": ("install", "startup"),
     "docs/serve.md": ("serve",),

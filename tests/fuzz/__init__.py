@@ -16,6 +16,7 @@ the command line in a process of its own kind, and has to end as `oracles.py` sa
     folders.py     folders of cells, and tables of patients and labels
     models.py      model folders with new checksums
     states.py      what a stopped or finished command has saved
+    worklists.py   worklists with answers, and slides with reviews
     kills.py       commands that are killed, or find the disk full, at one of their writes
     mutations.py   changes of any bytes and of JSON
 """

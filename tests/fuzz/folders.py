@@ -159,7 +159,7 @@ class Tables:
         columns = rng.choice([("cell", "patient"), ("cell", "label"), ("cell", "label", "split")])
         text = self._valid(columns)
         for _ in range(rng.choice([0, 1, 1, 3])):
-            text = _changed_table(text, rng)
+            text = changed_table(text, rng)
         text = text.replace(",", rng.choice([",", ",", ";", "\t", "|"]))
         text = text.replace("\n", rng.choice(["\n", "\n", "\r\n", "\r", "\n\n"]))
         encoding = rng.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-be", "latin-1"])
@@ -175,7 +175,7 @@ class Tables:
         )
 
 
-def _changed_table(text: str, rng: Random) -> str:
+def changed_table(text: str, rng: Random) -> str:
     """Return a table with another value, line or head."""
     lines = text.split("\n")
     number = rng.randrange(len(lines))

@@ -33,6 +33,7 @@ KINDS: dict[str, tuple[str, int]] = {
     "records": ("tests.fuzz.records.Records", 1),
     "models": ("tests.fuzz.models.Models", 3),
     "states": ("tests.fuzz.states.States", 4),
+    "worklists": ("tests.fuzz.worklists.Worklists", 1),
     "kills": ("tests.fuzz.kills.Kills", 4),
 }
 

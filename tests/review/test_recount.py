@@ -122,6 +122,15 @@ def test_every_called_and_close_cell_confirmed(out: Path) -> None:
     assert slide.estimate and slide.estimate.high > slide.estimate.value
 
 
+def test_a_review_where_no_cell_was_found(out: Path, tmp_path: Path) -> None:
+    append_reviews(out, [Review("bo", "1.png", 0, 0, 9, 9, "parasitized")])
+    slide = recount_slide(out, [filled(out, tmp_path / "worklist.csv")])
+    assert slide.reviewed
+    assert (slide.reviewed.answered, slide.reviewed.elsewhere) == (12, 1)
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert "1 review where no red cell was found" in report
+
+
 def test_a_new_screening_keeps_the_reviews_and_counts_with_them(
     screened: Path, tmp_path: Path
 ) -> None:
@@ -192,6 +201,9 @@ def test_a_damaged_folder(name: str, out: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="screen"):
         recount_slide(out, [worklist])
     assert tree(out) == before
+    append_reviews(out, [Review("bo", "1.png", 0, 0, 9, 9, "parasitized")])
+    with pytest.raises(DataError, match="screen"):
+        write_training_cells(out, tmp_path / "cells")
 
 
 # ---- training ----------------------------------------------------------------------------------

@@ -73,11 +73,13 @@ def count_with_reviews(
     cells: FoundCells,
     reviewed: Mapping[int, ReviewedCell],
     sensitivities: Floats = _ALL_SEEN,
+    elsewhere: int = 0,
 ) -> ReviewedCount | None:
     """Return the count; None if no cell has an answer other than "can't tell".
 
     `sensitivities` are those of equally likely patients, float `[Q]` in 0..1: the shares of
-    infected cells that the network calls infected or leaves for review.
+    infected cells that the network calls infected or leaves for review. `elsewhere` is the number
+    of reviews that fit no cell.
     """
     answers = texts(reviewed[i].answer if i in reviewed else "" for i in range(len(cells)))
     if not np.isin(answers, _TOLD).any():
@@ -94,6 +96,7 @@ def count_with_reviews(
         basis="chosen" if chances is None else "drawn",
         answered=len(reviewed),
         **_by_answer(answers),
+        elsewhere=elsewhere,
         disputed=sum(cell.is_disputed for cell in reviewed.values()),
         called=int(called.sum()),
         called_answered=int((called & seen).sum()),

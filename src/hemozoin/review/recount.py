@@ -45,8 +45,9 @@ def recount_slide(folder: Path, worklists: Sequence[Path] = ()) -> Slide:
         raise DataError(f"{folder / REVIEWS}: no reviews yet; fill in a worklist of hemozoin audit")
     saved = SavedSlide.load(folder)
     append_reviews(folder, new)
-    reviewed, _ = reviewed_cells(cells, [*before, *new])
-    count = count_with_reviews(cells, reviewed, _sensitivities(saved.writer.counting_point))
+    reviewed, elsewhere = reviewed_cells(cells, [*before, *new])
+    sensitivities = _sensitivities(saved.writer.counting_point)
+    count = count_with_reviews(cells, reviewed, sensitivities, len(elsewhere))
     slide = saved.rewrite(SlideReviews(count, _answers(cells, reviewed)))
     if (table := _table_of_slides(folder)) is not None:
         replace_slide_row(slide, table)
@@ -59,8 +60,9 @@ def count_so_far(folder: Path, cells: FoundCells) -> ReviewedCount | None:
 
     None if no cell has an answer that tells. Raises DataError for a damaged reviews.csv or slide.
     """
-    reviewed, _ = reviewed_cells(cells, read_reviews(folder))
-    return count_with_reviews(cells, reviewed, _sensitivities(read_counting_point(folder)))
+    reviewed, elsewhere = reviewed_cells(cells, read_reviews(folder))
+    sensitivities = _sensitivities(read_counting_point(folder))
+    return count_with_reviews(cells, reviewed, sensitivities, len(elsewhere))
 
 
 def with_reviews(slides: Sequence[Slide], out: Path) -> list[Slide]:

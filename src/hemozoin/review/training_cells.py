@@ -10,7 +10,6 @@ what is no red cell is left out. The patient is that of the slide's record, or e
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -30,7 +29,8 @@ from hemozoin.review.agreement import ReviewedCell, reviewed_cells
 from hemozoin.review.field_pictures import read_field
 from hemozoin.review.found_cells import FoundCells, read_found_cells
 from hemozoin.review.reviews import REVIEWS, read_reviews
-from hemozoin.smear.output.folder import SLIDE, SLIDES, SlideFolder
+from hemozoin.smear.output.folder import SLIDES, SlideFolder
+from hemozoin.smear.output.results import SavedSlide
 from hemozoin.smear.screen import cut_out
 
 #: The class folders that `hemozoin train` looks for.
@@ -100,9 +100,9 @@ def _reviewed_folders(out: Path) -> list[Path]:
 
 def _slide(folder: Path) -> _Slide:
     cells = read_found_cells(folder)
-    record = json.loads((folder / SLIDE).read_text(encoding="utf-8")).get("record", {})
+    saved = SavedSlide.load(folder)
     reviewed, _ = reviewed_cells(cells, read_reviews(folder))
-    return _Slide(SlideFolder(folder), record.get("patient") or cells.slide, cells, reviewed)
+    return _Slide(saved.folder, saved.record.patient or saved.slide, cells, reviewed)
 
 
 def _all_cells(slides: list[_Slide]) -> Iterator[tuple[str, str, str, bytes]]:

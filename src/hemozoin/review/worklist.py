@@ -13,8 +13,9 @@ each cell were drawn on its own with its chance: sums of y / chance are unbiased
 uncorrelated. Yet the number of cells is exactly n, and a second round with the same seed extends
 the first: together they are one larger draw.
 
-The constant 0.1 gives every cell a chance. On cells of other microscopes (see docs/audit.md) p²
-needs fewer answers than p, p^1.5 or p³ for the same error.
+The constant 0.1 gives every cell a chance. On slides of unseen NLM patients with 0.2 % to 3 %
+infected cells, 50 answers give a standard error of 8 to 24 % with p², 14 to 59 % with p, and 5 to
+16 % with p³, which leaves more to chance where the network overlooks infected cells.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ def draw_worklist(
     from cells that were drawn before, the new draw extends the earlier ones, which needs the same
     seed. Raises DataError for another seed, and where every cell has an answer.
     """
+    if not len(cells):
+        raise DataError(f"{cells.slide}: no red cells were counted")
     if len(reviewed) == len(cells):
         raise DataError(f"{cells.slide}: every one of its {len(cells):,} cells has an answer")
     uniform = _uniform(cells, seed, reviewed)

@@ -37,6 +37,7 @@ class ReviewedCount:
     with an answer. `answered` counts all cells with an answer, of which `parasitized`,
     `uninfected`, `not_red_cells` and `cannot_tell` are the answers, and `disputed` has those on
     which readers differ; where no answer has the most votes, the cell counts as "can't tell".
+    `elsewhere` counts reviews where no cell was found.
     `limit_of_detection` is the parasitaemia, 0..1, at which 95 % of slides with so many cells show
     an infected one to the person; None unless the count is confirmed.
     """
@@ -51,6 +52,7 @@ class ReviewedCount:
     not_red_cells: int
     cannot_tell: int
     disputed: int
+    elsewhere: int
     called: int
     called_answered: int
     close: int

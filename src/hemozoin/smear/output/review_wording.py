@@ -59,6 +59,11 @@ def review_limitations(count: ReviewedCount) -> Iterator[str]:
             f"With {percent(count.limit_of_detection)} % infected cells, 95 % of such slides would"
             " show at least one of them to the person."
         )
+    if count.elsewhere:
+        yield (
+            f"{with_noun(count.elsewhere, 'review')} where no red cell was found, or in fields that"
+            " are not counted: not part of the count."
+        )
     if count.cannot_tell:
         yield (
             f"{with_noun(count.cannot_tell, 'cell')} that nobody can tell, or on which readers"
