@@ -2,7 +2,8 @@
 
     hemozoin crossval cell_images.zip --out runs/nano --final --epochs 16 --specificity 0.965 \
         --labels corrections.csv --on-correction keep --extra healthy_cells
-    hemozoin crossval cell_images.zip --out runs/best --final --preset best --specificity 0.965
+    hemozoin crossval cell_images.zip --out runs/best --final --preset best --specificity 0.965 \
+        --labels corrections.csv --on-correction keep --extra healthy_cells
     python benchmarks/pretrained.py cell_images.zip --labels corrections.csv runs/nano runs/best
 
 One row per fold goes to benchmarks/results/pretrained.csv; folds that have a row are not repeated.
