@@ -65,4 +65,5 @@ def test_a_slide_without_an_automatic_count_is_not_within() -> None:
     assert grade is not None
     assert (grade.within, grade.slides) == (3, 4)
     assert who_grade([zero]) is None
+    assert who_grade([none, zero]) is None
     assert who_grade([]) is None

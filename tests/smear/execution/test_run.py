@@ -572,10 +572,23 @@ def test_a_record_is_in_slide_json_slides_csv_and_the_report(
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     assert "300 parasites per 200 white cells" in page
-    assert "a/report.html" in (tmp_path / "out" / "agreement.html").read_text()
-    (slides / "a" / "slide.toml").unlink()
+
+
+def test_a_page_that_compares_counts_of_an_earlier_run_is_removed(
+    tmp_path: Path, quick: list[str]
+) -> None:
+    """No slide has both counts here."""
+    slides, page = (
+        make_plain(tmp_path / "in", "a/1.png", "b/1.png"),
+        tmp_path / "out/agreement.html",
+    )
     screen_slides([slides], tmp_path / "out")
-    assert not (tmp_path / "out" / "agreement.html").exists()
+    page.write_text("of an earlier run")
+    screen_slides([slides], tmp_path / "out")
+    assert not page.exists()
+    page.write_text("of an earlier run")
+    screen_slides([slides], tmp_path / "out", overwrite=True)
+    assert not page.exists()
 
 
 def test_a_slide_that_is_written_again_keeps_its_record(tmp_path: Path, quick: list[str]) -> None:

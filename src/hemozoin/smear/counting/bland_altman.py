@@ -125,6 +125,8 @@ class Grade:
 
 
 def who_grade(pairs: Iterable[CountPair]) -> Grade | None:
-    """Return WHO's grade; None if no slide has a manual count above zero."""
+    """Return WHO's grade; None if no slide has both a manual count above zero and another one."""
     graded = [pair for pair in pairs if pair.manual]
-    return Grade(sum(pair.is_within for pair in graded), len(graded)) if graded else None
+    if all(pair.automatic is None for pair in graded):
+        return None
+    return Grade(sum(pair.is_within for pair in graded), len(graded))

@@ -26,7 +26,7 @@ _ROWS = 1000
 
 
 def render_agreement(pairs: Sequence[CountPair]) -> str | None:
-    """Return the page as HTML; None if no slide has a manual count above zero."""
+    """Return the page as HTML; None if no slide has a manual count above zero and another."""
     grade, found = who_grade(pairs), bland_altman(pairs)
     if grade is None:
         return None
@@ -66,7 +66,7 @@ def _pairs_of(table: Path) -> list[CountPair]:
 
 
 def agreement_line(slides: Sequence[Slide]) -> str | None:
-    """Return WHO's grade in one line for the terminal; None without manual counts above zero."""
+    """Return WHO's grade in one line for the terminal; None if there is nothing to compare."""
     grade = who_grade(count_pairs(slides))
     if grade is None:
         return None
