@@ -12,6 +12,7 @@ from pathlib import Path
 
 import abstention
 import audits
+import counting
 import export
 import fields
 import headline
@@ -35,6 +36,8 @@ ROOT = Path(__file__).parents[1]
 TABLES: dict[str, Callable[[], str]] = {
     "abstention": abstention.table,
     "audits": audits.table,
+    "counting": counting.table,
+    "counting_places": counting.places_table,
     "fields": fields.table,
     "found": fields.found_table,
     "headline": headline.table,
@@ -67,6 +70,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         *("out_of_distribution", "recipes", "fields", "found", "stages", "robustness"),
     ),
     "docs/audit.md": ("audits", "ppi"),
+    "docs/counting.md": ("counting", "counting_places"),
     "docs/microscopes.md": ("world",),
     "docs/quick-start.md": ("install", "startup"),
     "docs/serve.md": ("serve",),

@@ -17,7 +17,6 @@ from hemozoin.decision.reference_patients import (
     BulkCells,
     ReferencePatients,
     fit_reference_patients,
-    quantiles_of,
 )
 from hemozoin.errors import ModelError
 from hemozoin.model.bundle import CONFIG, load_bundle, save_bundle
@@ -26,24 +25,13 @@ from tests.support.bundles import some_bundle, some_classifier
 
 
 def some_bulk(patients: int = 80, cells: int = 60, seed: int = 0) -> BulkCells:
-    """Return patients that differ in p and in texture; 2 % of their cells are for review."""
+    """Return patients that differ in p and in measures; 2 % of their cells are for review."""
     rng = np.random.default_rng(seed)
     names = np.repeat([f"C{number}" for number in range(patients)], cells)
     odds = rng.normal(np.repeat(rng.normal(-4, 0.5, patients), cells), 0.8)
-    texture = rng.normal(np.repeat(rng.normal(-3, 0.3, (patients, 5)), cells, axis=0), 0.2)
+    measures = rng.normal(np.repeat(rng.normal(-3, 0.3, (patients, 8)), cells, axis=0), 0.2)
     review, strange = rng.random((2, patients * cells)) < [[0.02], [0.002]]
-    return BulkCells(names, odds, texture, review, strange)
-
-
-def appearance_of(bulk: BulkCells, name: str) -> Appearance:
-    own = bulk.patient == name
-    return Appearance(
-        int(own.sum()),
-        quantiles_of(bulk.log_odds[own]),
-        tuple(np.median(bulk.texture[own], axis=0).tolist()),
-        int(bulk.review[own].sum()),
-        int(bulk.strange[own].sum()),
-    )
+    return BulkCells(names, odds, measures, review, strange)
 
 
 def fitted(bulk: BulkCells | None = None) -> ReferencePatients:
@@ -54,8 +42,7 @@ def fitted(bulk: BulkCells | None = None) -> ReferencePatients:
 
 def test_unseen_patients_are_like_the_known_ones() -> None:
     reference, others = fitted(), some_bulk(patients=200, seed=1)
-    names = np.unique(others.patient)
-    differing = [list(reference.differences(appearance_of(others, name))) for name in names]
+    differing = [list(reference.differences(one)) for one in others.patients()]
     assert np.mean([not found for found in differing]) >= 0.93
 
 
@@ -63,28 +50,28 @@ def test_unseen_patients_are_like_the_known_ones() -> None:
     "change",
     [
         {"log_odds": (-1.0, -0.5, 0.0, 0.5)},
-        {"texture": (-3.0, -1.0, -3.0, -3.0, -3.0)},
+        {"measures": (-3.0, -1.0, *[-3.0] * 6)},
         {"review": 20},
         {"strange": 6},
-        {"cells": 0, "log_odds": (), "texture": (), "review": 0, "strange": 0},
+        {"cells": 0, "log_odds": (), "measures": (), "review": 0, "strange": 0},
     ],
 )
 def test_a_slide_that_differs_in_one_measure_is_found(change: dict[str, object]) -> None:
-    usual = Appearance(60, (-4.5, -4.0, -3.5, -3.0), (-3.0,) * 5, 1, 0)
+    usual = Appearance(60, (-4.5, -4.0, -3.5, -3.0), (-3.0,) * 8, 1, 0)
     reference = fitted()
     assert list(reference.differences(usual)) == []
     assert len(list(reference.differences(replace(usual, **change)))) == 1  # type: ignore[arg-type]
 
 
 def test_the_measure_and_its_limit_are_named() -> None:
-    odd = Appearance(100, (-4.5, -4.0, -3.5, -3.0), (-3.0, 0.0, -3.0, -3.0, -3.0), 40, 0)
+    odd = Appearance(100, (-4.5, -4.0, -3.5, -3.0), (-3.0, 0.0, *[-3.0] * 6), 40, 0)
     reference = fitted()
     look, review = reference.differences(odd)
     assert f"(distance {reference.distance(odd):.1f}, limit {reference.limit:.1f})" in look
     assert review.startswith("40 of 100 red cells are for review, 40.0%; of the known patients' ")
 
 
-def test_a_slide_of_unknown_texture_is_judged_by_its_shares() -> None:
+def test_a_slide_of_unknown_measures_is_judged_by_its_shares() -> None:
     unknown = Appearance(60, (5.0,) * 4, (), 1, 0)
     assert list(fitted().differences(unknown)) == []
     assert len(list(fitted().differences(replace(unknown, review=30)))) == 1
@@ -92,8 +79,10 @@ def test_a_slide_of_unknown_texture_is_judged_by_its_shares() -> None:
 
 def test_the_distance_by_another_formula() -> None:
     reference = fitted()
-    slide = Appearance(60, (-4.0, -3.9, -3.2, -2.0), (-3.1, -3.0, -2.9, -3.0, -3.2), 0, 0)
-    difference = np.array([*slide.log_odds, *slide.texture]) - reference.mean
+    slide = Appearance(
+        60, (-4.0, -3.9, -3.2, -2.0), (-3.1, -3.0, -2.9, -3.0, -3.2, -3.0, -3.1, -3.0), 0, 0
+    )
+    difference = np.array([*slide.log_odds, *slide.measures]) - reference.mean
     expected = difference @ np.linalg.inv(reference.covariance) @ difference
     assert reference.distance(slide) ** 2 == pytest.approx(expected)
 

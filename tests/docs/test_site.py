@@ -171,7 +171,7 @@ def test_the_page_on_screening_says_which_networks_compensate(site: Path) -> Non
     for name in ("nano", "best"):
         known = hemozoin.load(name).bundle.false_positive_rate is not None
         text_of_network = text.partition(name)[2][:90]
-        assert ("between patients" in text_of_network) == known
+        assert (" % ± " in text_of_network) == known
         assert ("not compensated" in text_of_network) != known
 
 

@@ -12,8 +12,9 @@ slides have more cells called than 97.5 % of uninfected slides. At least three f
 must be left, or the rate would be a guess.
 
 Three false positives say nothing about how much patients differ. So the differences are fitted
-on all false positives of the decisions, and taken as a share of the rate. Measured on NLM's cells,
-this share does not grow with the threshold (benchmarks/counting.py).
+on all false positives of the decisions, and taken as a share of the rate. In the cross-validation
+of `nano` the standard deviation between patients was .51 of the rate for all called cells (68 false
+positives), 0 from p = .75 on (43) and .37 from p = .85 on (24): it did not grow with the threshold.
 """
 
 from __future__ import annotations

@@ -44,8 +44,11 @@ _TOLERANCE: dict[str, tuple[float, float]] = {
     "blue tints": (0.1, 0.1),
 }
 
-#: The measures that depend on optics and camera more than on the cell.
-TEXTURE = ("spread", "grain", "edges", "red tints", "blue tints")
+#: The measures that depend on stain, optics and camera more than on the cell.
+STAIN_AND_TEXTURE = (
+    *("density", "green", "red"),
+    *("spread", "grain", "edges", "red tints", "blue tints"),
+)
 
 #: Share of the fitted cells outside the range at either end: dirt, and badly segmented cells.
 _OUTLIERS = 0.002
@@ -130,9 +133,9 @@ def cell_measures(pixels: Pixels) -> Floats:
     return np.concatenate([*parts, np.empty((0, len(_TOLERANCE)), np.float32)])
 
 
-def texture_of(measures: Floats) -> Floats:
-    """Return the measures of texture, `[N, 5]`, of all measures `[N, 12]`."""
-    return measures[:, [[*_TOLERANCE].index(name) for name in TEXTURE]]
+def stain_and_texture(measures: Floats) -> Floats:
+    """Return the measures of stain and texture, `[N, 8]`, of all measures `[N, 12]`."""
+    return measures[:, [[*_TOLERANCE].index(name) for name in STAIN_AND_TEXTURE]]
 
 
 def _measures(pixels: Pixels) -> Floats:

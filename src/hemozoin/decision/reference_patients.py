@@ -5,20 +5,20 @@ Whether a slide is like them is judged by its healthy bulk: the cells that are n
 parasitized, nearly all of them uninfected.
 
     log odds   quartiles and 90 % quantile of the network's log odds
-    texture    medians of the detector's measures of texture: sharpness, grain, tints
+    measures   medians of the detector's measures of stain and texture: sharpness, grain, tints
     review     share for review
     strange    share that does not look like a red cell to the detector
 
-For the first two, nine numbers, the Mahalanobis distance from the patients of the cross-validation
-is compared with that of each of these patients from all others. For the shares, the number of
-cells is compared with the distribution of an unseen patient's rate. Each limit is set so that few
-slides of unseen patients are beyond it; benchmarks/counting.py measures how many, and how many
-slides of other microscopes.
+For the first two, twelve numbers, the Mahalanobis distance from the patients of the
+cross-validation is compared with that of each of these patients from all others. For the shares,
+the number of cells is compared with the distribution of an unseen patient's rate. Each limit is
+set so that few slides of unseen patients are beyond it; benchmarks/counting.py measures how many,
+and how many slides of other microscopes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hemozoin.arrays import Bools, Floats
-from hemozoin.decision.ood import TEXTURE
+from hemozoin.decision.ood import STAIN_AND_TEXTURE
 from hemozoin.decision.patient_rate import PatientRate, fit_moments
 from hemozoin.metrics.beta import mean_at_least
 
@@ -34,9 +34,9 @@ from hemozoin.metrics.beta import mean_at_least
 LOG_ODDS_QUANTILES = (0.25, 0.5, 0.75, 0.9)
 
 #: Number of values whose distance is measured.
-DIMENSIONS = len(LOG_ODDS_QUANTILES) + len(TEXTURE)
+DIMENSIONS = len(LOG_ODDS_QUANTILES) + len(STAIN_AND_TEXTURE)
 
-#: With fewer patients, or fewer cells of each, nine variances and their covariances are a guess.
+#: With fewer patients, or fewer cells of each, twelve variances and their covariances are a guess.
 _FEWEST_PATIENTS, _FEWEST_CELLS = 40, 10
 
 #: Decimals of means and covariances, which are of the order of 1 and .1.
@@ -53,20 +53,20 @@ _RARE = 0.005
 class Appearance:
     """What the healthy bulk of a slide looks like to network and detector.
 
-    `log_odds` are its quantiles and `texture` the medians of the texture measures, empty where they
-    are not known. `review` and `strange` are numbers of cells among `cells`.
+    `log_odds` are its quantiles and `measures` the medians of stain and texture, empty where
+    they are not known. `review` and `strange` are numbers of cells among `cells`.
     """
 
     cells: int
     log_odds: tuple[float, ...]
-    texture: tuple[float, ...]
+    measures: tuple[float, ...]
     review: int
     strange: int
 
 
 @dataclass(frozen=True, eq=False)
 class ReferencePatients:
-    """The appearance of known patients: mean `[9]` and covariance `[9, 9]`, and rates.
+    """The appearance of known patients: mean `[12]` and covariance `[12, 12]`, and rates.
 
     `limit` is the largest distance of a slide that is like theirs. Raises ValueError for other
     shapes, and where the covariance is not positive definite.
@@ -90,16 +90,15 @@ class ReferencePatients:
             raise ValueError("the covariance is not positive definite")
 
     def distance(self, appearance: Appearance) -> float:
-        """Return the Mahalanobis distance of a slide with known texture."""
-        values = np.array([*appearance.log_odds, *appearance.texture])
-        return _mahalanobis(values, self.mean, self.covariance)
+        """Return the Mahalanobis distance of a slide with known measures."""
+        return _mahalanobis(np.array(_values(appearance)), self.mean, self.covariance)
 
     def differences(self, appearance: Appearance) -> Iterator[str]:
         """Yield each measure by which a slide is unlike those of the known patients."""
         if not appearance.cells:
             yield "every red cell is called infected"
             return
-        if appearance.texture and (distance := self.distance(appearance)) > self.limit:
+        if appearance.measures and (distance := self.distance(appearance)) > self.limit:
             yield (
                 f"its cells look unlike those of the {self.review.patients:,} known patients"
                 f" (distance {distance:.1f}, limit {self.limit:.1f})"
@@ -131,13 +130,38 @@ class ReferencePatients:
 
 @dataclass(frozen=True, eq=False)
 class BulkCells:
-    """Healthy cells that are not called parasitized, `[cells]` each; texture is `[cells, 5]`."""
+    """Healthy cells that are not called parasitized, `[cells]` each; measures are `[cells, 8]`."""
 
     patient: npt.NDArray[np.str_]
     log_odds: Floats
-    texture: Floats
+    measures: Floats
     review: Bools
     strange: Bools
+
+    def subset(self, selected: Bools) -> BulkCells:
+        """Return the cells where `selected`, bool `[cells]`, is True."""
+        return BulkCells(
+            self.patient[selected],
+            self.log_odds[selected],
+            self.measures[selected],
+            self.review[selected],
+            self.strange[selected],
+        )
+
+    def appearance(self) -> Appearance:
+        """Return the appearance of all cells as one slide."""
+        return Appearance(
+            len(self.patient),
+            _quantiles(self.log_odds),
+            tuple(np.median(self.measures, axis=0).tolist()),
+            int(self.review.sum()),
+            int(self.strange.sum()),
+        )
+
+    def patients(self) -> Iterator[Appearance]:
+        """Yield the appearance of each patient."""
+        for name in np.unique(self.patient):
+            yield self.subset(self.patient == name).appearance()
 
 
 def fit_reference_patients(cells: BulkCells) -> ReferencePatients | None:
@@ -145,7 +169,7 @@ def fit_reference_patients(cells: BulkCells) -> ReferencePatients | None:
 
     Returns None for fewer than 40 patients with 10 cells or more.
     """
-    values = np.array(list(_values_of_patients(cells)))
+    values = np.array([_values(one) for one in cells.patients() if one.cells >= _FEWEST_CELLS])
     review, strange = (fit_moments(one, cells.patient) for one in (cells.review, cells.strange))
     if len(values) < _FEWEST_PATIENTS or not (review and strange):
         return None
@@ -158,18 +182,13 @@ def fit_reference_patients(cells: BulkCells) -> ReferencePatients | None:
     )
 
 
-def quantiles_of(log_odds: Sequence[float] | Floats) -> tuple[float, ...]:
-    """Return the quantiles that are compared, of one value or more."""
+def _quantiles(log_odds: Floats) -> tuple[float, ...]:
     found = np.quantile(log_odds, LOG_ODDS_QUANTILES, method="inverted_cdf")
     return tuple(float(value) for value in found)
 
 
-def _values_of_patients(cells: BulkCells) -> Iterator[list[float]]:
-    for name in np.unique(cells.patient):
-        own = cells.patient == name
-        if own.sum() >= _FEWEST_CELLS:
-            texture = np.median(cells.texture[own], axis=0)
-            yield [*quantiles_of(cells.log_odds[own]), *(float(value) for value in texture)]
+def _values(appearance: Appearance) -> tuple[float, ...]:
+    return (*appearance.log_odds, *appearance.measures)
 
 
 def _distances_from_others(values: Floats) -> list[float]:

@@ -43,13 +43,9 @@ class DetailedPrediction:
 
 
 class CellDecision(NamedTuple):
-    """The decision on one prepared cell; see `Prediction` and `DetailedPrediction`.
-
-    `texture` are the detector's measures of texture, float `[5]`.
-    """
+    """The decision on one prepared cell; see `Prediction` and `DetailedPrediction`."""
 
     p_parasitized: float
     decision: str
     reason: str | None
     map: Floats
-    texture: Floats

@@ -18,7 +18,6 @@ from hemozoin.arrays import Floats, Pixels, batches
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.source import as_utf8
 from hemozoin.decision.conformal import REVIEW
-from hemozoin.decision.ood import cell_measures, texture_of
 from hemozoin.errors import DataError, ModelError
 from hemozoin.mobilenet.architecture import layers
 from hemozoin.model.bundle import GRAPH, INT8_GRAPH, Bundle, load_bundle
@@ -116,12 +115,10 @@ class Predictor:
         """
         output = self.output(pixels)
         seen = pixels if normalized is None else normalized
-        measures = cell_measures(seen)
-        flags = self.bundle.ood_detector.is_outside(measures).tolist()
+        flags = self.bundle.ood_detector.is_out_of_distribution(seen).tolist()
         rounded = np.round(output.p_parasitized.astype(np.float64), 6).tolist()
-        found = zip(rounded, flags, output.map, texture_of(measures), strict=True)
-        for p, out_of_distribution, log_odds, texture in found:
-            yield CellDecision(p, *_decide(p, out_of_distribution, self.bundle), log_odds, texture)
+        for p, out_of_distribution, log_odds in zip(rounded, flags, output.map, strict=True):
+            yield CellDecision(p, *_decide(p, out_of_distribution, self.bundle), log_odds)
 
     def output(self, pixels: Pixels) -> NetworkOutput:
         """Return the network output for prepared cells; batches of about `BATCH` are fastest."""
@@ -201,7 +198,7 @@ def _predict_batch(
             error = as_utf8(str(pixels))
             yield DetailedPrediction(Prediction(cell, None, None, None, None, file, error))
         else:
-            p, decision, reason, log_odds, _ = next(decisions)
+            p, decision, reason, log_odds = next(decisions)
             label = predictor.bundle.label(p)
             if not review:
                 decision, reason = label, None

@@ -80,10 +80,10 @@ class Field:
     """One picture of a slide. Where it couldn't be read, `error` says why and the rest is empty.
 
     `field` is the picture's file name; `width`, `height` and the red cells' typical `diameter`
-    are in px; `others` are the objects that are not counted as red cells. `texture` has the medians
-    of the detector's measures of texture over the cells not called infected, empty if there are
-    none. `fingerprint` is for finding the same picture again; `same_as` is the earlier field of
-    the slide that shows the same.
+    are in px; `others` are the objects that are not counted as red cells. `measures` has the
+    medians of the detector's measures of stain and texture over the cells not called infected,
+    empty if there are none. `fingerprint` is for finding the same picture again; `same_as` is the
+    earlier field of the slide that shows the same.
     """
 
     field: str
@@ -94,7 +94,7 @@ class Field:
     others: tuple[SmearObject, ...] = ()
     flaws: tuple[Flaw, ...] = ()
     error: str | None = None
-    texture: tuple[float, ...] = ()
+    measures: tuple[float, ...] = ()
     fingerprint: str = ""
     same_as: str | None = None
 
@@ -132,7 +132,7 @@ class Field:
                 **data,
                 "cells": tuple(Cell(**_with_outline(cell)) for cell in data["cells"]),
                 "others": tuple(_other(one) for one in data["others"]),
-                "texture": tuple(data.get("texture", ())),
+                "measures": tuple(data.get("measures", ())),
                 "flaws": tuple(Flaw(**flaw) for flaw in data["flaws"]),
             }
         )

@@ -56,15 +56,6 @@ class FieldStain:
     width: int
     height: int
 
-    @classmethod
-    def of_cells(cls, cells: Pixels) -> FieldStain:
-        """Return the stain of healthy cells of a slide, uint8 `[N, S, S, 3]`, that have no glass.
-
-        Their background is taken to be like that of NLM's slides.
-        """
-        medians = [np.median(_DENSITY[cell[cell.any(axis=-1)]], axis=0) for cell in cells]
-        return cls(_BACKGROUND[None, None], np.median(medians, axis=0) - _BACKGROUND, 1, 1)
-
     def for_detector(self, cell: Pixels, found: SmearObject) -> Pixels:
         """Return a prepared cell, uint8 `[S, S, 3]`, with background and stain of NLM's slides."""
         return self._changed(cell, found, self._detector_gain)

@@ -15,6 +15,7 @@ from hemozoin.classes import PARASITIZED
 from hemozoin.data.picture import image_from_array, rgb_from_image
 from hemozoin.data.preprocess import prepare
 from hemozoin.data.source import FolderSource
+from hemozoin.decision.ood import cell_measures, stain_and_texture
 from hemozoin.errors import DataError
 from hemozoin.model.pictures import Picture
 from hemozoin.model.predictor import Predictor
@@ -71,7 +72,7 @@ class Screener:
                 ),
             ),
             flaws=find_flaws(pixels, found, cells),
-            texture=_texture(judged[: len(red)]),
+            measures=_median_measures(judged[: len(red)]),
         )
 
     def _segment(self, pixels: Pixels, name: str) -> Segmentation:
@@ -95,12 +96,13 @@ def classify_cells(
 ) -> Iterator[tuple[Cell, Floats]]:
     """Yield objects of a field, uint8 `[H, W, 3]`, each with the network's decision on it.
 
-    With each come the detector's measures of its texture, float `[5]`.
+    With each come the detector's measures of its stain and texture, float `[8]`, as in the picture.
     """
     preprocessing = predictor.bundle.preprocessing
     for start in range(0, len(objects), BATCH):
         batch = objects[start : start + BATCH]
         prepared = [prepare(cut_out(pixels, one), preprocessing) for one in batch]
+        measures = stain_and_texture(cell_measures(np.stack(prepared)))
         pairs = [*zip(prepared, batch, strict=True)]
         decisions = predictor.decide(
             np.stack([stain.for_network(cell, one) for cell, one in pairs]),
@@ -114,12 +116,12 @@ def classify_cells(
                 decision=decided.decision,
                 reason=decided.reason,
             )
-            yield cell, decided.texture
+            yield cell, measures[number - start - 1]
 
 
-def _texture(classified: Sequence[tuple[Cell, Floats]]) -> tuple[float, ...]:
+def _median_measures(classified: Sequence[tuple[Cell, Floats]]) -> tuple[float, ...]:
     """Return the median of each measure over the cells that are not called infected."""
-    bulk = [texture for cell, texture in classified if cell.decision != PARASITIZED]
+    bulk = [measures for cell, measures in classified if cell.decision != PARASITIZED]
     medians = np.median(bulk, axis=0) if bulk else np.empty(0)
     return tuple(round(float(value), 4) for value in medians)
 

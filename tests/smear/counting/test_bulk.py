@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hemozoin.decision.patient_rate import PatientRate
-from hemozoin.decision.reference_patients import Appearance, ReferencePatients, quantiles_of
+from hemozoin.decision.reference_patients import LOG_ODDS_QUANTILES, Appearance, ReferencePatients
 from hemozoin.decision.temperature import log_odds
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.bulk import Bulk
@@ -17,10 +17,10 @@ from hemozoin.smear.output.wording import note, summarize
 from tests.smear.counting.test_counting import STRICT
 
 SQUARE = ((0, 0), (9, 0), (9, 9), (0, 9))
-USUAL = (-3.0,) * 5
+USUAL = (-3.0,) * 8
 
 
-def some_field(p: list[float], strange: int = 0, texture: tuple[float, ...] = USUAL) -> Field:
+def some_field(p: list[float], strange: int = 0, measures: tuple[float, ...] = USUAL) -> Field:
     """Return a field whose first `strange` cells are not like the training cells."""
     cells = []
     for number, one in enumerate(p, 1):
@@ -28,7 +28,7 @@ def some_field(p: list[float], strange: int = 0, texture: tuple[float, ...] = US
         reason = "not like the training cells" if number <= strange else None
         decision = "review" if reason else decision
         cells.append(Cell("red cell", 0, 0, 9, 9, SQUARE, number, one, decision, reason))
-    return Field("a.png", 640, 480, 9, tuple(cells), texture=texture)
+    return Field("a.png", 640, 480, 9, tuple(cells), measures=measures)
 
 
 def appearance(*fields: Field) -> Appearance:
@@ -52,14 +52,16 @@ def test_strange_cells_are_for_review_too() -> None:
 def test_quantiles_are_those_of_all_cells() -> None:
     p = np.random.default_rng(0).uniform(0.001, 0.5, 300)
     found = appearance(*(some_field(part.tolist()) for part in np.split(p, [50, 70, 200])))
-    assert found.log_odds == pytest.approx(quantiles_of(log_odds(p)), abs=0.006)
+    assert found.log_odds == pytest.approx(
+        np.quantile(log_odds(p), LOG_ODDS_QUANTILES, method="inverted_cdf"), abs=0.006
+    )
 
 
-def test_texture_is_weighted_by_cells() -> None:
-    sharp, dull = tuple([-2.0] * 5), tuple([-4.0] * 5)
+def test_measures_are_weighted_by_cells() -> None:
+    sharp, dull = tuple([-2.0] * 8), tuple([-4.0] * 8)
     found = appearance(some_field([0.1] * 30, 0, sharp), some_field([0.1] * 10, 0, dull))
-    assert found.texture == pytest.approx((-2.5,) * 5)
-    assert appearance(some_field([0.1] * 30, 0, sharp), some_field([0.1], 0, ())).texture == ()
+    assert found.measures == pytest.approx((-2.5,) * 8)
+    assert appearance(some_field([0.1] * 30, 0, sharp), some_field([0.1], 0, ())).measures == ()
 
 
 def test_a_slide_without_a_cell_has_no_quantiles() -> None:
@@ -69,7 +71,7 @@ def test_a_slide_without_a_cell_has_no_quantiles() -> None:
 def screened(fields: list[Field]) -> Slide:
     rate = PatientRate(0.02, 0.01, 100, 9000)
     mean = np.array([-4.6, -4.6, -4.6, -4.6, *USUAL])
-    reference = ReferencePatients(mean, np.eye(9) * 0.1, 4.0, rate, rate)
+    reference = ReferencePatients(mean, np.eye(12) * 0.1, 4.0, rate, rate)
     tally = Tally("slide 1", STRICT, reference)
     for field in fields:
         tally.add(field)
@@ -80,7 +82,7 @@ def test_a_slide_unlike_the_known_ones_needs_confirmation() -> None:
     infected = [0.99] * 50 + [0.01] * 950
     known = screened([some_field(infected)])
     assert known.verdict == "reportable"
-    unlike = screened([some_field(infected, texture=(-3.0, -1.0, -3.0, -3.0, -3.0))])
+    unlike = screened([some_field(infected, measures=(-3.0, -1.0, *[-3.0] * 6))])
     assert unlike.verdict == "needs confirmation"
     assert unlike.parasitaemia is None
     text = summarize(unlike)

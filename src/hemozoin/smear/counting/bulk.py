@@ -20,13 +20,13 @@ _DECIMALS = 2
 class Bulk:
     """Adds up the bulk of one field after another.
 
-    The texture of the slide is the mean of its fields' medians, weighted by cells. It is not known
-    if that of a field is not.
+    The measures of the slide are the means of its fields' medians, weighted by cells. They are not
+    known if those of a field are not.
     """
 
     def __init__(self) -> None:
         self._log_odds: Counter[float] = Counter()
-        self._texture: list[tuple[int, tuple[float, ...]]] = []
+        self._measures: list[tuple[int, tuple[float, ...]]] = []
         self._review = self._strange = 0
 
     def add(self, field: Field) -> None:
@@ -36,7 +36,7 @@ class Bulk:
             return
         odds = log_odds(np.array([cell.p_parasitized for cell in cells]))
         self._log_odds.update(np.round(odds, _DECIMALS).tolist())
-        self._texture.append((len(cells), field.texture))
+        self._measures.append((len(cells), field.measures))
         self._review += sum(cell.decision == REVIEW for cell in cells)
         self._strange += sum(cell.reason == OUT_OF_DISTRIBUTION for cell in cells)
 
@@ -49,13 +49,13 @@ class Bulk:
         return Appearance(
             cells,
             tuple(values[row] for row in rows) if cells else (),
-            self._mean_texture(),
+            self._mean_measures(),
             self._review,
             self._strange,
         )
 
-    def _mean_texture(self) -> tuple[float, ...]:
-        if not all(texture for _, texture in self._texture):
+    def _mean_measures(self) -> tuple[float, ...]:
+        if not all(measures for _, measures in self._measures):
             return ()
-        sizes, textures = zip(*self._texture, strict=True) if self._texture else ((1,), ((),))
-        return tuple(np.average(textures, axis=0, weights=sizes).tolist())
+        sizes, medians = zip(*self._measures, strict=True) if self._measures else ((1,), ((),))
+        return tuple(np.average(medians, axis=0, weights=sizes).tolist())

@@ -199,7 +199,7 @@ def _limitations_of_machine(slide: Slide) -> Iterator[str]:
             f" {slide.review:,} were infected, the parasitaemia would be"
             f" {percent(slide.if_review_infected)} %."
         )
-    if point is None or point.sensitivity is None:
+    if found is None or point is None or point.sensitivity is None:
         yield "The count is not corrected for infected cells that the network misses."
     else:
         yield (
