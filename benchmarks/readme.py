@@ -70,7 +70,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         *("out_of_distribution", "recipes", "fields", "found", "stages", "robustness"),
     ),
     "docs/audit.md": ("audits", "ppi"),
-    "docs/counting.md": ("counting", "counting_places"),
+    "docs/counting.md": ("counting", "counting_places", "audits"),
     "docs/microscopes.md": ("world",),
     "docs/quick-start.md": ("install", "startup"),
     "docs/serve.md": ("serve",),
