@@ -7,8 +7,10 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -51,7 +53,8 @@ def test_a_slide_has_the_count_that_screen_writes(
 ) -> None:
     assert screened == "patient-7-arztin-x"
     found = server.api.get(f"/slides/{screened}").json()
-    (by_hand,) = json.loads(succeed("screen", slide, "--out", tmp_path / "out", "--json"))
+    succeed("screen", slide, "--out", tmp_path / "out")
+    by_hand = json.loads((tmp_path / "out" / "slide.json").read_text())
     assert {**found["count"], "slide": "left"} == by_hand
     assert found["fields"] == found["fields_done"] == 2
     assert [row["name"] for row in found["field_rows"]] == ["1.png", "2.png"]
@@ -165,6 +168,21 @@ def test_uploads_that_are_refused(
     assert not [*(_folder(server) / "pictures").glob(".*")]
 
 
+def test_twenty_uploads_at_once(server: RunningServer) -> None:
+    def upload(number: int) -> httpx.Response:
+        files = [("files", (f"{number}.png", some_picture(100 + number)))]
+        return server.api.post("/slides", files=files, data={"name": "same name"})
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = [*pool.map(upload, range(20))]
+    assert {answer.status_code for answer in answers} == {202}
+    ids = {answer.json()["id"] for answer in answers}
+    assert ids == {"same-name", *(f"same-name-{number}" for number in range(2, 21))}
+    for slide in ids:
+        assert len([*(_folder(server) / "pictures" / slide).iterdir()]) == 1
+        assert server.api.delete(f"/slides/{slide}").status_code == 204
+
+
 def test_deleting_a_slide_removes_its_files(server: RunningServer) -> None:
     created = server.api.post("/slides", files=[("files", ("1.png", some_picture(77)))])
     slide = created.json()["id"]
@@ -204,7 +222,8 @@ def test_a_server_that_is_killed_goes_on(slide: Path, tmp_path: Path) -> None:
     with serving(tmp_path / "served") as second:
         found = second.wait_until_screened(killed)
         second.wait_until_screened(waiting)
-    (by_hand,) = json.loads(succeed("screen", many, "--out", tmp_path / "out", "--json"))
+    succeed("screen", many, "--out", tmp_path / "out")
+    by_hand = json.loads((tmp_path / "out" / "slide.json").read_text())
     assert {**found["count"], "slide": "many"} == by_hand
     for state in (tmp_path / "before" / ".fields").glob("*.json"):
         again = tmp_path / "served" / killed / ".fields" / state.name

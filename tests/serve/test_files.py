@@ -70,6 +70,21 @@ def test_a_record_changes_the_count_and_stays_in_the_changes(server: RunningServ
 
 
 @pytest.mark.slow
+def test_manual_counts_of_many_slides_are_compared(server: RunningServer) -> None:
+    assert "count by eye" in server.api.get("/agreement/index.html").json()["error"]
+    manual = {"infected": 1, "red_cells": 4}
+    server.api.put("/slides/left/record", json={"manual": manual})
+    server.wait_until_screened("left")
+    page = server.api.get("/agreement/index.html")
+    assert page.status_code == 200
+    assert 'href="left/report.html"' in page.text
+    link = server.api.get("/agreement/left/report.html")
+    assert link.headers["location"] == "/api/v1/slides/left/files/report.html"
+    server.api.put("/slides/left/record", json={})
+    assert server.wait_until_screened("left")["record"] == {}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slide", "body", "status", "error"),
     [

@@ -258,6 +258,8 @@ def test_pages_are_accessible_and_fit(
         "slides/left/review",
         f"slides/left/fields/{field['field']}",
         "cells",
+        "many",
+        "many",
     ):
         page.goto(f"{server.root}/#/{path}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()

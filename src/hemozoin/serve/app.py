@@ -48,6 +48,7 @@ def make_app(store: SlideStore, jobs: JobQueue, token: str | None) -> FastAPI:
     api = APIRouter(prefix="/api/v1")
     for routes in (slides.slide_routes, cells.cell_routes, reviews.review_routes):
         api.include_router(routes)
+    api.include_router(exports.agreement_routes)
     for routes in (exports.export_routes, predictions.prediction_routes, health.health_routes):
         api.include_router(routes)
     app.include_router(api)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import APIRouter, HTTPException, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
-from hemozoin.serve.api.dependencies import FilesHere, JobsHere, SlideHere
+from hemozoin.serve.api.dependencies import FilesHere, JobsHere, SlideHere, StoreHere
 from hemozoin.serve.api.responses import json_response
 from hemozoin.serve.geojson import field_as_geojson
 from hemozoin.serve.reviewing import is_stale
+from hemozoin.serve.slide_files import SlideFiles
+from hemozoin.smear.counting.bland_altman import CountPair
+from hemozoin.smear.output.pages.agreement_page import render_agreement
 
 export_routes = APIRouter(prefix="/slides/{slide}", tags=["exports"])
+agreement_routes = APIRouter(prefix="/agreement", tags=["exports"])
 
 SlideFile = Literal[
     "report.html",
@@ -52,6 +56,30 @@ def get_overlay(files: FilesHere, name: str) -> Response:
     if path is None:
         raise HTTPException(404, f"there is no overlay {name!r:.60}")
     return FileResponse(path)
+
+
+@agreement_routes.get("/index.html", response_class=HTMLResponse)
+def get_agreement(store: StoreHere) -> Response:
+    """Return the page that compares manual and automatic counts of all slides."""
+    counts = {
+        slide.id: SlideFiles(store.root / slide.folder, store.pictures(slide.id)).count() or {}
+        for slide in store.slides()
+    }
+    pairs = [
+        CountPair(name, count["manual_parasites_per_ul"], count["parasites_per_ul"])
+        for name, count in sorted(counts.items())
+        if count.get("manual_parasites_per_ul") is not None
+    ]
+    page = render_agreement(pairs)
+    if page is None:
+        raise HTTPException(404, "no slide has a count by eye above zero; enter it in its record")
+    return HTMLResponse(page, headers=_OF_A_REPORT)
+
+
+@agreement_routes.get("/{slide}/report.html", response_class=RedirectResponse)
+def go_to_report(slide: SlideHere) -> Response:
+    """Go to the report of a slide, to which the page links."""
+    return RedirectResponse(f"/api/v1/slides/{slide.id}/files/report.html")
 
 
 @export_routes.get("/fields/{field}/cells.geojson")

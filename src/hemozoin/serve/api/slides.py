@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
+from threading import Lock
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, HTTPException, Request, Response, UploadFile
@@ -36,6 +37,9 @@ from hemozoin.serve.uploads import Upload, UploadedPictures
 
 slide_routes = APIRouter(prefix="/slides", tags=["slides"])
 
+#: Held while an upload becomes a slide, so that no two have the same id.
+_ONE_AT_A_TIME = Lock()
+
 #: Bytes that stay free on the disk, for the results.
 _KEPT_FREE = 2**30
 
@@ -61,14 +65,15 @@ def upload_slide(
     uploaded = UploadedPictures(store.root)
     try:
         uploaded.save(Upload(file.filename or "", file.file) for file in files)
-        if same := store.slide_with({picture.sha256 for picture in uploaded.pictures}):
-            raise HTTPException(409, f"these pictures are in slide {same} already")
         write_record(record, uploaded.folder)
-        slide = store.reserve_id(name or record.get("patient", ""))
-        uploaded.keep(store.pictures(slide))
+        with _ONE_AT_A_TIME:
+            if same := store.slide_with({picture.sha256 for picture in uploaded.pictures}):
+                raise HTTPException(409, f"these pictures are in slide {same} already")
+            slide = store.reserve_id(name or record.get("patient", ""))
+            uploaded.keep(store.pictures(slide))
+            store.add_slide(slide, uploaded.pictures, reader)
     finally:
         uploaded.remove()
-    store.add_slide(slide, uploaded.pictures, reader)
     jobs.wake()
     return CreatedSlide(id=slide, passed_over=uploaded.passed_over)
 

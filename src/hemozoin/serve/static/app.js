@@ -6,6 +6,7 @@ import { h, problem } from "./dom.js";
 import { fieldView } from "./field.js";
 import { slidesView } from "./slides.js";
 import { slideView } from "./slide.js";
+import { manyView } from "./many.js";
 import { reviewView } from "./review.js";
 
 // Each view fills `main` and may return a function that is called when it is left.
@@ -14,6 +15,7 @@ const VIEWS = [
   [/^slides\/([^/]+)$/, slideView],
   [/^slides\/([^/]+)\/fields\/([^/]+)$/, fieldView],
   [/^cells$/, cellsView],
+  [/^many$/, manyView],
   [/^slides\/([^/]+)\/review(?:\/([a-z]+))?$/, reviewView],
 ];
 
