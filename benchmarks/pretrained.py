@@ -1,7 +1,7 @@
 """The pretrained networks, fold by fold: each cell tested by a network not trained on its patient.
 
-    hemozoin crossval cell_images.zip --out runs/nano --final --epochs 16 --specificity 0.965 \
-        --labels corrections.csv --on-correction keep --extra healthy_cells
+    hemozoin crossval cell_images.zip --out runs/nano --final --preset best --epochs 16 \
+        --specificity 0.965 --labels corrections.csv --on-correction keep --extra healthy_cells
     hemozoin crossval cell_images.zip --out runs/best --final --preset best --specificity 0.965 \
         --labels corrections.csv --on-correction keep --extra healthy_cells
     python benchmarks/pretrained.py cell_images.zip --labels corrections.csv runs/nano runs/best

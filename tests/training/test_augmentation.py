@@ -19,6 +19,7 @@ from hemozoin.training.augmentation import (
     augment,
     blur,
     flip,
+    move,
     random_affine,
 )
 
@@ -41,7 +42,7 @@ def test_the_seed_decides_the_pictures() -> None:
     assert not torch.equal(first, other)
 
 
-def test_only_background_enters_from_beyond_the_edge() -> None:
+def test_background_alone_stays_background() -> None:
     background = torch.full((32, 3, 33, 33), BACKGROUND)
     assert torch.equal(augment(background, seeded()), background)
 
@@ -102,6 +103,39 @@ def test_affine_maps_stay_within_their_limits_and_reach_them() -> None:
     angle = torch.atan2(-maps[:, 0, 1], maps[:, 1, 1])
     assert torch.histc(angle, 8, -math.pi, math.pi).min() > 350  # any rotation
     assert 0.95 * SHIFT < maps[:, :, 2].abs().max() <= SHIFT
+
+
+def discs(count: int = 64) -> Tensor:
+    """Return pictures of a disc of one colour on black, uint8 `[count, 33, 33, 3]`."""
+    inside = cells(count).permute(0, 2, 3, 1) != BACKGROUND
+    return (inside * torch.tensor([200, 90, 5])).to(torch.uint8)
+
+
+@pytest.mark.parametrize("size", [8, 32, 33, 64])
+def test_a_moved_cell_has_the_size_asked_for_and_no_new_colour(size: int) -> None:
+    moved = move(discs(), size, seeded())
+    assert moved.shape == (64, size, size, 3)
+    inside = moved.amax(dim=3) > 0
+    assert torch.allclose(moved[inside], torch.tensor([200.0, 90.0, 5.0]), atol=1e-3)
+    assert (moved[~inside] == 0).all()
+    area = inside.float().mean(dim=(1, 2)) / (discs(1).amax(dim=3) > 0).float().mean()
+    assert 0.65 < area.min() < 0.9
+    assert 1.0 < area.max() < 1.4
+
+
+def test_only_black_enters_from_beyond_the_edge() -> None:
+    black = torch.zeros(32, 33, 33, 3, dtype=torch.uint8)
+    assert not move(black, 33, seeded()).any()
+
+
+def test_a_moved_cell_is_rotated_mirrored_and_shifted() -> None:
+    marked = discs(400)
+    marked[:, 14:18, 20:24] = 255
+    where = (move(marked, 33, seeded())[..., 2] > 100).float()
+    y, x = torch.meshgrid(torch.arange(33.0), torch.arange(33.0), indexing="ij")
+    total = where.sum(dim=(1, 2))
+    angle = torch.atan2((where * (y - 16)).sum((1, 2)) / total, (where * (x - 16)).sum((1, 2)))
+    assert torch.histc(angle, 4, -math.pi, math.pi).min() > 60
 
 
 @pytest.mark.parametrize("size", [5, 32, 33])

@@ -182,6 +182,12 @@ def test_config_json_keeps_it_and_an_older_one_has_none(timm_file: Path) -> None
     assert Recipe.from_dict(fresh) == Recipe()
 
 
+def test_an_older_config_json_was_trained_at_its_full_size() -> None:
+    older = Recipe().to_dict()
+    assert older.pop("progressive") is True
+    assert Recipe.from_dict(older) == Recipe(progressive=False)
+
+
 # ---- errors --------------------------------------------------------------------------------------
 
 

@@ -155,6 +155,27 @@ def test_the_learning_rate_rises_then_falls_to_zero() -> None:
     assert rates[-1] < 0.001
 
 
+def test_epochs_grow_to_the_full_size() -> None:
+    assert [Recipe(epochs=6).size_in(epoch) for epoch in range(6)] == [48, 48, 48, 48, 64, 64]
+    assert [Recipe(epochs=3, size=40).size_in(epoch) for epoch in range(3)] == [32, 32, 40]
+    assert Recipe(epochs=1).size_in(0) == 64
+    for plain in (Recipe(progressive=False), Recipe(augmentation="little")):
+        assert {plain.size_in(epoch) for epoch in range(plain.epochs)} == {64}
+
+
+def test_the_network_is_given_the_size_of_the_epoch(training_data: TrainingData) -> None:
+    pixels = np.repeat(np.repeat(training_data.pixels, 2, axis=1), 2, axis=2)
+    recipe = Recipe(size=64, epochs=6, batch=16)
+    trainer = Trainer(replace(training_data, pixels=pixels), recipe, CPU)
+    given: list[int] = []
+    trainer.classifier.network.register_forward_pre_hook(
+        lambda _, inputs: given.append(inputs[0].shape[2])
+    )
+    trainer.train_epoch(0)
+    trainer.train_epoch(5)
+    assert sorted(set(given)) == [48, 64]
+
+
 # ---- class weights -----------------------------------------------------------------------------
 
 
@@ -176,7 +197,7 @@ def test_the_loss_is_weighted(training_data: TrainingData) -> None:
     trainer = Trainer(rare(training_data), replace(SMALL, balance=True), CPU)
     torch.nn.init.zeros_(trainer.classifier.network.head.weight)
     for row, weight in ((0, 36 / (2 * 4)), (1, 36 / (2 * 32))):
-        loss = trainer._loss(torch.tensor([row, row]), torch.Generator())
+        loss = trainer._loss(torch.tensor([row, row]), 32, torch.Generator())
         assert float(loss.detach()) == pytest.approx(2 * weight * np.log(2), rel=1e-5)
 
 

@@ -39,7 +39,7 @@ class RecipeOptions:
     """A preset, and changes to it."""
 
     preset: Annotated[Preset, Parameter(name=["--preset", "--recipe"])] = "default"
-    """default: minutes; best: half an hour at most; paper: as Howard et al. trained."""
+    """default: a minute or two; best: half an hour at most; paper: as Howard et al. trained."""
     alpha: float | None = None
     """Width multiplier, above 0, at most 4."""
     size: _OptionalWholeNumber = None

@@ -38,13 +38,29 @@ NEIGHBOURS, DISTANCE = 0.2, (0.72, 0.92)
 _COARSE = 4
 
 
+def move(pixels: Tensor, size: int, random: Generator) -> Tensor:
+    """Rotate, mirror, scale and shift cells: uint8 `[N, S, S, 3]` to float `[N, size, size, 3]`.
+
+    The values stay 0 to 255, 0 outside the cell. A `size` below S is a camera with fewer pixels.
+    """
+    colour = pixels.permute(0, 3, 1, 2).contiguous()
+    mask = colour.amax(dim=1, keepdim=True) > 0
+    layers = torch.cat([colour.float(), mask.float()], dim=1)
+    affine = random_affine(len(pixels), random).to(pixels.device)
+    sampled = F.grid_sample(layers, affine_grid(affine, size), align_corners=False)
+    moved, share = sampled[:, :3], sampled[:, 3:]
+    # Divided by the cell's share of the pixel, so that no background is mixed in at the edge.
+    return torch.where(share < 0.5, 0, moved / share).permute(0, 2, 3, 1)
+
+
 def augment(inputs: Tensor, random: Generator) -> Tensor:
     """Return each cell as another slide and microscope might show it: `[N, 3, S, S]`, same shape.
 
     `inputs` are outputs of the input transform: relative densities, BACKGROUND where there is no
     cell. S is 8 or more.
     """
-    cell, inside = _transform(inputs, random)
+    inside = (inputs != BACKGROUND).any(dim=1, keepdim=True)
+    cell = torch.where(inside, inputs, 0)
     cell = _change_stain(_change_focus(cell, random), random)
     cell = cell + _illumination(inside, random).to(inputs.device)
     return _add_neighbours(torch.where(inside, cell, BACKGROUND), random)
@@ -76,18 +92,6 @@ def affine_grid(affine: Tensor, size: int) -> Tensor:
     middles = (torch.arange(size, device=affine.device) + 0.5) * 2 / size - 1
     across, down, shift = affine[:, None, None].unbind(dim=-1)
     return across * middles[:, None] + (down * middles[:, None, None] + shift)
-
-
-def _transform(inputs: Tensor, random: Generator) -> tuple[Tensor, Tensor]:
-    """Rotate, mirror, scale and shift; return densities and the mask of the cell `[N, 1, S, S]`."""
-    mask = (inputs != BACKGROUND).any(dim=1, keepdim=True).to(inputs.dtype)
-    layers = torch.cat([inputs * mask, mask], dim=1)
-    affine = random_affine(len(inputs), random).to(inputs.device)
-    grid = affine_grid(affine, inputs.shape[2])
-    sampled = F.grid_sample(layers, grid, align_corners=False)
-    transformed, share = sampled[:, :3], sampled[:, 3:]
-    # Divided by the cell's share of the pixel, so that no background is mixed in at the edge.
-    return transformed / share.clamp(min=0.5), share >= 0.5
 
 
 def _change_focus(cell: Tensor, random: Generator) -> Tensor:

@@ -22,8 +22,8 @@ from hemozoin.model.transform import BACKGROUND, DENSITY_GAIN, PLAIN_CYTOPLASM, 
 class RelativeOpticalDensity(nn.Module):
     """Optical density of each pixel relative to the cell's own cytoplasm.
 
-    uint8 `[N, S, S, 3]`, 0 outside the cell, to float `[N, 3, S, S]`. Light that passes a stain
-    falls off exponentially (Beer-Lambert), so stain adds up in optical density,
+    uint8 or float `[N, S, S, 3]`, 0 outside the cell, to float `[N, 3, S, S]`. Light that passes a
+    stain falls off exponentially (Beer-Lambert), so stain adds up in optical density,
     -log((v + 1) / 256) per channel. The mean density of the cell's plain cytoplasm is subtracted:
     a healthy cell becomes flat 0 whatever its stain, lamp or camera, and chromatin has similar
     values everywhere. Outside the cell the result is -1, lighter than any cell, as the background

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hemozoin.errors import HemozoinError, require_number, require_whole_number
-from hemozoin.mobilenet.architecture import Architecture, Body, layers
+from hemozoin.mobilenet.architecture import SMALLEST_SIZE, Architecture, Body, layers
 from hemozoin.model.checks.limits import require_practical
 from hemozoin.model.transform import InputTransform
 from hemozoin.training.initial_weights import InitialWeights
@@ -36,7 +36,7 @@ class Recipe:
     shallow: separable with fewer layers (Table 5)."""
     size: int = 64
     """Input size in pixels, 32 to 1024 (paper, section 3.4; 224 is the full size there)."""
-    epochs: int = 8
+    epochs: int = 6
     """Number of passes over the training cells, 1 to 10,000."""
     batch: int = 128
     """Cells per step, summed over all processes, 4 to 65,536."""
@@ -46,12 +46,16 @@ class Recipe:
     """What the network is given: density (optical density relative to the cell's own) or rgb."""
     optimizer: Literal["adamw", "rmsprop"] = "adamw"
     """RMSprop is the paper's (section 3.2)."""
-    learning_rate: float = 6e-3
+    learning_rate: float = 0.02
     """Highest learning rate, above 0, at most 10; it rises linearly over the first steps, then
     falls along a half cosine."""
     weight_decay: float = 0.05
     """Weight decay, 0 to 10; none on depthwise filters, which have few weights (paper, section
     3.2)."""
+    progressive: bool = True
+    """Train at three quarters of the input size until the last fifth of the epochs (progressive
+    resizing: Tan & Le 2021, arXiv 2104.00298, section 4). Only with full augmentation, which
+    resamples the cells anyway."""
     augmentation: Literal["full", "little"] = "full"
     """full: any rotation, focus, stain, illumination, neighbours; little: mirroring only, as in
     the paper (section 3.2)."""
@@ -86,6 +90,13 @@ class Recipe:
             return replace(self.init.architecture, classes=2)
         return Architecture(alpha=self.alpha, classes=2, body=self.body)
 
+    def size_in(self, epoch: int) -> int:
+        """Return the input size in an epoch, counted from 0; `size` in the last one."""
+        is_last_fifth = 5 * (epoch + 1) > 4 * self.epochs
+        if not self.progressive or self.augmentation == "little" or is_last_fifth:
+            return self.size
+        return max(SMALLEST_SIZE, round(self.size * 3 / 4))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values, ready for JSON."""
         values: dict[str, Any] = asdict(self)
@@ -99,7 +110,8 @@ class Recipe:
         unknown = set(values) - set(names)
         if unknown:
             raise HemozoinError(f"recipe: unknown {', '.join(sorted(unknown))}")
-        given = {names[key]: value for key, value in values.items()}
+        # Earlier versions wrote no such key: all their epochs were at the full size.
+        given = {"progressive": False} | {names[key]: value for key, value in values.items()}
         init = values.get("init")
         return cls(**{**given, "init": None if init is None else InitialWeights.from_dict(init)})
 
@@ -113,8 +125,12 @@ def _require_word(name: str, value: object, kind: object) -> None:
 
 PRESETS: dict[str, Recipe] = {
     "default": Recipe(),
-    "best": Recipe(epochs=24),
+    "best": Recipe(epochs=24, learning_rate=6e-3, progressive=False),
     "paper": Recipe(
-        input_transform="rgb", optimizer="rmsprop", learning_rate=0.02, augmentation="little"
+        epochs=8,
+        input_transform="rgb",
+        optimizer="rmsprop",
+        learning_rate=0.02,
+        augmentation="little",
     ),
 }

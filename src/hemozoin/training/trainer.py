@@ -29,7 +29,7 @@ from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.progress import track
 from hemozoin.training import distributed
-from hemozoin.training.augmentation import augment, flip
+from hemozoin.training.augmentation import augment, flip, move
 from hemozoin.training.checkpoint import EpochRow, load_checkpoint, save_checkpoint
 from hemozoin.training.classifier import Classifier
 from hemozoin.training.device import keep_freed_memory
@@ -117,12 +117,13 @@ class Trainer:
         """Train on every training cell once and return the mean loss."""
         self.classifier.train()
         random = _generator(self.recipe.seed, epoch, distributed.rank())
+        size = self.recipe.size_in(epoch)
         total = torch.zeros((), device=self.device)
         batches = track(self._batches(epoch), f"Epoch {epoch + 1}", self.steps)
         for step, (rows, count) in enumerate(batches, epoch * self.steps):
             self._set_learning_rate(step)
             # The mean over the whole batch, also when processes get unequal shares of it.
-            loss = self._loss(rows, random) * distributed.world_size() / count
+            loss = self._loss(rows, size, random) * distributed.world_size() / count
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
@@ -165,14 +166,20 @@ class Trainer:
         for batch in shuffled.tensor_split(self.steps):
             yield batch[distributed.rank() :: distributed.world_size()], len(batch)
 
-    def _loss(self, rows: Tensor, random: Generator) -> Tensor:
-        """Return the summed cross-entropy of some cells, augmented."""
+    def _loss(self, rows: Tensor, size: int, random: Generator) -> Tensor:
+        """Return the summed cross-entropy of some cells, augmented, at an input size."""
         with torch.no_grad():
-            inputs = self.classifier.input_transform(self._pixels[rows].to(self.device))
-            inputs = (augment if self.recipe.augmentation == "full" else flip)(inputs, random)
+            inputs = self._augmented(self._pixels[rows].to(self.device), size, random)
             targets = self._targets[rows].to(self.device)
         logits = self._network(inputs.contiguous(memory_format=torch.channels_last))
         return F.cross_entropy(logits, targets, self._class_weights, reduction="sum")
+
+    def _augmented(self, pixels: Tensor, size: int, random: Generator) -> Tensor:
+        """Return inputs `[N, 3, size, size]` of cells, uint8 `[N, S, S, 3]`, augmented."""
+        transform = self.classifier.input_transform
+        if self.recipe.augmentation == "little":
+            return flip(transform(pixels), random)
+        return augment(transform(move(pixels, size, random)), random)
 
     def _predict(self, rows: Ints) -> Floats:
         """Return p_parasitized of some cells, float `[len(rows)]`; the processes share the work."""

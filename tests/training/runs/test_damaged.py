@@ -166,6 +166,7 @@ BAD_VALUES: dict[str, tuple[object, ...]] = {
     "recipe__init": ({}, "", 3, "x", [1], {"path": 3}, {"path": "x"}),
     "recipe__view": (3, [], None),
     "recipe__balance": (1, "yes", None),
+    "recipe__progressive": (1, "yes", None),
 }
 
 

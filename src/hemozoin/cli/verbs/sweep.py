@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from hemozoin.cli.extras import require_plots_extra, require_training_extra
@@ -54,10 +55,10 @@ def sweep(
     require_plots_extra()
     from hemozoin.paper.sweep.grid import Grid, read_numbers, read_tables
     from hemozoin.paper.sweep.sweep import Sweep, run_sweep
-    from hemozoin.training.recipe import Recipe
+    from hemozoin.training.recipe import PRESETS
     from hemozoin.training.runs.config import RunConfig
 
     widths, pixels = read_numbers(alphas, "alphas", float), read_numbers(sizes, "sizes", int)
     grid = Grid(alpha, size, widths, pixels)
-    config = RunConfig(data, cells, Recipe(epochs=epochs))
+    config = RunConfig(data, cells, replace(PRESETS["best"], epochs=epochs))
     print(run_sweep(Sweep(config, grid, read_tables(tables), seeds), out, device))
