@@ -19,6 +19,7 @@ import headline
 import install
 import leaks
 import microscope
+import minute
 import out_of_distribution
 import ppi
 import pretrained
@@ -45,6 +46,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "int8": export.table,
     "leaks": leaks.table,
     "microscope": microscope.table,
+    "minute": minute.table,
+    "minute_steps": minute.steps_table,
     "out_of_distribution": out_of_distribution.table,
     "patients": leaks.patients,
     "recipes": recipes.table,
@@ -72,6 +75,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "docs/audit.md": ("audits", "ppi"),
     "docs/counting.md": ("counting", "counting_places", "audits"),
     "docs/microscopes.md": ("world",),
+    "docs/minute.md": ("minute", "minute_steps"),
     "docs/quick-start.md": ("install", "startup"),
     "docs/serve.md": ("serve",),
     "docs/traps.md": ("leaks", "patients"),

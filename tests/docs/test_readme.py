@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import hemozoin
+import minute
 import readme
 from hemozoin.cli.main import app
 
@@ -75,6 +76,11 @@ def test_the_readme_names_every_make_target() -> None:
     targets = re.findall(r"^(\w+):", MAKEFILE, re.MULTILINE)
     for target in set(targets) - {"clean"}:
         assert f"make {target}" in TEXT
+
+
+def test_the_claim_in_line_2_is_that_of_the_rows() -> None:
+    _, line_2, *_ = Path(minute.__file__).read_text(encoding="utf-8").splitlines()
+    assert line_2 == f"# {minute.claim()}"
 
 
 @pytest.mark.parametrize(("path", "name"), readme.PLACES, ids=lambda value: str(value)[-12:])
