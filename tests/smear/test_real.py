@@ -11,6 +11,8 @@ from PIL import Image
 
 import hemozoin
 from fields import Score, add, metrics
+from hemozoin.smear.counting.blood import Blood
+from hemozoin.smear.counting.tally import Tally
 from hemozoin.smear.field import SmearObject
 from hemozoin.smear.screen import Screener
 from hemozoin.smear.segmentation.objects import segment
@@ -46,6 +48,28 @@ def test_white_cells_of_another_camera_are_found(real_fields: Path) -> None:
         true_positives += sum(any(row) for row in inside)
     assert true_positives >= 0.9 * marked
     assert found <= true_positives + 3
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("pattern", "fields", "confirm"),
+    [
+        ("world/eyepiece_phone/*143411.jpg", 1, False),  # NLM's own photo
+        ("world/chula12/*", 4, True),
+        ("world/bbbc041/*", 3, True),
+        ("bccd/*.jpg", 8, True),
+        ("iml/*.JPG", 4, True),
+    ],
+)
+def test_slides_of_other_microscopes_need_confirmation(
+    real_fields: Path, pattern: str, fields: int, confirm: bool
+) -> None:
+    predictor = hemozoin.load("nano")
+    tally = Tally("slide", predictor.bundle.counting, predictor.bundle.reference_patients)
+    for path in sorted(real_fields.glob(pattern))[:fields]:
+        tally.add(hemozoin.screen(path, predictor))
+    assert (tally.slide(Blood()).verdict == "needs confirmation") == confirm
 
 
 def is_inside(found: SmearObject, box: list[float]) -> bool:
