@@ -99,6 +99,8 @@ def _ratio(slide: Slide) -> str:
 
 def _verdict(slide: Slide, manual: ManualCount) -> str:
     ratio = slide.automatic_over_manual
+    if slide.verdict == "needs confirmation":
+        return "hemozoin audit and hemozoin recount give the slide a count to compare with."
     if slide.estimate is None:
         return "The slide has no automatic count to compare with."
     if ratio is None:
