@@ -234,12 +234,12 @@ def found_cells(count: int, decision: str, outline: tuple[tuple[int, int], ...])
 
 
 SQUARE = ((0, 0), (40, 0), (40, 40), (0, 40))
-DENTED = ((0, 0), (20, 5), (40, 0), (40, 40), (0, 40))  # convexity 0.94
+DENTED = ((0, 0), (20, 4), (40, 0), (40, 40), (0, 40))  # convexity 0.95
 
 
-def film_flaws(cells: list[Cell], white_cells: int = 0) -> set[str]:
-    white = SmearObject("white cell", 0, 0, 40, 40, SQUARE)
-    found = Segmentation((white,) * white_cells, 40.0, 0.3, stain=np.full(3, 0.3))
+def film_flaws(cells: list[Cell], nuclei: int = 0, clumps: int = 0) -> set[str]:
+    clump = SmearObject("clump", 0, 0, 40, 40, SQUARE)
+    found = Segmentation((clump,) * clumps, 40.0, 0.3, nuclei, stain=np.full(3, 0.3))
     return {flaw.what for flaw in find_flaws(np.full((400, 400, 3), 200, np.uint8), found, cells)}
 
 
@@ -248,15 +248,21 @@ def test_ragged_pieces_are_no_thin_film() -> None:
     assert "not a thin film" in film_flaws(found_cells(40, "uninfected", ragged))
     assert "not a thin film" not in film_flaws(found_cells(40, "uninfected", SQUARE))
     assert "not a thin film" not in film_flaws(
-        found_cells(25, "uninfected", SQUARE) + found_cells(15, "uninfected", ragged)
+        found_cells(15, "uninfected", SQUARE) + found_cells(25, "uninfected", ragged)
     )
 
 
-def test_a_thick_film_has_white_cells_and_few_red_ones() -> None:
+def test_a_field_with_more_clumps_than_cells_is_overcrowded() -> None:
+    cells = found_cells(10, "uninfected", SQUARE)
+    assert "overcrowded" in film_flaws(cells, clumps=11)
+    assert "overcrowded" not in film_flaws(cells, clumps=10)
+
+
+def test_a_thick_film_has_nuclei_and_few_red_cells() -> None:
     thick = "a thick film; only thin films are counted"
-    assert thick in film_flaws(found_cells(12, "uninfected", DENTED), white_cells=8)
-    assert thick not in film_flaws(found_cells(12, "uninfected", DENTED), white_cells=4)
-    assert thick not in film_flaws(found_cells(40, "uninfected", DENTED), white_cells=8)
+    assert thick in film_flaws(found_cells(12, "uninfected", DENTED), nuclei=8)
+    assert thick not in film_flaws(found_cells(12, "uninfected", DENTED), nuclei=4)
+    assert thick not in film_flaws(found_cells(40, "uninfected", DENTED), nuclei=8)
 
 
 def test_where_most_cells_are_called_infected_they_have_nuclei() -> None:

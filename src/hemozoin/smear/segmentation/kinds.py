@@ -57,13 +57,13 @@ def kind_of(region: Region, around: Surroundings) -> ObjectKind:
 def _separation(region: Region, around: Surroundings) -> float:
     """Return a score of how separate a single cell is, 0..1.
 
-    It is the product of the root of the single-cell score, the share of the outline that is next
-    to background, and the share of background within about a diameter. Cells that overlap hide
-    each other's contents, and people who mark cells leave them out too.
+    It is the product of the cube root of the single-cell score, the share of the outline that is
+    next to background, and the share of background within about a diameter. Cells that overlap
+    hide each other's contents, and people who mark cells leave them out too.
     """
     touching = _touching_share(region, around.foreground)
     crowded = cv2.mean(within(around.crowding, region.box), region.mask)[0] / 255
-    return math.sqrt(region.single_cell_score) * (1 - touching) * (1 - crowded)
+    return math.cbrt(region.single_cell_score) * (1 - touching) * (1 - crowded)
 
 
 def _touching_share(region: Region, foreground: Levels) -> float:

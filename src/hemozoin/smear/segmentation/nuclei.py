@@ -21,8 +21,41 @@ from hemozoin.smear.segmentation.parameters import NUCLEI
 from hemozoin.smear.segmentation.regions import Region, components, within
 
 
-def white_cells(relative: Floats, foreground: Levels, cell_area: float) -> list[Region]:
-    """Return the white cells: each nucleus with the foreground close around it.
+@dataclass(frozen=True, eq=False)
+class DarkBody:
+    """What is as dark as a nucleus, with the foreground close around it.
+
+    `region` is all of it. Within its box, `relative` `[h, w, 3]` are the densities and `nucleus`
+    `[h, w]` is the mask of the dark part; `typical` `[3]` are the densities of most objects in the
+    field, and `cell_area` is that of a red cell in px.
+    """
+
+    region: Region
+    relative: Floats
+    nucleus: Levels
+    typical: Floats
+    cell_area: float
+
+    @property
+    def is_white_cell(self) -> bool:
+        """Return whether it is a white cell, not red cells on each other, and no parasite."""
+        red, green, blue, _ = cv2.mean(self.relative, self.nucleus)
+        ratios = np.array([red, green, blue]) / np.maximum(self.typical, NUCLEI.offset)
+        if ratios.max() < NUCLEI.same_color * ratios.min():
+            return False
+        large = cv2.countNonZero(self.region.mask) > NUCLEI.small * self.cell_area
+        return large or self._graininess() < NUCLEI.grainy
+
+    def _graininess(self) -> float:
+        """Return the standard deviation of the density over its mean, off the rim."""
+        core = cv2.erode(self.nucleus, np.ones((3, 3), np.uint8))
+        grey = cv2.transform(self.relative, np.full((1, 3), 1 / 3))
+        mean, deviation = cv2.meanStdDev(grey, mask=core if core.any() else self.nucleus)
+        return float(deviation[0, 0] / max(mean[0, 0], NUCLEI.offset))
+
+
+def dark_bodies(relative: Floats, foreground: Levels, cell_area: float) -> list[DarkBody]:
+    """Return the bodies in a field that are as dark as the nucleus of a white cell.
 
     `relative` `[h, w, 3]` are densities relative to the background; `foreground`, uint8 `[h, w]`,
     has at least one pixel; `cell_area` is that of a red cell in px.
@@ -39,38 +72,10 @@ def white_cells(relative: Floats, foreground: Levels, cell_area: float) -> list[
     for label in np.flatnonzero(areas > least).tolist():
         box = near.boxes[label]
         mask = near.mask(label) & within(foreground, box)
-        size = cv2.countNonZero(mask) / cell_area
-        nucleus = _Nucleus(within(relative, box), within(nuclei, box) & mask, size)
-        if nucleus.is_of_white_cell(typical):
-            found.append(Region(mask, box))
+        nucleus = within(nuclei, box) & mask
+        body = DarkBody(Region(mask, box), within(relative, box), nucleus, typical, cell_area)
+        found.append(body)
     return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Nucleus:
-    """What may be a nucleus: `mask` `[h, w]`, and `relative` `[h, w, 3]` the densities there.
-
-    `size` is the area of the object that it is in, in areas of a red cell.
-    """
-
-    relative: Floats
-    mask: Levels
-    size: float
-
-    def is_of_white_cell(self, typical: Floats) -> bool:
-        """Return whether it is a nucleus; `typical` `[3]` are the densities of most objects."""
-        red, green, blue, _ = cv2.mean(self.relative, self.mask)
-        ratios = np.array([red, green, blue]) / np.maximum(typical, NUCLEI.offset)
-        if ratios.max() < NUCLEI.same_color * ratios.min():
-            return False
-        return self.size > NUCLEI.small or self._graininess() < NUCLEI.grainy
-
-    def _graininess(self) -> float:
-        """Return the standard deviation of the density over its mean, off the rim."""
-        core = cv2.erode(self.mask, np.ones((3, 3), np.uint8))
-        grey = cv2.transform(self.relative, np.full((1, 3), 1 / 3))
-        mean, deviation = cv2.meanStdDev(grey, mask=core if core.any() else self.mask)
-        return float(deviation[0, 0] / max(mean[0, 0], NUCLEI.offset))
 
 
 def _dark(relative: Floats, foreground: Levels) -> Levels:

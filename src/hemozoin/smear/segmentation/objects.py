@@ -20,7 +20,7 @@ from hemozoin.smear.segmentation.foreground import find_foreground
 from hemozoin.smear.segmentation.kinds import Surroundings, crowding_of, kind_of
 from hemozoin.smear.segmentation.levels import masked_sample
 from hemozoin.smear.segmentation.morphology import opened
-from hemozoin.smear.segmentation.nuclei import white_cells
+from hemozoin.smear.segmentation.nuclei import DarkBody, dark_bodies
 from hemozoin.smear.segmentation.parameters import DIAMETER, FOREGROUND
 from hemozoin.smear.segmentation.regions import Box, components, require_countable, within
 from hemozoin.smear.segmentation.shape import trace_outline
@@ -41,7 +41,8 @@ class Segmentation:
     """The objects of a field, and measures of the whole field.
 
     `diameter` is that of a typical red cell in px (0 where no object was found); `coverage` the
-    share of the field that objects cover, 0..1; `background` `[16, 16, 3]` the optical density of
+    share of the field that objects cover, 0..1; `nuclei` the number of bodies as dark as the
+    nucleus of a white cell; `background` `[16, 16, 3]` the optical density of
     the background at places spread over the field; `stain` `[3]` the median density of the
     objects in red, green and blue, relative to the background.
     """
@@ -49,6 +50,7 @@ class Segmentation:
     objects: tuple[SmearObject, ...] = ()
     diameter: float = 0.0
     coverage: float = 0.0
+    nuclei: int = 0
     background: Floats = field(default_factory=lambda: np.zeros((_PLACES, _PLACES, 3)))
     stain: Floats = field(default_factory=lambda: np.zeros(3))
 
@@ -91,10 +93,12 @@ def segment(pixels: Pixels, diameter: float | None = None) -> Segmentation:
     cell_area = isolated_cell_area(found) or _AREA
     size = pixels.shape[1], pixels.shape[0]
     copy = _Copy(relative, stain, foreground, cell_area, scale, size)
+    dark = dark_bodies(relative, foreground, cell_area)
     return Segmentation(
-        objects=tuple(sorted(_objects(copy), key=lambda found: (found.y, found.x))),
+        objects=tuple(sorted(_objects(copy, dark), key=lambda found: (found.y, found.x))),
         diameter=float(2 * np.sqrt(cell_area / np.pi) * scale),
         coverage=cv2.countNonZero(foreground) / foreground.size,
+        nuclei=len(dark),
         background=_at_places(densities - relative),
         stain=np.median(masked_sample(relative, foreground), axis=0),
     )
@@ -105,9 +109,9 @@ def _at_places(background: Floats) -> Floats:
     return np.asarray(cv2.resize(background, (_PLACES, _PLACES), interpolation=cv2.INTER_AREA))
 
 
-def _objects(copy: _Copy) -> Iterator[SmearObject]:
+def _objects(copy: _Copy, dark: list[DarkBody]) -> Iterator[SmearObject]:
     rest = copy.foreground.copy()
-    for region in white_cells(copy.relative, copy.foreground, copy.cell_area):
+    for region in (body.region for body in dark if body.is_white_cell):
         yield _object("white cell", region.mask, region.box, copy)
         within(rest, region.box)[region.mask > 0] = 0
     rest = opened(rest, FOREGROUND.opening)
