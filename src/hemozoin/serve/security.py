@@ -87,7 +87,7 @@ def is_own_host(host: str) -> bool:
     """Return whether the header Host has an address, "localhost" or this computer's name."""
     name = urlsplit(f"//{host}").hostname or ""
     own = socket.gethostname().lower()
-    if name in ("localhost", own, f"{own}.local", socket.getfqdn().lower()):
+    if name in ("localhost", own, f"{own}.local"):
         return True
     try:
         ipaddress.ip_address(name)

@@ -57,7 +57,7 @@ function steps({ count, reviewed }) {
     reviewed && ["Looked at by readers", `${many(reviewed.answered)} cells: ${reviewed.parasitized} parasitized, ${reviewed.uninfected} uninfected, ${reviewed.not_red_cells} not red cells, ${reviewed.cannot_tell} can't tell`],
     reviewed?.settled && ["Parasitaemia, network and person", `${percent(reviewed.parasitaemia.value)} % (${percent(reviewed.parasitaemia.low)} to ${percent(reviewed.parasitaemia.high)})`],
     reviewed?.agreements.length > 0 && ["Readers agree", reviewed.agreements.map(({ readers, cells, same, kappa }) => `${readers.join(" and ")} on ${same} of ${cells}${kappa == null ? "" : ` (κ ${kappa.toFixed(2)})`}`).join("; ")],
-    count.manual_parasitaemia != null && ["Counted by eye", `${percent(count.manual_parasitaemia)} %, ${twoDigits(count.manual_parasites_per_ul)} parasites/µL`],
+    count.manual_parasitaemia != null && ["Counted by eye", `${percent(count.manual_parasitaemia)} %, ${twoDigits(count.manual_parasites_per_ul)} parasites/µL, with one parasite per infected cell`],
     ["Red cells per µL", many(count.red_cells_per_ul)],
     ["Fields counted", `${count.fields}; not counted: ${count.fields_flawed} with flaws, ${count.fields_unreadable} unreadable, ${count.fields_repeated} repeated`],
   ].filter(Boolean);
