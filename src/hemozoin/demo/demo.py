@@ -19,7 +19,7 @@ from hemozoin.training.runs.folder import RunFolder
 #: augmentation, which helps on other microscopes, is too strong for so few cells: after 18 to 24
 #: epochs two of seven runs had an accuracy below 0.97, one of them 0.55; with little augmentation
 #: all of five runs had 0.975 or more after 10 to 12 epochs.
-DEMO = Recipe(epochs=12, batch=64, augmentation="little")
+DEMO = Recipe(epochs=12, batch=64, learning_rate=6e-3, augmentation="little")
 
 #: Many patients: with few, the out-of-distribution detector rejects the stain of other patients.
 PATIENTS, CELLS_PER_PATIENT = 150, 16
