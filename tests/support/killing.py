@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import multiprocessing
 import os
 import resource
@@ -182,6 +183,8 @@ def _without_times(path: Path) -> bytes:
         return b"\n".join(line.rpartition(b",")[0] for line in path.read_bytes().splitlines())
     if path.name in ("checkpoint.safetensors", "sweep.csv", "tables.md") or path.suffix == ".svg":
         return b""
+    if path.parent.name == ".fields" and path.suffix == ".json":  # when the picture was written
+        return json.dumps({**json.loads(path.read_bytes()), "stamp": None}).encode()
     if path.name == "report.html" and path.with_name("results.csv").exists():
         return b""
     return path.read_bytes()
