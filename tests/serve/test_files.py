@@ -70,21 +70,6 @@ def test_a_record_changes_the_count_and_stays_in_the_changes(server: RunningServ
 
 
 @pytest.mark.slow
-def test_manual_counts_of_many_slides_are_compared(server: RunningServer) -> None:
-    assert "count by eye" in server.api.get("/agreement/index.html").json()["error"]
-    manual = {"infected": 1, "red_cells": 4}
-    server.api.put("/slides/left/record", json={"manual": manual})
-    server.wait_until_screened("left")
-    page = server.api.get("/agreement/index.html")
-    assert page.status_code == 200
-    assert 'href="left/report.html"' in page.text
-    link = server.api.get("/agreement/left/report.html")
-    assert link.headers["location"] == "/api/v1/slides/left/files/report.html"
-    server.api.put("/slides/left/record", json={})
-    assert server.wait_until_screened("left")["record"] == {}
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slide", "body", "status", "error"),
     [
@@ -186,3 +171,23 @@ def test_a_key_is_answered_while_a_slide_is_screened(server: RunningServer, tmp_
     assert server.api.post("/slides/left/reviews", json=body).status_code == 200
     assert server.api.get(f"/slides/{slide}").json()["state"] == "running"
     server.wait_until_screened(slide)
+
+
+@pytest.mark.slow
+def test_manual_counts_of_many_slides_are_compared(server: RunningServer) -> None:
+    manual = {"infected": 1, "red_cells": 4}
+    server.api.put("/slides/left/record", json={"manual": manual})
+    server.wait_until_screened("left")
+    assert "count by eye" in server.api.get("/agreement/index.html").json()["error"]
+    for worklist in ("called", "close"):
+        for cell in server.api.get("/slides/left/cells", params={"worklist": worklist}).json():
+            review = {"cell": cell["id"], "answer": "uninfected", "reader": "Ada"}
+            server.api.post("/slides/left/reviews", json=[review])
+    server.api.get("/slides/left/files/report.html")  # written again, with the reviews
+    page = server.api.get("/agreement/index.html")
+    assert page.status_code == 200
+    assert 'href="left/report.html"' in page.text
+    link = server.api.get("/agreement/left/report.html")
+    assert link.headers["location"] == "/api/v1/slides/left/files/report.html"
+    server.api.put("/slides/left/record", json={})
+    assert server.wait_until_screened("left")["record"] == {}

@@ -72,7 +72,7 @@ def get_agreement(store: StoreHere) -> Response:
     ]
     page = render_agreement(pairs)
     if page is None:
-        raise HTTPException(404, "no slide has a count by eye above zero; enter it in its record")
+        raise HTTPException(404, "no slide has a count here and a count by eye above zero")
     return HTMLResponse(page, headers=_OF_A_REPORT)
 
 

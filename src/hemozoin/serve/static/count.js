@@ -33,7 +33,7 @@ export function perMicrolitre(slide) {
   const share = shareOf(slide);
   if (!share) return "";
   const [value, low, high] = [share.value, share.low, share.high].map((one) => twoDigits(one * slide.count.red_cells_per_ul));
-  return `${value} parasites/µL (${low} to ${high}), with one parasite per infected cell`;
+  return `${value} parasites/µL (${low} to ${high})`;
 }
 
 /** Return a line from 0 to a little above the interval of the network alone and with a person. */

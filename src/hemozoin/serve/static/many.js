@@ -12,7 +12,7 @@ export async function manyView(main) {
     main.append(h("p", {}, "No slide has a count by eye. Enter it in the record, on the page of a slide."));
     return;
   }
-  const titles = ["Slide", "By eye, parasites/µL", "Here", "Here over by eye"];
+  const titles = ["Slide", "By eye, parasites/µL", "Here, with one parasite per infected cell", "Here over by eye"];
   main.append(
     slides.some(({ count }) => count.manual_parasites_per_ul > 0)
       ? h("p", {}, h("a", { href: urlOf("agreement", "index.html"), target: "_blank" }, "Bland-Altman plot and WHO's grade"))

@@ -115,7 +115,7 @@ class Review {
   drawCount() {
     this.count.replaceChildren(
       h("strong", { class: "share" }, shareText(this.slide) || "no count"),
-      h("span", {}, perMicrolitre(this.slide)),
+      h("span", {}, perMicrolitre(this.slide), perMicrolitre(this.slide) && ", with one parasite per infected cell"),
       h("small", {}, countedBy(this.slide)), intervalBar(this.slide));
   }
 

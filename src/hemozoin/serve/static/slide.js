@@ -40,7 +40,7 @@ function summary(slide) {
   }
   return [
     h("div", { class: "card verdict" }, h("strong", {}, slide.stale ? "Counting with the reviews …" : count.verdict),
-      count.why ? h("span", {}, count.why) : "", h("span", {}, shareText(slide)), h("span", {}, perMicrolitre(slide)),
+      count.why ? h("span", {}, count.why) : "", h("span", {}, shareText(slide)), h("span", {}, perMicrolitre(slide), perMicrolitre(slide) && ", with one parasite per infected cell"),
       h("small", {}, countedBy(slide)), intervalBar(slide)),
     h("div", { class: "buttons" }, h("a", { class: "button main", href: `#${pathOf("slides", id)}/review` }, "Review cells")),
     steps(slide)];
