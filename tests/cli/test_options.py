@@ -20,6 +20,7 @@ COMMANDS = [
 
 #: What each command needs besides the option that is tried.
 NEEDED: dict[str, tuple[str, ...]] = {
+    "audit": ("slide", "--out", "out.csv"),
     "crossval": ("cells.zip", "--out", "out"),
     "demo": ("--out", "out"),
     "evaluate": ("cells.zip", "--out", "out"),

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 import hemozoin
-from hemozoin.arrays import Bools, Floats, Pixels
+from hemozoin.arrays import Bools, Pixels
 from hemozoin.decision.conformal import ReviewBand
 from hemozoin.decision.ood import OutOfDistributionDetector
 from hemozoin.errors import ModelError
@@ -179,8 +179,8 @@ class ConstantDetector:
     def __init__(self, detected: bool) -> None:
         self.detected = detected
 
-    def is_outside(self, measures: Floats) -> Bools:
-        return np.full(len(measures), self.detected)
+    def is_out_of_distribution(self, pixels: Pixels) -> Bools:
+        return np.full(len(pixels), self.detected)
 
 
 def test_label_decision_and_reason(bundle: Bundle) -> None:
