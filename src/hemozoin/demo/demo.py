@@ -15,10 +15,9 @@ from hemozoin.training.runs import start
 from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.folder import RunFolder
 
-#: There are few synthetic cells, so the demo takes more epochs and smaller batches: with batches of
-#: 32, all of eight runs (seeds 0 to 3, one and two threads) had an accuracy of 0.97 or more, with 64
-#: only five of six, the other one 0.79. The full augmentation, which helps on other microscopes, is
-#: too strong for so few cells.
+#: There are few synthetic cells, so the demo takes more epochs and smaller batches. With batches of
+#: 32 all of eight runs (seeds 0 to 3, one and two threads) had an accuracy of 0.97 or more; with 64
+#: one of six had 0.79. The full augmentation, which helps on other microscopes, is too strong here.
 DEMO = Recipe(epochs=12, batch=32, learning_rate=6e-3, augmentation="little")
 
 #: Many patients: with few, the out-of-distribution detector rejects the stain of other patients.
