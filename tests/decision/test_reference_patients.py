@@ -68,7 +68,9 @@ def test_the_measure_and_its_limit_are_named() -> None:
     reference = fitted()
     look, review = reference.differences(odd)
     assert f"(distance {reference.distance(odd):.1f}, limit {reference.limit:.1f})" in look
-    assert review.startswith("40 of 100 red cells are for review, 40.0%; of the known patients' ")
+    assert review.startswith(
+        "40 of 100 red cells not called infected are for review, 40.0%; of the known patients' "
+    )
 
 
 def test_a_slide_of_unknown_measures_is_judged_by_its_shares() -> None:

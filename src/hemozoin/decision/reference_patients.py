@@ -104,7 +104,8 @@ class ReferencePatients:
                 f" (distance {distance:.1f}, limit {self.limit:.1f})"
             )
         yield from _too_many(appearance.review, appearance.cells, self.review, "for review")
-        yield from _too_many(appearance.strange, appearance.cells, self.strange, "strange")
+        unlike = "not like the training cells"
+        yield from _too_many(appearance.strange, appearance.cells, self.strange, unlike)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -208,6 +209,6 @@ def _mahalanobis(values: Floats, mean: Floats, covariance: Floats) -> float:
 def _too_many(count: int, cells: int, rate: PatientRate, what: str) -> Iterator[str]:
     if mean_at_least(count, cells, rate.quantiles) <= _RARE:
         yield (
-            f"{count:,} of {cells:,} red cells are {what}, {count / cells:.1%}; of the known"
-            f" patients' {rate.rate:.1%}"
+            f"{count:,} of {cells:,} red cells not called infected are {what},"
+            f" {count / cells:.1%}; of the known patients' {rate.rate:.1%}"
         )

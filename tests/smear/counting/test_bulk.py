@@ -103,7 +103,7 @@ def test_a_slide_unlike_the_known_ones_needs_confirmation() -> None:
 def test_a_slide_with_many_cells_for_review_needs_confirmation() -> None:
     slide = screened([some_field([0.01] * 800 + [0.3] * 200)])
     assert slide.verdict == "needs confirmation"
-    assert "200 of 1,000 red cells are for review" in str(slide.reason)
+    assert "200 of 1,000 red cells not called infected are for review" in str(slide.reason)
 
 
 def test_a_healthy_slide_unlike_the_known_ones_is_not_called_negative() -> None:
