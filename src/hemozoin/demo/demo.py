@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from hemozoin.demo.smear import screen_synthetic_smear
+from hemozoin.files import replace_file
 from hemozoin.progress import print_status
 from hemozoin.review.recount import with_reviews
 from hemozoin.smear.execution.run import screen_slides
@@ -42,7 +42,9 @@ def run_demo(out: Path, data: Path | None) -> RunFolder:
 def _screen_for_page(smear: Path, slides: Path) -> None:
     """Screen the smear again, into a folder for `hemozoin serve`, with a copy of its pictures."""
     pictures, results = slides / "pictures" / "synthetic-smear", slides / "synthetic-smear"
-    shutil.copytree(smear, pictures, dirs_exist_ok=True)
+    pictures.mkdir(parents=True, exist_ok=True)
+    for file in sorted(smear.iterdir()):
+        replace_file(pictures / file.name, file.read_bytes())
     with_reviews(screen_slides([pictures], results, overwrite=True), results)
 
 
