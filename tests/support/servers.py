@@ -61,8 +61,8 @@ def serving(folder: Path, *options: object, port: int = 0) -> Iterator[RunningSe
         found = re.search(r"http://\S+", line)
         assert found, line
         server = RunningServer(process, found[0])
-        yield server
-        server.api.close()
+        with server.api:
+            yield server
     finally:
         process.terminate()
         process.wait(PATIENCE)

@@ -55,8 +55,8 @@ class JobQueue:
         job = self._store.last_job(slide)
         if job is None:
             return
-        self._store.end_job(job.id, "cancelled")
-        with self._changed:
+        with self._changed:  # a worker that is taking this job has either taken it or will not
+            self._store.end_job(job.id, "cancelled")
             if process := self._running.get(slide):
                 process.kill()
             self._changed.wait_for(lambda: slide not in self._running)
@@ -97,10 +97,10 @@ class JobQueue:
         )
 
     def _wait(self, job: JobRow) -> None:
-        process = self._running[job.slide]
-        assert process.stdout is not None
-        said = process.stdout.read()
-        code = process.wait()
+        with self._running[job.slide] as process:
+            assert process.stdout is not None
+            said = process.stdout.read()
+            code = process.wait()
         with self._changed:
             if self._is_stopping:  # the job goes on after the next start
                 pass
