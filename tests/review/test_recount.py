@@ -15,11 +15,12 @@ from PIL import Image
 
 from hemozoin.errors import DataError
 from hemozoin.review.found_cells import FoundCells, read_found_cells
-from hemozoin.review.recount import recount_slide, with_reviews
+from hemozoin.review.recount import count_so_far, recount_slide, with_reviews
 from hemozoin.review.reviews import REVIEWS, Answer, Review, append_reviews, read_reviews
 from hemozoin.review.training_cells import write_training_cells
 from hemozoin.review.worklist import WorklistRow, draw_worklist
 from hemozoin.review.worklist_csv import write_worklist
+from hemozoin.smear.counting.totals import with_current_reviews
 from hemozoin.smear.execution.run import ScreenConfig, screen_slides
 from hemozoin.smear.slides import MARK
 from tests.support.commands import tree
@@ -121,6 +122,19 @@ def test_every_called_and_close_cell_confirmed(out: Path) -> None:
     assert slide.verdict == "confirmed by a person"
     assert slide.limit_of_detection == pytest.approx(3 / len(cells), rel=0.35)
     assert slide.estimate and slide.estimate.high > slide.estimate.value
+
+
+def test_the_current_count_is_that_of_a_recount(out: Path) -> None:
+    """The drawn smear is unlike the known slides; so the reviews decide about the verdict."""
+    cells, verdicts = read_found_cells(out), []
+    for decisions in ({"parasitized"}, {"review"}, {"uninfected"}):
+        before = json.loads((out / "slide.json").read_text())
+        review_all(out, cells, decisions)
+        now = with_current_reviews(before, count_so_far(out, cells))
+        recount_slide(out)
+        assert json.loads(json.dumps(now)) == json.loads((out / "slide.json").read_text())
+        verdicts.append(now["verdict"])
+    assert verdicts[-1] == "confirmed by a person"
 
 
 def test_a_review_where_no_cell_was_found(out: Path, tmp_path: Path) -> None:

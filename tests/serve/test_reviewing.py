@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hemozoin.review.recount import recount_slide
 from hemozoin.review.reviews import read_reviews
 from hemozoin.review.worklist import draw_worklist
-from hemozoin.serve.reviewing import AUDIT_CELLS, CellReviews, reviewed_as_json
+from hemozoin.serve.reviewing import (
+    AUDIT_CELLS,
+    CellReviews,
+    GivenAnswer,
+    current_count,
+    is_stale,
+)
 from tests.support.commands import succeed
 from tests.support.servers import RunningServer, serving
 from tests.support.smears import make_fields
@@ -88,6 +97,16 @@ def test_the_count_follows_when_all_called_and_close_cells_are_answered(
     assert count["settled"] and count["confirmed"]
     assert count["parasitaemia"]["value"] == pytest.approx(1 / len(cells(server)), rel=0.2)
     assert server.api.get(PATH).json()["reviewed"] == count
+    (listed,) = server.api.get("/slides").json()
+    assert listed["count"]["verdict"] == "confirmed by a person"
+    assert listed["count"]["parasitaemia"] == count["parasitaemia"]["value"]
+    assert listed["stale"]
+    assert server.api.post(f"{PATH}/recount").status_code == 204
+    (again,) = server.api.get("/slides").json()
+    assert again == {**listed, "stale": False}
+    say(server, wanted[-1]["id"], "")
+    (back,) = server.api.get("/slides").json()
+    assert back["count"]["verdict"] == "needs confirmation"
 
 
 def test_the_random_sample_keeps_its_chances(server: RunningServer, folder: Path) -> None:
@@ -148,8 +167,21 @@ def test_reviews_survive_kill_and_screening_again(folder: Path, tmp_path: Path) 
         assert server.api.get(PATH).json()["reviewed"] == before
     slide = make_fields(tmp_path / "left", "1.png", "2.png")
     succeed("screen", slide, "--out", folder / "left", "--overwrite")
-    found = reviewed_as_json(folder / "left")
+    found = current_count(folder / "left").reviewed
     assert json.loads(json.dumps(found)) == before
+
+
+def test_an_answer_that_came_during_a_recount_makes_the_slide_stale(folder: Path) -> None:
+    slide = folder / "left"
+    reviews, cell = CellReviews(slide), next(iter(CellReviews(slide).index()))
+    reviews.add([GivenAnswer(cell, "parasitized", "Ada")])
+    assert is_stale(slide)
+    now = time.time()
+    os.utime(slide / "reviews.csv", (now - 5, now - 5))
+    os.utime(slide / "slide.json", (now, now))
+    assert is_stale(slide)
+    recount_slide(slide)
+    assert not is_stale(slide)
 
 
 def test_a_damaged_reviews_csv_is_named(server: RunningServer, folder: Path) -> None:
@@ -157,3 +189,6 @@ def test_a_damaged_reviews_csv_is_named(server: RunningServer, folder: Path) -> 
     answer = server.api.get(f"{PATH}/cells")
     assert answer.status_code == 400
     assert "reviews.csv: not as hemozoin wrote it" in answer.json()["error"]
+    (listed,) = server.api.get("/slides").json()
+    assert "reviews.csv: not as hemozoin wrote it" in listed["error"]
+    assert listed["count"]["verdict"] == "needs confirmation"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -11,12 +12,15 @@ from typing import Any, Literal
 from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import REVIEW
 from hemozoin.errors import DataError
+from hemozoin.files import read_regular_file
+from hemozoin.json_files import parse_json
 from hemozoin.review.agreement import ReviewedCell, reviewed_cells
 from hemozoin.review.found_cells import FoundCells, read_found_cells
 from hemozoin.review.recount import count_so_far
 from hemozoin.review.reviews import REVIEWS, Answer, Review, append_reviews, read_reviews
 from hemozoin.review.worklist import draw_worklist
 from hemozoin.serve.slide_files import stamp_of
+from hemozoin.smear.counting.totals import with_current_reviews
 from hemozoin.smear.output.folder import CELLS, SLIDE
 
 #: The lists: cells called infected, those too close to call, and a random draw of `AUDIT_CELLS`.
@@ -115,23 +119,52 @@ class CellReviews:
         return _draw(self._folder, stamp_of(self._folder / CELLS)).get(place)
 
 
-def reviewed_as_json(folder: Path) -> dict[str, Any] | None:
-    """Return the count of machine and person as plain data; None without an answer that tells.
+@dataclass(frozen=True)
+class CurrentCount:
+    """The count of a slide with all answers so far; both are None until they can be known.
 
-    It is "settled" if it holds without the network's error rates: where the cells were drawn at
-    random, or where all called and close ones have an answer.
+    `count` is the content of slide.json as it would be written now; it must not be changed.
+    `reviewed` is the count of machine and person as plain data. It is "settled" if it holds without
+    the network's error rates: where the cells were drawn at random, or where all called and close
+    ones have an answer.
     """
-    stamps = stamp_of(folder / CELLS), stamp_of(folder / REVIEWS)
-    return _counted(folder, *stamps) if all(stamps) else None
+
+    count: dict[str, Any] | None
+    reviewed: dict[str, Any] | None
+
+
+def current_count(folder: Path) -> CurrentCount:
+    """Return the count of a slide that holds now, which slide.json has only after a recount.
+
+    Raises DataError where slide.json or reviews.csv can't be used.
+    """
+    return _current_count(folder, *(stamp_of(folder / name) for name in (SLIDE, CELLS, REVIEWS)))
+
+
+def saved_count(folder: Path) -> dict[str, Any] | None:
+    """Return the content of slide.json; None until the slide is screened."""
+    try:
+        found = parse_json(read_regular_file(folder / SLIDE))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 @lru_cache(_COUNTS)
-def _counted(folder: Path, cells: int, _: int) -> dict[str, Any] | None:
-    count = count_so_far(folder, _found_cells(folder, cells))
-    if count is None:
-        return None
-    share = asdict(count.parasitaemia)
-    return {**count.to_dict(), "parasitaemia": share, "settled": count.is_settled}
+def _current_count(folder: Path, slide: int, cells: int, reviews: int) -> CurrentCount:
+    saved = saved_count(folder) if slide else None
+    if saved is None or not (cells and reviews):
+        return CurrentCount(saved, None)
+    reviewed = count_so_far(folder, _found_cells(folder, cells))
+    try:
+        count = with_current_reviews(saved, reviewed)
+    except (LookupError, TypeError, ValueError) as error:
+        raise DataError(f"{folder}: damaged; run the same hemozoin screen again") from error
+    if reviewed is None:
+        return CurrentCount(count, None)
+    share = asdict(reviewed.parasitaemia)
+    plain = {**reviewed.to_dict(), "parasitaemia": share, "settled": reviewed.is_settled}
+    return CurrentCount(count, plain)
 
 
 @lru_cache(_SLIDES)
@@ -150,11 +183,15 @@ def _draw(folder: Path, stamp: int) -> dict[int, float]:
 
 
 def is_stale(folder: Path) -> bool:
-    """Return whether a slide's report and slide.json are older than its reviews."""
-    times = [
-        path.stat().st_mtime_ns for path in (folder / SLIDE, folder / REVIEWS) if path.exists()
-    ]
-    return len(times) == 2 and times[0] < times[1]
+    """Return whether a slide's report and slide.json lack some of its reviews."""
+    slide, reviews = folder / SLIDE, folder / REVIEWS
+    if not (slide.exists() and reviews.exists()):
+        return False
+    if slide.stat().st_mtime_ns < reviews.stat().st_mtime_ns:
+        return True
+    # An answer that came while slide.json was written is older than the file, and not in it.
+    count, saved = current_count(folder).count, saved_count(folder)
+    return json.dumps(count and count["reviews"]) != json.dumps(saved and saved["reviews"])
 
 
 def answers_of(cell: ReviewedCell | None, reader: str | None) -> Iterator[dict[str, str]]:

@@ -16,7 +16,7 @@ from hemozoin.errors import DataError
 from hemozoin.files import read_regular_file
 from hemozoin.images import to_jpeg
 from hemozoin.json_files import parse_json
-from hemozoin.smear.output.folder import CELLS, FIELDS, OVERLAYS, SLIDE
+from hemozoin.smear.output.folder import CELLS, FIELDS, OVERLAYS
 from hemozoin.smear.picture import decode_field
 
 #: The folder with what was found in each field.
@@ -41,14 +41,6 @@ class SlideFiles:
 
     results: Path
     pictures: Path
-
-    def count(self) -> dict[str, Any] | None:
-        """Return the content of slide.json; None until the slide is screened."""
-        try:
-            found = parse_json(read_regular_file(self.results / SLIDE))
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
 
     def names(self) -> list[str]:
         """Return the names of the files in the folder of the results."""

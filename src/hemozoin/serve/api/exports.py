@@ -10,8 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from hemozoin.serve.api.dependencies import FilesHere, JobsHere, SlideHere, StoreHere
 from hemozoin.serve.api.responses import json_response
 from hemozoin.serve.geojson import field_as_geojson
-from hemozoin.serve.reviewing import is_stale
-from hemozoin.serve.slide_files import SlideFiles
+from hemozoin.serve.reviewing import current_count, is_stale
 from hemozoin.smear.counting.bland_altman import CountPair
 from hemozoin.smear.output.pages.agreement_page import render_agreement
 
@@ -62,8 +61,7 @@ def get_overlay(files: FilesHere, name: str) -> Response:
 def get_agreement(store: StoreHere) -> Response:
     """Return the page that compares manual and automatic counts of all slides."""
     counts = {
-        slide.id: SlideFiles(store.root / slide.folder, store.pictures(slide.id)).count() or {}
-        for slide in store.slides()
+        slide.id: current_count(store.root / slide.folder).count or {} for slide in store.slides()
     }
     pairs = [
         CountPair(name, count["manual_parasites_per_ul"], count["parasites_per_ul"])

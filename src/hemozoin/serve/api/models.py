@@ -59,13 +59,13 @@ class CreatedSlide(BaseModel):
 
 
 class SlideState(BaseModel):
-    """A slide, how far its screening is, and its count, which is that of slide.json.
+    """A slide, how far its screening is, and its count with all reviews so far.
 
-    `state` is "done" also for a slide that was screened by hand; `error` says why it failed.
-    `fields_done` of `fields` are screened. `uploaded` is false for a slide that was screened by
-    hand. `record` has what is known besides the pictures.
-    `reviewed` is the count of machine and person together; while
-    it is newer than slide.json, the slide is `stale`.
+    `state` is "done" also for a slide that was screened by hand; `error` says why it failed, or
+    which of its files is damaged. `fields_done` of `fields` are screened. `uploaded` is false for a
+    slide that was screened by hand. `record` has what is known besides the pictures. `count` has
+    the values of slide.json as they are now; while that file and the report lack some of the
+    reviews, the slide is `stale`. `reviewed` is the count of machine and person together.
     """
 
     id: str

@@ -14,8 +14,8 @@ from hemozoin.serve.reviewing import (
     GivenAnswer,
     MissedCell,
     Worklist,
+    current_count,
     is_stale,
-    reviewed_as_json,
 )
 
 review_routes = APIRouter(prefix="/slides/{slide}", tags=["reviews"])
@@ -60,7 +60,7 @@ def add_reviews(
     if not reviews:
         raise HTTPException(422, "no review is given")
     CellReviews(files.results).add(GivenAnswer(**review.model_dump()) for review in reviews)
-    return ReviewResult(reviewed=reviewed_as_json(files.results))
+    return ReviewResult(reviewed=current_count(files.results).reviewed)
 
 
 @review_routes.post("/recount", status_code=204)
@@ -75,4 +75,4 @@ def recount(files: FilesHere, jobs: JobsHere) -> Response:
 def add_missed_cell(files: FilesHere, cell: NewMissedCell) -> ReviewResult:
     """Add a cell that was not found to reviews.csv; it is shown, but not part of the count."""
     CellReviews(files.results).add_missed(MissedCell(**cell.model_dump()))
-    return ReviewResult(reviewed=reviewed_as_json(files.results))
+    return ReviewResult(reviewed=current_count(files.results).reviewed)

@@ -13,6 +13,7 @@ from fastapi import APIRouter, File, Form, HTTPException, Request, Response, Upl
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from hemozoin.errors import DataError
 from hemozoin.serve.api.dependencies import (
     FilesHere,
     JobsHere,
@@ -29,7 +30,7 @@ from hemozoin.serve.api.models import (
     SlideState,
 )
 from hemozoin.serve.records import checked_record, saved_record, write_record
-from hemozoin.serve.reviewing import is_stale, reviewed_as_json
+from hemozoin.serve.reviewing import CurrentCount, current_count, is_stale, saved_count
 from hemozoin.serve.slide_files import SlideFiles
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import SlideRow
@@ -176,20 +177,26 @@ def delete_slide(
 def _state(store: SlideStore, slide: SlideRow) -> SlideState:
     job = store.last_job(slide.id)
     files = SlideFiles(store.root / slide.folder, store.pictures(slide.id))
-    pictures = len(store.picture_names(slide.id))
-    done, count = files.fields_done(), files.count()
+    pictures, done = len(store.picture_names(slide.id)), files.fields_done()
+    error = job.error if job else None
+    try:
+        current, stale = current_count(files.results), is_stale(files.results)
+        record = saved_record(files.pictures)
+    except DataError as damaged:  # the other slides are shown all the same
+        current, stale = CurrentCount(saved_count(files.results), None), False
+        record, error = {}, error or str(damaged)
     return SlideState(
         id=slide.id,
         created=slide.created,
         state=job.state if job else "done",
-        error=job.error if job else None,
+        error=error,
         fields=max(pictures, done),  # a scan has many fields
         fields_done=done,
         uploaded=files.pictures.is_dir(),
-        record=saved_record(files.pictures) or (count or {}).get("record", {}),
-        count=count,
-        reviewed=reviewed_as_json(files.results),
-        stale=is_stale(files.results),
+        record=record or (current.count or {}).get("record", {}),
+        count=current.count,
+        reviewed=current.reviewed,
+        stale=stale,
     )
 
 

@@ -39,7 +39,8 @@ function summary(slide) {
       h("div", { class: "buttons" }, h("button", { onclick: screening(remove) }, "Cancel"))];
   }
   return [
-    h("div", { class: "card verdict" }, h("strong", {}, slide.stale ? "Counting with the reviews …" : count.verdict),
+    error ? h("p", { class: "warnings", role: "alert" }, error) : "",
+    h("div", { class: "card verdict" }, h("strong", {}, count.verdict),
       count.why ? h("span", {}, count.why) : "", h("span", {}, shareText(slide)), h("span", {}, perMicrolitre(slide), perMicrolitre(slide) && ", with one parasite per infected cell"),
       h("small", {}, countedBy(slide)), intervalBar(slide)),
     h("div", { class: "buttons" }, h("a", { class: "button main", href: `#${pathOf("slides", id)}/review` }, "Review cells")),

@@ -161,8 +161,8 @@ class SlideTable {
 }
 
 function stateOf(slide) {
+  if (slide.error) return slide.error;
   if (slide.state === "done") return "screened";
-  if (slide.state === "failed") return slide.error;
   if (slide.state !== "running") return slide.state;
   return h("span", { class: "progress" },
     h("progress", { max: slide.fields, value: slide.fields_done, "aria-label": `${slide.id} screened` }),
