@@ -115,6 +115,31 @@ def test_pictures_are_dropped_screened_and_found_again_after_a_kill(
         expect(page.get_by_label("Patient code")).to_have_value("P-014")
         page.get_by_role("link", name="1.png").click()
         expect(page.get_by_role("img", name="1.png")).to_be_visible()
+        name_reader(page, "Ada")
+        look_at_hints(page, f"{second.root}/#/slides/ward-3-bed-1/review")
+
+
+def look_at_hints(page: Page, review: str) -> None:
+    """Look at the map of why and the cells of like p; the random sample has them after answers."""
+    hints = page.get_by_role("region", name="Cells of like p")
+    page.goto(f"{review}/audit")
+    expect(hints).to_contain_text("are shown once you have answered")
+    page.keyboard.press("n")
+    page.keyboard.press("ArrowLeft")
+    expect(hints.get_by_role("img", name="Map of why")).to_be_visible()
+    expect(hints.get_by_role("button")).to_have_count(1)  # the others have no answer yet
+    page.goto(f"{review}/called")
+    expect(page.get_by_role("link", name="Called infected")).to_have_attribute(
+        "aria-current", "page"
+    )
+    shown = hints.locator("[aria-current] button")
+    other = hints.locator("li:not([aria-current]) button").last
+    name = str(other.get_attribute("aria-label"))
+    other.focus()
+    page.keyboard.press("Enter")
+    expect(shown).to_have_attribute("aria-label", name)
+    expect(shown).to_be_focused()
+    expect(page.locator(".where")).to_contain_text(name.partition(", ")[2].partition(" of")[0][1:])
 
 
 def test_cells_are_reviewed_by_keys_and_the_count_moves(page: Page, server: RunningServer) -> None:

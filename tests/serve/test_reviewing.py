@@ -123,6 +123,17 @@ def test_the_random_sample_keeps_its_chances(server: RunningServer, folder: Path
     assert {row.probability for row in read_reviews(folder / "left")} == {*drawn.values()}
 
 
+def test_cells_of_like_p(server: RunningServer) -> None:
+    by_p = sorted(cells(server), key=lambda cell: -cell["p_parasitized"])
+    places = {cell["id"]: place for place, cell in enumerate(by_p)}
+    for place in (0, 6, len(by_p) - 1):
+        near = cells(server, near=by_p[place]["id"])
+        expected = by_p[max(0, place - 4) : place + 5]
+        assert [places[cell["id"]] for cell in near] == [places[cell["id"]] for cell in expected]
+    unknown = server.api.get(f"{PATH}/cells", params={"near": "x:1"})
+    assert unknown.json() == {"error": "'x:1' is no cell of this slide that is counted"}
+
+
 @pytest.mark.parametrize(
     ("body", "status", "error"),
     [

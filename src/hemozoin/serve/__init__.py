@@ -5,7 +5,8 @@
                             ├── uploads       pictures of a new slide
                             ├── slide_files   what screening wrote about a slide
                             ├── reviewing     answers of readers, and the count with them
-                            └── jobs ── worker, in a process of its own: screens one slide
+                            └── work/         what takes long, in processes of its own:
+                                              screening, maps of cells, single cells
 
 `server` opens the folder and the port, `app` puts the parts together, and `static/` is the page.
 

@@ -18,9 +18,10 @@ from hemozoin.progress import one_line
 from hemozoin.serve import pages
 from hemozoin.serve.api import cells, exports, health, predictions, reviews, slides
 from hemozoin.serve.api.models import ErrorMessage
-from hemozoin.serve.jobs import JobQueue
 from hemozoin.serve.security import SecurityMiddleware
 from hemozoin.serve.store.store import SlideStore
+from hemozoin.serve.work.jobs import JobQueue
+from hemozoin.serve.work.maps import CellMaps
 
 _DESCRIPTION = "Screen slides, review their cells, get the count. Research use only."
 
@@ -33,6 +34,7 @@ def make_app(store: SlideStore, jobs: JobQueue, token: str | None) -> FastAPI:
         jobs.start()
         yield
         jobs.stop()
+        app.state.maps.close()
 
     app = FastAPI(
         title="hemozoin serve",
@@ -44,7 +46,7 @@ def make_app(store: SlideStore, jobs: JobQueue, token: str | None) -> FastAPI:
         responses={"4XX": {"model": ErrorMessage}},
     )
     app.state.store, app.state.jobs, app.state.token = store, jobs, token
-    app.state.model = jobs.model
+    app.state.model, app.state.maps = jobs.model, CellMaps(jobs.model)
     api = APIRouter(prefix="/api/v1")
     for routes in (slides.slide_routes, cells.cell_routes, reviews.review_routes):
         api.include_router(routes)

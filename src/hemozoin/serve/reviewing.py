@@ -29,6 +29,9 @@ Worklist = Literal["called", "close", "audit"]
 #: Number of cells of the random draw, and its seed: the same as those of `hemozoin audit`.
 AUDIT_CELLS, _SEED = 150, 0
 
+#: Number of neighbours of a cell on each side.
+_BESIDE = 4
+
 #: Numbers of slides whose cells, and whose counts, are kept in memory.
 _SLIDES, _COUNTS = 4, 1000
 
@@ -81,6 +84,16 @@ class CellReviews:
         places = (i for i, decision in enumerate(self.found.decisions) if decision == wanted)
         return sorted(places, key=lambda i: -p[i])
 
+    def neighbours(self, cell: str) -> list[int]:
+        """Return the places of a cell, given by its id, and of those just above and below it in p.
+
+        The highest p is first. Raises DataError for an unknown cell.
+        """
+        place = self._place(cell, self.index())
+        ordered = sorted(range(len(self.found)), key=lambda i: -self.found.p_parasitized[i])
+        middle = ordered.index(place)
+        return ordered[max(0, middle - _BESIDE) : middle + _BESIDE + 1]
+
     def reviewed(self) -> tuple[dict[int, ReviewedCell], list[Review]]:
         """Return the answers by the cells' places, and those on cells that were not found."""
         return reviewed_cells(self.found, read_reviews(self._folder))
@@ -96,10 +109,14 @@ class CellReviews:
             raise DataError(f"{cell.field}: no field of this slide with cells that are counted")
         append_reviews(self._folder, [Review(**vars(cell))])
 
-    def _review(self, given: GivenAnswer, index: Mapping[str, int]) -> Review:
-        place = index.get(given.cell)
+    def _place(self, cell: str, index: Mapping[str, int]) -> int:
+        place = index.get(cell)
         if place is None:
-            raise DataError(f"{given.cell!r:.80} is no cell of this slide that is counted")
+            raise DataError(f"{cell!r:.80} is no cell of this slide that is counted")
+        return place
+
+    def _review(self, given: GivenAnswer, index: Mapping[str, int]) -> Review:
+        place = self._place(given.cell, index)
         x, y, width, height = self.found.boxes[place].tolist()
         return Review(
             reader=given.reader,

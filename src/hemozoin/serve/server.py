@@ -20,10 +20,10 @@ from hemozoin.errors import RunError, require_whole_number
 from hemozoin.model.registry import find_model
 from hemozoin.progress import print_status
 from hemozoin.serve.app import make_app
-from hemozoin.serve.jobs import JobQueue
 from hemozoin.serve.security import LOGIN
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.uploads import remove_incomplete
+from hemozoin.serve.work.jobs import JobQueue
 
 #: Files in the served folder: the token, and the one that keeps a second server away.
 TOKEN, _LOCK = "hemozoin-token", ".hemozoin-serve.lock"

@@ -71,9 +71,18 @@ class SlideFiles:
                     return found
         return None
 
+    def cell(self, field: str, number: int) -> dict[str, Any] | None:
+        """Return a red cell of a field by its number, with its outline; None for an unknown one."""
+        cells = (self.field(field) or {"cells": ()})["cells"]
+        return next((cell for cell in cells if cell["cell"] == number), None)
+
+    def own_picture(self, field: str) -> Path | None:
+        """Return the uploaded picture of a field; None where it is elsewhere."""
+        return _file_in(self.pictures, field)
+
     def picture(self, field: str) -> Path | None:
         """Return the picture of a field, or, where that is elsewhere, its overlay."""
-        return _file_in(self.pictures, field) or self.overlay(f"{field}.jpg")
+        return self.own_picture(field) or self.overlay(f"{field}.jpg")
 
     def overlay(self, name: str) -> Path | None:
         """Return the picture of a field with its outlines, by its file's name; None without."""

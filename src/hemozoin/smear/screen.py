@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,10 +44,7 @@ class Screener:
 
     def __call__(self, picture: Image.Image, name: str = "") -> Field:
         """Screen a field, RGB; raises DataError where it shows single cells, or too many."""
-        pixels = np.asarray(picture)
-        view = find_field_of_view(pixels)
-        if view:
-            pixels = fill_surround(pixels, view)
+        pixels, view = _without_surround(picture)
         found = self._segment(pixels, name)
         objects = found.objects
         if view:
@@ -55,7 +52,7 @@ class Screener:
             objects = tuple(_cut_by(inner, one) for one in objects)
         red = [one for one in objects if one.kind == "red cell"]
         clumps = [one for one in objects if one.kind == "clump"]
-        stain = FieldStain(found.background, found.stain, picture.width, picture.height)
+        stain = _stain(found, picture)
         judged = tuple(classify_cells(pixels, red + clumps, self._predictor, stain))
         cells = tuple(cell for cell, _ in judged[: len(red)])
         return Field(
@@ -75,6 +72,18 @@ class Screener:
             measures=_median_measures(judged[: len(red)]),
         )
 
+    def network_input(
+        self, picture: Image.Image, name: str = ""
+    ) -> Callable[[SmearObject], Pixels]:
+        """Return a function that gives an object of a field as the network saw it.
+
+        The field is RGB, the result of the function uint8 `[S, S, 3]`. Raises DataError as a call.
+        """
+        pixels, _ = _without_surround(picture)
+        stain = _stain(self._segment(pixels, name), picture)
+        preprocessing = self._predictor.bundle.preprocessing
+        return lambda one: stain.for_network(prepare(cut_out(pixels, one), preprocessing), one)
+
     def _segment(self, pixels: Pixels, name: str) -> Segmentation:
         try:
             diameter = self._diameter or cell_diameter(pixels)
@@ -82,6 +91,17 @@ class Screener:
             return segment(pixels, diameter)
         except DataError as error:
             raise DataError(f"{name or 'picture'}: {error}") from error
+
+
+def _without_surround(picture: Image.Image) -> tuple[Pixels, FieldOfView | None]:
+    """Return a field's pixels, and its disc if it was taken through an eyepiece."""
+    pixels = np.asarray(picture)
+    view = find_field_of_view(pixels)
+    return (fill_surround(pixels, view) if view else pixels), view
+
+
+def _stain(found: Segmentation, picture: Image.Image) -> FieldStain:
+    return FieldStain(found.background, found.stain, picture.width, picture.height)
 
 
 def _cut_by(view: FieldOfView, found: SmearObject) -> SmearObject:

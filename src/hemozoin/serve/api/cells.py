@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import FileResponse
 
 from hemozoin.data.decoding.formats import HEAD_BYTES, format_of
-from hemozoin.serve.api.dependencies import FilesHere
+from hemozoin.serve.api.dependencies import FilesHere, MapsHere
 from hemozoin.serve.api.responses import json_response
 from hemozoin.serve.reviewing import CellReviews, Worklist, answers_of
 
@@ -25,16 +26,22 @@ def list_cells(
     worklist: Worklist | None = None,
     reader: Annotated[str | None, Query(max_length=80)] = None,
     field: Annotated[str | None, Query(max_length=400)] = None,
+    near: Annotated[str | None, Query(max_length=400)] = None,
 ) -> Response:
     """Return the red cells of a slide that are counted: id, place, p, decision, answers.
 
-    `worklist` gives the cells of a list in its order. With `reader`, only the answers of this
-    reader are in the reviews: readers do not see each other's.
+    `worklist` gives the cells of a list in its order; `near`, the id of a cell, gives it and those
+    just above and below it in p. With `reader`, only the answers of this reader are in the reviews:
+    readers do not see each other's.
     """
     reviews = CellReviews(files.results)
     cells = files.counted_cells()
     reviewed, _ = reviews.reviewed()
-    places = range(len(cells)) if worklist is None else reviews.worklist(worklist)
+    places: Sequence[int] = range(len(cells))
+    if near is not None:
+        places = reviews.neighbours(near)
+    elif worklist is not None:
+        places = reviews.worklist(worklist)
     found = [
         cells[place] | {"reviews": [*answers_of(reviewed.get(place), reader)]}
         for place in places
@@ -81,3 +88,12 @@ def get_cell_picture(
     """Return the surroundings of a place, (x, y) in px, four cells wide, as a JPEG."""
     jpeg = files.cell_picture(field, x, y, diameter)
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
+
+
+@cell_routes.get("/fields/{field}/cells/{cell}/map.png", response_class=Response)
+def get_cell_map(files: FilesHere, maps: MapsHere, field: str, cell: int) -> Response:
+    """Return the map of why of a cell, by its number in the field, as a PNG.
+
+    The cell is grey; violet speaks for a parasite, orange against one.
+    """
+    return Response(maps.map(files, field, cell), media_type="image/png")

@@ -7,11 +7,12 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Form, Header, HTTPException, Request
 
-from hemozoin.serve.jobs import JobQueue
 from hemozoin.serve.records import checked_record
 from hemozoin.serve.slide_files import SlideFiles
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import SlideRow
+from hemozoin.serve.work.jobs import JobQueue
+from hemozoin.serve.work.maps import CellMaps
 
 
 def _store(request: Request) -> SlideStore:
@@ -22,6 +23,11 @@ def _store(request: Request) -> SlideStore:
 def _jobs(request: Request) -> JobQueue:
     jobs: JobQueue = request.app.state.jobs
     return jobs
+
+
+def _maps(request: Request) -> CellMaps:
+    maps: CellMaps = request.app.state.maps
+    return maps
 
 
 def _reader(x_reader: Annotated[str, Header(max_length=720)] = "") -> str:
@@ -58,6 +64,7 @@ def _record(
 
 RecordHere = Annotated[dict[str, Any], Depends(_record)]
 StoreHere = Annotated[SlideStore, Depends(_store)]
+MapsHere = Annotated[CellMaps, Depends(_maps)]
 JobsHere = Annotated[JobQueue, Depends(_jobs)]
 ReaderHere = Annotated[str, Depends(_reader)]
 

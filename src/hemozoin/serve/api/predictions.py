@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, File, Request, UploadFile
 from pydantic import BaseModel
 
-from hemozoin.serve.predictions import predict_uploads
 from hemozoin.serve.uploads import Upload
+from hemozoin.serve.work.predictions import predict_uploads
 
 prediction_routes = APIRouter(tags=["cells"])
 

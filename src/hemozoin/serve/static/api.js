@@ -18,17 +18,22 @@ async function answer(response) {
   return body;
 }
 
-async function request(method, path, options = {}) {
-  let response;
+async function ask(method, path, options = {}) {
   try {
-    response = await fetch(ROOT + path, { method, ...options, headers: { ...headers(), ...options.headers } });
+    return await fetch(ROOT + path, { method, ...options, headers: { ...headers(), ...options.headers } });
   } catch {
     throw new Error("the server does not answer; is hemozoin serve running?");
   }
-  return answer(response);
 }
 
+const request = async (method, path, options) => answer(await ask(method, path, options));
+
 export const get = (path) => request("GET", path);
+/** Return an address of a picture, for an image; it is loaded, and kept until it is revoked. */
+export async function picture(path) {
+  const response = await ask("GET", path);
+  return response.ok ? URL.createObjectURL(await response.blob()) : answer(response);
+}
 export const remove = (path) => request("DELETE", path);
 const withJson = (method) => (path, value) => request(method, path, {
   body: JSON.stringify(value), headers: { "Content-Type": "application/json" },

@@ -5,11 +5,13 @@ import { Answers } from "./answers.js";
 import { ANSWERS, answerKey } from "./answer_keys.js";
 import { countedBy, intervalBar, perMicrolitre, shareText } from "./count.js";
 import { h, problem, say, svg } from "./dom.js";
+import { Hints } from "./hints.js";
+import { percent } from "./numbers.js";
 
 const WORKLISTS = { called: "Called infected", close: "Too close to call", audit: "Random sample of 150" };
 
-// Cells whose pictures are loaded before they are wanted, and those in the strip.
-const AHEAD = 6, STRIP = 8;
+// Cells whose pictures, and whose hints, are loaded before they are wanted; pictures that are kept.
+const AHEAD = 8, HINTS_AHEAD = 2, KEPT = 120;
 
 // The picture of a cell shows this many diameters; the ring is a little larger than the cell.
 const SHOWN = 4, RING = 1.35;
@@ -39,7 +41,14 @@ class Review {
   constructor(main, slide, worklist, cells) {
     Object.assign(this, { slide, worklist, cells });
     this.answers = new Answers(slide.id, (reviewed) => { slide.reviewed = reviewed; this.drawCount(); }, (error) => this.drawProblem(error));
-    this.done = [];  // places of the cells answered here, for undo
+    const listed = (cell) => this.cells.find((one) => one.id === cell.id);
+    this.hints = new Hints(slide.id, {
+      pictureOf: (cell) => this.load(cell),
+      isHidden: (cell) => Boolean(listed(cell)) && this.isBlind(listed(cell)),
+      open: (cell) => this.open(cell),
+    });
+    this.listed = cells.length;
+    this.done = [];  // the cells answered here, for undo
     this.names = Object.fromEntries(slide.field_rows.map((row) => [row.field, row.name]));
     this.loaded = new Map();
     this.place = Math.max(0, cells.findIndex((cell) => !cell.reviews.length));
@@ -56,7 +65,6 @@ class Review {
     this.machine = h("p", { class: "lead machine-says" });
     this.problems = h("div");
     this.count = h("div", { class: "card", "aria-label": "Count", role: "region" });
-    this.strip = h("ol", { class: "strip", "aria-label": "The next cells" });
     this.bar = h("progress", { "aria-label": "Cells answered" });
     this.state = h("span", {});
     this.buttons = ANSWERS.map(([, key, answer, text]) => h("button", {
@@ -75,29 +83,35 @@ class Review {
             h("button", { "aria-keyshortcuts": "Z", onclick: () => this.undo() }, h("kbd", {}, "Z"), " Undo"),
             h("button", { "aria-keyshortcuts": "ArrowLeft", onclick: () => this.go(-1) }, h("kbd", {}, "←"), " Back"),
             h("button", { "aria-keyshortcuts": "ArrowRight", onclick: () => this.go(1) }, h("kbd", {}, "→"), " Next")),
-          h("p", { class: "so-far" }, this.bar, " ", this.state), this.count, this.strip))
+          h("p", { class: "so-far" }, this.bar, " ", this.state), this.count, this.hints.element))
         : h("p", {}, "This list has no cells."));
   }
 
   draw() {
     if (!this.cells.length) return;
     const cell = this.cells[this.place];
-    this.image.src = this.load(this.place).src;
-    this.image.alt = `Cell ${cell.cell} of ${this.names[cell.field] || cell.field} with its surroundings`;
+    this.image.src = this.load(cell).src;
+    this.image.alt = `${this.nameOf(cell)} with its surroundings`;
     this.drawRing(cell);
     const given = cell.reviews[0]?.answer;
     for (const button of this.buttons) button.setAttribute("aria-pressed", button.dataset.answer === given);
-    this.where.textContent = `Cell ${cell.cell} of ${this.names[cell.field] || cell.field}${given ? `: you said ${given}` : ""}`;
-    this.machine.textContent = this.worklist === "audit" && !given ? ""  // a reader should not be led
+    this.where.textContent = `${this.nameOf(cell)}${given ? `: you said ${given}` : ""}`;
+    this.machine.textContent = this.isBlind(cell) ? ""
       : `The network: p ${cell.p_parasitized.toFixed(2)}${cell.reason ? `, ${cell.reason}` : ""}`;
-    const answered = this.cells.filter((one) => one.reviews.length).length;
-    this.bar.max = this.cells.length;
+    const answered = this.cells.filter((one) => one.reviews.length && !one.isOpened).length;
+    this.bar.max = this.listed;
     this.bar.value = answered;
-    this.state.textContent = `${answered} of ${this.cells.length} answered`;
-    this.drawStrip();
+    this.state.textContent = `${answered} of ${this.listed} answered`;
     this.drawCount();
-    for (let ahead = 1; ahead <= AHEAD; ahead += 1) if (this.cells[this.place + ahead]) this.load(this.place + ahead);
+    const next = this.cells.slice(this.place + 1, this.place + 1 + AHEAD);
+    next.forEach((one) => this.load(one));
+    this.hints.show(cell, this.isBlind(cell), next.slice(0, HINTS_AHEAD).filter((one) => !this.isBlind(one)));
   }
+
+  nameOf(cell) { return `Cell ${cell.cell} of ${this.names[cell.field] || cell.field}`; }
+
+  /** Return whether the network's answer is hidden: a reader should not be led. */
+  isBlind(cell) { return this.worklist === "audit" && !cell.reviews.length && !cell.isOpened; }
 
   drawRing(cell) {
     const side = SHOWN * this.diameter(cell) / 100;
@@ -105,18 +119,19 @@ class Review {
     this.ring.replaceChildren(svg("ellipse", { cx: 50, cy: 50, rx, ry, class: "under" }), svg("ellipse", { cx: 50, cy: 50, rx, ry }));
   }
 
-  drawStrip() {
-    const places = [...Array(STRIP).keys()].map((ahead) => this.place + 1 + ahead).filter((place) => this.cells[place]);
-    this.strip.replaceChildren(...places.map((place) => h("li", {},
-      h("button", { class: "plain", "aria-label": `Cell ${this.cells[place].cell} of ${this.names[this.cells[place].field] || this.cells[place].field}`, onclick: () => this.show(place) },
-        h("img", { src: this.load(place).src, alt: "", width: 64, height: 64, class: this.cells[place].reviews.length ? "answered" : "" })))));
-  }
-
   drawCount() {
     this.count.replaceChildren(
       h("strong", { class: "share" }, shareText(this.slide) || "no count"),
       h("span", {}, perMicrolitre(this.slide), perMicrolitre(this.slide) && ", with one parasite per infected cell"),
-      h("small", {}, countedBy(this.slide)), intervalBar(this.slide));
+      h("small", {}, countedBy(this.slide)), this.soFar(), intervalBar(this.slide));
+  }
+
+  /** Return what the answers say before they are enough for a count. */
+  soFar() {
+    const { reviewed } = this.slide;
+    if (!reviewed || reviewed.settled) return "";
+    const { value, low, high } = reviewed.parasitaemia;
+    return h("small", {}, `With the answers so far: ${percent(value)} % (${percent(low)} to ${percent(high)}).`);
   }
 
   drawProblem(error) {
@@ -126,15 +141,15 @@ class Review {
   diameter(cell) { return Math.max(cell.width, cell.height); }
 
   /** Return the picture of a cell, which is loaded from now on. */
-  load(place) {
-    if (!this.loaded.has(place)) {
-      const cell = this.cells[place], picture = new Image();
+  load(cell) {
+    if (!this.loaded.has(cell.id)) {
+      const picture = new Image();
       const query = new URLSearchParams({ x: cell.x + cell.width / 2, y: cell.y + cell.height / 2, diameter: this.diameter(cell) });
       picture.src = `${urlOf("slides", this.slide.id, "fields", cell.field, "cell.jpg")}?${query}`;
-      this.loaded.set(place, picture);
-      if (this.loaded.size > 60) this.loaded.delete(this.loaded.keys().next().value);
+      this.loaded.set(cell.id, picture);
+      if (this.loaded.size > KEPT) this.loaded.delete(this.loaded.keys().next().value);
     }
-    return this.loaded.get(place);
+    return this.loaded.get(cell.id);
   }
 
   pressed(event) {
@@ -151,7 +166,7 @@ class Review {
   answer(answer) {
     const cell = this.cells[this.place];
     this.give(cell, answer);
-    this.done.push(this.place);
+    this.done.push(cell);
     const later = this.cells.findIndex((one, place) => place > this.place && !one.reviews.length);
     if (later >= 0) this.place = later;
     else if (this.cells.every((one) => one.reviews.length)) say("Every cell of this list is answered.");
@@ -161,9 +176,9 @@ class Review {
 
   undo() {
     if (!this.done.length) return;
-    this.place = this.done.pop();
-    this.give(this.cells[this.place], "");
-    this.draw();
+    const cell = this.done.pop();
+    this.give(cell, "");
+    this.show(this.cells.indexOf(cell));
   }
 
   give(cell, answer) {
@@ -178,8 +193,16 @@ class Review {
     this.draw();
   }
 
+  /** Show a cell that may not be in the list; it comes after the shown one. */
+  open(cell) {
+    const place = this.cells.findIndex((one) => one.id === cell.id);
+    if (place < 0) this.cells.splice(this.place + 1, 0, { ...cell, isOpened: true });
+    this.show(place < 0 ? this.place + 1 : place);
+  }
+
   close() {
     removeEventListener("keydown", this.key);
     this.answers.close();
+    this.hints.close();
   }
 }

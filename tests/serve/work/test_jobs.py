@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import event
 
-from hemozoin.serve.jobs import JobQueue
 from hemozoin.serve.store.store import SlideStore
+from hemozoin.serve.work.jobs import JobQueue
 
 
 def test_a_job_that_is_cancelled_while_it_is_taken_stays_cancelled(tmp_path: Path) -> None:

@@ -7,9 +7,7 @@ at the next start, and screening goes on with the fields that are not done.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from threading import Condition, Lock, Thread
@@ -17,6 +15,7 @@ from threading import Condition, Lock, Thread
 from hemozoin.errors import RunError
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import JobRow
+from hemozoin.serve.work.process import start_python
 
 
 class JobQueue:
@@ -114,15 +113,7 @@ class JobQueue:
 
 def _start_worker(order: dict[str, str]) -> subprocess.Popen[str]:
     """Start a process that carries out an order; it ends when its standard input is closed."""
-    code = (
-        f"import sys; sys.path[:] = {sys.path!r};"
-        " from hemozoin.serve.worker import main; sys.exit(main())"
-    )
-    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    pipe, command = subprocess.PIPE, [sys.executable, "-c", code]
-    process = subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=one_thread
-    )
+    process = start_python("hemozoin.serve.work.worker")
     assert process.stdin is not None
     with suppress(BrokenPipeError):  # it died, which its exit code says
         process.stdin.write(json.dumps(order) + "\n")

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +15,7 @@ from typing import Any
 
 from hemozoin.errors import DataError, RunError
 from hemozoin.serve.uploads import Upload
+from hemozoin.serve.work.process import one_thread, python_command
 
 #: Most pictures at once, and the seconds that they may take.
 MOST_CELLS, _PATIENCE = 200, 300
@@ -56,15 +55,10 @@ def _saved(uploads: Iterable[Upload], folder: Path) -> Iterator[Path]:
 
 def _predict(files: Sequence[Path], maps: Path, model: str) -> list[dict[str, Any]]:
     options = ["--json", "--explain", str(maps), "--model", model]
-    code = (
-        f"import sys; sys.path[:] = {sys.path!r};"
-        " from hemozoin.cli.main import main; sys.exit(main())"
-    )
-    command = [sys.executable, "-c", code, "predict", *map(str, files), *options]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [*python_command("hemozoin.cli.main"), "predict", *map(str, files), *options]
     try:
         done = subprocess.run(
-            command, env=environment, capture_output=True, timeout=_PATIENCE, check=False
+            command, env=one_thread(), capture_output=True, timeout=_PATIENCE, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise RunError("the pictures take too long; give fewer") from error

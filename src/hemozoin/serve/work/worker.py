@@ -18,19 +18,16 @@ from typing import Any
 
 from hemozoin.errors import HemozoinError
 from hemozoin.review.recount import recount_slide, with_reviews
+from hemozoin.serve.work.process import give_way
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.execution.run import ScreenConfig, screen_slides
-
-#: The page answers first: screening gets the processor time that is left.
-_NICE = 10
 
 
 def main() -> int:
     """Screen or recount the slide and return the exit code: 0, or 2 after an error."""
     order = json.loads(sys.stdin.readline())
     Thread(target=_end_with_server, daemon=True).start()
-    if hasattr(os, "nice"):
-        os.nice(_NICE)
+    give_way()
     try:
         if "recount" in order:
             recount_slide(Path(order["recount"]))
@@ -51,7 +48,3 @@ def _screen(order: dict[str, Any]) -> None:
 def _end_with_server() -> None:
     sys.stdin.read()
     os._exit(1)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
