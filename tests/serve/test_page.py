@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,67 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from hemozoin.review.reviews import read_reviews
 from tests.conftest import draw_cell, png
-from tests.support.commands import succeed
-from tests.support.servers import PATIENCE, RunningServer, serving
+from tests.support.browsers import drop, name_reader
+from tests.support.servers import RunningServer, serving
 from tests.support.smears import make_fields
 
 pytestmark = pytest.mark.slow
-
-#: Chromium neither looks up other hosts nor uses a graphics card.
-_QUIET = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-
-#: Drops files, given as names and contents in base64, on the page.
-_DROP = """files => {
-  const transfer = new DataTransfer();
-  for (const [name, content] of files) {
-    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-    transfer.items.add(new File([bytes], name, { type: "image/png" }));
-  }
-  for (const kind of ["dragover", "drop"]) {
-    document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true }));
-  }
-}"""
-
-
-expect.set_options(timeout=PATIENCE * 1000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("needs the browser Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=[*_QUIET])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """Yield a page of a new reader; what the page logs as an error makes the test fail."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(PATIENCE * 1000)
-    opened, errors = context.new_page(), list[str]()
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    yield opened
-    context.close()
-    assert errors == []
-
-
-@pytest.fixture(scope="module")
-def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("by_hand")
-    slide = make_fields(folder / "left", "1.png", "2.png")
-    succeed("screen", slide, "--out", folder / "out" / "left", "--coco")
-    return folder / "out"
 
 
 @pytest.fixture
@@ -79,16 +26,6 @@ def server(by_hand: Path, tmp_path: Path) -> Iterator[RunningServer]:
     shutil.copytree(by_hand, tmp_path / "served")
     with serving(tmp_path / "served") as running:
         yield running
-
-
-def drop(page: Page, *paths: Path) -> None:
-    files = [(path.name, base64.b64encode(path.read_bytes()).decode()) for path in paths]
-    page.evaluate(_DROP, files)
-
-
-def name_reader(page: Page, name: str) -> None:
-    page.get_by_label("Your name").first.fill(name)
-    page.keyboard.press("Tab")
 
 
 def test_pictures_are_dropped_screened_and_found_again_after_a_kill(

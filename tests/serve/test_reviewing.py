@@ -32,19 +32,9 @@ PATH = "/slides/left"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, screened: Path) -> Path:
+def folder(tmp_path: Path, by_hand: Path) -> Path:
     """Return the served folder with a slide that was screened by hand."""
-    (tmp_path / "served").mkdir()
-    return Path(shutil.copytree(screened, tmp_path / "served" / "left")).parent
-
-
-@pytest.fixture(scope="module")
-def screened(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("by_hand")
-    succeed(
-        "screen", make_fields(folder / "left", "1.png", "2.png"), "--out", folder / "out" / "left"
-    )
-    return folder / "out" / "left"
+    return Path(shutil.copytree(by_hand, tmp_path / "served"))
 
 
 @pytest.fixture

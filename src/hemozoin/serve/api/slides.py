@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from threading import Lock
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, HTTPException, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, HTTPException, Query, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -80,10 +80,16 @@ def upload_slide(
 
 
 @slide_routes.get("")
-def list_slides(store: StoreHere) -> list[SlideState]:
-    """Return all slides, the newest first, also those that were screened by hand."""
+def list_slides(
+    store: StoreHere, patient: Annotated[str | None, Query(max_length=200)] = None
+) -> list[SlideState]:
+    """Return all slides, or those of a patient's code, the newest first.
+
+    Those that were screened by hand are among them.
+    """
     store.take_in()
-    return [_state(store, slide) for slide in store.slides()]
+    slides = [_state(store, slide) for slide in store.slides()]
+    return [one for one in slides if patient in (None, one.record.get("patient"))]
 
 
 @slide_routes.get("/{slide}")

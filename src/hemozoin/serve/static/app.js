@@ -7,6 +7,7 @@ import { fieldView } from "./field.js";
 import { slidesView } from "./slides.js";
 import { slideView } from "./slide.js";
 import { manyView } from "./many.js";
+import { patientView } from "./patient.js";
 import { reviewView } from "./review.js";
 
 // Each view fills `main` and may return a function that is called when it is left.
@@ -14,6 +15,7 @@ const VIEWS = [
   [/^$/, slidesView],
   [/^slides\/([^/]+)$/, slideView],
   [/^slides\/([^/]+)\/fields\/([^/]+)$/, fieldView],
+  [/^patients\/([^/]+)$/, patientView],
   [/^cells$/, cellsView],
   [/^many$/, manyView],
   [/^slides\/([^/]+)\/review(?:\/([a-z]+))?$/, reviewView],

@@ -53,5 +53,5 @@ export function intervalBar(slide) {
       ...(machine ? [machine] : []),
       svg("circle", { cx: at(share.value), cy: 17, r: 7, class: "point" })),
     h("div", { class: "ends" }, h("span", {}, "0"), h("span", {}, `${percent(end)} % of red cells`)),
-    h("figcaption", {}, slide.reviewed?.settled ? "95 % interval; the thin line below is that of the network alone." : "95 % interval."));
+    h("figcaption", {}, machine ? "95 % interval; the thin line below is that of the network alone." : "95 % interval."));
 }

@@ -4,6 +4,7 @@ import { get, pathOf, post, put, remove, urlOf, watch } from "./api.js";
 import { countedBy, intervalBar, perMicrolitre, shareText } from "./count.js";
 import { h, problem, say } from "./dom.js";
 import { many, percent, twoDigits } from "./numbers.js";
+import { patientLink } from "./patient.js";
 import { recordInputs, recordOf } from "./record.js";
 
 const FILES = [["print.html", "Print (one page)"], ["report.html", "Report"], ["cells.csv", "Cells (CSV)"], ["fields.csv", "Fields (CSV)"], ["slide.json", "Count (JSON)"], ["cells.coco.json", "Outlines (COCO)"], ["reviews.csv", "Reviews (CSV)"]];
@@ -13,7 +14,8 @@ export async function slideView(main, id) {
   main.append(h("h1", {}, id), top, rest);
   let last = "";
   const draw = async (slide) => {
-    top.replaceChildren(...summary(slide));
+    const { patient, date } = slide.record;
+    top.replaceChildren(patient ? h("p", {}, "Patient ", patientLink(patient), date ? `, ${date}` : "") : "", ...summary(slide));
     const key = JSON.stringify([slide.state, slide.record, slide.count]);
     if (key !== last) {
       last = key;

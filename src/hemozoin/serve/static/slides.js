@@ -5,6 +5,7 @@ import { h, problem, say } from "./dom.js";
 import { takeDrops } from "./drop.js";
 import { shareOf, shareText } from "./count.js";
 import { day, many } from "./numbers.js";
+import { patientLink } from "./patient.js";
 import { recordInputs } from "./record.js";
 
 const REFRESH = 1000;
@@ -118,9 +119,10 @@ class SlideTable {
       .filter((slide) => words.every((word) => `${slide.id} ${Object.values(slide.record).join(" ")} ${slide.count?.verdict} ${slide.state}`.toLowerCase().includes(word)))
       .sort((a, b) => direction * (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
     this.head.replaceChildren(...COLUMNS.map(([title], number) => this.title(title, number)), h("td"));
-    const focused = document.activeElement?.closest?.("tr")?.dataset.slide;
+    const inRow = (row) => [...(row?.querySelectorAll("a, button") || [])];
+    const row = document.activeElement?.closest?.("tr[data-slide]"), place = inRow(row).indexOf(document.activeElement);
     this.body.replaceChildren(...shown.map((slide) => this.row(slide)));
-    if (focused) this.body.querySelector(`tr[data-slide="${CSS.escape(focused)}"] a`)?.focus();
+    if (row) inRow(this.body.querySelector(`tr[data-slide="${CSS.escape(row.dataset.slide)}"]`))[place]?.focus();
     this.empty.hidden = shown.length > 0;
     this.empty.textContent = this.slides.length ? "No slide matches." : "No slide yet.";
   }
@@ -138,7 +140,7 @@ class SlideTable {
     const { count } = slide;
     return h("tr", { "data-slide": slide.id },
       h("th", { scope: "row" }, h("a", { href: `#/slides/${encodeURIComponent(slide.id)}` }, slide.id)),
-      h("td", {}, slide.record.patient || ""),
+      h("td", {}, patientLink(slide.record.patient)),
       h("td", {}, stateOf(slide)),
       h("td", {}, count ? count.verdict : ""),
       h("td", {}, shareText(slide)),
