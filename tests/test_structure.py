@@ -33,6 +33,7 @@ SHARED_NAMES = {"main"}
 OPTIONAL = {
     "torch": ("mobilenet/network.py", "training/", "paper/sweep/", "export/"),
     "onnx": ("model/onnx_builder.py", "model/onnx_export.py", "export/"),
+    "xlsxwriter": ("serve/workbook.py",),
     **dict.fromkeys(("dask", "distributed", "h5py", "pillow_heif", "pyvips"), ()),
 }
 

@@ -132,6 +132,11 @@ def _as_written(value: object) -> object:
     return float.__repr__(value).replace("e-0", "e-")
 
 
+def is_like_formula(value: str) -> bool:
+    """Return whether a table program may take a text for a formula, as the module describes."""
+    return bool(_UNSAFE.match(value))
+
+
 def _escaped(value: str) -> str:
     return _UNSAFE.sub(r"'\1", value)
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import time
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from hemozoin.csv_files import csv_line
 from hemozoin.errors import DataError
 from hemozoin.serve.records import checked_record, saved_record, write_record
+from hemozoin.serve.workbook import slide_workbook
 from tests.conftest import draw_cell, png
 from tests.support.commands import succeed
 from tests.support.servers import RunningServer, serving
@@ -127,6 +132,55 @@ def test_files_and_the_report_with_reviews(server: RunningServer) -> None:
     for name in ("nothing.csv", "..%2f..%2fhemozoin.sqlite", "overlays/..%2f..%2fslide.json"):
         assert server.api.get(f"/slides/by-hand/files/{name}").status_code in (404, 422)
     assert server.api.get("/slides/left/files/reviews.csv").status_code == 404
+
+
+def rows_of(book: bytes, sheet: str) -> list[list[str]]:
+    """Return the values of a sheet as the file has them: text and numbers, no formulas."""
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        names = re.findall('<sheet name="(.+?)"', archive.read("xl/workbook.xml").decode())
+        content = archive.read(f"xl/worksheets/sheet{names.index(sheet) + 1}.xml")
+    assert b"<f>" not in content
+    rows = ElementTree.fromstring(content).iterfind(".//{*}row")
+    return [["".join(cell.itertext()) for cell in row.iterfind("{*}c")] for row in rows]
+
+
+@pytest.mark.slow
+def test_one_workbook_has_the_count_the_fields_and_the_cells(server: RunningServer) -> None:
+    answer = server.api.get("/slides/left/files/slide.xlsx")
+    assert answer.headers["content-disposition"] == 'attachment; filename="left.xlsx"'
+    found = server.api.get("/slides/left").json()
+    values = dict(row for row in rows_of(answer.content, "slide") if len(row) == 2)
+    assert values["verdict"] == found["count"]["verdict"]
+    assert int(values["red_cells"]) == found["count"]["red_cells"]
+    cells, fields = rows_of(answer.content, "cells"), rows_of(answer.content, "fields")
+    csv_rows = csv.reader(io.StringIO(server.api.get("/slides/left/files/cells.csv").text))
+    assert cells[0] == next(csv_rows)
+    for row, expected in zip(cells[1:], csv_rows, strict=True):
+        assert row[:2] == expected[:2]
+        assert float(row[7]) == float(expected[7])
+    assert [row[1] for row in fields[1:]] == [row["field"] for row in found["field_rows"]]
+    assert fields[1][fields[0].index("usable")] == "1"  # true
+
+
+def test_text_of_a_workbook_is_never_a_formula(by_hand: Path, tmp_path: Path) -> None:
+    slide = shutil.copytree(by_hand / "left", tmp_path / "left")
+    hostile = '=HYPERLINK("http://evil.example","x")'
+    saved, table = (slide / "slide.json").read_text(), (slide / "fields.csv").read_text()
+    record = {"patient": hostile, "site": "-1", "stain": "\x01<b>"}
+    (slide / "slide.json").write_text(json.dumps({**json.loads(saved), "record": record}))
+    (slide / "fields.csv").write_text(table.replace("1.png", csv_line([hostile]).strip()))
+    book = slide_workbook(slide)
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        content = archive.read("xl/worksheets/sheet1.xml").decode()
+        styles = archive.read("xl/styles.xml").decode()
+    values = dict(row for row in rows_of(book, "slide") if len(row) == 2)
+    assert values["record_patient"] == hostile
+    assert values["record_site"] == "-1"
+    assert rows_of(book, "fields")[1][1] == hostile
+    quoted = re.findall(r'<c r="B\d+" s="(\d+)" t="inlineStr"><is><t>[=-]', content)
+    formats = styles.partition("<cellXfs")[2].split("<xf ")[1:]
+    assert len(quoted) == 2
+    assert all('quotePrefix="1"' in formats[int(number)] for number in quoted)
 
 
 @pytest.mark.slow

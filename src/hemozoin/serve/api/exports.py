@@ -11,6 +11,7 @@ from hemozoin.serve.api.dependencies import FilesHere, JobsHere, SlideHere, Stor
 from hemozoin.serve.api.responses import json_response
 from hemozoin.serve.geojson import field_as_geojson
 from hemozoin.serve.reviewing import current_count, is_stale
+from hemozoin.serve.workbook import slide_workbook
 from hemozoin.smear.counting.bland_altman import CountPair
 from hemozoin.smear.output.pages.agreement_page import render_agreement
 
@@ -27,12 +28,26 @@ SlideFile = Literal[
     "reviews.csv",
 ]
 
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 #: A report has its styles and pictures in it, and no script.
 _OF_A_REPORT = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline';"
     " img-src data: 'self';"
     " frame-ancestors 'none'"
 }
+
+
+@export_routes.get("/files/slide.xlsx", response_class=Response)
+def get_workbook(slide: SlideHere, files: FilesHere, jobs: JobsHere) -> Response:
+    """Return the count, the fields and the cells as one Excel workbook, with all reviews so far."""
+    if current_count(files.results).count is None:
+        raise HTTPException(404, f"slide {slide.id} is not screened yet")
+    if is_stale(files.results):
+        jobs.recount(files.results)
+    name = f'attachment; filename="{slide.id}.xlsx"'
+    headers = {"Content-Disposition": name}
+    return Response(slide_workbook(files.results), media_type=_XLSX, headers=headers)
 
 
 @export_routes.get("/files/{name}", response_class=FileResponse)

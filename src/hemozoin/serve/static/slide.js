@@ -7,7 +7,7 @@ import { many, percent, twoDigits } from "./numbers.js";
 import { patientLink } from "./patient.js";
 import { recordInputs, recordOf } from "./record.js";
 
-const FILES = [["print.html", "Print (one page)"], ["report.html", "Report"], ["cells.csv", "Cells (CSV)"], ["fields.csv", "Fields (CSV)"], ["slide.json", "Count (JSON)"], ["cells.coco.json", "Outlines (COCO)"], ["reviews.csv", "Reviews (CSV)"]];
+const FILES = [["print.html", "Print (one page)"], ["report.html", "Report"], ["slide.xlsx", "Workbook (Excel)"], ["cells.csv", "Cells (CSV)"], ["fields.csv", "Fields (CSV)"], ["slide.json", "Count (JSON)"], ["cells.coco.json", "Outlines (COCO)"], ["reviews.csv", "Reviews (CSV)"]];
 
 export async function slideView(main, id) {
   const top = h("div"), rest = h("div");
@@ -79,7 +79,7 @@ function fieldSection(id, rows) {
 
 function filesSection({ id }, { files }) {
   return h("section", {}, h("h2", {}, "Report and tables"), h("ul", { class: "files" },
-    FILES.filter(([name]) => files.includes(name)).map(([name, title]) => h("li", {}, h("a", { href: urlOf("slides", id, "files", name), target: name.endsWith(".html") ? "_blank" : null }, title)))));
+    FILES.filter(([name]) => name === "slide.xlsx" || files.includes(name)).map(([name, title]) => h("li", {}, h("a", { href: urlOf("slides", id, "files", name), target: name.endsWith(".html") ? "_blank" : null }, title)))));
 }
 
 function recordSection(slide) {

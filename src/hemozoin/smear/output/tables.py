@@ -93,20 +93,20 @@ def write_slides(slides: Iterable[Slide], path: Path) -> None:
 
     The record comes last, from `record_patient` on, and its manual count, `record_manual_reader`.
     """
-    rows = [_slide_row(slide) for slide in slides]
+    rows = [slide_values(slide.to_dict()) for slide in slides]
     with replacing(path) as file:
         file.write(csv_line(rows[0]).encode())
         file.writelines(csv_line(row.values()).encode() for row in rows)
 
 
 #: Values of slide.json that are objects, or null.
-_OBJECTS = ("counting", "reviews")
+_OBJECTS = ("counting", "reviews", "reference")
 
 
 def replace_slide_row(slide: Slide, path: Path) -> None:
     """Write slides.csv again with another row for one slide; the other rows stay."""
     header, *rows = read_csv(path)
-    new = _slide_row(slide)
+    new = slide_values(slide.to_dict())
     remove_leftovers(path.parent, path.name)
     with replacing(path) as file:
         file.write(csv_line(new).encode())
@@ -117,8 +117,8 @@ def replace_slide_row(slide: Slide, path: Path) -> None:
             file.write(csv_line(line).encode())
 
 
-def _slide_row(slide: Slide) -> dict[str, Any]:
-    values = slide.to_dict()
+def slide_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the single values of the content of slide.json; the record's come last."""
     record, manual = values["record"], values["record"].get("manual", {})
     return {
         **{k: v for k, v in values.items() if not isinstance(v, dict) and k not in _OBJECTS},
