@@ -43,7 +43,7 @@ def make_app(store: SlideStore, jobs: JobQueue, token: str | None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # these pages would load scripts from another host
         redoc_url=None,
-        responses={"4XX": {"model": ErrorMessage}},
+        responses={"4XX": {"model": ErrorMessage}, 422: {"model": ErrorMessage}},
     )
     app.state.store, app.state.jobs, app.state.token = store, jobs, token
     app.state.model, app.state.maps = jobs.model, CellMaps(jobs.model)

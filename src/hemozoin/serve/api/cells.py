@@ -10,7 +10,8 @@ from fastapi.responses import FileResponse
 
 from hemozoin.data.decoding.formats import HEAD_BYTES, format_of
 from hemozoin.serve.api.dependencies import FilesHere, MapsHere
-from hemozoin.serve.api.responses import json_response
+from hemozoin.serve.api.models import MOST_PX
+from hemozoin.serve.api.responses import answers_with, json_response
 from hemozoin.serve.reviewing import CellReviews, Worklist, answers_of
 
 #: The formats that every browser shows.
@@ -77,12 +78,14 @@ def get_field_picture(files: FilesHere, field: str) -> Response:
     return Response(files.as_jpeg(field), media_type="image/jpeg")
 
 
-@cell_routes.get("/fields/{field}/cell.jpg", response_class=Response)
+@cell_routes.get(
+    "/fields/{field}/cell.jpg", response_class=Response, responses=answers_with("image/jpeg")
+)
 def get_cell_picture(
     files: FilesHere,
     field: str,
-    x: float,
-    y: float,
+    x: Annotated[float, Query(ge=-MOST_PX, le=MOST_PX)],
+    y: Annotated[float, Query(ge=-MOST_PX, le=MOST_PX)],
     diameter: Annotated[float, Query(ge=8, le=2000)],
 ) -> Response:
     """Return the surroundings of a place, (x, y) in px, four cells wide, as a JPEG."""
@@ -90,7 +93,11 @@ def get_cell_picture(
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
 
 
-@cell_routes.get("/fields/{field}/cells/{cell}/map.png", response_class=Response)
+@cell_routes.get(
+    "/fields/{field}/cells/{cell}/map.png",
+    response_class=Response,
+    responses=answers_with("image/png"),
+)
 def get_cell_map(files: FilesHere, maps: MapsHere, field: str, cell: int) -> Response:
     """Return the map of why of a cell, by its number in the field, as a PNG.
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
 from hemozoin.serve.api.dependencies import FilesHere, JobsHere, SlideHere, StoreHere
-from hemozoin.serve.api.responses import json_response
+from hemozoin.serve.api.responses import answers_with, json_response
 from hemozoin.serve.geojson import field_as_geojson
 from hemozoin.serve.reviewing import current_count, is_stale
 from hemozoin.serve.workbook import slide_workbook
@@ -72,7 +72,7 @@ def get_overlay(files: FilesHere, name: str) -> Response:
     return FileResponse(path)
 
 
-@agreement_routes.get("/index.html", response_class=HTMLResponse)
+@agreement_routes.get("/index.html", response_class=Response, responses=answers_with("text/html"))
 def get_agreement(store: StoreHere) -> Response:
     """Return the page that compares manual and automatic counts of all slides."""
     counts = {

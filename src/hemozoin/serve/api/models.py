@@ -8,6 +8,9 @@ from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
 from hemozoin.serve.store.tables import JobState
 
+#: Most pixels between the corner of a field and a place: more than any picture has.
+MOST_PX = 1e6
+
 
 class ErrorMessage(BaseModel):
     """What is wrong, in one sentence."""

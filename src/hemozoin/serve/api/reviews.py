@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from hemozoin.serve.api.dependencies import FilesHere, JobsHere
-from hemozoin.serve.api.models import ReviewResult
+from hemozoin.serve.api.models import MOST_PX, ReviewResult
 from hemozoin.serve.reviewing import (
     CellReviews,
     GivenAnswer,
@@ -44,8 +44,8 @@ class NewMissedCell(BaseModel):
     """A cell that was not found: its field, its box in px, and what it is."""
 
     field: str = Field(max_length=400)
-    x: float = Field(ge=0, le=1e6)
-    y: float = Field(ge=0, le=1e6)
+    x: float = Field(ge=0, le=MOST_PX)
+    y: float = Field(ge=0, le=MOST_PX)
     width: float = Field(ge=4, le=5000)
     height: float = Field(ge=4, le=5000)
     answer: AnswerText

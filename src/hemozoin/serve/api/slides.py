@@ -29,6 +29,7 @@ from hemozoin.serve.api.models import (
     SlideRecordBody,
     SlideState,
 )
+from hemozoin.serve.api.responses import answers_with
 from hemozoin.serve.records import checked_record, saved_record, write_record
 from hemozoin.serve.reviewing import CurrentCount, current_count, is_stale, saved_count
 from hemozoin.serve.slide_files import SlideFiles
@@ -105,7 +106,9 @@ def get_slide(slide: SlideHere, store: StoreHere, files: FilesHere) -> SlideDeta
     return SlideDetails(**state, files=files.names(), field_rows=rows, changes=changes)
 
 
-@slide_routes.get("/{slide}/events", response_class=StreamingResponse)
+@slide_routes.get(
+    "/{slide}/events", response_class=Response, responses=answers_with("text/event-stream")
+)
 async def watch_slide(slide: SlideHere, store: StoreHere, request: Request) -> StreamingResponse:
     """Send the slide's state, as server-sent events, whenever it changes."""
 
