@@ -211,12 +211,41 @@ def test_slides_screened_by_hand_are_taken_in(server: RunningServer, slide: Path
     assert not (_folder(server) / "by hand" / "left").exists()
 
 
+def test_pictures_are_added_to_a_slide(server: RunningServer) -> None:
+    first, second, third = (("files", (f"{n}.png", some_picture(60 + n))) for n in range(3))
+    data = {"name": "grows", "patient": "P-9"}
+    assert server.api.post("/slides", files=[first], data=data).status_code == 202
+    path = "/slides/grows/pictures"
+    assert server.api.post(path, files=[second]).json()["error"].startswith("the slide is being")
+    server.wait_until_screened("grows")
+    again = server.api.post(path, files=[first])
+    assert (again.status_code, again.json()["error"]) == (
+        *(409, "these pictures are in slide grows already"),
+    )
+    none = server.api.post(path, files=[("files", ("notes.txt", b"no picture"))])
+    assert (none.status_code, "none of these files" in none.json()["error"]) == (400, True)
+    notes = ("files", ("notes.txt", b"no picture"))
+    added = server.api.post(path, files=[second, first, notes, third], headers={"X-Reader": "Ada"})
+    assert added.json() == {"added": 2, "repeated": ["0.png"], "passed_over": ["notes.txt"]}
+    found = server.wait_until_screened("grows")
+    assert found["record"] == {"patient": "P-9"}
+    assert [row["name"] for row in found["field_rows"]] == ["0.png", "1.png", "2.png"]
+    assert found["changes"][-1]["action"] == "pictures added: 2"
+    assert server.api.post("/slides/nothing/pictures", files=[first]).status_code == 404
+
+
 def test_a_server_that_is_killed_goes_on(slide: Path, tmp_path: Path) -> None:
+    """It is killed while it screens pictures that were added; no field is counted twice."""
     many = make_fields(tmp_path / "many", *(f"{number}.png" for number in range(8)), seed=3)
+    pictures = sorted(many.iterdir())
     with serving(tmp_path / "served") as first:
-        killed = first.upload(*sorted(many.iterdir())).json()["id"]
+        killed = first.upload(*pictures[:2]).json()["id"]
+        first.wait_until_screened(killed)
+        more = [("files", (path.name, path.read_bytes())) for path in pictures[1:]]
+        added = first.api.post(f"/slides/{killed}/pictures", files=more).json()
+        assert (added["added"], added["repeated"]) == (6, ["1.png"])
         waiting = first.upload(*slide.iterdir()).json()["id"]
-        wait_for(lambda: first.api.get(f"/slides/{killed}").json()["fields_done"] or None)
+        wait_for(lambda: first.api.get(f"/slides/{killed}").json()["fields_done"] > 2 or None)
         first.kill()
     shutil.copytree(tmp_path / "served" / killed, tmp_path / "before")
     with serving(tmp_path / "served") as second:

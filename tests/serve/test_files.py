@@ -81,7 +81,7 @@ def test_a_record_changes_the_count_and_stays_in_the_changes(server: RunningServ
         ("left", {"hematocrit": 450}, 400, "hematocrit in %: 450 is out of range"),
         ("left", {"hematocrit": "x"}, 422, "hematocrit"),
         ("left", {"manual": {"infected": 5, "red_cells": 4}}, 400, "too many"),
-        ("by-hand", {"patient": "P-1"}, 409, "its pictures are elsewhere"),
+        ("by-hand", {"patient": "P-1"}, 409, "its pictures and its record are elsewhere"),
         ("nothing", {"patient": "P-1"}, 404, "there is no slide"),
     ],
 )

@@ -12,8 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from hemozoin.serve.reviewing import CellReviews, GivenAnswer
-from tests.support.browsers import new_page
+from tests.support.browsers import drop, new_page
 from tests.support.servers import RunningServer, serving
+from tests.support.smears import make_plain
 
 pytestmark = pytest.mark.slow
 
@@ -93,6 +94,28 @@ def test_a_patient_by_the_api(server: RunningServer) -> None:
     found = server.api.get("/slides", params={"patient": "P-7"}).json()
     assert {one["id"] for one in found} == {name.replace(" ", "-") for name in COURSE}
     assert server.api.get("/slides", params={"patient": "p"}).json() == []
+
+
+def test_more_fields_are_dropped_on_the_page_of_a_slide(
+    page: Page, server: RunningServer, tmp_path: Path
+) -> None:
+    pictures = [*make_plain(tmp_path / "given", "1.png", "2.png").iterdir()]
+    server.upload(pictures[0], name="grows")
+    server.wait_until_screened("grows")
+    page.goto(f"{server.root}/#/slides/grows")
+    rows = page.get_by_role("region", name="Fields").locator("tbody tr")
+    expect(rows).to_have_count(1)
+    drop(page, *pictures)
+    expect(page.get_by_role("heading", name="2 files for grows")).to_be_visible()
+    page.keyboard.press("Enter")  # the button has the focus
+    said = f"1 picture is added. In the slide already: {pictures[0].name}."
+    expect(page.get_by_text(said)).to_be_visible()
+    expect(rows).to_have_count(2)
+    page.goto(f"{server.root}/#/slides/left")
+    expect(page.get_by_text("Red cells counted")).to_be_visible()
+    drop(page, *pictures)
+    expect(page.get_by_text("The pictures of this slide are elsewhere")).to_be_visible()
+    server.api.delete("/slides/grows")
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])

@@ -22,7 +22,7 @@ from hemozoin.progress import print_status
 from hemozoin.serve.app import make_app
 from hemozoin.serve.security import LOGIN
 from hemozoin.serve.store.store import SlideStore
-from hemozoin.serve.uploads import remove_incomplete
+from hemozoin.serve.uploads import finish_uploads
 from hemozoin.serve.work.jobs import JobQueue
 
 #: Files in the served folder: the token, and the one that keeps a second server away.
@@ -57,8 +57,8 @@ def run_server(folder: Path, config: ServeConfig) -> None:
     """
     _make(folder)
     with _locked(folder), _listening(config.host, config.port) as port:
-        remove_incomplete(folder)
         store = SlideStore(folder)
+        finish_uploads(store)
         store.take_in()
         token = None if _is_loopback(config.host) else _token(folder)
         app = make_app(store, JobQueue(store, config.model, config.workers), token)

@@ -1,6 +1,10 @@
 """Uploaded pictures become files with numbers; no uploaded name becomes a path.
 
 uploads, zips unpacked ── files in a hidden folder ── the folder pictures/SLIDE, complete
+
+Pictures that are added to a slide are in the database before the first of them moves to the
+others: if the server is killed then, it moves the rest at its next start. So all of them are added,
+or none.
 """
 
 from __future__ import annotations
@@ -8,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
@@ -16,13 +20,17 @@ from typing import BinaryIO, NamedTuple
 from hemozoin.data.decoding.formats import HEAD_BYTES, is_picture
 from hemozoin.data.source import MAX_FILE_BYTES, ZipSource
 from hemozoin.errors import DataError
-from hemozoin.serve.store.store import PICTURES, StoredPicture, slug
+from hemozoin.serve.store.store import PICTURES, SlideStore, StoredPicture, slug
 
 #: Most pictures of a slide, and their bytes together; a zip that holds more is refused.
 MOST_PICTURES, MOST_BYTES = 5_000, 4 * 2**30
 
-#: How a zip begins, and the beginning of a folder of pictures that is not complete.
-_ZIP, _INCOMPLETE = b"PK\x03\x04", ".incomplete-"
+#: How a zip begins.
+_ZIP = b"PK\x03\x04"
+
+#: How the folders begin with pictures of an upload that is not complete, and with complete ones
+#: that are added to a slide.
+_INCOMPLETE, _ADDED = ".incomplete-", ".added-"
 
 #: Bytes that are copied at a time.
 _CHUNK = 2**20
@@ -37,14 +45,18 @@ class Upload(NamedTuple):
 
 @dataclass
 class UploadedPictures:
-    """The pictures of a new slide, in a hidden folder until `keep` is called.
+    """The pictures of an upload, in a hidden folder until `keep` is called.
 
-    `passed_over` are the names of the files that are no pictures.
+    `first` is the number of the first one. Those whose digest is in `known` are not saved; their
+    names are in `repeated`. `passed_over` are the names of the files that are no pictures.
     """
 
     root: Path
+    first: int = 1
+    known: Container[str] = ()
     pictures: list[StoredPicture] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the folder."""
@@ -62,7 +74,7 @@ class UploadedPictures:
                 self._save_picture(upload.name, _chunks(upload.content))
             else:
                 self.passed_over.append(upload.name)
-        if not self.pictures:
+        if not self.pictures and not self.repeated:
             raise DataError("none of these files is a picture; give photos of a smear")
 
     def _save_zip(self, upload: Upload) -> None:
@@ -78,7 +90,7 @@ class UploadedPictures:
                     self.passed_over.append(entry.name)
 
     def _save_picture(self, name: str, chunks: Iterable[bytes]) -> None:
-        number, digest, size = len(self.pictures) + 1, hashlib.sha256(), 0
+        number, digest, size = self.first + len(self.pictures), hashlib.sha256(), 0
         if number > MOST_PICTURES:
             raise DataError(f"more than {MOST_PICTURES:,} pictures; upload several slides")
         file = _file_name(number, name)
@@ -88,6 +100,10 @@ class UploadedPictures:
                 self._require_room(name, size)
                 digest.update(chunk)
                 written.write(chunk)
+        if digest.hexdigest() in self.known:
+            (self.folder / file).unlink()
+            self.repeated.append(_shown(name))
+            return
         self._bytes += size
         self.pictures.append(StoredPicture(file, _shown(name), digest.hexdigest()))
 
@@ -107,10 +123,41 @@ class UploadedPictures:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def remove_incomplete(root: Path) -> None:
-    """Remove the uploads that a killed server left incomplete."""
-    for folder in (root / PICTURES).glob(f"{_INCOMPLETE}*"):
+def pictures_to_add(store: SlideStore, slide: str) -> UploadedPictures:
+    """Return an empty upload for a slide that has pictures; only others than these are saved."""
+    numbers = [int(name[:4]) for name in store.picture_names(slide)]
+    return UploadedPictures(store.root, max(numbers, default=0) + 1, store.digests(slide))
+
+
+def add_to_slide(uploaded: UploadedPictures, store: SlideStore, slide: str, reader: str) -> None:
+    """Add saved pictures to those of a slide, and queue its screening."""
+    folder = store.root / PICTURES / f"{_ADDED}{slide}"
+    if folder.exists():  # what the disk could not take earlier
+        _move_added(store, slide)
+    uploaded.keep(folder)
+    store.add_pictures(slide, uploaded.pictures, reader)
+    _move_added(store, slide)
+
+
+def finish_uploads(store: SlideStore) -> None:
+    """Remove the uploads that a killed server left incomplete, and finish the complete ones."""
+    for folder in (store.root / PICTURES).glob(f"{_INCOMPLETE}*"):
         shutil.rmtree(folder, ignore_errors=True)
+    for folder in (store.root / PICTURES).glob(f"{_ADDED}*"):
+        slide = folder.name.removeprefix(_ADDED)
+        if store.slide(slide):
+            _move_added(store, slide)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move_added(store: SlideStore, slide: str) -> None:
+    """Move the added pictures that are in the database to the others, and queue the screening."""
+    folder, known = store.root / PICTURES / f"{_ADDED}{slide}", store.picture_names(slide)
+    for file in sorted(folder.iterdir()):
+        if file.name in known:
+            file.rename(store.pictures(slide) / file.name)
+    store.queue(slide)
+    shutil.rmtree(folder)
 
 
 def _opened(path: Path, name: str) -> ZipSource:

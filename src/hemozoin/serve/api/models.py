@@ -61,6 +61,17 @@ class CreatedSlide(BaseModel):
     passed_over: list[str]
 
 
+class AddedPictures(BaseModel):
+    """How many pictures were added, and the names of the files that were not.
+
+    `repeated` are pictures that the slide has already, `passed_over` those that are no pictures.
+    """
+
+    added: int
+    repeated: list[str]
+    passed_over: list[str]
+
+
 class SlideState(BaseModel):
     """A slide, how far its screening is, and its count with all reviews so far.
 

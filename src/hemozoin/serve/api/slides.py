@@ -23,6 +23,7 @@ from hemozoin.serve.api.dependencies import (
     StoreHere,
 )
 from hemozoin.serve.api.models import (
+    AddedPictures,
     CreatedSlide,
     FieldRow,
     SlideDetails,
@@ -35,7 +36,7 @@ from hemozoin.serve.reviewing import CurrentCount, current_count, is_stale, save
 from hemozoin.serve.slide_files import SlideFiles
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import SlideRow
-from hemozoin.serve.uploads import Upload, UploadedPictures
+from hemozoin.serve.uploads import Upload, UploadedPictures, add_to_slide, pictures_to_add
 
 slide_routes = APIRouter(prefix="/slides", tags=["slides"])
 
@@ -62,8 +63,7 @@ def upload_slide(
 
     The other fields are its record; without a name, the patient's code is the slide's name.
     """
-    if shutil.disk_usage(store.root).free < _KEPT_FREE + sum(file.size or 0 for file in files):
-        raise HTTPException(507, "the disk is nearly full; free some space")
+    _require_room(store, files)
     uploaded = UploadedPictures(store.root)
     try:
         uploaded.save(Upload(file.filename or "", file.file) for file in files)
@@ -78,6 +78,37 @@ def upload_slide(
         uploaded.remove()
     jobs.wake()
     return CreatedSlide(id=slide, passed_over=uploaded.passed_over)
+
+
+@slide_routes.post("/{slide}/pictures", status_code=202)
+def add_pictures(
+    slide: SlideHere,
+    store: StoreHere,
+    jobs: JobsHere,
+    reader: ReaderHere,
+    files: Annotated[list[UploadFile], File(description="more pictures of the slide, or zips")],
+) -> AddedPictures:
+    """Add pictures to a slide that is not being screened; only the new ones are screened.
+
+    Its record and its reviews stay. Pictures that the slide has already are left out.
+    """
+    _require_room(store, files)
+    with _ONE_AT_A_TIME:
+        _require_idle(slide, store)
+        uploaded = pictures_to_add(store, slide.id)
+        try:
+            uploaded.save(Upload(file.filename or "", file.file) for file in files)
+            if not uploaded.pictures:
+                raise HTTPException(409, f"these pictures are in slide {slide.id} already")
+            add_to_slide(uploaded, store, slide.id, reader)
+        finally:
+            uploaded.remove()
+    jobs.wake()
+    return AddedPictures(
+        added=len(uploaded.pictures),
+        repeated=uploaded.repeated,
+        passed_over=uploaded.passed_over,
+    )
 
 
 @slide_routes.get("")
@@ -135,7 +166,8 @@ def screen_again(slide: SlideHere, store: StoreHere, jobs: JobsHere, reader: Rea
     state = _state(store, slide).state
     if state not in ("failed", "cancelled"):
         raise HTTPException(409, f"the slide is {state}")
-    store.queue(slide.id, reader)
+    store.note(reader, slide.id, "screened again")
+    store.queue(slide.id)
     jobs.wake()
 
 
@@ -147,14 +179,11 @@ def change_record(
 
     The earlier record stays in the slide's changes.
     """
-    if not store.pictures(slide.id).is_dir():
-        raise HTTPException(409, "its pictures are elsewhere; edit slide.toml beside them")
-    if _state(store, slide).state in ("queued", "running"):
-        raise HTTPException(409, "the slide is being screened; wait until it is done")
+    _require_idle(slide, store)
     values = checked_record(record.model_dump())
     write_record(values, store.pictures(slide.id))
     store.note(reader, slide.id, f"record: {json.dumps(values, ensure_ascii=False)}")
-    store.queue(slide.id, reader)
+    store.queue(slide.id)
     jobs.wake()
 
 
@@ -181,6 +210,20 @@ def delete_slide(
             shutil.rmtree(folder)
     store.remove_slide(slide.id, reader)
     return Response(status_code=204)
+
+
+def _require_room(store: SlideStore, files: list[UploadFile]) -> None:
+    if shutil.disk_usage(store.root).free < _KEPT_FREE + sum(file.size or 0 for file in files):
+        raise HTTPException(507, "the disk is nearly full; free some space")
+
+
+def _require_idle(slide: SlideRow, store: SlideStore) -> None:
+    """Refuse to change what screening reads where it is elsewhere, or is being read."""
+    if not store.pictures(slide.id).is_dir():
+        raise HTTPException(409, "its pictures and its record are elsewhere; change them there")
+    job = store.last_job(slide.id)
+    if job and job.state in ("queued", "running"):
+        raise HTTPException(409, "the slide is being screened; wait until it is done")
 
 
 def _state(store: SlideStore, slide: SlideRow) -> SlideState:

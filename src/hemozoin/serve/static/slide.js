@@ -3,6 +3,7 @@
 import { get, pathOf, post, put, remove, urlOf, watch } from "./api.js";
 import { countedBy, intervalBar, perMicrolitre, shareText } from "./count.js";
 import { h, problem, say } from "./dom.js";
+import { MoreFields } from "./more_fields.js";
 import { many, percent, twoDigits } from "./numbers.js";
 import { patientLink } from "./patient.js";
 import { recordInputs, recordOf } from "./record.js";
@@ -10,11 +11,12 @@ import { recordInputs, recordOf } from "./record.js";
 const FILES = [["print.html", "Print (one page)"], ["report.html", "Report"], ["slide.xlsx", "Workbook (Excel)"], ["cells.csv", "Cells (CSV)"], ["fields.csv", "Fields (CSV)"], ["slide.json", "Count (JSON)"], ["cells.coco.json", "Outlines (COCO)"], ["reviews.csv", "Reviews (CSV)"]];
 
 export async function slideView(main, id) {
-  const top = h("div"), rest = h("div");
-  main.append(h("h1", {}, id), top, rest);
+  const top = h("div"), rest = h("div"), more = new MoreFields(id);
+  main.append(h("h1", {}, id), top, more.element, rest);
   let last = "";
   const draw = async (slide) => {
     const { patient, date } = slide.record;
+    more.draw(slide);
     top.replaceChildren(patient ? h("p", {}, "Patient ", patientLink(patient), date ? `, ${date}` : "") : "", ...summary(slide));
     const key = JSON.stringify([slide.state, slide.record, slide.count]);
     if (key !== last) {
@@ -26,7 +28,8 @@ export async function slideView(main, id) {
   const slide = await get(pathOf("slides", id));
   await draw(slide);
   if (slide.stale) post(pathOf("slides", id, "recount"), null).catch((error) => say(error.message));
-  return watch(id, (slide) => draw(slide).catch((error) => top.replaceChildren(problem(error))));
+  const stop = watch(id, (slide) => draw(slide).catch((error) => top.replaceChildren(problem(error))));
+  return () => { stop(); more.close(); };
 }
 
 function summary(slide) {

@@ -1,12 +1,13 @@
 // All slides: new ones are dropped here, and their progress is shown.
 
-import { get, remove, send } from "./api.js";
-import { h, problem, say } from "./dom.js";
+import { get, remove } from "./api.js";
+import { h, say } from "./dom.js";
 import { takeDrops } from "./drop.js";
 import { shareOf, shareText } from "./count.js";
 import { day, many } from "./numbers.js";
 import { patientLink } from "./patient.js";
 import { recordInputs } from "./record.js";
+import { fileButtons, notPictures, uploadForm } from "./upload.js";
 
 const REFRESH = 1000;
 
@@ -33,53 +34,25 @@ export async function slidesView(main) {
 
 /** Return the part where a slide is uploaded: `take` gives it files. */
 function newSlide(uploaded) {
-  const pictures = h("input", { type: "file", multiple: true, id: "pictures", accept: "image/*,.tif,.tiff,.heic,.zip", class: "hidden-input" });
-  const folder = h("input", { type: "file", webkitdirectory: true, id: "folder", class: "hidden-input" });
   const form = h("div", { id: "new-slide" });
+  const close = () => form.replaceChildren();
+  const take = (files) => {
+    if (files.length) form.replaceChildren(newSlideForm(files, close, uploaded));
+  };
   const element = h("section", { class: "drop", "aria-label": "New slide" },
     h("p", { class: "lead" }, "Drop the pictures of a slide anywhere on this page, or choose them: photos, folders, zips."),
-    h("div", { class: "buttons" },
-      pictures, h("label", { for: "pictures", class: "button main" }, "Choose pictures"),
-      folder, h("label", { for: "folder", class: "button" }, "Choose a folder")),
-    form);
-  const take = (files) => {
-    if (files.length) form.replaceChildren(uploadForm(files, () => { form.replaceChildren(); uploaded(); }));
-  };
-  for (const input of [pictures, folder]) {
-    input.addEventListener("change", () => { take([...input.files]); input.value = ""; });
-  }
+    fileButtons(take), form);
   return { element, take };
 }
 
-function uploadForm(files, done) {
-  const name = h("input", { name: "name", maxlength: 80, autocomplete: "off" });
+function newSlideForm(files, close, uploaded) {
+  const name = h("label", {}, "Name of the slide, not of the patient ", h("input", { name: "name", maxlength: 80, autocomplete: "off" }));
   const more = h("details", {}, h("summary", {}, "About the slide (all optional)"), h("div", { class: "record" }, recordInputs()));
-  const bar = h("progress", { max: 1, value: 0, "aria-label": "Upload", hidden: true });
-  const button = h("button", { class: "main" }, "Screen");
-  const form = h("form", { class: "card narrow" },
-    h("h2", {}, `${many(files.length)} ${files.length === 1 ? "file" : "files"}`),
-    h("label", {}, "Name of the slide, not of the patient ", name), more, bar,
-    h("div", { class: "buttons" }, button, h("button", { type: "button", onclick: done }, "Cancel")));
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const data = new FormData();
-    for (const input of form.querySelectorAll("input")) data.append(input.name, input.value);
-    for (const file of files) data.append("files", file, file.name);
-    button.disabled = true;
-    bar.hidden = false;
-    try {
-      const created = await send("/slides", data, (share) => { bar.value = share; });
-      const left = created.passed_over.length;
-      say(`Slide ${created.id} is uploaded.${left ? ` Not pictures: ${created.passed_over.slice(0, 5).join(", ")}` : ""}`);
-      done();
-    } catch (error) {
-      form.querySelector(".warnings")?.remove();
-      form.append(problem(error));
-      button.disabled = false;
-    }
-  });
-  queueMicrotask(() => name.focus());
-  return form;
+  const sent = (created) => {
+    say(`Slide ${created.id} is uploaded.${notPictures(created.passed_over)}`);
+    uploaded();
+  };
+  return uploadForm(files, { path: "/slides", title: "", inputs: [name, more], button: "Screen", sent, close });
 }
 
 class SlideTable {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -84,6 +84,13 @@ class SlideStore:
             _note(session, reader, slide, "uploaded")
             session.commit()
 
+    def add_pictures(self, slide: str, pictures: Sequence[StoredPicture], reader: str) -> None:
+        """Add pictures to a slide that has others."""
+        with self.begin() as session:
+            session.add_all(PictureRow(slide=slide, **vars(picture)) for picture in pictures)
+            _note(session, reader, slide, f"pictures added: {len(pictures)}")
+            session.commit()
+
     def slide(self, slide: str) -> SlideRow | None:
         """Return a slide, or None."""
         with self.begin() as session:
@@ -107,6 +114,11 @@ class SlideStore:
             query = select(PictureRow.file, PictureRow.name).where(PictureRow.slide == slide)
             return {row.file: row.name for row in session.execute(query)}
 
+    def digests(self, slide: str) -> set[str]:
+        """Return the digests of a slide's pictures."""
+        with self.begin() as session:
+            return {*session.scalars(select(PictureRow.sha256).where(PictureRow.slide == slide))}
+
     def slide_with(self, digests: set[str]) -> str | None:
         """Return the slide that has all of these pictures; None if there is none."""
         with self.begin() as session:
@@ -123,11 +135,10 @@ class SlideStore:
             query = select(JobRow).where(JobRow.slide == slide).order_by(JobRow.id.desc())
             return session.scalars(query).first()
 
-    def queue(self, slide: str, reader: str) -> None:
+    def queue(self, slide: str) -> None:
         """Queue another screening of a slide."""
         with self.begin() as session:
             session.add(JobRow(slide=slide, state="queued", created=utc_now()))
-            _note(session, reader, slide, "screened again")
             session.commit()
 
     def requeue_interrupted(self) -> None:
