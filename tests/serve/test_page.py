@@ -140,34 +140,6 @@ def test_two_readers_do_not_see_each_other(
     second.context.close()
 
 
-def test_a_cell_is_corrected_and_a_missed_one_is_drawn_on_its_field(
-    page: Page, server: RunningServer
-) -> None:
-    cell = server.api.get("/slides/left/cells").json()[0]
-    page.goto(server.root)
-    name_reader(page, "Ada")
-    page.goto(f"{server.root}/#/slides/left/fields/{cell['field']}")
-    canvas = page.locator("canvas")
-    expect(canvas).to_be_visible()
-    page.wait_for_timeout(300)
-    page.keyboard.press(".")
-    expect(page.get_by_text(f"Cell {cell['cell']}: the network says")).to_be_visible()
-    page.keyboard.press("n")
-    expect(page.get_by_text("You said not a red cell.")).to_be_visible()
-    page.keyboard.press("d")
-    box = canvas.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + 40, box["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 140, box["y"] + 140, steps=4)
-    page.mouse.up()
-    expect(page.get_by_text("The missed cell is kept.")).to_be_visible()
-    missed = server.api.get(f"/slides/left/fields/{cell['field']}").json()["missed"]
-    assert [one["answer"] for one in missed] == ["parasitized"]
-    found = server.api.get("/slides/left/cells").json()[0]["reviews"]
-    assert [one["answer"] for one in found] == ["not a red cell"]
-
-
 def test_single_cells_get_answers(page: Page, server: RunningServer, tmp_path: Path) -> None:
     (tmp_path / "c1.png").write_bytes(png(draw_cell(np.random.default_rng(1), infected=True)))
     (tmp_path / "notes.txt").write_text("no picture")

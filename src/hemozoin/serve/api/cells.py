@@ -52,16 +52,22 @@ def list_cells(
 
 
 @cell_routes.get("/fields/{field}")
-def get_field(files: FilesHere, field: str) -> Response:
+def get_field(
+    files: FilesHere,
+    field: str,
+    reader: Annotated[str | None, Query(max_length=80)] = None,
+) -> Response:
     """Return what was found in a field, with outlines, as `hemozoin screen` saved it.
 
-    `missed` has the cells that readers drew, which were not found.
+    `missed` has the cells that readers drew, which were not found; with `reader`, only those of
+    this reader.
     """
     found = files.field(field)
     if found is None:
         raise HTTPException(404, f"there is no field {field!r:.60}")
     _, elsewhere = CellReviews(files.results).reviewed()
-    missed = [vars(review) for review in elsewhere if review.field == field]
+    drawn = (one for one in elsewhere if one.field == field and reader in (None, one.reader))
+    missed = [vars(review) for review in drawn]
     return json_response({**found, "missed": missed})
 
 

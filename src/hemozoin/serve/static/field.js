@@ -1,4 +1,4 @@
-// A field: zoom and pan, outlines by decision and answer, a click corrects, a drag adds a missed cell.
+// A field: zoom and pan, outlines by decision and answer, a click corrects, a box adds a missed cell.
 
 import { get, pathOf, post, reader, urlOf } from "./api.js";
 import { Answers } from "./answers.js";
@@ -8,12 +8,15 @@ import { percent } from "./numbers.js";
 
 // The colours of the overlays, which colour-blind people can distinguish, and of answers.
 const COLOURS = { parasitized: "#d55e00", review: "#f0e442", uninfected: "#009e73", "not a red cell": "#6d6472", "can't tell": "#56b4e9" };
-const OTHERS = "#6d6472";
+const OTHERS = "#6d6472", NO_ANSWER = "#ffffff";
+
+const NOTHING = "Click a cell, or press . for the next one.";
 
 export async function fieldView(main, id, name) {
   const slide = await get(pathOf("slides", id));
-  const field = await get(pathOf("slides", id, "fields", name));
-  const cells = (await get(`${pathOf("slides", id, "cells")}?field=${encodeURIComponent(name)}&reader=${encodeURIComponent(reader.name)}`));
+  const own = `reader=${encodeURIComponent(reader.name)}`;
+  const field = await get(`${pathOf("slides", id, "fields", name)}?${own}`);
+  const cells = await get(`${pathOf("slides", id, "cells")}?field=${encodeURIComponent(name)}&${own}`);
   const view = new FieldView(slide, name, field, cells);
   view.build(main);
   return () => view.close();
@@ -21,10 +24,11 @@ export async function fieldView(main, id, name) {
 
 class FieldView {
   constructor(slide, name, field, cells) {
-    Object.assign(this, { slide, name, field, selected: -1, drawing: false, box: null, pointers: new Map() });
+    Object.assign(this, { slide, name, field, selected: -1, drawing: false, box: null, pointers: new Map(), pinched: false });
     const answers = new Map(cells.map((cell) => [cell.cell, cell.reviews[0]?.answer || ""]));
     this.isCounted = cells.length > 0;
     this.cells = field.cells.map((cell) => ({ ...cell, answer: answers.get(cell.cell) || "", path: pathAround(cell.outline) }));
+    for (const { x, y, width, height, answer } of field.missed) this.addMissed({ x, y, width, height }, answer);
     this.others = field.others.map((one) => pathAround(one.outline));
     this.answers = new Answers(slide.id, () => {}, (error) => this.problems.replaceChildren(...(error ? [problem(error)] : [])));
     this.key = (event) => this.pressed(event);
@@ -37,9 +41,9 @@ class FieldView {
     const { id, field_rows: rows } = this.slide;
     const row = rows.findIndex((one) => one.field === this.name);
     const link = (other, text) => other && h("a", { class: "button", href: `#${pathOf("slides", id, "fields", other.field)}` }, text);
-    this.canvas = h("canvas", { class: "field", tabindex: 0, role: "img", "aria-label": `${rows[row]?.name || this.name}: ${this.cells.length} red cells` });
+    this.canvas = h("canvas", { class: "field", tabindex: 0, role: "img", "aria-label": `${rows[row]?.name || this.name}: ${this.field.cells.length} red cells` });
     this.problems = h("div");
-    this.about = h("p", { class: "about", "aria-live": "polite" }, "Click a cell, or press . for the next one.");
+    this.about = h("p", { class: "about", "aria-live": "polite" }, NOTHING);
     this.buttons = ANSWERS.map(([, key, answer, text]) => h("button", { "data-answer": answer, "aria-keyshortcuts": key, onclick: () => this.answer(answer) }, h("kbd", {}, key), ` ${text}`));
     this.draws = h("button", { "aria-keyshortcuts": "D", "aria-pressed": "false", onclick: () => this.toggleDrawing() }, h("kbd", {}, "D"), " Draw a missed cell");
     main.append(
@@ -84,10 +88,11 @@ class FieldView {
     const line = (path, colour, width) => { pen.strokeStyle = colour; pen.lineWidth = width * ratio / k; pen.stroke(path); };
     for (const path of this.others) line(path, OTHERS, 1);
     for (const cell of this.cells) {
-      if (cell.answer) line(cell.path, "#ffffff", 5);
-      line(cell.path, COLOURS[cell.answer || cell.decision], cell.decision === "uninfected" && !cell.answer ? 1.2 : 2.4);
+      if (cell.answer && !cell.box) line(cell.path, "#ffffff", 5);
+      pen.setLineDash(cell.box ? [6 * ratio / k, 4 * ratio / k] : []);
+      line(cell.path, COLOURS[cell.answer || cell.decision] || NO_ANSWER, cell.decision === "uninfected" && !cell.answer ? 1.2 : 2.4);
     }
-    for (const one of this.field.missed) { pen.setLineDash([6 / k, 4 / k]); line(boxPath(one), COLOURS[one.answer], 2.4); pen.setLineDash([]); }
+    pen.setLineDash([]);
     if (this.box) line(boxPath(this.box), "#ffffff", 2);
     if (this.cells[this.selected]) { line(this.cells[this.selected].path, "#000000", 6); line(this.cells[this.selected].path, "#ffffff", 3); }
   }
@@ -110,8 +115,12 @@ class FieldView {
     this.selected = place;
     const cell = this.cells[place];
     for (const button of this.buttons) button.setAttribute("aria-pressed", String(Boolean(cell) && button.dataset.answer === cell.answer));
+    this.about.textContent = NOTHING;
     if (cell) {
-      this.about.textContent = `Cell ${cell.cell}: the network says ${cell.decision}, p ${percent(cell.p_parasitized)} %${cell.reason ? ` (${cell.reason})` : ""}.${cell.answer ? ` You said ${cell.answer}.` : ""}`;
+      const said = cell.answer ? ` You said ${cell.answer}.` : "";
+      this.about.textContent = cell.box
+        ? `A missed cell.${said || " Answer with P, U, N or ?; without an answer it is not kept."}`
+        : `Cell ${cell.cell}: the network says ${cell.decision}, p ${percent(cell.p_parasitized)} %${cell.reason ? ` (${cell.reason})` : ""}.${said}`;
       if (centre) Object.assign(this.view, {
         x: this.canvas.width / 2 - this.view.k * (cell.x + cell.width / 2), y: this.canvas.height / 2 - this.view.k * (cell.y + cell.height / 2),
       });
@@ -124,28 +133,59 @@ class FieldView {
     if (!reader.name) return say("Enter your name first, at the top.");
     if (!this.isCounted) return say("This field is not counted, so its cells take no answers.");
     if (!cell) return say("Choose a cell first.");
-    cell.answer = cell.answer === answer ? "" : answer;  // the same answer again takes it back
+    const given = cell.answer === answer ? "" : answer;  // the same answer again takes it back
+    if (cell.box) return this.answerMissed(cell, given);
+    cell.answer = given;
     this.answers.give({ cell: `${this.name}:${cell.cell}`, answer: cell.answer, reader: reader.name });
     this.select(this.selected);
+  }
+
+  async answerMissed(cell, answer) {
+    try {
+      await post(pathOf("slides", this.slide.id, "missed-cells"), { field: this.name, ...cell.box, answer, reader: reader.name });
+    } catch (error) {
+      return say(error.message);
+    }
+    cell.answer = answer;
+    if (answer) {
+      say("The missed cell is kept. It is not part of the count.");
+      return this.select(this.cells.indexOf(cell));
+    }
+    this.cells.splice(this.cells.indexOf(cell), 1);
+    say("The missed cell is taken back.");
+    this.select(-1);
   }
 
   toggleDrawing() {
     this.drawing = !this.drawing;
     this.draws.setAttribute("aria-pressed", String(this.drawing));
     this.canvas.classList.toggle("drawing", this.drawing);
-    if (this.drawing) say("Drag a box around a cell that was not found; it is kept as parasitized.");
+    if (this.drawing) say("Drag a box around a cell that was not found, or press Enter for one in the middle; then answer.");
   }
 
-  async addMissed(box) {
-    if (!reader.name) return say("Enter your name first, at the top.");
-    if (box.width < 8 || box.height < 8) return say("The box is too small.");
-    try {
-      await post(pathOf("slides", this.slide.id, "missed-cells"), { field: this.name, ...box, answer: "parasitized", reader: reader.name });
-      this.field.missed.push({ ...box, answer: "parasitized" });
-      say("The missed cell is kept. It is not part of the count.");
-    } catch (error) {
-      say(error.message);
+  /** Add a box as a cell that was not found, and return its place. */
+  addMissed(box, answer = "") {
+    return this.cells.push({ ...box, box, answer, path: boxPath(box) }) - 1;
+  }
+
+  /** Take the box that was drawn, and ask for the answer. */
+  takeBox() {
+    const box = this.box;
+    this.box = null;
+    this.toggleDrawing();
+    if (box.width < 8 || box.height < 8) {
+      say("The box is too small.");
+      return this.paint();
     }
+    say("");
+    this.cells = this.cells.filter((cell) => !cell.box || cell.answer);
+    this.select(this.addMissed(box));
+  }
+
+  drawInMiddle() {
+    const { x, y } = this.inField({ x: this.canvas.width / 2, y: this.canvas.height / 2 }), side = this.field.diameter;
+    this.box = { x: Math.max(0, x - side / 2), y: Math.max(0, y - side / 2), width: side, height: side };
+    this.takeBox();
   }
 
   // ---- mouse, fingers, keys --------------------------------------------------------------------
@@ -162,6 +202,10 @@ class FieldView {
     this.pointers.set(event.pointerId, this.at(event));
     this.start = this.at(event);
     this.moved = false;
+    if (this.pointers.size === 2) {
+      this.pinched = true;
+      this.box = null;
+    }
   }
 
   pointermove(event) {
@@ -173,7 +217,7 @@ class FieldView {
       const other = [...this.pointers].find(([number]) => number !== event.pointerId)[1];
       const apart = (point) => Math.hypot(point.x - other.x, point.y - other.y);
       this.zoom(apart(now) / Math.max(1, apart(before)), other);
-    } else if (this.drawing) {
+    } else if (this.drawing && !this.pinched) {
       const [a, b] = [this.inField(this.start), this.inField(now)];
       this.box = { x: Math.max(0, Math.min(a.x, b.x)), y: Math.max(0, Math.min(a.y, b.y)), width: Math.abs(a.x - b.x), height: Math.abs(a.y - b.y) };
       this.paint();
@@ -182,27 +226,30 @@ class FieldView {
 
   pointerup(event) {
     this.pointers.delete(event.pointerId);
-    if (this.drawing && this.box) {
-      const box = this.box;
-      this.box = null;
-      this.toggleDrawing();
-      this.addMissed(box).then(() => this.paint());
-    } else if (!this.moved) {
+    if (this.pinched) this.pinched = this.pointers.size > 0;  // the last finger of a pinch selects nothing
+    else if (this.drawing && this.box) this.takeBox();
+    else if (!this.moved) {
       const { x, y } = this.inField(this.at(event)), pen = this.canvas.getContext("2d");
       pen.setTransform(1, 0, 0, 1, 0, 0);
       this.select(this.cells.findIndex((cell) => pen.isPointInPath(cell.path, x, y)));
     }
   }
 
-  pointercancel(event) { this.pointers.delete(event.pointerId); }
+  pointercancel(event) {
+    this.pointers.delete(event.pointerId);
+    this.box = null;
+    this.pinched = this.pinched && this.pointers.size > 0;
+  }
 
   pressed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test(event.target.tagName)) return;
-    const step = 80, around = (by) => this.select((this.selected + by + this.cells.length) % this.cells.length, true);
+    const step = 80, from = (by) => (this.selected < 0 && by < 0 ? 0 : this.selected);
+    const around = (by) => this.select((from(by) + by + this.cells.length) % this.cells.length, true);
     const moves = {
       ".": () => around(1), ",": () => around(-1), "+": () => this.zoom(1.4), "=": () => this.zoom(1.4), "-": () => this.zoom(1 / 1.4), 0: () => this.fitted(), d: () => this.toggleDrawing(),
       arrowleft: () => this.pan(step, 0), arrowright: () => this.pan(-step, 0), arrowup: () => this.pan(0, step), arrowdown: () => this.pan(0, -step),
     };
+    if (event.key === "Enter" && this.drawing && !/BUTTON|A/.test(event.target.tagName)) return this.drawInMiddle();
     const answer = answerKey(event), move = answer ? () => this.answer(answer) : moves[event.key.toLowerCase()];
     if (move && (this.cells.length || !".,".includes(event.key))) {
       event.preventDefault();
