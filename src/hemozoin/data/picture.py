@@ -18,6 +18,7 @@ from hemozoin.arrays import Pixels
 from hemozoin.data.decoding.deep_colour import load_deep_colour
 from hemozoin.data.decoding.formats import FORMATS, HEAD_BYTES, HEIF, format_of, why_refused
 from hemozoin.data.decoding.heif import open_heif
+from hemozoin.data.decoding.jpeg_end import lacks_end_mark, open_without_end_mark
 from hemozoin.data.decoding.limits import (
     MAX_PIXELS,
     LimitedFile,
@@ -175,6 +176,8 @@ def _open(data: bytes, name: str, require: Requirement | None) -> Image.Image:
         if require is not None:
             require(page, name)
         _require_pixels(page, name)
+    if lacks_end_mark(data):
+        return open_without_end_mark(data)
     if len(pages) == 1:
         return pages[0]
     for page in pages:

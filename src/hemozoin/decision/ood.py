@@ -50,6 +50,9 @@ STAIN_AND_TEXTURE = (
     *("spread", "grain", "edges", "red tints", "blue tints"),
 )
 
+#: The measures of contrast. A parasite and its pigment give a cell more of it.
+_CONTRAST = ("spread", "grain", "edges")
+
 #: Share of the fitted cells outside the range at either end: dirt, and badly segmented cells.
 _OUTLIERS = 0.002
 
@@ -84,6 +87,12 @@ class OutOfDistributionDetector:
         """Return which cells, by the `[N, 12]` of `cell_measures`, are outside of a range."""
         outside: Bools = np.any((measures < self.low) | (measures > self.high), axis=1)
         return outside
+
+    def ignoring_contrast(self) -> OutOfDistributionDetector:
+        """Return a detector to which no contrast is too strong."""
+        contrast = [name in _CONTRAST for name in _TOLERANCE]
+        high = np.where(contrast, np.float32(np.inf), self.high)
+        return OutOfDistributionDetector(self.low, high)
 
     def to_arrays(self) -> dict[str, Floats]:
         """Return the arrays by name, as a file stores them."""

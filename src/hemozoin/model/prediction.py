@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from hemozoin.arrays import Floats, Pixels
 
-#: The reasons for a review: a picture that does not show a red cell, or p in the review band.
+#: The reasons for a review: a picture that does not show a red cell, p in the review band, or a
+#: cell of a field whose densest spot is too faint and grey to be chromatin.
 OUT_OF_DISTRIBUTION, TOO_CLOSE = "not like the training cells", "too close to call"
+NO_CHROMATIN = "no chromatin seen"
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,11 @@ class FieldStain:
     width: int
     height: int
 
+    @cached_property
+    def strength(self) -> float:
+        """The mean density of the stain over the three channels."""
+        return float(self.stain.mean())
+
     def for_detector(self, cell: Pixels, found: SmearObject) -> Pixels:
         """Return a prepared cell, uint8 `[S, S, 3]`, with background and stain of NLM's slides."""
         return self._changed(cell, found, self._detector_gain)
@@ -73,8 +78,8 @@ class FieldStain:
 
     @cached_property
     def _network_gain(self) -> _Gain | None:
-        strength = float(self.stain.mean())
-        return _Gain(np.full(3, _MAX_STAIN / strength)) if strength > _MAX_STAIN else None
+        is_beyond = self.strength > _MAX_STAIN
+        return _Gain(np.full(3, _MAX_STAIN / self.strength)) if is_beyond else None
 
     def _changed(self, cell: Pixels, found: SmearObject, gain: _Gain) -> Pixels:
         """Return a cell with another background and a stain `gain` times as strong."""

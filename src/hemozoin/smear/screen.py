@@ -20,6 +20,7 @@ from hemozoin.errors import DataError
 from hemozoin.model.pictures import Picture
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
+from hemozoin.smear.chromatin import reconsider
 from hemozoin.smear.field import Cell, Clump, Field, SmearObject
 from hemozoin.smear.field_of_view import FieldOfView, fill_surround, find_field_of_view
 from hemozoin.smear.normalization import FieldStain
@@ -124,19 +125,22 @@ def classify_cells(
         prepared = [prepare(cut_out(pixels, one), preprocessing) for one in batch]
         measures = stain_and_texture(cell_measures(np.stack(prepared)))
         pairs = [*zip(prepared, batch, strict=True)]
+        normalized = np.stack([stain.for_detector(cell, one) for cell, one in pairs])
         decisions = predictor.decide(
-            np.stack([stain.for_network(cell, one) for cell, one in pairs]),
-            np.stack([stain.for_detector(cell, one) for cell, one in pairs]),
+            np.stack([stain.for_network(cell, one) for cell, one in pairs]), normalized
         )
-        for number, (one, decided) in enumerate(zip(batch, decisions, strict=True), start + 1):
+        for number, (one, by_network) in enumerate(zip(batch, decisions, strict=True)):
+            decided = reconsider(
+                by_network, prepared[number], normalized[number], stain.strength, predictor.bundle
+            )
             cell = Cell(
                 **vars(one),
-                cell=number,
+                cell=start + number + 1,
                 p_parasitized=decided.p_parasitized,
                 decision=decided.decision,
                 reason=decided.reason,
             )
-            yield cell, measures[number - start - 1]
+            yield cell, measures[number]
 
 
 def _median_measures(classified: Sequence[tuple[Cell, Floats]]) -> tuple[float, ...]:
