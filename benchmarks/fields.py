@@ -18,7 +18,6 @@ where that is a red cell of another mark.
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,7 +35,7 @@ from hemozoin.classes import PARASITIZED
 from hemozoin.model.predictor import Predictor
 from hemozoin.smear.field import Field, ObjectKind
 from hemozoin.smear.screen import screen
-from microscope import LABELS
+from microscope import LABELS, Marks, marked_pictures
 
 FILE, FOUND_FILE = "fields.csv", "found.csv"
 
@@ -59,8 +58,6 @@ SAME = 0.5
 
 #: That from which a marked cell is found, and that with the object as which it is lost.
 FOUND, TOUCHED = 0.3, 0.1
-
-Marks = list[dict[str, Any]]
 
 
 @dataclass
@@ -95,18 +92,6 @@ def main() -> None:
     place = {"model": given.model, "data": given.fields.name}
     _replace(FILE, place, [{"fields": len(marked), **row}])
     _replace(FOUND_FILE, place, [_fates_row(kind, fates[kind]) for kind in sorted(fates)])
-
-
-def marked_pictures(folder: Path) -> Iterator[tuple[Path, Marks]]:
-    """Yield the marked pictures of a folder, each with its marks."""
-    own = folder / "annotations.json"
-    if own.exists():
-        for one in json.loads(own.read_text(encoding="utf-8")):
-            yield folder / one["image"], one["cells"]
-        return
-    for one in json.loads((folder.parent / "truth.json").read_text(encoding="utf-8")):
-        if one["site"] == folder.name and one.get("cells"):
-            yield folder / one["file"], one["cells"]
 
 
 def _replace(file: str, place: rows.Row, new: list[rows.Row]) -> None:

@@ -16,6 +16,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -40,6 +41,9 @@ METRICS = ("roc_auc", "sensitivity", "specificity")
 
 #: Picture, label and field of a marked cell.
 MarkedCell = tuple[Image.Image, str, str]
+
+#: The marks of a picture: the type and the box of each.
+Marks = list[dict[str, Any]]
 
 
 def main() -> None:
@@ -84,15 +88,27 @@ def measure(model: str, marked: list[MarkedCell]) -> rows.Row:
 
 def marked_cells(folder: Path) -> Iterator[MarkedCell]:
     """Yield the marked cells of a folder of fields."""
-    for one in json.loads((folder / "annotations.json").read_text(encoding="utf-8")):
-        picture = Image.open(folder / one["image"]).convert("RGB")
-        for cell in one["cells"]:
+    for path, marks in marked_pictures(folder):
+        picture = Image.open(path).convert("RGB")
+        for cell in marks:
             x, y, width, height = cell["box"]
             left, top = max(x, 0), max(y, 0)
             right, bottom = min(x + width, picture.width), min(y + height, picture.height)
             if cell["type"] in LABELS and left < right and top < bottom:
                 crop = picture.crop((left, top, right, bottom))
-                yield crop, LABELS[cell["type"]], one["image"]
+                yield crop, LABELS[cell["type"]], path.name
+
+
+def marked_pictures(folder: Path) -> Iterator[tuple[Path, Marks]]:
+    """Yield the marked pictures of a folder, each with its marks."""
+    own = folder / "annotations.json"
+    if own.exists():
+        for one in json.loads(own.read_text(encoding="utf-8")):
+            yield folder / one["image"], one["cells"]
+        return
+    for one in json.loads((folder.parent / "truth.json").read_text(encoding="utf-8")):
+        if one["site"] == folder.name and one.get("cells"):
+            yield folder / one["file"], one["cells"]
 
 
 def _with_intervals(evaluation: Evaluation, prefix: str) -> rows.Row:

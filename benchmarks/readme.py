@@ -15,6 +15,7 @@ import audits
 import counting
 import export
 import fields
+import fine_tuning
 import headline
 import install
 import leaks
@@ -40,6 +41,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "counting": counting.table,
     "counting_places": counting.places_table,
     "fields": fields.table,
+    "fine_tuning": fine_tuning.table,
     "found": fields.found_table,
     "headline": headline.table,
     "install": install.size_table,
@@ -78,6 +80,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "docs/minute.md": ("minute", "minute_steps"),
     "docs/quick-start.md": ("install", "startup"),
     "docs/serve.md": ("serve",),
+    "docs/train.md": ("fine_tuning",),
     "docs/traps.md": ("leaks", "patients"),
     "docs/paper-on-malaria.md": ("sweep", "sweep_agreed"),
 }

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from hemozoin.cli.options import RecipeOptions
 from hemozoin.errors import HemozoinError, ModelError, RunError
 from hemozoin.mobilenet.architecture import Architecture
 from hemozoin.mobilenet.convert import read_third_party
 from hemozoin.model.bundle import load_bundle
 from hemozoin.training.checkpoint import EpochRow
-from hemozoin.training.initial_weights import InitialWeights
+from hemozoin.training.initial_weights import FINE_TUNING, InitialWeights
 from hemozoin.training.recipe import Recipe
 from hemozoin.training.trainer import Trainer, TrainingData, train_classifier
 from tests.support.commands import QUICK, refused, succeed, tree
@@ -110,6 +111,42 @@ def test_ways_to_name_a_hemozoin_network(finished_run: Path) -> None:
     one, *others = (InitialWeights.find(finished_run / name) for name in ("", "model", MODEL))
     assert others == [one, one]
     assert one.path == (finished_run / "model").resolve()
+
+
+# ---- fine-tuning ---------------------------------------------------------------------------------
+
+
+def test_a_network_of_cells_goes_on_as_it_was_trained(finished_run: Path) -> None:
+    recipe = RecipeOptions(init=finished_run).recipe()
+    assert recipe == Recipe(
+        size=32,
+        learning_rate=FINE_TUNING["learning_rate"],
+        progressive=False,
+        freeze_batch_norm=True,
+        init=InitialWeights.find(finished_run),
+    )
+    chosen = RecipeOptions(init=finished_run, size=48, learning_rate=0.01).recipe()
+    assert (chosen.size, chosen.learning_rate) == (48, 0.01)
+
+
+def test_one_of_timm_learns_anew(timm_file: Path) -> None:
+    recipe = RecipeOptions(init=timm_file).recipe()
+    assert recipe == Recipe(alpha=0.5, init=InitialWeights.find(timm_file))
+
+
+def test_frozen_batch_norms_keep_their_statistics(
+    training_data: TrainingData, finished_run: Path
+) -> None:
+    for frozen in (True, False):
+        recipe = recipe_from(finished_run, freeze_batch_norm=frozen)
+        before = initial_weights(training_data, recipe)
+        trainer = Trainer(training_data, recipe, CPU)
+        trainer.train_epoch(0)
+        after = trainer.classifier.network.state_dict()
+        statistics = [name for name in after if "running" in name]
+        assert len(statistics) == 54
+        assert all(torch.equal(before[name], after[name]) for name in statistics) is frozen
+        assert not torch.equal(before["body.conv1.norm.bias"], after["body.conv1.norm.bias"])
 
 
 # ---- resuming ------------------------------------------------------------------------------------

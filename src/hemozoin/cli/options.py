@@ -66,8 +66,7 @@ class RecipeOptions:
         changes = {name: value for name, value in asdict(self).items() if value is not None}
         if self.init:
             init = InitialWeights.find(self.init)
-            given = {"alpha": init.architecture.alpha, "body": init.architecture.body}
-            changes = given | changes | {"init": init}
+            changes = init.recipe() | changes | {"init": init}
         return replace(PRESETS[changes.pop("preset")], **changes)
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: File of the weights in a model folder, and the prefix of MobileNet's names in it.
 _WEIGHTS, _PREFIX = "model.safetensors", "network."
 
+#: The changes to the recipe for a network that goes on from one of cells.
+FINE_TUNING = {"learning_rate": 2e-4, "progressive": False, "freeze_batch_norm": True}
+
 
 @dataclass(frozen=True)
 class InitialWeights:
@@ -51,6 +54,21 @@ class InitialWeights:
         path.stat()  # raises OSError if there is no such file
         architecture, _ = _read(path)
         return cls(path.resolve(), _digest(path), architecture)
+
+    def recipe(self) -> dict[str, Any]:
+        """Return what these weights say about the recipe, by field.
+
+        A network of cells goes on as it was trained: with its input size and transform, gently,
+        and normalized as in use (`benchmarks/fine_tuning.py`). One of Keras or timm learns anew.
+        """
+        given = {"alpha": self.architecture.alpha, "body": self.architecture.body}
+        if not self.path.is_dir():
+            return given
+        from hemozoin.model.bundle import load_bundle  # noqa: PLC0415 - as in `_read_bundle`
+
+        bundle = load_bundle(self.path)
+        tuning = {"size": bundle.preprocessing.size, "input_transform": bundle.input_transform}
+        return given | tuning | FINE_TUNING
 
     def require_unchanged(self) -> None:
         """Raise RunError where the weights have changed, OSError where the file is missing."""

@@ -66,6 +66,9 @@ class Recipe:
     stay those of the training data: the weights are taken out again after training."""
     init: InitialWeights | None = None
     """Weights to start from instead of random ones; they bring their network's architecture."""
+    freeze_batch_norm: bool = False
+    """Normalize with the statistics of the network in `init`, as in use, not with those of the
+    batch: batches of another microscope, or with few cells of one class, have others."""
 
     def __post_init__(self) -> None:
         """Raise HemozoinError for values that can't be trained with."""

@@ -116,6 +116,8 @@ class Trainer:
     def train_epoch(self, epoch: int) -> float:
         """Train on every training cell once and return the mean loss."""
         self.classifier.train()
+        if self.recipe.freeze_batch_norm:
+            freeze_batch_norm(self.classifier)
         random = _generator(self.recipe.seed, epoch, distributed.rank())
         size = self.recipe.size_in(epoch)
         total = torch.zeros((), device=self.device)
@@ -228,6 +230,13 @@ def load_initial_weights(network: nn.Module, weights: NamedArrays) -> None:
     """Set the given weights by name; weights without a name in it, such as a new head's, stay."""
     given = {name: torch.from_numpy(array) for name, array in weights.items()}
     network.load_state_dict({**network.state_dict(), **given})
+
+
+def freeze_batch_norm(network: nn.Module) -> None:
+    """Let all batch norms use their running statistics, and keep them; weight and bias learn."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

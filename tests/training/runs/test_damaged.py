@@ -167,6 +167,7 @@ BAD_VALUES: dict[str, tuple[object, ...]] = {
     "recipe__view": (3, [], None),
     "recipe__balance": (1, "yes", None),
     "recipe__progressive": (1, "yes", None),
+    "recipe__freeze_batch_norm": (1, "yes", None),
 }
 
 
