@@ -52,6 +52,18 @@ def test_the_metrics_of_the_run_are_reproduced(tmp_path: Path, learned_run: Path
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("plots_with_pictures")
+def test_its_plots_are_pictures(tmp_path: Path, learned_run: Path) -> None:
+    data, split = learned_run.parent / "cells.zip", ("--split", learned_run / "split.csv")
+    succeed("evaluate", data, "--model", learned_run / "model", *split, "--out", tmp_path / "out")
+    beginnings = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
+    plots = [*(tmp_path / "out" / "plots").iterdir()]
+    assert len(plots) == len(PLOTS) * len(beginnings)
+    for path in plots:
+        assert path.read_bytes().startswith(beginnings[path.suffix])
+
+
+@pytest.mark.slow
 def test_all_cells_without_a_split(tmp_path: Path, learned_run: Path) -> None:
     data, out = learned_run.parent / "cells.zip", tmp_path / "out"
     succeed("evaluate", data, "--model", learned_run / "model", "--out", out)

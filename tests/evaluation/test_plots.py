@@ -54,6 +54,7 @@ def test_each_fold_is_a_line() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("plots_with_pictures")
 def test_files_are_complete_and_always_the_same(tmp_path: Path) -> None:
     roc, _ = curves_of(2.3)
     first, second = tmp_path / "a", tmp_path / "b"
