@@ -5,9 +5,9 @@
 `fields` has the folders `iml`, `bccd` and `world` of world.py. From each of IML, BBBC041 and BCCD,
 groups of 20 fields are drawn, and each group is audited with 50, 150 and 500 answers. `runs/nano`
 is a cross-validation: slides of one patient are made from its predictions of patients that the
-network had not seen. A found cell is infected if it overlaps a marked infected cell by 0.3 or more
-(intersection over union). `audited` is what other benchmarks call. The rows go to
-benchmarks/results/audits.csv.
+network had not seen; without it there are no such slides. A found cell is infected if it overlaps a
+marked infected cell by 0.3 or more (intersection over union). `audited` is what other benchmarks
+call. The rows go to benchmarks/results/audits.csv.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ def answered(p: Floats, infected: Bools, number: int, seed: int) -> tuple[FoundC
             answer="parasitized" if infected[row.cell] else "uninfected",
             p_parasitized=row.p_parasitized,
             probability=row.probability,
+            cells=len(cells),
         )
         for row in draw_worklist(cells, number, seed)
     ]
@@ -105,20 +106,20 @@ def main() -> None:
     """Repeat the audits and replace the rows of all places."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("fields", type=Path)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", type=Path, nargs="?")
     given = parser.parse_args()
     rows.remove(FILE)
     for place, slide in known_slides(given.fields, given.run).items():
         measure(place, slide)
 
 
-def known_slides(folder: Path, run: Path) -> dict[str, Slides]:
+def known_slides(folder: Path, run: Path | None) -> dict[str, Slides]:
     """Return functions that draw a slide with known truth, by the names of the places."""
     slides: dict[str, Slides] = {}
     for place, found in known_fields(folder).items():
         slides[f"{place}, {GROUP} fields"] = partial(group, found)
-    patients = unseen_patients(run)
-    for cells, share in PATIENTS:
+    patients = unseen_patients(run) if run else []
+    for cells, share in PATIENTS if run else ():
         name = f"NLM, {cells:,} cells, {100 * share:g} % infected"
         slides[name] = partial(slide_of_patient, patients, cells, share)
     return slides

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hemozoin.errors import DataError
-from hemozoin.review.worklist import draw_worklist
+from hemozoin.review.worklist import WorklistRow, draw_worklist, sizes
 from tests.support.reviews import answered, found_cells
 
 P = np.concatenate([np.full(200, 0.02), np.linspace(0.05, 0.5, 20), np.full(10, 0.95)])
@@ -74,3 +74,28 @@ def test_cells_whose_p_is_zero_have_the_same_chance() -> None:
     rows = draw_worklist(found_cells([0.0] * 50), 10)
     assert len(rows) == 10
     assert len({row.probability for row in rows}) == 1
+
+
+def test_cells_are_drawn_evenly_along_p() -> None:
+    cells = found_cells(np.linspace(0.2, 0.6, 400).tolist())
+    for seed in range(20):
+        rows = draw_worklist(cells, 60, seed)
+        drawn = np.array([row.p_parasitized for row in rows])
+        chances = np.minimum(1, sizes(cells.p_parasitized) * rows[0].probability / _size(rows[0]))
+        for low in (0.2, 0.3, 0.4, 0.5):
+            expected = chances[(cells.p_parasitized >= low) & (cells.p_parasitized < low + 0.1)]
+            assert abs(((drawn >= low) & (drawn < low + 0.1)).sum() - expected.sum()) < 2.5
+
+
+def _size(row: WorklistRow) -> float:
+    p = np.linspace(0.2, 0.6, 400)
+    return float(sizes(p)[np.argmin(abs(p - row.p_parasitized))])
+
+
+def test_what_was_drawn_before_fields_were_added_is_known() -> None:
+    reviewed = answered(CELLS, draw_worklist(CELLS, 40), NOBODY)
+    more = found_cells([*P.tolist(), *[0.02] * 50])
+    assert {cell.chance(more, index) for index, cell in reviewed.items()} == {None}
+    rows = draw_worklist(more, 40, seed=7, reviewed=reviewed)
+    places = [*zip(CELLS.fields, CELLS.numbers, strict=True)]
+    assert not {(row.field, row.cell) for row in rows} & {places[index] for index in reviewed}

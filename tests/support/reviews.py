@@ -37,7 +37,8 @@ def review_of(
     x, y, width, height = cells.boxes[index].tolist()
     p = float(cells.p_parasitized[index])
     where = (reader, cells.fields[index], x, y, width, height)
-    return Review(*where, answer, p_parasitized=p, probability=probability)
+    drawn_from = None if probability is None else len(cells)
+    return Review(*where, answer, p_parasitized=p, probability=probability, cells=drawn_from)
 
 
 def answered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import numpy as np
 
 from hemozoin.arrays import Floats
 from hemozoin.review.found_cells import FoundCells
-from hemozoin.review.reviews import Answer, Review
+from hemozoin.review.reviews import ROUNDING, Answer, Review
 from hemozoin.smear.counting.reviewed_count import Agreement
 
 #: Least intersection over union of a review's box and a found cell's: they are the same cell.
@@ -20,11 +21,9 @@ _SAME = 0.3
 
 @dataclass
 class ReviewedCell:
-    """The answers on one cell: the last review of each reader, by the reader's name.
+    """The answers on one cell: the first review, and the last one of each reader by their name."""
 
-    `probability` is the highest chance with which the cell was drawn; None if a reader chose it.
-    """
-
+    first: Review
     reviews: dict[str, Review] = field(default_factory=dict)
 
     @property
@@ -39,11 +38,17 @@ class ReviewedCell:
         """Return whether readers gave different answers."""
         return len({review.answer for review in self.reviews.values()}) > 1
 
-    @property
-    def probability(self) -> float | None:
-        """Return the highest chance with which the cell was drawn; None if a reader chose it."""
-        drawn = [one.probability for one in self.reviews.values() if one.probability is not None]
-        return max(drawn) if len(drawn) == len(self.reviews) else None
+    def chance(self, cells: FoundCells, index: int) -> float | None:
+        """Return the chance with which the cell, `index` of `cells`, was drawn from these cells.
+
+        None if a reader chose it, or if it was drawn when another network had screened the slide,
+        or before fields were added: then its answer is known, and it is no part of the present
+        draw. Whoever looks at a drawn cell once more does not choose it.
+        """
+        before = math.nan if self.first.p_parasitized is None else self.first.p_parasitized
+        p = float(cells.p_parasitized[index])
+        same_p = math.isclose(before, p, rel_tol=ROUNDING, abs_tol=ROUNDING)
+        return self.first.probability if same_p and self.first.cells == len(cells) else None
 
 
 def reviewed_cells(
@@ -62,7 +67,7 @@ def reviewed_cells(
             place = review.reader, review.field, *review.middle
             elsewhere[place] = review
         else:
-            found.setdefault(index, ReviewedCell()).reviews[review.reader] = review
+            found.setdefault(index, ReviewedCell(review)).reviews[review.reader] = review
     for cell in found.values():
         cell.reviews = {name: one for name, one in cell.reviews.items() if one.answer}
     answered = {index: cell for index, cell in sorted(found.items()) if cell.reviews}

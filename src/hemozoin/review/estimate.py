@@ -21,11 +21,12 @@ events, with the beta distribution in place of the gamma (Korn & Graubard 1998, 
     lower end  2.5 % quantile of Beta(a, n a / m - a + 1)
     upper end  97.5 % quantile of the same, with m + w₀ for m and v + w₀² for v
 
-w₀ is the weight of one more infected cell, not seen so far: the mean over the cells without an
-answer, in proportion to p⁴, since chances in proportion to p² are the best ones for shares of
-infected cells in proportion to p⁴. With every cell answered, w = w₀ = 1 and this is the interval of
-Clopper & Pearson 1934: what remains is that another drop of the blood has other cells. It never has
-width 0.
+w₀ is the expected weight of one more infected cell: a mean over all cells, those with an answer at
+weight 1, in proportion to size², since chances in proportion to the sizes are the best ones for
+shares of infected cells in proportion to size². v takes the cells as drawn independently of each
+other; they are drawn more evenly (`worklist.py`), so the interval is a little wider than it need
+be. With every cell answered, w = w₀ = 1 and this is the interval of Clopper & Pearson 1934: what
+remains is that another drop of the blood has other cells. It never has width 0.
 
 Where readers chose all cells, those that the network is sure to be uninfected are not seen. Then
 the estimate is a lower bound, and the upper end is that of the infected cells that are shown, a
@@ -129,7 +130,7 @@ def _estimate(
     sensitivities: Floats,
 ) -> tuple[_WeightedSums, Estimate]:
     """Return the sums behind the estimate, and the estimate with its interval."""
-    by_choice = [index for index, cell in reviewed.items() if cell.probability is None]
+    by_choice = [index for index, one in reviewed.items() if one.chance(cells, index) is None]
     chosen = np.isin(np.arange(len(cells)), by_choice)
     told, seen = np.isin(answers, _TOLD), answers != ""
     if_infected = np.where(answers == "can't tell", PARASITIZED, answers)
@@ -154,28 +155,15 @@ def inclusion_probabilities(
 ) -> Floats | None:
     """Return the chance of each cell to be drawn in any round, float `[N]`; None without a draw.
 
-    Several rounds are one draw (`worklist.py`), so all cells have the chances of the largest round:
-    chance / size of a cell whose p is still what it was then. A cell drawn with a higher chance,
-    when another network had screened the slide, keeps it.
+    Several rounds are one draw (`worklist.py`), so all cells have the chances of the largest round.
     """
-    drawn = {i: c.probability for i, c in reviewed.items() if c.probability is not None}
     size = sizes(cells.p_parasitized)
     ratios = [
         chance / size[index]
-        for index, chance in drawn.items()
-        if chance < 1 and _has_same_p(cells, index, reviewed[index])
+        for index, cell in reviewed.items()
+        if (chance := cell.chance(cells, index)) is not None and chance < 1
     ]
-    if not ratios:
-        return None
-    chances: Floats = np.minimum(1.0, max(ratios) * size)
-    for index, chance in drawn.items():
-        chances[index] = max(chances[index], chance)
-    return chances
-
-
-def _has_same_p(cells: FoundCells, index: int, cell: ReviewedCell) -> bool:
-    p = float(cells.p_parasitized[index])
-    return any(one.p_parasitized == p for one in cell.reviews.values())
+    return np.minimum(1.0, max(ratios) * size) if ratios else None
 
 
 @dataclass(frozen=True)
@@ -273,8 +261,6 @@ def _weights_of_chosen(cells: FoundCells, told: Bools) -> Floats:
 
 
 def _weight_of_one_more(p: Floats, weights: Floats, unanswered: Bools) -> float:
-    """Return the expected weight of an infected cell that no person has seen; at least 1."""
-    if not unanswered.any():
-        return 1.0
-    belief = np.maximum(p[unanswered], 1e-3) ** 4
-    return max(1.0, float((weights[unanswered] * belief).sum() / belief.sum()))
+    """Return the expected weight of one more infected cell; an answered cell has weight 1."""
+    belief = np.where(weights > 0, sizes(p) ** 2, 0.0)
+    return float(np.average(np.where(unanswered, weights, 1.0), weights=belief))

@@ -21,6 +21,9 @@ from hemozoin.csv_files import csv_line, parse_csv_table
 from hemozoin.errors import DataError
 from hemozoin.files import append_lines, read_whole_lines
 
+#: Largest difference of numbers that a spreadsheet has rounded.
+ROUNDING = 1e-6
+
 #: The name of the file in a slide's folder.
 REVIEWS = "reviews.csv"
 
@@ -31,7 +34,7 @@ ANSWERS: tuple[str, ...] = tuple(answer for answer in get_args(Answer) if answer
 
 REVIEW_COLUMNS = (
     *("time", "reader", "field", "middle_x", "middle_y", "x", "y", "width", "height"),
-    *("answer", "note", "p_parasitized", "probability"),
+    *("answer", "note", "p_parasitized", "probability", "cells"),
 )
 
 _HEADER = csv_line(REVIEW_COLUMNS)
@@ -43,7 +46,8 @@ class Review:
 
     `x`, `y`, `width` and `height` are the cell's box in px; `time` is in UTC, as ISO 8601.
     `p_parasitized` is what the network said, 0..1. `probability` is the chance, above 0, at most
-    1, with which the cell was drawn for a person; None if it was not drawn but chosen.
+    1, with which the cell was drawn for a person out of `cells` cells of the slide; both are None
+    if it was not drawn but chosen.
     """
 
     reader: str
@@ -56,6 +60,7 @@ class Review:
     note: str = ""
     p_parasitized: float | None = None
     probability: float | None = None
+    cells: int | None = None
     time: str = ""
 
     @property
@@ -137,5 +142,6 @@ def _review(row: dict[str, str]) -> Review:
         note=row["note"],
         p_parasitized=float(row["p_parasitized"]) if row["p_parasitized"] else None,
         probability=float(row["probability"]) if row["probability"] else None,
+        cells=int(row["cells"]) if row["cells"] else None,
         time=row["time"],
     )

@@ -1,32 +1,41 @@
 """Draw cells at random for a person: more of those that may be infected, each with its chance.
 
-Every cell has a size, which grows with the network's p, and a random number u in 0..1, which
-depends only on the seed and the cell's place. The cells with the largest size / u are drawn:
+Every cell has a size, which grows with the network's p, and a random number u in 0..1. The cells
+with the largest size / u are drawn:
 
-    size  = p² / mean of p² over the slide + 0.1
+    s     = p⁴ / (p⁴ + 0.4⁴)
+    size  = s / mean of s over the slide + 0.05
+    u     = fraction of (start + rank · golden ratio)
     drawn = the n cells with the largest size / u
     chance of a drawn cell = min(1, size / τ),  τ = the largest size / u of a cell not drawn
 
 This is priority sampling (Duffield, Lund & Thorup 2007, J. ACM 54, 32), which is sequential Poisson
-sampling (Ohlsson 1998, J. Off. Stat. 14, 149) with a threshold. For the estimate it behaves as if
-each cell were drawn on its own with its chance: sums of y / chance are unbiased, and the cells are
-uncorrelated. Yet the number of cells is exactly n, and a second round with the same seed extends
-the first: together they are one larger draw.
+sampling (Ohlsson 1998, J. Off. Stat. 14, 149) with a threshold: sums of y / chance are unbiased,
+the number of cells is exactly n, and a second round with the same seed extends the first. Together
+they are one larger draw.
 
-The constant 0.1 gives every cell a chance. On slides of unseen NLM patients with 0.2 % to 3 %
-infected cells, 50 answers give a standard error of 8 to 24 % with p², 14 to 59 % with p, and 5 to
-16 % with p³, which leaves more to chance where the network overlooks infected cells.
+The u are systematic: `rank` orders the cells by p, and multiples of the golden ratio are spread
+evenly over 0..1 in every stretch of ranks (Weyl 1916). So each level of p has as many cells drawn
+as it should have, as in systematic sampling of an ordered list (Madow 1949, Ann. Math. Stat. 20,
+333), and what is left to chance is how many of them are infected. Only `start` is random. It
+depends on the seed and on the slide's cells, and makes each u uniform.
+
+The size saturates, since the answers on cells with p near 1 vary little; the constant gives every
+cell a chance. Both were chosen on simulated slides of NLM's patients, by the network that was
+trained on them: with 0.2 % of 5,000 cells infected, 50 answers are within 25 % in 90 % of 300
+audits, with independent u in 75 %, and with independent u and the size p² + 0.1 in 83 %.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from hemozoin.arrays import Bools, Floats
+from hemozoin.arrays import Floats
 from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import REVIEW
 from hemozoin.errors import DataError
@@ -34,7 +43,12 @@ from hemozoin.review.agreement import ReviewedCell
 from hemozoin.review.found_cells import FoundCells
 
 #: Added to the size of every cell; the mean of the rest is 1.
-_LEAST = 0.1
+_LEAST = 0.05
+
+#: The p at which a size is half of the largest one, and how steep it is there.
+_HALF, _STEEPNESS = 0.4, 4
+
+_GOLDEN_RATIO = (math.sqrt(5) + 1) / 2
 
 #: The strata of a worklist, by the network's decision.
 STRATA = {PARASITIZED: "called", REVIEW: "close"}
@@ -65,9 +79,10 @@ class WorklistRow:
 
 def sizes(p_parasitized: Floats) -> Floats:
     """Return the size of each cell of a slide, float `[N]`: chances are proportional to it."""
-    squares = p_parasitized**2
-    mean = squares.mean() if len(squares) else 0.0
-    return np.asarray(squares / mean + _LEAST if mean else np.ones_like(squares))
+    power = p_parasitized**_STEEPNESS
+    saturating = power / (power + _HALF**_STEEPNESS)
+    mean = saturating.mean() if len(saturating) else 0.0
+    return np.asarray(saturating / mean + _LEAST if mean else np.ones_like(saturating))
 
 
 def draw_worklist(
@@ -77,14 +92,15 @@ def draw_worklist(
 
     `reviewed` has the answers that are already there, by the index of the cell. If some of them are
     from cells that were drawn before, the new draw extends the earlier ones, which needs the same
-    seed. Raises DataError for another seed, and where every cell has an answer.
+    seed. What another network chose, or what was drawn before fields were added, is known and left
+    out. Raises DataError for another seed, and where every cell has an answer.
     """
     if not len(cells):
         raise DataError(f"{cells.slide}: no red cells were counted")
     if len(reviewed) == len(cells):
         raise DataError(f"{cells.slide}: every one of its {len(cells):,} cells has an answer")
-    uniform = _uniform(cells, seed, reviewed)
-    _require_same_draw(uniform, reviewed)
+    uniform = _uniform(cells, seed)
+    _require_same_draw(uniform, cells, reviewed)
     size = sizes(cells.p_parasitized)
     priority = size / uniform
     is_open = np.ones(len(cells), bool)
@@ -102,29 +118,29 @@ def stratum(decision: str) -> str:
     return STRATA.get(decision, OTHERS_STRATUM)
 
 
-def _uniform(cells: FoundCells, seed: int, reviewed: Mapping[int, ReviewedCell]) -> Floats:
-    """Return a random number in 0..1, above 0, for each cell; a reviewed one keeps its place."""
-    boxes: Sequence[Sequence[float]] = cells.boxes.tolist()
-    places: list[tuple[str | float, ...]]
-    places = [(name, *box) for name, box in zip(cells.fields, boxes, strict=True)]
-    for index, cell in reviewed.items():
-        one = next(iter(cell.reviews.values()))
-        places[index] = (one.field, one.x, one.y, one.width, one.height)
-    return np.array([_random_number(seed, place) for place in places])
+def _uniform(cells: FoundCells, seed: int) -> Floats:
+    """Return the random number of each cell, above 0, at most 1, float `[N]`."""
+    rank = np.empty(len(cells))
+    rank[np.argsort(-cells.p_parasitized, kind="stable")] = np.arange(len(cells))
+    return np.asarray(1 - (_start(cells, seed) + rank * _GOLDEN_RATIO) % 1)
 
 
-def _random_number(seed: int, place: tuple[str | float, ...]) -> float:
-    digest = hashlib.blake2b(repr((seed, *place)).encode(errors="replace"), digest_size=7).digest()
-    return (int.from_bytes(digest) + 1) / 256**7
+def _start(cells: FoundCells, seed: int) -> float:
+    """Return a random number in 0..1 that depends on the seed and on the cells' places."""
+    places = "\n".join(cells.fields).encode(errors="replace") + cells.boxes.tobytes()
+    digest = hashlib.blake2b(b"%d\n%b" % (seed, places), digest_size=6).digest()
+    return int.from_bytes(digest) / 256**6
 
 
-def _require_same_draw(uniform: Floats, reviewed: Mapping[int, ReviewedCell]) -> None:
+def _require_same_draw(
+    uniform: Floats, cells: FoundCells, reviewed: Mapping[int, ReviewedCell]
+) -> None:
     """Raise DataError if cells were drawn before that this seed would not have drawn."""
-    drawn = {i: c.probability for i, c in reviewed.items() if c.probability is not None}
-    wrong: Bools = np.array([uniform[i] >= p for i, p in drawn.items() if p < 1], bool)
-    if wrong.any():
+    chances = {index: cell.chance(cells, index) or 1.0 for index, cell in reviewed.items()}
+    wrong = sum(uniform[index] >= chance for index, chance in chances.items() if chance < 1)
+    if wrong:
         raise DataError(
-            f"{wrong.sum():,} of the reviewed cells were drawn with another --seed; give that one,"
+            f"{wrong:,} of the reviewed cells were drawn with another --seed; give that one,"
             " so that all rounds together are one draw"
         )
 

@@ -21,16 +21,13 @@ from hemozoin.csv_files import csv_line, read_csv
 from hemozoin.errors import DataError
 from hemozoin.files import remove_leftovers, replace_file
 from hemozoin.review.found_cells import FoundCells
-from hemozoin.review.reviews import ANSWERS, Answer, Review
+from hemozoin.review.reviews import ANSWERS, ROUNDING, Answer, Review
 from hemozoin.review.worklist import WorklistRow, sizes, stratum
 
 WORKLIST_COLUMNS = tuple(one.name for one in fields(WorklistRow))
 
 #: The reader of an answer that names none.
 UNNAMED = "unnamed"
-
-#: Largest difference of numbers that a spreadsheet has rounded.
-_ROUNDING = 1e-6
 
 _BOX = ("x", "y", "width", "height")
 
@@ -73,7 +70,7 @@ def read_worklist(path: Path, cells: FoundCells) -> list[Review]:
     _require_own_p(rows, cells)
     reviews: dict[tuple[str, int], Review] = {}
     for row in rows:
-        review = row.review()
+        review = row.review(len(cells))
         earlier = (
             reviews.setdefault((review.reader, row.index), review) if review.answer else review
         )
@@ -106,8 +103,8 @@ class _Row:
             raise DataError(f"{self.where}: {name} is {text!r:.30}, not a number")
         return value
 
-    def review(self) -> Review:
-        """Return the review; its answer is empty where none is filled in."""
+    def review(self, cells: int) -> Review:
+        """Return the review, of `cells` cells; its answer is empty where none is filled in."""
         answer = " ".join(
             self.texts["answer"].replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split()
         )
@@ -128,6 +125,7 @@ class _Row:
             note=self.texts["note"],
             p_parasitized=self.number("p_parasitized"),
             probability=self.number("probability"),
+            cells=cells,
         )
 
 
@@ -169,7 +167,7 @@ def _require_own_p(rows: Sequence[_Row], cells: FoundCells) -> None:
     """
     index = [row.index for row in rows]
     p = np.array([row.number("p_parasitized") for row in rows])
-    is_other = ~np.isclose(p, cells.p_parasitized[index], rtol=_ROUNDING, atol=_ROUNDING)
+    is_other = ~np.isclose(p, cells.p_parasitized[index], rtol=ROUNDING, atol=ROUNDING)
     if is_other.all():
         return
     if is_other.any():
@@ -180,6 +178,6 @@ def _require_own_p(rows: Sequence[_Row], cells: FoundCells) -> None:
     if not by_chance.any():
         return
     drawn = np.minimum(1, size * np.median((chance / size)[by_chance]))
-    wrong = ~np.isclose(chance, drawn, rtol=10 * _ROUNDING)
+    wrong = ~np.isclose(chance, drawn, rtol=10 * ROUNDING)
     if wrong.any():
         raise DataError(f"{rows[wrong.argmax()].where}: probability was changed; {_AGAIN}")

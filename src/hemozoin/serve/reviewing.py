@@ -128,12 +128,13 @@ class CellReviews:
             answer=given.answer,
             note=given.note,
             p_parasitized=float(self.found.p_parasitized[place]),
-            probability=self._probability(place) if given.worklist == "audit" else None,
+            **self._draw_of(place) if given.worklist == "audit" else {},
         )
 
-    def _probability(self, place: int) -> float | None:
-        """Return the chance with which a cell was drawn; None if it is not in the draw."""
-        return _draw(self._folder, stamp_of(self._folder / CELLS)).get(place)
+    def _draw_of(self, place: int) -> dict[str, Any]:
+        """Return the chance with which a cell was drawn, and of how many; none if it was not."""
+        chance = _draw(self._folder, stamp_of(self._folder / CELLS)).get(place)
+        return {} if chance is None else {"probability": chance, "cells": len(self.found)}
 
 
 @dataclass(frozen=True)
