@@ -31,6 +31,7 @@ import serve
 import speed
 import stages
 import sweep
+import threshold
 import world
 
 ROOT = Path(__file__).parents[1]
@@ -63,16 +64,18 @@ TABLES: dict[str, Callable[[], str]] = {
     "startup": install.startup_table,
     "sweep": sweep.table,
     "sweep_agreed": sweep.agreed_table,
+    "threshold": threshold.table,
     "world": world.table,
 }
 
 #: The tables that each file shows.
 SHOWN: dict[str, tuple[str, ...]] = {
     "README.md": ("pretrained", "microscope", "fields", "headline", "speed"),
-    "benchmarks/README.md": ("recipes", "abstention", "out_of_distribution"),
+    "benchmarks/README.md": ("recipes", "abstention", "out_of_distribution", "threshold"),
     "docs/results.md": (
         *("pretrained", "microscope", "headline", "speed", "scale", "int8", "abstention"),
-        *("out_of_distribution", "recipes", "fields", "found", "stages", "robustness"),
+        *("out_of_distribution", "threshold", "recipes", "fields", "found", "stages"),
+        "robustness",
     ),
     "docs/audit.md": ("audits", "ppi"),
     "docs/counting.md": ("counting", "counting_places", "audits"),

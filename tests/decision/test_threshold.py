@@ -76,7 +76,7 @@ def test_cells_with_equal_p_give_a_threshold() -> None:
 
 @pytest.mark.parametrize("centre", [-2.0, 0.0, 1.5])
 def test_balanced_separates_the_classes(centre: float) -> None:
-    chosen = choose_threshold(normal(0, centre, n=5000), OperatingPoint())
+    chosen = choose_threshold(normal(0, centre, n=20000), OperatingPoint())
     # Biased towards 0, more so for a larger distance.
     assert 0.8 * abs(centre) - 0.1 < abs(logit(chosen.value)) < abs(centre) + 0.15
     assert centre * logit(chosen.value) > -0.1
@@ -88,6 +88,29 @@ def test_balanced_does_not_depend_on_the_class_ratio() -> None:
     kept = predictions.truth | (np.arange(len(predictions)) % 10 == 0)
     few_uninfected = choose_threshold(predictions.subset(kept), OperatingPoint()).value
     assert logit(few_uninfected) == pytest.approx(0, abs=0.35)
+
+
+def of_patients(seed: int, patients: int, centre: float, between: float) -> LabelledPredictions:
+    """Draw 100 cells of each patient; the best threshold of a patient differs by `between`."""
+    rng = np.random.default_rng(seed)
+    own = centre + rng.normal(0, between, patients)
+    cells = [normal(seed + k, middle, n=100) for k, middle in enumerate(own)]
+    truth, p = (np.concatenate([getattr(one, name) for one in cells]) for name in ("truth", "p"))
+    return LabelledPredictions(truth, p, np.repeat(np.arange(patients).astype(str), 100))
+
+
+def test_balanced_is_the_share_in_training_unless_the_patients_contradict() -> None:
+    def chosen(patients: int, centre: float, seed: int) -> float:
+        cells = of_patients(1000 * seed, patients, centre, between=1.5)
+        return choose_threshold(cells, OperatingPoint(), 0.5).value
+
+    assert np.mean([chosen(16, 0.2, seed) == pytest.approx(0.5) for seed in range(20)]) >= 0.7
+    assert 0.05 < logit(chosen(1000, 0.5, 0)) < 0.6
+
+
+def test_balanced_of_one_patient_is_the_share_in_training() -> None:
+    one = of_patients(0, patients=1, centre=2.0, between=0.0)
+    assert choose_threshold(one, OperatingPoint(), 0.3).value == pytest.approx(0.3)
 
 
 @pytest.mark.slow

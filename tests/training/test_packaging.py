@@ -43,8 +43,12 @@ def classifier() -> Classifier:
 
 @pytest.fixture
 def bundle(classifier: Classifier, pixels: Pixels) -> Bundle:
+    classifier.orientations = RECIPE.orientations
     odds = uncalibrated_log_odds(classifier, pooled_features(classifier, pixels))
+    classifier.orientations = 1
     labels = np.where(odds > np.median(odds), "parasitized", "uninfected")
+    with torch.no_grad():  # half of the cells get a p above 1/2, as half of them are parasitized
+        classifier.network.head.bias[1] -= float(np.median(odds))
     cells = labelled_cells(labels.tolist(), (f"C{k % 8}" for k in range(len(labels))))
     return calibrate_and_package(classifier, cells, pixels, RECIPE, OperatingPoint())
 

@@ -1,11 +1,17 @@
 """The probability from which a cell is labelled parasitized, chosen on validation cells.
 
 Balanced: the probability at which a cell is equally likely to be parasitized or uninfected if both
-classes are equally frequent, by a logistic regression of the labels on the log odds. The log odds
-are clipped to ±3, so that a cell with a confident prediction and the opposite label weighs no
-more than an uncertain cell: most of those NLM cells are mislabelled. The threshold with the best
-mean of sensitivity and specificity (Youden 1950, Cancer 3, 32) depends on the few uncertain cells
-of 16 validation patients, and on their wrong labels; benchmarks/README.md compares the two.
+classes are equally frequent. For calibrated probabilities that is the share of parasitized cells in
+training. A logistic regression of the labels on the log odds, with equal weight on both classes,
+says where it is on the validation cells; with 16 patients, and wrong labels in some of them, it is
+within ± 0.8 log odds of the best. The threshold is therefore the share in training, unless this is
+outside of the regression's 95 % interval, which takes patients as units: then the nearer end of it.
+
+The log odds are clipped to ±3, so that a cell with a confident prediction and the opposite label
+weighs no more than an uncertain cell: most of those NLM cells are mislabelled. The regression
+alone, and the threshold with the best mean of sensitivity and specificity (Youden 1950, Cancer 3,
+32), follow the uncertain cells and the wrong labels of the validation patients;
+benchmarks/threshold.py compares the rules.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from hemozoin.arrays import Bools, Floats
+from hemozoin.arrays import Bools, Floats, Ints
 from hemozoin.decision.temperature import P_MARGIN, log_odds, sigmoid
 from hemozoin.errors import DataError, HemozoinError
 from hemozoin.metrics.classification import compute_metrics, ranked_counts
@@ -85,9 +91,14 @@ class Threshold:
         return cls(**rest, operating_point=OperatingPoint(**values["aim"]))
 
 
-def choose_threshold(validation: LabelledPredictions, operating_point: OperatingPoint) -> Threshold:
+def choose_threshold(
+    validation: LabelledPredictions,
+    operating_point: OperatingPoint,
+    trained_share: float | None = None,
+) -> Threshold:
     """Return the threshold for an operating point, chosen on the validation cells.
 
+    `trained_share` (0..1) of the training cells are parasitized; None: as many as of these cells.
     A least sensitivity gives the highest threshold that reaches it, a least specificity the
     lowest, halfway between two neighbouring p. Thresholds that give all cells the same label are
     not considered. An operating point that can't be reached gives the closest threshold, with
@@ -96,7 +107,7 @@ def choose_threshold(validation: LabelledPredictions, operating_point: Operating
     if not validation.has_both_classes:
         raise DataError("the validation cells are of one class: a threshold needs both")
     value = (
-        _balanced_threshold(validation)
+        _balanced_threshold(validation, trained_share)
         if operating_point.kind == "balanced"
         else _constrained_threshold(validation, operating_point)
     )
@@ -108,28 +119,42 @@ def choose_threshold(validation: LabelledPredictions, operating_point: Operating
     return Threshold(value, operating_point, met, metrics["sensitivity"], metrics["specificity"])
 
 
-def _balanced_threshold(validation: LabelledPredictions) -> float:
-    """Return the p where a logistic regression, with equal weight on both classes, is 1/2.
-
-    It is biased towards 1/2, the threshold of calibrated probabilities: with the log odds
-    clipped, a few validation patients can't move it far.
-    """
+def _balanced_threshold(validation: LabelledPredictions, trained_share: float | None) -> float:
+    """Return the share of parasitized cells, or what the cells allow that is nearest to it."""
     p = np.clip(validation.p, P_MARGIN, 1 - P_MARGIN)
-    odds = np.clip(log_odds(p), -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
-    slope, intercept = _logistic_regression(odds, validation.truth)
-    crossing = np.clip(-intercept / slope, -_MAX_LOG_ODDS, _MAX_LOG_ODDS) if slope > 0 else 0.0
+    share = validation.truth.mean() if trained_share is None else trained_share
+    value = sigmoid(np.clip(log_odds(np.asarray(share)), *_crossing_interval(validation)))
     distinct = np.unique(p)
-    value = sigmoid(np.asarray(crossing))
     # Both labels must occur.
     return float(np.clip(value, distinct[1 % len(distinct)], distinct[-1]))
 
 
-def _logistic_regression(x: Floats, truth: Bools) -> tuple[float, float]:
-    """Return slope and intercept, by Newton's method.
+def _crossing_interval(validation: LabelledPredictions) -> tuple[float, float]:
+    """Return the 95 % interval of the log odds at which a logistic regression is 1/2.
 
-    One added cell of each class at either end of x keeps the slope finite where the classes are
-    perfectly separated.
+    Its variance is that of clusters (Liang & Zeger 1986, Biometrika 73, 13): the cells of a patient
+    are no independent observations. All log odds are possible where there is one patient, and
+    where p falls with the share of parasitized cells.
     """
+    odds = np.clip(log_odds(validation.p), -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
+    units, unit = np.unique(validation.independent_unit, return_inverse=True)
+    (slope, intercept), covariance = _logistic_regression(odds, validation.truth, unit)
+    if len(units) < 2 or slope <= 0:
+        return -_MAX_LOG_ODDS, _MAX_LOG_ODDS
+    crossing = -intercept / slope
+    gradient = np.array([crossing, 1]) / slope
+    margin = 2 * np.sqrt(gradient @ covariance @ gradient * len(units) / (len(units) - 1))
+    low, high = np.clip([crossing - margin, crossing + margin], -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
+    return float(low), float(high)
+
+
+def _logistic_regression(x: Floats, truth: Bools, unit: Ints) -> tuple[Floats, Floats]:
+    """Return slope and intercept, by Newton's method, and their covariance `[2, 2]`.
+
+    `unit` numbers the unit of each cell. One added cell of each class at either end of x keeps the
+    slope finite where the classes are perfectly separated.
+    """
+    cells = len(x)
     x = np.concatenate([x, [-_MAX_LOG_ODDS, -_MAX_LOG_ODDS, _MAX_LOG_ODDS, _MAX_LOG_ODDS]])
     target = np.concatenate([truth, [False, True, False, True]])
     weight = np.where(target, 0.5 / target.sum(), 0.5 / (~target).sum())
@@ -137,10 +162,12 @@ def _logistic_regression(x: Floats, truth: Bools) -> tuple[float, float]:
     coefficients = np.zeros(2)
     for _ in range(50):
         p = sigmoid(design @ coefficients)
-        hessian = (design * (weight * p * (1 - p))[:, None]).T @ design
-        gradient = design.T @ (weight * (p - target))
-        coefficients -= np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient)
-    return float(coefficients[0]), float(coefficients[1])
+        hessian = (design * (weight * p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
+        score = design * (weight * (p - target))[:, None]
+        coefficients -= np.linalg.solve(hessian, score.sum(axis=0))
+    by_unit = np.stack([np.bincount(unit, column[:cells]) for column in score.T]).astype(np.float64)
+    inverse = np.linalg.inv(hessian)
+    return coefficients, inverse @ by_unit @ by_unit.T @ inverse
 
 
 def _constrained_threshold(

@@ -60,30 +60,36 @@ def calibrate_and_package(
     pixels: Pixels,
     recipe: Recipe,
     operating_point: OperatingPoint,
+    trained_share: float | None = None,
 ) -> Bundle:
     """Fit decision and out-of-distribution detector on validation cells; return the bundle.
 
-    `cells` are the validation cells; `pixels` are theirs, uint8 `[N, S, S, 3]`.
+    `cells` are the validation cells; `pixels` are theirs, uint8 `[N, S, S, 3]`. `trained_share`
+    (0..1) of the training cells are parasitized; None: as many as of the validation cells.
     """
     classifier.orientations = recipe.orientations
     logit = uncalibrated_log_odds(classifier, pooled_features(classifier, pixels))
-    decision = fit_decision(cells, logit, operating_point)
+    decision = fit_decision(cells, logit, operating_point, trained_share)
     return package(classifier, recipe, decision, fit_ood_detector(pixels))
 
 
 def fit_decision(
-    cells: LabelledCells, logit: Floats, operating_point: OperatingPoint
+    cells: LabelledCells,
+    logit: Floats,
+    operating_point: OperatingPoint,
+    trained_share: float | None = None,
 ) -> DecisionParameters:
     """Fit all decision parameters on cells of patients that the network was not trained on.
 
-    `logit` is float `[cells]`, the uncalibrated log odds of parasitized. Temperature and threshold
-    are fitted on the labels as given, since the metrics use those too. Where corrections are known,
-    review band, false-positive rate and counting point are fitted on the cells on which both labels
-    agree: wrong labels would be errors of the network there.
+    `logit` is float `[cells]`, the uncalibrated log odds of parasitized; `trained_share` as in
+    `choose_threshold`. Temperature and threshold are fitted on the labels as given, since the
+    metrics use those too. Where corrections are known, review band, false-positive rate and
+    counting point are fitted on the cells on which both labels agree: wrong labels would be errors
+    of the network there.
     """
     temperature = fit_temperature(cells.label == PARASITIZED, logit, _patients_of(cells))
     predictions = LabelledPredictions.from_cells(cells, calibrate(logit, temperature))
-    threshold = choose_threshold(predictions, operating_point)
+    threshold = choose_threshold(predictions, operating_point, trained_share)
     rate = ERROR_RATE
     if cells.corrected is not None:
         predictions = predictions.subset(cells.corrected == cells.label)

@@ -56,6 +56,11 @@ class TrainingData:
     train: Ints
     validation: Ints
 
+    @property
+    def trained_share(self) -> float:
+        """The share (0..1) of the training cells that are parasitized."""
+        return float((self.targets[self.train] == POSITIVE).mean())
+
 
 def train_classifier(
     training_data: TrainingData,

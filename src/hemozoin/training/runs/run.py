@@ -90,7 +90,11 @@ def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: tor
         if first:
             validation = split_data.part("validation")
             bundle = calibrate_and_package(
-                classifier.cpu(), *validation, config.recipe, config.operating_point
+                classifier.cpu(),
+                *validation,
+                config.recipe,
+                config.operating_point,
+                training_data.trained_share,
             )
             bundle = replace(bundle, patients=seen)
             report = evaluate_run(bundle, split_data, config, folder, started)
