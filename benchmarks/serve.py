@@ -4,7 +4,8 @@
     python benchmarks/readme.py
 
 FIELDS are folders of pictures of thin smears. The first measurement is the memory of a server that
-has just started. For the second, a slide of all pictures is screened, and while it is, answers on
+has just started, then the most that it takes while 20 slides of all pictures are uploaded at once.
+For the second, a slide of all pictures is screened, and while it is, answers on
 the cells of another slide are given one after another: the time of a request is that until the
 server has saved the answer on the disk and counted again. A reader does not wait for it: the page
 shows the next cell at once, so the time from a key to the next cell is measured in Chromium. The
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,8 +56,8 @@ _QUIET = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 
-#: Requests of each kind, and the cells of the large slide.
-_REQUESTS, _CELLS = 40, 10_000
+#: Requests of each kind, the cells of the large slide, and the uploads at once.
+_REQUESTS, _CELLS, _UPLOADS = 40, 10_000, 20
 
 
 def main() -> None:
@@ -116,6 +118,8 @@ def measure(
         return _times(lambda number: _answer(client, slide, cells[number]), times)
 
     yield "memory of the idle server, MB", [_megabytes(server.pid)]
+    many = f"{_UPLOADS} uploads at once of {len(fields)} pictures"
+    yield f"{many}: most memory of the server, MB", [_upload_many(server.pid, client, fields)]
     yield "one answer, nothing else to do, ms", answers("small", _REQUESTS)
     files = [("files", (path.name, path.read_bytes())) for path in fields]
     slide = client.post("/slides", files=files).json()["id"]
@@ -171,6 +175,26 @@ def _opened(page: Page, view: str) -> float:
     return 1000 * (time.perf_counter() - started)
 
 
+def _upload_many(server: int, client: httpx.Client, fields: list[Path]) -> float:
+    """Return the most memory, in MB, that a server takes while many slides are uploaded."""
+    contents = [(path.name, path.read_bytes()) for path in fields]
+
+    def upload(number: int) -> str:
+        # A byte after a picture makes it another file, and no other picture.
+        files = [("files", (name, content + bytes([number]))) for name, content in contents]
+        created = client.post("/slides", files=files)
+        created.raise_for_status()
+        return str(created.json()["id"])
+
+    Path(f"/proc/{server}/clear_refs").write_text("5", "utf-8")  # the peak begins here
+    with ThreadPoolExecutor(_UPLOADS) as pool:
+        slides = [*pool.map(upload, range(_UPLOADS))]
+    most = _megabytes(server, "VmHWM")
+    for slide in slides:
+        client.delete(f"/slides/{slide}").raise_for_status()
+    return most
+
+
 def _answer(client: httpx.Client, slide: str, cell: str) -> httpx.Response:
     body = [{"cell": cell, "answer": "uninfected", "reader": "benchmark"}]
     return client.post(f"/slides/{slide}/reviews", json=body)
@@ -186,9 +210,10 @@ def _times(ask: Callable[[int], httpx.Response], times: int = _REQUESTS) -> list
     return taken
 
 
-def _megabytes(process: int) -> float:
+def _megabytes(process: int, kind: str = "VmRSS") -> float:
+    """Return the memory of a process: what it takes, or with VmHWM the most so far."""
     status = Path(f"/proc/{process}/status").read_text("utf-8")
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    found = re.search(rf"{kind}:\s+(\d+) kB", status)
     assert found
     return int(found[1]) / 1024
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -181,6 +182,21 @@ def test_twenty_uploads_at_once(server: RunningServer) -> None:
     for slide in ids:
         assert len([*(_folder(server) / "pictures" / slide).iterdir()]) == 1
         assert server.api.delete(f"/slides/{slide}").status_code == 204
+
+
+def test_more_pictures_than_a_process_may_open(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    large = png(Image.new("RGB", (200, 200), (9, 9, 9))) + bytes(100_000)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        with serving(tmp_path / "served") as server:
+            files = [("files", (f"{number}.png", large)) for number in range(250)]
+            answer = server.api.post("/slides", files=files)
+            waiting = tmp_path / "served" / ".hemozoin-uploads"
+            assert answer.status_code == 202, answer.text
+            assert not [*waiting.iterdir()]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_deleting_a_slide_removes_its_files(server: RunningServer) -> None:

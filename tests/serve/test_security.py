@@ -45,6 +45,8 @@ def answer_of(method: str, headers: dict[str, str], token: str | None = None) ->
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "same-site"}, 403),
         ({"host": "evil.example:1"}, 400),
+        ({"host": "["}, 400),
+        ({"origin": "http://["}, 403),
         ({"content-length": str(3 * 2**30)}, 413),
     ],
 )

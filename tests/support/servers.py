@@ -17,7 +17,7 @@ from tests.support.commands import start
 _Value = TypeVar("_Value")
 
 #: Seconds until a slow machine has certainly done it.
-PATIENCE = 60
+PATIENCE = 120
 
 
 class RunningServer:
@@ -70,11 +70,11 @@ def serving(folder: Path, *options: object, port: int = 0) -> Iterator[RunningSe
         process.stdout.close()
 
 
-def wait_for(look: Callable[[], _Value | None]) -> _Value:
-    """Return what `look` returns, as soon as it is not None."""
+def wait_for(look: Callable[[], _Value | None], every: float = 0.1) -> _Value:
+    """Return what `look` returns, as soon as it is not None; it is called every so many seconds."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if (found := look()) is not None:
             return found
-        time.sleep(0.1)
+        time.sleep(every)
     raise AssertionError("nothing came")

@@ -41,3 +41,9 @@ def require_serve_extra() -> None:
         raise MissingExtraError(
             "the page needs FastAPI, uvicorn, SQLAlchemy and Alembic: pip install 'hemozoin[serve]'"
         )
+
+
+def require_dask_extra() -> None:
+    """Raise MissingExtraError where Dask is not installed."""
+    if find_spec("distributed") is None:
+        raise MissingExtraError("--scheduler needs Dask: pip install 'hemozoin[dask]'")

@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
 from hemozoin.about import VERSION
@@ -22,6 +23,8 @@ from hemozoin.serve.security import SecurityMiddleware
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.work.jobs import JobQueue
 from hemozoin.serve.work.maps import CellMaps
+
+_DISK_FULL = "the disk is full; free some space"
 
 _DESCRIPTION = "Screen slides, review their cells, get the count. Research use only."
 
@@ -67,6 +70,8 @@ def _handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HemozoinError, _user_error)
     app.add_exception_handler(OSError, _system_error)
+    app.add_exception_handler(IntegrityError, _deleted)
+    app.add_exception_handler(OperationalError, _database_error)
     app.add_exception_handler(Exception, _internal_error)
 
 
@@ -92,8 +97,19 @@ def _user_error(_: Request, error: Exception) -> JSONResponse:
 def _system_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OSError)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _answer(507, "the disk is full; free some space")
+        return _answer(507, _DISK_FULL)
     return _answer(500, error.strerror or error)
+
+
+def _deleted(_: Request, __: Exception) -> JSONResponse:
+    return _answer(409, "the slide was deleted meanwhile")
+
+
+def _database_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OperationalError)
+    if "full" in str(error.orig):
+        return _answer(507, _DISK_FULL)
+    return _answer(503, f"the database can't be used ({error.orig}); try again")
 
 
 def _internal_error(_: Request, error: Exception) -> JSONResponse:

@@ -83,9 +83,17 @@ def is_token(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode(), token.encode())
 
 
+def _name_in(address: str) -> str:
+    """Return the name of a host in an address; "" where there is none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # brackets that are no IPv6
+        return ""
+
+
 def is_own_host(host: str) -> bool:
     """Return whether the header Host has an address, "localhost" or this computer's name."""
-    name = urlsplit(f"//{host}").hostname or ""
+    name = _name_in(f"//{host}")
     own = socket.gethostname().lower()
     if name in ("localhost", own, f"{own}.local"):
         return True
@@ -104,7 +112,7 @@ def _is_from_page(headers: Headers) -> bool:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site:
         return site in ("same-origin", "none")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    return origin is None or origin.partition("://")[2] == headers.get("host")
 
 
 async def _refuse(status: int, error: str, send: Send) -> None:

@@ -9,12 +9,17 @@ import socket
 import sqlite3
 import webbrowser
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
 
 import uvicorn
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 from hemozoin.errors import RunError, require_whole_number
 from hemozoin.model.registry import find_model
@@ -22,7 +27,7 @@ from hemozoin.progress import print_status
 from hemozoin.serve.app import make_app
 from hemozoin.serve.security import LOGIN
 from hemozoin.serve.store.store import SlideStore
-from hemozoin.serve.uploads import finish_uploads
+from hemozoin.serve.uploads import finish_uploads, keep_uploads_on_disk
 from hemozoin.serve.work.jobs import JobQueue
 
 #: Files in the served folder: the token, and the one that keeps a second server away.
@@ -34,13 +39,17 @@ _LAST_ANSWERS = 2
 
 @dataclass(frozen=True)
 class ServeConfig:
-    """Where the page is reached, which network screens, and how many slides at a time."""
+    """Where the page is reached, which network screens, how many slides at a time, and where.
+
+    `scheduler` is the address of a Dask cluster, tcp://HOST:PORT, that does the work.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8765
     model: str = "nano"
     workers: int = 1
     open_page: bool = False
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges; raises HemozoinError."""
@@ -56,12 +65,15 @@ def run_server(folder: Path, config: ServeConfig) -> None:
     be opened.
     """
     _make(folder)
+    _allow_many_files()
     with _locked(folder), _listening(config.host, config.port) as port:
+        keep_uploads_on_disk(folder)
         store = SlideStore(folder)
         finish_uploads(store)
         store.take_in()
         token = None if _is_loopback(config.host) else _token(folder)
-        app = make_app(store, JobQueue(store, config.model, config.workers), token)
+        jobs = JobQueue(store, config.model, config.workers, config.scheduler)
+        app = make_app(store, jobs, token)
         address = _announce(port.getsockname()[1], config.host, token)
         if config.open_page:
             Timer(0.5, webbrowser.open, [address]).start()
@@ -76,6 +88,14 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{folder}: {error.strerror}; give another folder") from error
+
+
+def _allow_many_files() -> None:
+    """Raise this process' limit of open files: an upload of many pictures has each of them open."""
+    if resource is not None:
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        with suppress(OSError, ValueError):  # a system may have a lower limit than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 
 from PIL import Image
@@ -24,6 +25,9 @@ _FIELDS = ".fields"
 
 #: Numbers of pictures, decoded, that are kept: a reader goes from cell to cell of a field.
 _DECODED = 3
+
+#: Two pictures are decoded at a time, whoever asks: a large one takes 200 MB.
+_DECODING = BoundedSemaphore(2)
 
 #: Number of slides whose cells are kept.
 _SLIDES = 4
@@ -103,7 +107,8 @@ class SlideFiles:
         path = self.picture(field)
         if path is None:
             raise DataError(f"{field}: its picture is missing")
-        return _decoded(path, path.stat().st_mtime_ns)
+        with _DECODING:
+            return _decoded(path, path.stat().st_mtime_ns)
 
 
 def stamp_of(path: Path) -> int:

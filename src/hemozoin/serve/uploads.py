@@ -15,7 +15,10 @@ import tempfile
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import BinaryIO, NamedTuple
+
+from starlette.formparsers import MultiPartParser
 
 from hemozoin.data.decoding.formats import HEAD_BYTES, is_picture
 from hemozoin.data.source import MAX_FILE_BYTES, ZipSource
@@ -31,6 +34,12 @@ _ZIP = b"PK\x03\x04"
 #: How the folders begin with pictures of an upload that is not complete, and with complete ones
 #: that are added to a slide.
 _INCOMPLETE, _ADDED = ".incomplete-", ".added-"
+
+#: The folder of files that are being uploaded, and their bytes that are kept in memory.
+_WAITING, _IN_MEMORY = ".hemozoin-uploads", 64 * 2**10
+
+#: Held while a zip is unpacked: one picture of it is in memory.
+_UNPACKING = Lock()
 
 #: Bytes that are copied at a time.
 _CHUNK = 2**20
@@ -82,12 +91,16 @@ class UploadedPictures:
             shutil.copyfileobj(upload.content, file, _CHUNK)
             file.flush()
             source = _opened(Path(file.name), upload.name)
-            for entry in source.walk():
-                content = source.read(entry.name)
-                if is_picture(content[:HEAD_BYTES]):
-                    self._save_picture(entry.name, [content])
-                else:
-                    self.passed_over.append(entry.name)
+            with _UNPACKING:
+                self._save_entries(source)
+
+    def _save_entries(self, source: ZipSource) -> None:
+        for entry in source.walk():
+            content = source.read(entry.name)
+            if is_picture(content[:HEAD_BYTES]):
+                self._save_picture(entry.name, [content])
+            else:
+                self.passed_over.append(entry.name)
 
     def _save_picture(self, name: str, chunks: Iterable[bytes]) -> None:
         number, digest, size = self.first + len(self.pictures), hashlib.sha256(), 0
@@ -158,6 +171,18 @@ def _move_added(store: SlideStore, slide: str) -> None:
             file.rename(store.pictures(slide) / file.name)
     store.queue(slide)
     shutil.rmtree(folder)
+
+def keep_uploads_on_disk(root: Path) -> None:
+    """Let files that are being uploaded wait in a folder of `root`, which is emptied first.
+
+    By default they are in memory up to 1 MB, and then in the system's temporary folder, which may
+    be in memory too.
+    """
+    waiting = root / _WAITING
+    shutil.rmtree(waiting, ignore_errors=True)
+    waiting.mkdir(exist_ok=True)
+    tempfile.tempdir = str(waiting)
+    MultiPartParser.spool_max_size = _IN_MEMORY
 
 
 def _opened(path: Path, name: str) -> ZipSource:

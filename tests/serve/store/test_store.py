@@ -64,9 +64,12 @@ def test_jobs_are_run_once_in_order_and_again_after_a_kill(tmp_path: Path) -> No
     store = SlideStore(tmp_path)
     for name in ("a", "b"):
         store.add_slide(name, [], "Ada")
-    first, second, none = store.next_job(), store.next_job(), store.next_job()
+    first, second = store.next_job(), store.next_job(["a"])
+    none = store.next_job(["a", "b"])
     assert first and second and none is None
     assert (first.slide, second.slide) == ("a", "b")
+    interrupted = store.next_job(["a"])  # nothing works on it
+    assert interrupted and interrupted.id == second.id
     store.end_job(first.id, "done")
     store.requeue_interrupted()
     again = store.next_job()

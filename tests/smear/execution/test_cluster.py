@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +21,9 @@ from hemozoin.smear.execution.work import ScreenerSettings
 from hemozoin.smear.output.folder import SlideFolder
 from hemozoin.smear.output.screened_field import ScreenedField
 from hemozoin.smear.slides import Photo
-from tests.support.commands import hemozoin, quiet, refused, tree
+from tests.support.clusters import cluster
+from tests.support.commands import hemozoin, refused, tree
+from tests.support.servers import wait_for
 from tests.support.smears import make_fields, put
 
 pytest.importorskip("distributed")
@@ -33,48 +31,6 @@ pytest.importorskip("distributed")
 from distributed import KilledWorker
 
 FIELDS = 8
-
-
-@contextmanager
-def process(part: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """Run Dask's scheduler or a worker until the end of the block."""
-    command = [sys.executable, "-m", f"distributed.cli.dask_{part}", *map(str, arguments)]
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, env=quiet(), **silent) as running:  # type: ignore[call-overload]
-        try:
-            yield running
-        finally:
-            running.kill()
-
-
-@contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """Yield the address of a scheduler, and its process followed by those of its workers."""
-    file = folder / "scheduler.json"
-    scheduler = ("--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", file)
-    one = ("--nthreads", 1, "--no-nanny", "--no-dashboard", "--local-directory", folder)
-    with process("scheduler", *scheduler) as first:
-        wait_for(file.exists)
-        wait_for(lambda: file.read_text().endswith("}"))
-        address = json.loads(file.read_text())["address"]
-        with several(workers, address, *one) as others:
-            yield address, [first, *others]
-
-
-@contextmanager
-def several(count: int, *arguments: object) -> Iterator[list[subprocess.Popen[bytes]]]:
-    if count == 0:
-        yield []
-        return
-    with process("worker", *arguments) as first, several(count - 1, *arguments) as others:
-        yield [first, *others]
-
-
-def wait_for(condition: Any) -> None:
-    until = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def content(out: Path) -> dict[str, bytes]:
@@ -108,7 +64,7 @@ def test_a_worker_is_killed_midway(local: Path, tmp_path: Path) -> None:
         ThreadPoolExecutor(1) as pool,
     ):
         running = pool.submit(hemozoin, *command(local, out, address))
-        wait_for(lambda: done(out) >= 2)
+        wait_for(lambda: done(out) >= 2 or None, every=0.02)
         worker.send_signal(signal.SIGKILL)
         killed_at = done(out)
         outcome = running.result()
@@ -126,7 +82,7 @@ def test_the_scheduler_is_killed_midway(local: Path, tmp_path: Path) -> None:
         ThreadPoolExecutor(1) as pool,
     ):
         running = pool.submit(hemozoin, *command(local, out, address))
-        wait_for(lambda: done(out) >= 2)
+        wait_for(lambda: done(out) >= 2 or None, every=0.02)
         scheduler.send_signal(signal.SIGKILL)
         outcome = running.result()
     assert outcome.code == 2

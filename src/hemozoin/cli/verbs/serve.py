@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from hemozoin.cli.extras import require_serve_extra
+from hemozoin.cli.extras import require_dask_extra, require_serve_extra
 from hemozoin.cli.options import WholeNumber
 
 
@@ -20,6 +20,7 @@ def serve(
     open_page: Annotated[bool, Parameter(name="--open")] = False,
     model: str = "nano",
     workers: WholeNumber = 1,
+    scheduler: str | None = None,
 ) -> None:
     """Open a page where slides are uploaded, screened and reviewed, on this computer.
 
@@ -37,8 +38,12 @@ def serve(
         Name of a pretrained network, or folder of a model or a run.
     workers
         Number of slides that are screened at the same time.
+    scheduler
+        Address of a Dask cluster that screens them, such as tcp://192.168.0.7:8786.
     """
     require_serve_extra()
+    if scheduler:
+        require_dask_extra()
     from hemozoin.serve.server import ServeConfig, run_server
 
-    run_server(folder, ServeConfig(host, port, model, workers, open_page))
+    run_server(folder, ServeConfig(host, port, model, workers, open_page, scheduler))

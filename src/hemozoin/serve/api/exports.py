@@ -44,7 +44,7 @@ def get_workbook(slide: SlideHere, files: FilesHere, jobs: JobsHere) -> Response
     if current_count(files.results).count is None:
         raise HTTPException(404, f"slide {slide.id} is not screened yet")
     if is_stale(files.results):
-        jobs.recount(files.results)
+        jobs.recount(slide.id, files.results)
     name = f'attachment; filename="{slide.id}.xlsx"'
     headers = {"Content-Disposition": name}
     return Response(slide_workbook(files.results), media_type=_XLSX, headers=headers)
@@ -54,7 +54,7 @@ def get_workbook(slide: SlideHere, files: FilesHere, jobs: JobsHere) -> Response
 def get_slide_file(slide: SlideHere, files: FilesHere, jobs: JobsHere, name: SlideFile) -> Response:
     """Return a file of a slide, with all reviews so far; tables are downloads."""
     if name != "reviews.csv" and is_stale(files.results):
-        jobs.recount(files.results)
+        jobs.recount(slide.id, files.results)
     path = files.results / name
     if not path.is_file():
         raise HTTPException(404, f"slide {slide.id} has no {name}")

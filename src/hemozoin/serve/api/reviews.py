@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, Field, StringConstraints
 
-from hemozoin.serve.api.dependencies import FilesHere, JobsHere
+from hemozoin.serve.api.dependencies import FilesHere, JobsHere, SlideHere
 from hemozoin.serve.api.models import MOST_PX, ReviewResult
 from hemozoin.serve.reviewing import (
     CellReviews,
@@ -64,10 +64,10 @@ def add_reviews(
 
 
 @review_routes.post("/recount", status_code=204)
-def recount(files: FilesHere, jobs: JobsHere) -> Response:
+def recount(slide: SlideHere, files: FilesHere, jobs: JobsHere) -> Response:
     """Write slide.json and the report again with all reviews, if there are new ones."""
     if is_stale(files.results):
-        jobs.recount(files.results)
+        jobs.recount(slide.id, files.results)
     return Response(status_code=204)
 
 

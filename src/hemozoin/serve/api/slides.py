@@ -204,11 +204,11 @@ def delete_slide(
     """Delete a slide: its pictures, results and reviews."""
     if slide.folder == ".":
         raise HTTPException(409, "this slide is the served folder itself; delete the folder")
-    jobs.cancel(slide.id)
-    for folder in (files.pictures, files.results):
-        if folder.exists():
-            shutil.rmtree(folder)
-    store.remove_slide(slide.id, reader)
+    with jobs.stopped(slide.id):
+        for folder in (files.pictures, files.results):
+            if folder.exists():
+                shutil.rmtree(folder)
+        store.remove_slide(slide.id, reader)
     return Response(status_code=204)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
+from threading import Lock
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
@@ -25,6 +26,9 @@ from hemozoin.smear.output.folder import SLIDE
 
 #: The folder, in the served one, with a folder of pictures for each uploaded slide.
 PICTURES = "pictures"
+
+#: The jobs that are not over.
+_UNFINISHED = JobRow.state.in_(("queued", "running"))
 
 #: Most letters of an id.
 _LONGEST_ID = 40
@@ -45,6 +49,7 @@ class SlideStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._session = sessionmaker(open_database(root), expire_on_commit=False)
+        self._taking_in = Lock()
 
     def begin(self) -> Session:
         """Return a session, a context manager; `commit` it to keep what was changed."""
@@ -58,7 +63,7 @@ class SlideStore:
 
     def take_in(self) -> None:
         """Add the slides that `hemozoin screen` has written into the folder by hand."""
-        with self.begin() as session:
+        with self._taking_in, self.begin() as session:
             known = set(session.scalars(select(SlideRow.folder)))
             for folder in sorted(_screened_folders(self.root) - known):
                 name = folder if folder != "." else self.root.resolve().name
@@ -148,11 +153,14 @@ class SlideStore:
             session.execute(update(JobRow).where(running).values(state="queued", started=None))
             session.commit()
 
-    def next_job(self) -> JobRow | None:
-        """Return the oldest queued job, which is running from now on; None if there is none."""
+    def next_job(self, busy: Iterable[str] = ()) -> JobRow | None:
+        """Return the oldest unfinished job, which is running from now on; None if there is none.
+
+        `busy` are the slides that are worked on.
+        """
         with self.begin() as session:
-            query = select(JobRow).where(JobRow.state == "queued").order_by(JobRow.id)
-            job = session.scalars(query).first()
+            query = select(JobRow).where(_UNFINISHED, JobRow.slide.not_in([*busy]))
+            job = session.scalars(query.order_by(JobRow.id)).first()
             if job:
                 job.state, job.started = "running", utc_now()
                 session.commit()
@@ -161,9 +169,15 @@ class SlideStore:
     def end_job(self, job: int, state: JobState, error: str | None = None) -> None:
         """Say how a job ended; one that was cancelled or deleted meanwhile stays so."""
         with self.begin() as session:
-            unfinished = JobRow.state.in_(("queued", "running"))
-            query = update(JobRow).where(JobRow.id == job, unfinished)
+            query = update(JobRow).where(JobRow.id == job, _UNFINISHED)
             session.execute(query.values(state=state, error=error, ended=utc_now()))
+            session.commit()
+
+    def cancel_jobs(self, slide: str) -> None:
+        """Cancel the jobs of a slide that have not ended."""
+        with self.begin() as session:
+            query = update(JobRow).where(JobRow.slide == slide, _UNFINISHED)
+            session.execute(query.values(state="cancelled", ended=utc_now()))
             session.commit()
 
     # ---- changes -------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from typing import Any
 from hemozoin.errors import HemozoinError
 from hemozoin.review.recount import recount_slide, with_reviews
 from hemozoin.serve.work.process import give_way
-from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.execution.run import ScreenConfig, screen_slides
 
 
@@ -40,7 +39,7 @@ def main() -> int:
 
 
 def _screen(order: dict[str, Any]) -> None:
-    config = ScreenConfig(order["model"], blood=Blood(), coco=True)
+    config = ScreenConfig(order["model"], coco=True, scheduler=order["scheduler"])
     out = Path(order["out"])
     with_reviews(screen_slides([Path(order["pictures"])], out, config), out)
 
