@@ -172,6 +172,7 @@ def _move_added(store: SlideStore, slide: str) -> None:
     store.queue(slide)
     shutil.rmtree(folder)
 
+
 def keep_uploads_on_disk(root: Path) -> None:
     """Let files that are being uploaded wait in a folder of `root`, which is emptied first.
 

@@ -98,11 +98,11 @@ def test_a_job_whose_end_cannot_be_written_is_run_again(
     store: SlideStore, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "_WORKER", ENDS)
-    written, failures = store.end_job, [1, 2]
+    written, failures = store.end_job, ["full", "full"]
 
     def end_job(*arguments: Any) -> None:
         if failures:
-            raise OperationalError("UPDATE job", failures.pop(), Exception("disk is full"))
+            raise OperationalError("UPDATE job", {}, Exception(failures.pop()))
         written(*arguments)
 
     monkeypatch.setattr(store, "end_job", end_job)

@@ -33,7 +33,12 @@ export class Answers {
       }
     }
     this.sending = false;
+    if (this.closed) this.close();
   }
 
-  close() { removeEventListener("beforeunload", this.warn); }
+  /** Warn no longer, as soon as the server has all answers. */
+  close() {
+    this.closed = true;
+    if (!this.waiting.length) removeEventListener("beforeunload", this.warn);
+  }
 }

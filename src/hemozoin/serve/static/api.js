@@ -2,6 +2,9 @@
 
 const ROOT = "/api/v1";
 
+// Most bytes of a request. The server refuses more, but its answer is lost while a browser sends.
+const MOST_BYTES = 2 * 2 ** 30;
+
 export const reader = {
   get name() { return localStorage.getItem("reader") || ""; },
   set name(value) { localStorage.setItem("reader", value.trim()); },
@@ -47,6 +50,8 @@ export const urlOf = (...parts) => ROOT + pathOf(...parts);
 
 /** Send a form; `progress` is called with the share that is sent, 0 to 1. */
 export function send(path, form, progress = () => {}) {
+  const size = [...form.values()].reduce((sum, value) => sum + (value.size || 0), 0);
+  if (size > MOST_BYTES) return Promise.reject(new Error("more than 2 GB; upload fewer pictures at once"));
   return new Promise((resolve, reject) => {
     const sent = new XMLHttpRequest();
     sent.open("POST", ROOT + path);
