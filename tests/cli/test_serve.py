@@ -40,6 +40,11 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         assert "give another folder" in refused("serve", path, "--port", 0)
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs Linux")
+def test_a_folder_that_cannot_be_written() -> None:
+    assert "/proc: can't be written; give another folder" in refused("serve", "/proc", "--port", 0)
+
+
 @pytest.mark.slow
 def test_a_database_of_a_newer_version(tmp_path: Path) -> None:
     with serving(tmp_path):

@@ -95,6 +95,8 @@ class UploadedPictures:
                 self._save_entries(source)
 
     def _save_entries(self, source: ZipSource) -> None:
+        if sum(entry.size for entry in source.walk()) > MOST_BYTES:  # also of files not kept
+            raise DataError(f"a zip has more than {MOST_BYTES // 2**30} GB unpacked")
         for entry in source.walk():
             content = source.read(entry.name)
             if is_picture(content[:HEAD_BYTES]):

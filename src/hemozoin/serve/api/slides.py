@@ -11,6 +11,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, HTTPException, Query, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from hemozoin.errors import DataError
@@ -73,7 +74,11 @@ def upload_slide(
                 raise HTTPException(409, f"these pictures are in slide {same} already")
             slide = store.reserve_id(name or record.get("patient", ""))
             uploaded.keep(store.pictures(slide))
-            store.add_slide(slide, uploaded.pictures, reader)
+            try:
+                store.add_slide(slide, uploaded.pictures, reader)
+            except SQLAlchemyError:  # a full disk
+                shutil.rmtree(store.pictures(slide))
+                raise
     finally:
         uploaded.remove()
     jobs.wake()
