@@ -6,7 +6,13 @@ from PIL import Image, ImageDraw
 
 from hemozoin.arrays import Pixels
 from hemozoin.data.preprocess import Preprocessing, prepare
-from hemozoin.decision.ood import OutOfDistributionDetector, cell_measures, fit_ood_detector
+from hemozoin.decision.ood import (
+    OutOfDistributionDetector,
+    cell_measures,
+    cell_stain_and_texture,
+    fit_ood_detector,
+    stain_and_texture,
+)
 from hemozoin.errors import ModelError
 from hemozoin.synthetic.cell import draw_cell, draw_patient
 
@@ -115,6 +121,12 @@ def test_manipulated_cells_are_detected(
 def test_measures_do_not_depend_on_the_rotation(cells: Pixels) -> None:
     rotated = np.rot90(cells[:20], axes=(1, 2))
     assert cell_measures(rotated) == pytest.approx(cell_measures(cells[:20]), abs=1e-3)
+
+
+def test_stain_and_texture_without_the_outline(cells: Pixels) -> None:
+    some = cells[:20]
+    assert np.array_equal(cell_stain_and_texture(some), stain_and_texture(cell_measures(some)))
+    assert cell_stain_and_texture(some[:0]).shape == (0, 8)
 
 
 def test_it_works_at_another_size(cells: Pixels) -> None:

@@ -17,6 +17,7 @@ and how many real cells are lost.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import cv2
@@ -138,8 +139,12 @@ def cell_measures(pixels: Pixels) -> Floats:
     `pixels` is uint8 `[N, S, S, 3]`, 0 outside the cell. All measures are finite, even for a
     black picture.
     """
-    parts = [_measures(batch) for batch in batches(pixels, _BATCH)]
-    return np.concatenate([*parts, np.empty((0, len(_TOLERANCE)), np.float32)])
+    return _in_batches(_measures, pixels, len(_TOLERANCE))
+
+
+def cell_stain_and_texture(pixels: Pixels) -> Floats:
+    """Return `stain_and_texture(cell_measures(pixels))`; the outline is not measured."""
+    return _in_batches(_stain_and_texture, pixels, len(STAIN_AND_TEXTURE))
 
 
 def stain_and_texture(measures: Floats) -> Floats:
@@ -147,13 +152,32 @@ def stain_and_texture(measures: Floats) -> Floats:
     return measures[:, [[*_TOLERANCE].index(name) for name in STAIN_AND_TEXTURE]]
 
 
-def _measures(pixels: Pixels) -> Floats:
+def _in_batches(
+    measure: Callable[[Floats, Bools], list[Floats]], pixels: Pixels, count: int
+) -> Floats:
+    """Return `count` measures of cells `[N, S, S, 3]`, from their densities and masks."""
+    parts = [
+        np.stack(measure(*_density_and_mask(batch)), axis=1).astype(np.float32)
+        for batch in batches(pixels, _BATCH)
+    ]
+    return np.concatenate([*parts, np.empty((0, count), np.float32)])
+
+
+def _density_and_mask(pixels: Pixels) -> tuple[Floats, Bools]:
+    """Return optical densities, float32 `[3, N, S, S]`, and what is in the cell, `[N, S, S]`."""
     # One plane per channel: interleaved channels would make the measures five times slower.
     planes = np.ascontiguousarray(np.moveaxis(pixels, 3, 0))
     inside: Bools = (planes[0] | planes[1] | planes[2]) > 0
-    density = np.asarray(cv2.LUT(planes.reshape(-1, 1), _DENSITY), np.float32).reshape(planes.shape)
-    columns = [*_outline(inside), *_stain(density, inside), *_texture(density, inside)]
-    return np.stack(columns, axis=1).astype(np.float32)
+    density = np.asarray(cv2.LUT(planes.reshape(-1, 1), _DENSITY), np.float32)
+    return density.reshape(planes.shape), inside
+
+
+def _measures(density: Floats, inside: Bools) -> list[Floats]:
+    return [*_outline(inside), *_stain_and_texture(density, inside)]
+
+
+def _stain_and_texture(density: Floats, inside: Bools) -> list[Floats]:
+    return [*_stain(density, inside), *_texture(density, inside)]
 
 
 def _outline(inside: Bools) -> list[Floats]:

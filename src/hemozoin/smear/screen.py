@@ -15,7 +15,7 @@ from hemozoin.classes import PARASITIZED
 from hemozoin.data.picture import image_from_array, rgb_from_image
 from hemozoin.data.preprocess import prepare
 from hemozoin.data.source import FolderSource
-from hemozoin.decision.ood import cell_measures, stain_and_texture
+from hemozoin.decision.ood import cell_stain_and_texture
 from hemozoin.errors import DataError
 from hemozoin.model.pictures import Picture
 from hemozoin.model.predictor import Predictor
@@ -123,7 +123,7 @@ def classify_cells(
     for start in range(0, len(objects), BATCH):
         batch = objects[start : start + BATCH]
         prepared = [prepare(cut_out(pixels, one), preprocessing) for one in batch]
-        measures = stain_and_texture(cell_measures(np.stack(prepared)))
+        measures = cell_stain_and_texture(np.stack(prepared))
         pairs = [*zip(prepared, batch, strict=True)]
         normalized = np.stack([stain.for_detector(cell, one) for cell, one in pairs])
         decisions = predictor.decide(
