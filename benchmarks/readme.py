@@ -12,6 +12,7 @@ from pathlib import Path
 
 import abstention
 import audits
+import chromatin
 import counting
 import export
 import fields
@@ -39,6 +40,7 @@ ROOT = Path(__file__).parents[1]
 TABLES: dict[str, Callable[[], str]] = {
     "abstention": abstention.table,
     "audits": audits.table,
+    "chromatin": chromatin.table,
     "counting": counting.table,
     "counting_places": counting.places_table,
     "fields": fields.table,
@@ -79,7 +81,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     ),
     "docs/audit.md": ("audits", "ppi"),
     "docs/counting.md": ("counting", "counting_places", "audits"),
-    "docs/microscopes.md": ("world",),
+    "docs/microscopes.md": ("chromatin", "world"),
     "docs/minute.md": ("minute", "minute_steps"),
     "docs/quick-start.md": ("install", "startup"),
     "docs/serve.md": ("serve",),

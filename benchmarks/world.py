@@ -114,20 +114,33 @@ def main() -> None:
     parser.add_argument("fields", type=Path)
     parser.add_argument("models", nargs="+")
     given = parser.parse_args()
-    truths = [*world(given.fields / "world")]
-    for name in ("iml", "bccd"):
-        truths += marked_fields(given.fields / name, infected=False if name == "bccd" else None)
+    truths = all_pictures(given.fields)
     for model in given.models:
         measure(model, truths)
 
 
-def measure(model: str, truths: list[Truth]) -> None:
-    """Screen all pictures with one network and replace its rows in the results file."""
-    predictor, places = Predictor.load(model), dict[str, Place]()
+def all_pictures(fields: Path) -> list[Truth]:
+    """Return the pictures of all places."""
+    truths = [*world(fields / "world")]
+    for name in ("iml", "bccd"):
+        truths += marked_fields(fields / name, infected=False if name == "bccd" else None)
+    return truths
+
+
+def by_place(predictor: Predictor, truths: list[Truth]) -> dict[str, Place]:
+    """Screen all pictures and return the results of each place."""
+    places = dict[str, Place]()
     for truth in truths:
         places.setdefault(truth.place, Place()).results.append(
             (truth, try_screen(truth, predictor))
         )
+    return places
+
+
+def measure(model: str, truths: list[Truth]) -> None:
+    """Screen all pictures with one network and replace its rows in the results file."""
+    predictor = Predictor.load(model)
+    places = by_place(predictor, truths)
     kept = [row for row in rows.read(FILE) if row["model"] != model]
     rows.remove(FILE)
     for row in kept:
