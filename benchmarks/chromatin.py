@@ -125,7 +125,8 @@ def table() -> str:
         + md.machine(found)
     )
     columns = (
-        *("network, place", "infected", "called infected", "uninfected", "called infected"),
+        *("network, place", "infected cells", "of these called infected"),
+        *("uninfected cells", "of these called infected"),
         *("for review", "fields with parasites: found"),
     )
     return md.table(columns, lines, note)

@@ -10,8 +10,8 @@ contrast than others. In a field both are known (optical densities, Beer-Lambert
     much contrast     A cell full of parasite and pigment has more contrast than the training cells.
                       Where the network calls such a cell infected, its contrast isn't strange.
 
-The numbers were chosen on NLM's infected cells, of which 0.6 % go to review for it, and on the
-drops and platelets of BCCD. benchmarks/world.py shows gain and cost in other places.
+The numbers were chosen on NLM's infected cells, of which 0.6 to 0.8 % go to review for it, and on
+the drops and platelets of BCCD. benchmarks/chromatin.py shows gain and cost in other places.
 """
 
 from __future__ import annotations
