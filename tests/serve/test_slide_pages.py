@@ -219,7 +219,7 @@ def test_a_field_is_panned_and_zoomed_by_fingers(browser: Browser, server: Runni
         assert page.evaluate("visualViewport.scale") == 1  # the page itself is not zoomed
 
 
-def test_more_fields_are_dropped_on_the_page_of_a_slide(
+def test_a_slide_gets_more_fields_and_is_screened_anew(
     page: Page, server: RunningServer, tmp_path: Path
 ) -> None:
     pictures = [*make_plain(tmp_path / "given", "1.png", "2.png").iterdir()]
@@ -234,6 +234,14 @@ def test_more_fields_are_dropped_on_the_page_of_a_slide(
     said = f"1 picture is added. In the slide already: {pictures[0].name}."
     expect(page.get_by_text(said)).to_be_visible()
     expect(rows).to_have_count(2)
+    assert isinstance(server.process.args, list)
+    mark = Path(server.process.args[4]) / "grows" / "hemozoin-screen.json"
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "model": "another"}))
+    page.reload()
+    expect(page.get_by_text("was screened with another network")).to_be_visible()
+    page.get_by_role("button", name="Screen anew").click()
+    expect(page.get_by_text("no name: screened anew (model)")).to_be_visible()
+    expect(page.get_by_role("button", name="Screen anew")).to_have_count(0)
     page.goto(f"{server.root}/#/slides/left")
     expect(page.get_by_text("Red cells counted")).to_be_visible()
     drop(page, *pictures)

@@ -19,10 +19,12 @@ from hemozoin.progress import one_line
 from hemozoin.serve import pages
 from hemozoin.serve.api import cells, exports, health, predictions, reviews, slides
 from hemozoin.serve.api.models import ErrorMessage
+from hemozoin.serve.api.states import SlideStates
 from hemozoin.serve.security import SecurityMiddleware
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.work.jobs import JobQueue
 from hemozoin.serve.work.maps import CellMaps
+from hemozoin.smear.execution.settings import screen_settings
 
 _DISK_FULL = "the disk is full; free some space"
 
@@ -49,6 +51,7 @@ def make_app(store: SlideStore, jobs: JobQueue, token: str | None) -> FastAPI:
         responses={"4XX": {"model": ErrorMessage}, 422: {"model": ErrorMessage}},
     )
     app.state.store, app.state.jobs, app.state.token = store, jobs, token
+    app.state.states = SlideStates(store, screen_settings(jobs.model))
     app.state.model, app.state.maps = jobs.model, CellMaps(jobs.model)
     api = APIRouter(prefix="/api/v1")
     for routes in (slides.slide_routes, cells.cell_routes, reviews.review_routes):

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Form, Header, HTTPException, Request
 
+from hemozoin.serve.api.states import SlideStates
 from hemozoin.serve.records import checked_record
 from hemozoin.serve.slide_files import SlideFiles
 from hemozoin.serve.store.store import SlideStore
@@ -28,6 +29,11 @@ def _jobs(request: Request) -> JobQueue:
 def _maps(request: Request) -> CellMaps:
     maps: CellMaps = request.app.state.maps
     return maps
+
+
+def _states(request: Request) -> SlideStates:
+    states: SlideStates = request.app.state.states
+    return states
 
 
 def _reader(x_reader: Annotated[str, Header(max_length=720)] = "") -> str:
@@ -65,6 +71,7 @@ def _record(
 RecordHere = Annotated[dict[str, Any], Depends(_record)]
 StoreHere = Annotated[SlideStore, Depends(_store)]
 MapsHere = Annotated[CellMaps, Depends(_maps)]
+StatesHere = Annotated[SlideStates, Depends(_states)]
 JobsHere = Annotated[JobQueue, Depends(_jobs)]
 ReaderHere = Annotated[str, Depends(_reader)]
 

@@ -77,9 +77,11 @@ class SlideState(BaseModel):
 
     `state` is "done" also for a slide that was screened by hand; `error` says why it failed, or
     which of its files is damaged. `fields_done` of `fields` are screened. `uploaded` is false for a
-    slide that was screened by hand. `record` has what is known besides the pictures. `count` has
-    the values of slide.json as they are now; while that file and the report lack some of the
-    reviews, the slide is `stale`. `reviewed` is the count of machine and person together.
+    slide that was screened by hand. `other_settings` has the names of the settings that have other
+    values now than when it was screened, such as the version of hemozoin. `record` has what is
+    known besides the pictures. `count` has the values of slide.json as they are now; while that
+    file and the report lack some of the reviews, the slide is `stale`. `reviewed` is the count of
+    machine and person together.
     """
 
     id: str
@@ -89,6 +91,7 @@ class SlideState(BaseModel):
     fields: int
     fields_done: int
     uploaded: bool
+    other_settings: list[str]
     record: dict[str, Any]
     count: dict[str, Any] | None
     reviewed: dict[str, Any] | None

@@ -14,13 +14,13 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from hemozoin.errors import DataError
 from hemozoin.serve.api.dependencies import (
     FilesHere,
     JobsHere,
     ReaderHere,
     RecordHere,
     SlideHere,
+    StatesHere,
     StoreHere,
 )
 from hemozoin.serve.api.models import (
@@ -32,11 +32,8 @@ from hemozoin.serve.api.models import (
     SlideState,
 )
 from hemozoin.serve.api.responses import answers_with
-from hemozoin.serve.records import checked_record, saved_record, write_record
-from hemozoin.serve.reviewing import CurrentCount, current_count, is_stale, saved_count
-from hemozoin.serve.slide_files import SlideFiles
+from hemozoin.serve.records import checked_record, write_record
 from hemozoin.serve.store.store import SlideStore
-from hemozoin.serve.store.tables import SlideRow
 from hemozoin.serve.uploads import Upload, UploadedPictures, add_to_slide, pictures_to_add
 
 slide_routes = APIRouter(prefix="/slides", tags=["slides"])
@@ -90,6 +87,7 @@ def add_pictures(
     slide: SlideHere,
     store: StoreHere,
     jobs: JobsHere,
+    states: StatesHere,
     reader: ReaderHere,
     files: Annotated[list[UploadFile], File(description="more pictures of the slide, or zips")],
 ) -> AddedPictures:
@@ -99,7 +97,7 @@ def add_pictures(
     """
     _require_room(store, files)
     with _ONE_AT_A_TIME:
-        _require_idle(slide, store)
+        states.require_changeable(slide)
         uploaded = pictures_to_add(store, slide.id)
         try:
             uploaded.save(Upload(file.filename or "", file.file) for file in files)
@@ -118,19 +116,23 @@ def add_pictures(
 
 @slide_routes.get("")
 def list_slides(
-    store: StoreHere, patient: Annotated[str | None, Query(max_length=200)] = None
+    store: StoreHere,
+    states: StatesHere,
+    patient: Annotated[str | None, Query(max_length=200)] = None,
 ) -> list[SlideState]:
     """Return all slides, or those of a patient's code, the newest first.
 
     Those that were screened by hand are among them.
     """
     store.take_in()
-    slides = [_state(store, slide) for slide in store.slides()]
+    slides = [states.of(slide) for slide in store.slides()]
     return [one for one in slides if patient in (None, one.record.get("patient"))]
 
 
 @slide_routes.get("/{slide}")
-def get_slide(slide: SlideHere, store: StoreHere, files: FilesHere) -> SlideDetails:
+def get_slide(
+    slide: SlideHere, store: StoreHere, states: StatesHere, files: FilesHere
+) -> SlideDetails:
     """Return a slide with its fields, and who changed what."""
     names = store.picture_names(slide.id)
     changes = [
@@ -138,14 +140,16 @@ def get_slide(slide: SlideHere, store: StoreHere, files: FilesHere) -> SlideDeta
         for one in store.changes(slide.id)
     ]
     rows = [_field_row(row, names) for row in files.fields()]
-    state = _state(store, slide).model_dump()
+    state = states.of(slide).model_dump()
     return SlideDetails(**state, files=files.names(), field_rows=rows, changes=changes)
 
 
 @slide_routes.get(
     "/{slide}/events", response_class=Response, responses=answers_with("text/event-stream")
 )
-async def watch_slide(slide: SlideHere, store: StoreHere, request: Request) -> StreamingResponse:
+async def watch_slide(
+    slide: SlideHere, store: StoreHere, states: StatesHere, request: Request
+) -> StreamingResponse:
     """Send the slide's state, as server-sent events, whenever it changes."""
 
     async def events() -> AsyncIterator[str]:
@@ -155,7 +159,7 @@ async def watch_slide(slide: SlideHere, store: StoreHere, request: Request) -> S
             if row is None:
                 yield "event: deleted\ndata: {}\n\n"
                 return
-            state = await run_in_threadpool(_state, store, row)
+            state = await run_in_threadpool(states.of, row)
             now = state.model_dump_json()
             if now != before:
                 yield f"data: {now}\n\n"
@@ -166,25 +170,37 @@ async def watch_slide(slide: SlideHere, store: StoreHere, request: Request) -> S
 
 
 @slide_routes.post("/{slide}/screening", status_code=202)
-def screen_again(slide: SlideHere, store: StoreHere, jobs: JobsHere, reader: ReaderHere) -> None:
-    """Screen a slide again that failed or was cancelled; fields that are done are kept."""
-    state = _state(store, slide).state
-    if state not in ("failed", "cancelled"):
-        raise HTTPException(409, f"the slide is {state}")
-    store.note(reader, slide.id, "screened again")
+def screen_again(
+    slide: SlideHere, store: StoreHere, states: StatesHere, jobs: JobsHere, reader: ReaderHere
+) -> None:
+    """Screen a slide again that failed, was cancelled, or was screened with other settings.
+
+    Fields that are done are kept where the settings are the same. Reviews are kept always: they
+    hold by place.
+    """
+    found = states.of(slide)
+    if found.state in ("queued", "running") or (found.state == "done" and not found.other_settings):
+        raise HTTPException(409, f"the slide is {found.state}")
+    others = ", ".join(found.other_settings)
+    store.note(reader, slide.id, f"screened anew ({others})" if others else "screened again")
     store.queue(slide.id)
     jobs.wake()
 
 
 @slide_routes.put("/{slide}/record", status_code=202)
 def change_record(
-    slide: SlideHere, store: StoreHere, jobs: JobsHere, reader: ReaderHere, record: SlideRecordBody
+    slide: SlideHere,
+    store: StoreHere,
+    states: StatesHere,
+    jobs: JobsHere,
+    reader: ReaderHere,
+    record: SlideRecordBody,
 ) -> None:
     """Replace the record of an uploaded slide; its count and report are written again.
 
     The earlier record stays in the slide's changes.
     """
-    _require_idle(slide, store)
+    states.require_changeable(slide)
     values = checked_record(record.model_dump())
     write_record(values, store.pictures(slide.id))
     store.note(reader, slide.id, f"record: {json.dumps(values, ensure_ascii=False)}")
@@ -220,41 +236,6 @@ def delete_slide(
 def _require_room(store: SlideStore, files: list[UploadFile]) -> None:
     if shutil.disk_usage(store.root).free < _KEPT_FREE + sum(file.size or 0 for file in files):
         raise HTTPException(507, "the disk is nearly full; free some space")
-
-
-def _require_idle(slide: SlideRow, store: SlideStore) -> None:
-    """Refuse to change what screening reads where it is elsewhere, or is being read."""
-    if not store.pictures(slide.id).is_dir():
-        raise HTTPException(409, "its pictures and its record are elsewhere; change them there")
-    job = store.last_job(slide.id)
-    if job and job.state in ("queued", "running"):
-        raise HTTPException(409, "the slide is being screened; wait until it is done")
-
-
-def _state(store: SlideStore, slide: SlideRow) -> SlideState:
-    job = store.last_job(slide.id)
-    files = SlideFiles(store.root / slide.folder, store.pictures(slide.id))
-    pictures, done = len(store.picture_names(slide.id)), files.fields_done()
-    error = job.error if job else None
-    try:
-        current, stale = current_count(files.results), is_stale(files.results)
-        record = saved_record(files.pictures)
-    except DataError as damaged:  # the other slides are shown all the same
-        current, stale = CurrentCount(saved_count(files.results), None), False
-        record, error = {}, error or str(damaged)
-    return SlideState(
-        id=slide.id,
-        created=slide.created,
-        state=job.state if job else "done",
-        error=error,
-        fields=max(pictures, done),  # a scan has many fields
-        fields_done=done,
-        uploaded=files.pictures.is_dir(),
-        record=record or (current.count or {}).get("record", {}),
-        count=current.count,
-        reviewed=current.reviewed,
-        stale=stale,
-    )
 
 
 def _field_row(row: dict[str, str], names: dict[str, str]) -> FieldRow:

@@ -20,6 +20,8 @@ from hemozoin.errors import HemozoinError
 from hemozoin.review.recount import recount_slide, with_reviews
 from hemozoin.serve.work.process import give_way
 from hemozoin.smear.execution.run import ScreenConfig, screen_slides
+from hemozoin.smear.execution.settings import screen_settings
+from hemozoin.smear.output.folder import differing_settings
 
 
 def main() -> int:
@@ -39,9 +41,11 @@ def main() -> int:
 
 
 def _screen(order: dict[str, Any]) -> None:
+    """Screen a slide, anew where other settings were used, and count it with its reviews."""
     config = ScreenConfig(order["model"], coco=True, scheduler=order["scheduler"])
-    out = Path(order["out"])
-    with_reviews(screen_slides([Path(order["pictures"])], out, config), out)
+    pictures, out = [Path(order["pictures"])], Path(order["out"])
+    anew = bool(differing_settings(out, screen_settings(config.model)))
+    with_reviews(screen_slides(pictures, out, config, overwrite=anew), out)
 
 
 def _end_with_server() -> None:

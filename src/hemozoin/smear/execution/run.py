@@ -9,26 +9,24 @@ files are also the same on a cluster.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from hemozoin.about import VERSION
 from hemozoin.errors import DataError
 from hemozoin.model.bundle import Bundle
-from hemozoin.model.checksums import SUMS
 from hemozoin.model.predictor import Predictor
-from hemozoin.model.registry import Precision, find_model
+from hemozoin.model.registry import Precision
 from hemozoin.progress import print_status, track
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.record.slide_record import SlideRecord, read_record
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.execution.cluster import connected, screen_on_workers
 from hemozoin.smear.execution.processes import process_pool
+from hemozoin.smear.execution.settings import screen_settings
 from hemozoin.smear.execution.work import ScreenerSettings, ScreenFunction, screen_photo
 from hemozoin.smear.field import Field
 from hemozoin.smear.output.folder import SLIDES, SlideFolder, open_output
@@ -98,7 +96,9 @@ def screen_slides(
     slides, passed_over = find_slides(paths)
     records = {slide.slide: _record(slide) for slide in slides}
     predictor = Predictor.load(config.model, config.precision)
-    settings = _settings(config, len(slides))
+    settings = screen_settings(
+        config.model, config.precision, config.diameter, is_single=len(slides) == 1
+    )
     writer = _writer(predictor.bundle, config, settings["model"])
     pictures = sum(len(slide.photos) for slide in slides)
     with _workers(predictor, config, pictures) as workers:
@@ -129,18 +129,6 @@ def _report_own_blood(given: Blood, records: Collection[SlideRecord]) -> None:
         print_status(
             f"slide.toml of {own:,} of {len(records):,} slides has red cells per µL; {others}"
         )
-
-
-def _settings(config: ScreenConfig, slides: int) -> dict[str, Any]:
-    """Return all that the fields depend on, and whether each slide has its own folder."""
-    sums = (find_model(config.model) / SUMS).read_bytes()
-    return {
-        "hemozoin": VERSION,
-        "model": hashlib.sha256(sums).hexdigest(),
-        "precision": config.precision,
-        "diameter": config.diameter,
-        "slides": "one" if slides == 1 else "several",
-    }
 
 
 @contextmanager

@@ -60,8 +60,11 @@ def open_output(out: Path, settings: Mapping[str, Any], overwrite: bool) -> None
             raise RunError(f"{out}: not empty, and not of hemozoin screen; give another --out")
         if overwrite:
             _clear(out)
-        elif before != settings:
-            raise RunError(_settings_differ(out, before, settings))
+        elif differing := differing_settings(out, settings):
+            raise RunError(
+                f"{out}: was screened with other settings ({', '.join(differing)}); give another"
+                " --out, or --overwrite to start again"
+            )
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
     replace_file(out / MARK, json.dumps(settings, indent=2) + "\n")
@@ -75,12 +78,13 @@ def _read_settings(out: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _settings_differ(out: Path, before: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    differing = [name for name in settings if before.get(name) != settings[name]]
-    return (
-        f"{out}: was screened with other settings ({', '.join(differing)}); give another --out,"
-        " or --overwrite to start again"
-    )
+def differing_settings(out: Path, settings: Mapping[str, Any]) -> list[str]:
+    """Return the settings that an output folder was screened with other values of.
+
+    None are returned where nothing was screened.
+    """
+    before = _read_settings(out)
+    return [name for name in settings if before is not None and before.get(name) != settings[name]]
 
 
 def _clear(out: Path) -> None:
