@@ -17,20 +17,25 @@ export class MoreFields {
   }
 
   /** Show what can be done in a state of the slide. */
-  draw({ uploaded, state }) {
-    this.uploaded = uploaded;
-    this.element.hidden = !uploaded || state === "queued" || state === "running";
+  draw({ uploaded, state, other_settings: others }) {
+    this.refusal = refusalOf(uploaded, state === "queued" || state === "running", others.length > 0);
+    this.element.hidden = Boolean(this.refusal);
   }
 
   take(files) {
     if (!files.length) return;
-    if (!this.uploaded) return say("The pictures of this slide are elsewhere: add the new ones there, and screen it again.");
-    if (this.element.hidden) return say("The slide is being screened; add pictures when it is done.");
+    if (this.refusal) return say(this.refusal);
     const close = () => this.form.replaceChildren();
     this.form.replaceChildren(uploadForm(files, {
       path: pathOf("slides", this.id, "pictures"), title: ` for ${this.id}`, button: "Add to this slide", close, sent: added,
     }));
   }
+}
+
+function refusalOf(uploaded, isScreened, isOutdated) {
+  if (!uploaded) return "The pictures of this slide are elsewhere: add the new ones there, and screen it again.";
+  if (isScreened) return "The slide is being screened; add pictures when it is done.";
+  return isOutdated ? "Screen the slide anew before you add pictures." : "";
 }
 
 function added({ added: count, repeated, passed_over: others }) {

@@ -49,7 +49,7 @@ function summary(slide) {
       count.why ? h("span", {}, count.why) : "", h("span", {}, shareText(slide)), h("span", {}, perMicrolitre(slide), perMicrolitre(slide) && ", with one parasite per infected cell"),
       h("small", {}, countedBy(slide)), intervalBar(slide)),
     slide.other_settings.length > 0 && h("div", { class: "warnings" },
-      h("p", {}, `This slide was screened with ${settingsText(slide.other_settings)}, and its count is of then. Screened anew, it is counted as new slides are. The answers of all readers are kept: they hold by place.`),
+      h("p", {}, `This slide was screened with ${settingsText(slide.other_settings)} than new slides are. Screen it anew before you change it or compare it with them. The answers of all readers are kept: they hold by place.`),
       h("button", { onclick: screening((path) => post(path, null)) }, "Screen anew")),
     h("div", { class: "buttons" }, h("a", { class: "button main", href: `#${pathOf("slides", id)}/review` }, "Review cells")),
     steps(slide)].filter(Boolean);
