@@ -109,37 +109,6 @@ def _served(server: RunningServer) -> Path:
 
 
 @pytest.mark.slow
-def test_a_slide_of_other_settings_is_screened_anew_and_keeps_its_reviews(
-    server: RunningServer,
-) -> None:
-    """As after an upgrade: the folder says that an earlier version has screened it."""
-    mark = _served(server) / "left" / "hemozoin-screen.json"
-    assert server.api.get("/slides/left").json()["other_settings"] == []
-    called = server.api.get("/slides/left/cells", params={"worklist": "called"}).json()[0]
-    review = {"cell": called["id"], "answer": "parasitized", "reader": "Ada"}
-    server.api.post("/slides/left/reviews", json=[review])
-    mark.write_text(json.dumps({**json.loads(mark.read_text()), "hemozoin": "0.0.1"}))
-    before = server.api.get("/slides/left").json()
-    assert before["other_settings"] == ["hemozoin"]
-    refused = server.api.put("/slides/left/record", json={"patient": "P-1"})
-    assert (refused.status_code, "screen it anew" in refused.json()["error"]) == (409, True)
-    states = [*(mark.parent / ".fields").glob("*.json")]
-    times = [path.stat().st_mtime_ns for path in states]
-    assert server.api.post("/slides/left/screening").status_code == 202
-    after = server.wait_until_screened("left")
-    assert all(path.stat().st_mtime_ns > time for path, time in zip(states, times, strict=True))
-    changed = ("other_settings", "changes", "stale", "files")
-    assert {name: before[name] for name in before if name not in changed} == {
-        name: after[name] for name in after if name not in changed
-    }
-    assert after["reviewed"]["answered"] == after["count"]["reviews"]["answered"] == 1
-    assert after["other_settings"] == []
-    assert after["changes"][-1]["action"] == "screened anew (hemozoin)"
-    assert server.api.post("/slides/left/screening").status_code == 409
-    server.api.post("/slides/left/reviews", json=[{**review, "answer": ""}])
-
-
-@pytest.mark.slow
 def test_files_and_the_report_with_reviews(server: RunningServer) -> None:
     cells = server.api.get("/slides/by-hand/cells").json()
     server.api.post("/slides/by-hand/recount")  # nothing to do yet
@@ -275,3 +244,33 @@ def test_manual_counts_of_many_slides_are_compared(server: RunningServer) -> Non
     assert link.headers["location"] == "/api/v1/slides/left/files/report.html"
     server.api.put("/slides/left/record", json={})
     assert server.wait_until_screened("left")["record"] == {}
+
+
+@pytest.mark.slow
+def test_a_slide_of_other_settings_is_screened_anew_and_keeps_its_reviews(
+    server: RunningServer,
+) -> None:
+    """As after an upgrade: the folder says that an earlier version has screened it."""
+    mark = _served(server) / "left" / "hemozoin-screen.json"
+    assert server.api.get("/slides/left").json()["other_settings"] == []
+    called = server.api.get("/slides/left/cells", params={"worklist": "called"}).json()[0]
+    review = {"cell": called["id"], "answer": "parasitized", "reader": "Ada"}
+    assert server.api.post("/slides/left/reviews", json=[review]).status_code == 200
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "hemozoin": "0.0.1"}))
+    before = server.api.get("/slides/left").json()
+    assert before["other_settings"] == ["hemozoin"]
+    refused = server.api.put("/slides/left/record", json={"patient": "P-1"})
+    assert (refused.status_code, "screen it anew" in refused.json()["error"]) == (409, True)
+    states = [*(mark.parent / ".fields").glob("*.json")]
+    times = [path.stat().st_mtime_ns for path in states]
+    assert server.api.post("/slides/left/screening").status_code == 202
+    after = server.wait_until_screened("left")
+    assert all(path.stat().st_mtime_ns > time for path, time in zip(states, times, strict=True))
+    changed = ("other_settings", "changes", "stale", "files")
+    assert {name: before[name] for name in before if name not in changed} == {
+        name: after[name] for name in after if name not in changed
+    }
+    assert after["reviewed"]["answered"] == after["count"]["reviews"]["answered"] > 0
+    assert after["other_settings"] == []
+    assert after["changes"][-1]["action"] == "screened anew (hemozoin)"
+    assert server.api.post("/slides/left/screening").status_code == 409

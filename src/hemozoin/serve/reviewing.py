@@ -171,7 +171,7 @@ def saved_count(folder: Path) -> dict[str, Any] | None:
 @lru_cache(_COUNTS)
 def _current_count(folder: Path, slide: int, cells: int, reviews: int) -> CurrentCount:
     saved = saved_count(folder) if slide else None
-    if saved is None or not (cells and reviews):
+    if saved is None or not cells or not (reviews or saved.get("reviews")):
         return CurrentCount(saved, None)
     reviewed = count_so_far(folder, _found_cells(folder, cells))
     try:

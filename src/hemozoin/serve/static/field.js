@@ -98,12 +98,14 @@ class FieldView {
   }
 
   zoom(factor, middle = { x: this.canvas.width / 2, y: this.canvas.height / 2 }) {
+    if (!this.view) return;  // the picture is not there yet
     const { k, x, y } = this.view, larger = Math.min(20, Math.max(0.05, k * factor)), by = larger / k;
     this.view = { k: larger, x: middle.x - by * (middle.x - x), y: middle.y - by * (middle.y - y) };
     this.paint();
   }
 
   pan(dx, dy) {
+    if (!this.view) return;
     this.view.x += dx;
     this.view.y += dy;
     this.paint();
@@ -121,7 +123,7 @@ class FieldView {
       this.about.textContent = cell.box
         ? `A missed cell.${said || " Answer with P, U, N or ?; without an answer it is not kept."}`
         : `Cell ${cell.cell}: the network says ${cell.decision}, p ${percent(cell.p_parasitized)} %${cell.reason ? ` (${cell.reason})` : ""}.${said}`;
-      if (centre) Object.assign(this.view, {
+      if (centre && this.view) Object.assign(this.view, {
         x: this.canvas.width / 2 - this.view.k * (cell.x + cell.width / 2), y: this.canvas.height / 2 - this.view.k * (cell.y + cell.height / 2),
       });
     }
@@ -183,6 +185,7 @@ class FieldView {
   }
 
   drawInMiddle() {
+    if (!this.view) return;
     const { x, y } = this.inField({ x: this.canvas.width / 2, y: this.canvas.height / 2 }), side = this.field.diameter;
     this.box = { x: Math.max(0, x - side / 2), y: Math.max(0, y - side / 2), width: side, height: side };
     this.takeBox();
@@ -198,6 +201,7 @@ class FieldView {
   inField({ x, y }) { return { x: (x - this.view.x) / this.view.k, y: (y - this.view.y) / this.view.k }; }
 
   pointerdown(event) {
+    if (!this.view) return;
     this.canvas.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, this.at(event));
     this.start = this.at(event);
@@ -225,7 +229,7 @@ class FieldView {
   }
 
   pointerup(event) {
-    this.pointers.delete(event.pointerId);
+    if (!this.pointers.delete(event.pointerId)) return;
     if (this.pinched) this.pinched = this.pointers.size > 0;  // the last finger of a pinch selects nothing
     else if (this.drawing && this.box) this.takeBox();
     else if (!this.moved) {
