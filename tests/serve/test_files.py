@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shutil
-import time
+import signal
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -24,7 +26,7 @@ from hemozoin.serve.records import checked_record, saved_record, write_record
 from hemozoin.serve.workbook import slide_workbook
 from tests.conftest import draw_cell, png
 from tests.support.commands import succeed
-from tests.support.servers import RunningServer, serving
+from tests.support.servers import RunningServer, serving, wait_for
 from tests.support.smears import make_fields
 
 
@@ -214,17 +216,24 @@ def test_single_cells_are_classified_as_predict_does(server: RunningServer, tmp_
 
 
 @pytest.mark.slow
-def test_a_key_is_answered_while_a_slide_is_screened(server: RunningServer, tmp_path: Path) -> None:
-    """No time is tested: only that answers come, and come before the screening is done."""
-    many = make_fields(tmp_path / "many", *(f"{n}.png" for n in range(8)), seed=5)
-    slide = server.upload(*many.iterdir(), name="many").json()["id"]
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux")
+def test_an_answer_does_not_wait_for_the_screening(server: RunningServer, tmp_path: Path) -> None:
+    slide = server.upload(make_fields(tmp_path, "1.png", seed=5) / "1.png", name="one").json()["id"]
+    worker = wait_for(lambda: next(children(server.process.pid), None))
+    os.kill(worker, signal.SIGSTOP)
     cell = server.api.get("/slides/left/cells").json()[0]["id"]
     body = [{"cell": cell, "answer": "uninfected", "reader": "Ada"}]
-    while server.api.get(f"/slides/{slide}").json()["state"] != "running":
-        time.sleep(0.05)
     assert server.api.post("/slides/left/reviews", json=body).status_code == 200
     assert server.api.get(f"/slides/{slide}").json()["state"] == "running"
+    os.kill(worker, signal.SIGCONT)
     server.wait_until_screened(slide)
+
+
+def children(process: int) -> Iterator[int]:
+    """Yield the processes that a process has started."""
+    for file in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(FileNotFoundError):  # a thread that has ended
+            yield from map(int, file.read_text().split())
 
 
 @pytest.mark.slow

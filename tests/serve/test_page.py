@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Dialog, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, Route, expect
 
 from hemozoin.review.reviews import read_reviews
 from tests.conftest import draw_cell, png
 from tests.support.browsers import drop, name_reader
-from tests.support.servers import RunningServer, serving
+from tests.support.servers import RunningServer, serving, wait_for
 from tests.support.smears import make_fields
 
 pytestmark = pytest.mark.slow
@@ -120,6 +120,46 @@ def test_answers_wait_while_the_server_is_away(page: Page, by_hand: Path, tmp_pa
     with serving(folder, port=port):
         expect(page.get_by_role("alert")).to_have_count(0)
         assert [review.answer for review in read_reviews(folder / "left")] == ["parasitized"]
+
+
+def test_a_list_that_comes_late_takes_no_keys(page: Page, server: RunningServer) -> None:
+    waiting = list[Route]()
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    page.goto(server.root)
+    name_reader(page, "Ada")
+    page.route("**/cells?worklist=called*", hold)
+    page.goto(f"{server.root}/#/slides/left/review/called")
+    wait_for(lambda: page.wait_for_timeout(20) or waiting or None)
+    page.goto(f"{server.root}/#/slides/left/review/audit")
+    expect(page.locator(".so-far")).to_contain_text("0 of")
+    with page.expect_response("**/cells?worklist=called*"):
+        waiting[0].continue_()
+    page.wait_for_timeout(200)
+    page.keyboard.press("n")
+    expect(page.locator(".so-far")).to_contain_text("1 of")
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    expect(page.get_by_role("region", name="Count")).to_contain_text("are answered")
+    cells = server.api.get("/slides/left/cells").json()
+    assert sum(len(cell["reviews"]) for cell in cells) == 1
+
+
+def test_two_tabs_of_a_reader_keep_the_last_answer(page: Page, server: RunningServer) -> None:
+    page.goto(server.root)
+    name_reader(page, "Ada")
+    other = page.context.new_page()
+    for tab in (page, other):
+        tab.goto(f"{server.root}/#/slides/left/review/audit")
+        expect(tab.locator(".so-far")).to_contain_text("0 of")
+    for tab, key in ((page, "p"), (other, "u")):
+        with tab.expect_response("**/reviews"):
+            tab.keyboard.press(key)
+    page.reload()
+    expect(page.locator(".so-far")).to_contain_text("1 of")
+    first = server.api.get("/slides/left/cells?worklist=audit").json()[0]
+    assert [one["answer"] for one in first["reviews"]] == ["uninfected"]
 
 
 def test_two_readers_do_not_see_each_other(

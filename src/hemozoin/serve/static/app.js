@@ -10,7 +10,7 @@ import { manyView } from "./many.js";
 import { patientView } from "./patient.js";
 import { reviewView } from "./review.js";
 
-// Each view fills `main` and may return a function that is called when it is left.
+// Each view fills an element and may return a function that is called when it is left.
 const VIEWS = [
   [/^$/, slidesView],
   [/^slides\/([^/]+)$/, slideView],
@@ -29,20 +29,23 @@ async function show() {
   leave = () => {};
   const address = location.hash.replace(/^#\/?/, "");
   const [pattern, view] = VIEWS.find(([known]) => known.test(address)) || [];
-  main.replaceChildren();
+  const element = h("div");
+  main.replaceChildren(element);
   for (const link of document.querySelectorAll("#pages a")) {
     const here = link.getAttribute("href") === `#/${address.split("/")[0]}`;
     here ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
   }
   if (!view) {
-    main.append(h("p", {}, "There is no such page."));
+    element.append(h("p", {}, "There is no such page."));
     return;
   }
-  const parts = pattern.exec(address).slice(1).map((part) => part && decodeURIComponent(part));
   try {
-    leave = await view(main, ...parts) || (() => {});
+    const parts = pattern.exec(address).slice(1).map((part) => part && decodeURIComponent(part));
+    const left = await view(element, ...parts) || (() => {});
+    if (element.isConnected) leave = left;
+    else left();  // another page was opened while this one was loaded
   } catch (error) {
-    main.append(problem(error));
+    element.append(problem(error));
   }
 }
 
