@@ -49,6 +49,9 @@ class Wrong:
 
     total = 6
 
+    #: The number of the case without an end.
+    hangs = 1
+
     def __init__(self, folder: Path) -> None:
         pass
 
@@ -66,9 +69,11 @@ class Wrong:
 
 @pytest.mark.slow
 def test_what_a_worker_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_module, "_HANGS", 20)
+    found = []
     with worker("tests.fuzz.test_campaign.Wrong", "a") as (started, _):
-        found = [started.run(number).failure for number in range(Wrong.total)]
+        for number in range(Wrong.total):
+            monkeypatch.setattr(worker_module, "_HANGS", 1 if number == Wrong.hangs else 300)
+            found.append(started.run(number).failure)
     expected = ["died, exit code -9", "hangs", "SystemExit", "substring", "5.1 s", "2,000 MB"]
     assert all(part in failure for part, failure in zip(expected, found, strict=True)), found
 
