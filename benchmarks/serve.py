@@ -1,6 +1,7 @@
 """How much memory the idle server takes, and how soon it answers.
 
     python benchmarks/serve.py FIELDS...
+    python benchmarks/serve.py FIELDS... --memory
     python benchmarks/readme.py
 
 FIELDS are folders of pictures of thin smears. The first measurement is the memory of a server that
@@ -10,7 +11,8 @@ the cells of another slide are given one after another: the time of a request is
 server has saved the answer on the disk and counted again. A reader does not wait for it: the page
 shows the next cell at once, so the time from a key to the next cell is measured in Chromium. The
 last is a slide of 10,000 cells: its list of cells, an answer on it, and the time until the page
-shows it. The results go to benchmarks/results/serve.csv, which is overwritten.
+shows it. The results go to benchmarks/results/serve.csv, which is overwritten;
+with --memory only the rows with the memory are measured again.
 """
 
 from __future__ import annotations
@@ -64,19 +66,35 @@ def main() -> None:
     """Measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("fields", type=Path, nargs="+")
-    folders = parser.parse_args().fields
-    fields = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
+    parser.add_argument("--memory", action="store_true", help="only the memory of the server")
+    given = parser.parse_args()
+    files = [path for folder in given.fields for path in sorted(folder.iterdir())]
+    fields = [path for path in files if path.suffix.lower() in (".jpg", ".png")]
     with tempfile.TemporaryDirectory() as folder:
-        served = Path(folder) / "served"
-        screen_slides(fields[:4], served / "small", ScreenConfig())
-        _make_large(served / "small", served / "large")
-        with serving(served) as (server, client):
-            found = [*measure(server, client, fields)]
+        found = [*(_memory if given.memory else _everything)(Path(folder) / "served", fields)]
     about = {"cores": os.cpu_count(), "machine": platform.machine(), "hemozoin": VERSION}
+    again = {what for what, _ in found}
+    kept = [dict[str, object](row) for row in rows.read(FILE) if row["what"] not in again]
     rows.remove(FILE)
     for what, values in found:
         for value in values:
             rows.append(FILE, {"what": what, "value": round(value, 1), **about})
+    for row in kept if given.memory else ():
+        rows.append(FILE, row)
+
+
+def _memory(served: Path, fields: list[Path]) -> Iterator[tuple[str, list[float]]]:
+    """Yield the memory of the server: it does not depend on what else runs on the computer."""
+    with serving(served) as (server, client):
+        yield from memory(server, client, fields)
+
+
+def _everything(served: Path, fields: list[Path]) -> Iterator[tuple[str, list[float]]]:
+    screen_slides(fields[:4], served / "small", ScreenConfig())
+    _make_large(served / "small", served / "large")
+    with serving(served) as (server, client):
+        yield from memory(server, client, fields)
+        yield from measure(server, client, fields)
 
 
 def _make_large(small: Path, large: Path) -> None:
@@ -108,6 +126,15 @@ def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]
             process.terminate()
 
 
+def memory(
+    server: subprocess.Popen[str], client: httpx.Client, fields: list[Path]
+) -> Iterator[tuple[str, list[float]]]:
+    """Yield the memory of a server that has just started, and with many uploads at once."""
+    yield "memory of the idle server, MB", [_megabytes(server.pid)]
+    many = f"{_UPLOADS} uploads at once of {len(fields)} pictures: most memory of the server, MB"
+    yield many, [_upload_many(server.pid, client, fields)]
+
+
 def measure(
     server: subprocess.Popen[str], client: httpx.Client, fields: list[Path]
 ) -> Iterator[tuple[str, list[float]]]:
@@ -117,9 +144,6 @@ def measure(
         cells = [cell["id"] for cell in client.get(f"/slides/{slide}/cells").json()]
         return _times(lambda number: _answer(client, slide, cells[number]), times)
 
-    yield "memory of the idle server, MB", [_megabytes(server.pid)]
-    many = f"{_UPLOADS} uploads at once of {len(fields)} pictures"
-    yield f"{many}: most memory of the server, MB", [_upload_many(server.pid, client, fields)]
     yield "one answer, nothing else to do, ms", answers("small", _REQUESTS)
     files = [("files", (path.name, path.read_bytes())) for path in fields]
     slide = client.post("/slides", files=files).json()["id"]
