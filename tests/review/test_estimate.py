@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -125,3 +127,25 @@ def test_nothing_to_count_from() -> None:
     reviews = [review_of(cells, 0, "can't tell")]
     assert count_with_reviews(cells, {}) is None
     assert count_with_reviews(cells, reviewed_cells(cells, reviews)[0]) is None
+
+
+def test_a_cell_that_was_not_found_counts_as_itself() -> None:
+    cells = found_cells([0.9] * 10 + [0.01] * 90)
+    reviews = [review_of(cells, i, "parasitized" if i < 6 else "uninfected") for i in range(10)]
+    drawn = replace(reviews[0], y=300.0)
+    missed = [
+        drawn,
+        replace(drawn, reader="bo", x=drawn.x + 4),
+        replace(drawn, x=200.0, answer="uninfected"),
+        replace(drawn, x=400.0, answer="can't tell"),
+        replace(drawn, field="no such field.png"),
+    ]
+    reviewed, elsewhere = reviewed_cells(cells, reviews + missed)
+    found = count_with_reviews(cells, reviewed, elsewhere=elsewhere)
+    assert found
+    assert (found.missed, found.missed_parasitized, found.elsewhere) == (3, 1, 1)
+    assert (found.infected, found.red_cells) == (7, 102)
+    without = count_with_reviews(cells, reviewed)
+    assert without
+    assert found.parasitaemia.low > without.parasitaemia.low
+    assert found.parasitaemia.high > without.parasitaemia.high

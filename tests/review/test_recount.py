@@ -24,6 +24,7 @@ from hemozoin.smear.counting.totals import with_current_reviews
 from hemozoin.smear.execution.run import ScreenConfig, screen_slides
 from hemozoin.smear.slides import MARK
 from tests.support.commands import tree
+from tests.support.reviews import review_of
 from tests.support.smears import make_fields
 
 NAMES = ("1.png", "2.png", "3.png")
@@ -141,9 +142,24 @@ def test_a_review_where_no_cell_was_found(out: Path, tmp_path: Path) -> None:
     append_reviews(out, [Review("bo", "1.png", 0, 0, 9, 9, "parasitized")])
     slide = recount_slide(out, [filled(out, tmp_path / "worklist.csv")])
     assert slide.reviewed
-    assert (slide.reviewed.answered, slide.reviewed.elsewhere) == (12, 1)
+    assert (slide.reviewed.answered, slide.reviewed.elsewhere) == (12, 0)
+    assert (slide.reviewed.missed, slide.reviewed.missed_parasitized) == (1, 1)
     report = (out / "report.html").read_text(encoding="utf-8")
-    assert "1 review where no red cell was found" in report
+    assert "1 cell that no red cell was found for, drawn by a person, 1 of them" in report
+
+
+def test_readers_without_a_majority_are_named(out: Path) -> None:
+    found = read_found_cells(out)
+    append_reviews(out, [review_of(found, 0, "parasitized", "ann")])
+    append_reviews(out, [review_of(found, 0, "uninfected", "bo")])
+    append_reviews(out, [review_of(found, 1, "uninfected", "bo")])
+    slide = recount_slide(out)
+    assert slide.reviewed
+    named = f"{found.fields[0]}, cell {found.numbers[0]} (ann: parasitized, bo: uninfected)"
+    assert [str(one) for one in slide.reviewed.undecided] == [named]
+    assert named in (out / "report.html").read_text(encoding="utf-8")
+    (written,) = json.loads((out / "slide.json").read_text())["reviews"]["undecided"]
+    assert written["answers"] == {"ann": "parasitized", "bo": "uninfected"}
 
 
 def test_a_new_screening_keeps_the_reviews_and_counts_with_them(

@@ -144,7 +144,9 @@ def test_wrong_reviews_change_nothing(
     assert not (folder / "left" / "reviews.csv").exists()
 
 
-def test_a_missed_cell_is_kept_and_not_counted(server: RunningServer, folder: Path) -> None:
+def test_a_missed_cell_alone_is_kept_and_makes_no_count(
+    server: RunningServer, folder: Path
+) -> None:
     field = cells(server)[0]["field"]
     cell = {"field": field, "x": 1, "y": 2, "width": 9, "height": 9, "reader": "Ada"}
     answer = server.api.post(f"{PATH}/missed-cells", json={**cell, "answer": "parasitized"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -13,7 +13,7 @@ import numpy as np
 from hemozoin.arrays import Floats
 from hemozoin.review.found_cells import FoundCells
 from hemozoin.review.reviews import ROUNDING, Answer, Review
-from hemozoin.smear.counting.reviewed_count import Agreement
+from hemozoin.smear.counting.reviewed_count import Agreement, UndecidedCell
 
 #: Least intersection over union of a review's box and a found cell's: they are the same cell.
 _SAME = 0.3
@@ -29,9 +29,16 @@ class ReviewedCell:
     @property
     def answer(self) -> Answer:
         """Return the answer of most readers; "can't tell" if no answer has the most."""
-        counted = Counter(review.answer for review in self.reviews.values())
-        (first, votes), *others = counted.most_common()
-        return "can't tell" if others and others[0][1] == votes else first
+        return "can't tell" if self.is_undecided else self._votes[0][0]
+
+    @property
+    def is_undecided(self) -> bool:
+        """Return whether no answer has the most votes."""
+        return len(self._votes) > 1 and self._votes[0][1] == self._votes[1][1]
+
+    @property
+    def _votes(self) -> list[tuple[Answer, int]]:
+        return Counter(review.answer for review in self.reviews.values()).most_common()
 
     @property
     def is_disputed(self) -> bool:
@@ -72,6 +79,39 @@ def reviewed_cells(
         cell.reviews = {name: one for name, one in cell.reviews.items() if one.answer}
     answered = {index: cell for index, cell in sorted(found.items()) if cell.reviews}
     return answered, [review for review in elsewhere.values() if review.answer]
+
+
+def missed_cells(cells: FoundCells, elsewhere: Iterable[Review]) -> list[ReviewedCell]:
+    """Return the cells that were not found but drawn by readers, in fields that are counted.
+
+    Reviews of several readers are of one cell if their boxes overlap by at least 0.3.
+    """
+    missed: list[ReviewedCell] = []
+    for review in elsewhere:
+        box = np.array([[review.x, review.y, review.width, review.height]])
+        if review.field not in cells.fields:
+            continue
+        for cell in missed:
+            first = cell.first
+            other = first.x, first.y, first.width, first.height
+            overlap = _intersection_over_union(box, other)[0]
+            if first.field == review.field and overlap >= _SAME:
+                cell.reviews[review.reader] = review
+                break
+        else:
+            missed.append(ReviewedCell(review, {review.reader: review}))
+    return missed
+
+
+def undecided_cells(
+    cells: FoundCells, reviewed: Mapping[int, ReviewedCell], missed: Iterable[ReviewedCell]
+) -> Iterator[UndecidedCell]:
+    """Yield the cells on which readers differ, with no answer of most."""
+    numbers = [*((cells.numbers[i], one) for i, one in reviewed.items())]
+    for number, cell in [*numbers, *((None, one) for one in missed)]:
+        if cell.is_undecided:
+            answers = {name: review.answer for name, review in sorted(cell.reviews.items())}
+            yield UndecidedCell(cell.first.field, number, *cell.first.middle, answers)
 
 
 class _Finder:

@@ -32,25 +32,35 @@ Where readers chose all cells, those that the network is sure to be uninfected a
 the estimate is a lower bound, and the upper end is that of the infected cells that are shown, a
 share s of all: its probability is a mean over s, the network's sensitivity for unseen patients.
 
+A cell that was not found, but drawn by a reader, counts as itself, in numerator and denominator.
+Together with the found cells this is unbiased for all that readers have seen: for the whole slide,
+if they drew every missed cell of every field. If they drew only infected ones, those are right, and
+the denominator lacks the uninfected missed ones.
+
 A cell that nobody can tell is left out of the estimate. In the upper end it counts as infected, in
 the lower end as uninfected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hemozoin.arrays import Bools, Floats, Texts, texts
-from hemozoin.classes import PARASITIZED
+from hemozoin.classes import CLASSES, PARASITIZED
 from hemozoin.decision.conformal import REVIEW
 from hemozoin.metrics.beta import incomplete_beta
 from hemozoin.metrics.bootstrap import Estimate
-from hemozoin.review.agreement import ReviewedCell, agreements
+from hemozoin.review.agreement import (
+    ReviewedCell,
+    agreements,
+    missed_cells,
+    undecided_cells,
+)
 from hemozoin.review.found_cells import FoundCells
-from hemozoin.review.reviews import Answer
+from hemozoin.review.reviews import Answer, Review
 from hemozoin.review.worklist import STRATA, sizes
 from hemozoin.smear.counting.reviewed_count import ReviewedCount
 
@@ -74,22 +84,25 @@ def count_with_reviews(
     cells: FoundCells,
     reviewed: Mapping[int, ReviewedCell],
     sensitivities: Floats = _ALL_SEEN,
-    elsewhere: int = 0,
+    elsewhere: Sequence[Review] = (),
 ) -> ReviewedCount | None:
     """Return the count; None if no cell has an answer other than "can't tell".
 
     `sensitivities` are those of equally likely patients, float `[Q]` in 0..1: the shares of
-    infected cells that the network calls infected or leaves for review. `elsewhere` is the number
-    of reviews that fit no cell.
+    infected cells that the network calls infected or leaves for review. `elsewhere` are the reviews
+    that fit no found cell.
     """
+    missed = missed_cells(cells, elsewhere)
     answers = texts(reviewed[i].answer if i in reviewed else "" for i in range(len(cells)))
     if not np.isin(answers, _TOLD).any():
         return None
-    decisions, seen = texts(cells.decisions), answers != ""
-    called, close = decisions == PARASITIZED, decisions == REVIEW
     chances = inclusion_probabilities(cells, reviewed)
-    value, share = _estimate(cells, answers, reviewed, chances, sensitivities)
-    confirmed = not (~seen & (called | close)).any()
+    said = texts(cell.answer for cell in missed)
+    value, share = _estimate(cells, answers, said, reviewed, chances, sensitivities)
+    shown = _by_decision(cells, answers != "")
+    confirmed = (
+        shown["called"] + shown["close"] == shown["called_answered"] + shown["close_answered"]
+    )
     return ReviewedCount(
         parasitaemia=share,
         infected=value.infected,
@@ -97,18 +110,28 @@ def count_with_reviews(
         basis="chosen" if chances is None else "drawn",
         answered=len(reviewed),
         **_by_answer(answers),
-        elsewhere=elsewhere,
-        disputed=sum(cell.is_disputed for cell in reviewed.values()),
-        called=int(called.sum()),
-        called_answered=int((called & seen).sum()),
-        close=int(close.sum()),
-        close_answered=int((close & seen).sum()),
+        disputed=sum(cell.is_disputed for cell in [*reviewed.values(), *missed]),
+        undecided=tuple(undecided_cells(cells, reviewed, missed)),
+        missed=len(missed),
+        missed_parasitized=int((said == PARASITIZED).sum()),
+        elsewhere=sum(review.field not in cells.fields for review in elsewhere),
+        **shown,
         readers=tuple(sorted({name for cell in reviewed.values() for name in cell.reviews})),
         agreements=tuple(agreements(reviewed)),
-        limit_of_detection=_limit_of_detection(value.red_cells, sensitivities)
-        if confirmed
-        else None,
+        limit_of_detection=_limit(value.red_cells, sensitivities) if confirmed else None,
     )
+
+
+def _by_decision(cells: FoundCells, seen: Bools) -> dict[str, int]:
+    """Return the number of called and of close cells, and of those a person has seen."""
+    decisions = texts(cells.decisions)
+    called, close = decisions == PARASITIZED, decisions == REVIEW
+    return {
+        "called": int(called.sum()),
+        "called_answered": int((called & seen).sum()),
+        "close": int(close.sum()),
+        "close_answered": int((close & seen).sum()),
+    }
 
 
 def _by_answer(answers: Texts) -> dict[str, int]:
@@ -125,6 +148,7 @@ def _by_answer(answers: Texts) -> dict[str, int]:
 def _estimate(
     cells: FoundCells,
     answers: Texts,
+    missed: Texts,
     reviewed: Mapping[int, ReviewedCell],
     chances: Floats | None,
     sensitivities: Floats,
@@ -133,10 +157,12 @@ def _estimate(
     by_choice = [index for index, one in reviewed.items() if one.chance(cells, index) is None]
     chosen = np.isin(np.arange(len(cells)), by_choice)
     told, seen = np.isin(answers, _TOLD), answers != ""
-    if_infected = np.where(answers == "can't tell", PARASITIZED, answers)
-    value = _weighted_sums(cells, answers, told, chosen, chances)
-    low = _weighted_sums(cells, answers, seen, chosen, chances)
-    high = _weighted_sums(cells, if_infected, seen, chosen, chances)
+    if_infected, missed_if = (
+        np.where(one == "can't tell", PARASITIZED, one) for one in (answers, missed)
+    )
+    value = _weighted_sums(cells, answers, told, chosen, chances).plus(missed)
+    low = _weighted_sums(cells, answers, seen, chosen, chances).plus(missed)
+    high = _weighted_sums(cells, if_infected, seen, chosen, chances).plus(missed_if)
     shown = sensitivities if chances is None else _ALL_SEEN
     return value, Estimate(
         value.share,
@@ -145,7 +171,7 @@ def _estimate(
     )
 
 
-def _limit_of_detection(red_cells: float, sensitivities: Floats) -> float:
+def _limit(red_cells: float, sensitivities: Floats) -> float:
     """Return the share of infected cells at which 95 % of slides show one: 1 - (1 - π s)^n."""
     return share_at(lambda share: 1 - (1 - share) ** red_cells, _DETECTED, sensitivities)
 
@@ -178,6 +204,16 @@ class _WeightedSums:
     @property
     def share(self) -> float:
         return min(1.0, self.infected / self.red_cells) if self.red_cells else 0.0
+
+    def plus(self, missed: Texts) -> _WeightedSums:
+        """Return the sums with the answers on cells that were not found: each counts as itself."""
+        infected, cells = (missed == PARASITIZED).sum(), np.isin(missed, CLASSES).sum()
+        return replace(
+            self,
+            infected=self.infected + float(infected),
+            squares=self.squares + float(infected),
+            red_cells=self.red_cells + float(cells),
+        )
 
     def end(self, probability: float, sensitivities: Floats = _ALL_SEEN) -> float:
         """Return an end of the interval: the quantile of the beta distribution.

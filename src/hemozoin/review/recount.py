@@ -47,7 +47,7 @@ def recount_slide(folder: Path, worklists: Sequence[Path] = ()) -> Slide:
     append_reviews(folder, new)
     reviewed, elsewhere = reviewed_cells(cells, [*before, *new])
     sensitivities = _sensitivities(saved.writer.counting_point)
-    count = count_with_reviews(cells, reviewed, sensitivities, len(elsewhere))
+    count = count_with_reviews(cells, reviewed, sensitivities, elsewhere)
     slide = saved.rewrite(SlideReviews(count, _answers(cells, reviewed)))
     if (table := _table_of_slides(folder)) is not None:
         replace_slide_row(slide, table)
@@ -62,7 +62,7 @@ def count_so_far(folder: Path, cells: FoundCells) -> ReviewedCount | None:
     """
     reviewed, elsewhere = reviewed_cells(cells, read_reviews(folder))
     sensitivities = _sensitivities(read_counting_point(folder))
-    return count_with_reviews(cells, reviewed, sensitivities, len(elsewhere))
+    return count_with_reviews(cells, reviewed, sensitivities, elsewhere)
 
 
 def with_reviews(slides: Sequence[Slide], out: Path) -> list[Slide]:

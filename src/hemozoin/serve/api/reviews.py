@@ -73,6 +73,6 @@ def recount(slide: SlideHere, files: FilesHere, jobs: JobsHere) -> Response:
 
 @review_routes.post("/missed-cells")
 def add_missed_cell(files: FilesHere, cell: NewMissedCell) -> ReviewResult:
-    """Add a cell that was not found to reviews.csv; it is shown, but not part of the count."""
+    """Add a cell that was not found to reviews.csv; it is shown, and counts as itself."""
     CellReviews(files.results).add_missed(MissedCell(**cell.model_dump()))
     return ReviewResult(reviewed=current_count(files.results).reviewed)

@@ -150,7 +150,7 @@ class FieldView {
     }
     cell.answer = answer;
     if (answer) {
-      say("The missed cell is kept. It is not part of the count.");
+      say("The missed cell is kept, and counts as itself.");
       return this.select(this.cells.indexOf(cell));
     }
     this.cells.splice(this.cells.indexOf(cell), 1);

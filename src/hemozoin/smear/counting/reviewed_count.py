@@ -27,6 +27,26 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class UndecidedCell:
+    """A cell on which readers differ, with no answer of most: its field, its middle in px, answers.
+
+    `cell` is its number in the field, None for one that was not found; `answers` are by reader.
+    """
+
+    field: str
+    cell: int | None
+    x: float
+    y: float
+    answers: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """Return the cell and the answers in one line, as in the report."""
+        place = f"cell {self.cell}" if self.cell else f"missed cell at {self.x:g}, {self.y:g}"
+        told = ", ".join(f"{reader}: {answer}" for reader, answer in self.answers.items())
+        return f"{self.field}, {place} ({told})"
+
+
+@dataclass(frozen=True)
 class ReviewedCount:
     """The count of a slide by machine and person together.
 
@@ -36,8 +56,10 @@ class ReviewedCount:
     the network called infected and left for review, and `called_answered`, `close_answered` those
     with an answer. `answered` counts all cells with an answer, of which `parasitized`,
     `uninfected`, `not_red_cells` and `cannot_tell` are the answers, and `disputed` has those on
-    which readers differ; where no answer has the most votes, the cell counts as "can't tell".
-    `elsewhere` counts reviews where no cell was found.
+    which readers differ; where no answer has the most votes, the cell counts as "can't tell" and is
+    one of `undecided`. `missed` counts the cells that were not found but drawn by a reader, of
+    which `missed_parasitized` are infected; `elsewhere` counts reviews in fields that are not
+    counted.
     `limit_of_detection` is the parasitaemia, 0..1, at which 95 % of slides with so many cells show
     an infected one to the person; None unless the count is confirmed.
     """
@@ -52,6 +74,9 @@ class ReviewedCount:
     not_red_cells: int
     cannot_tell: int
     disputed: int
+    undecided: tuple[UndecidedCell, ...]
+    missed: int
+    missed_parasitized: int
     elsewhere: int
     called: int
     called_answered: int

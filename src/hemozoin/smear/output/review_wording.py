@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from hemozoin.smear.counting.reviewed_count import Agreement, ReviewedCount
 from hemozoin.smear.output.numbers import percent, with_noun
 
+#: Most undecided cells that are named in a report; slide.json has all.
+_NAMED = 10
+
 
 def review_facts(count: ReviewedCount) -> Iterator[tuple[str, str]]:
     """Yield what people answered, each fact with its name."""
@@ -59,10 +62,29 @@ def review_limitations(count: ReviewedCount) -> Iterator[str]:
             f"With {percent(count.limit_of_detection)} % infected cells, 95 % of such slides would"
             " show at least one of them to the person."
         )
+    yield from _single_cells(count)
+
+
+def _single_cells(count: ReviewedCount) -> Iterator[str]:
+    """Yield sentences about cells that were missed, are elsewhere, or that nobody can tell."""
+    if count.missed:
+        yield (
+            f"{with_noun(count.missed, 'cell')} that no red cell was found for, drawn by a person,"
+            f" {count.missed_parasitized:,} of them parasitized: part of the count, each as itself."
+            " Cells that were missed in fields where nobody looked for them are not in it."
+        )
     if count.elsewhere:
         yield (
-            f"{with_noun(count.elsewhere, 'review')} where no red cell was found, or in fields that"
-            " are not counted: not part of the count."
+            f"{with_noun(count.elsewhere, 'review')} in fields that are not counted: not part of"
+            " the count."
+        )
+    if count.undecided:
+        shown = "; ".join(map(str, count.undecided[:_NAMED]))
+        more = len(count.undecided) - _NAMED
+        yield (
+            "Readers differ, and no answer has the most: "
+            + shown
+            + (f"; and {more:,} more, in slide.json." if more > 0 else ".")
         )
     if count.cannot_tell:
         yield (
