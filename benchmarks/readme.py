@@ -15,8 +15,10 @@ import audits
 import chromatin
 import counting
 import export
+import few_cells
 import fields
 import fine_tuning
+import growth
 import headline
 import install
 import leaks
@@ -43,9 +45,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "chromatin": chromatin.table,
     "counting": counting.table,
     "counting_places": counting.places_table,
+    "few_cells": few_cells.table,
     "fields": fields.table,
     "fine_tuning": fine_tuning.table,
     "found": fields.found_table,
+    "growth": growth.table,
     "headline": headline.table,
     "install": install.size_table,
     "int8": export.table,
@@ -82,10 +86,10 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "docs/audit.md": ("audits", "ppi"),
     "docs/counting.md": ("counting", "counting_places", "audits"),
     "docs/microscopes.md": ("chromatin", "world"),
-    "docs/minute.md": ("minute", "minute_steps"),
+    "docs/minute.md": ("minute", "minute_steps", "growth"),
     "docs/quick-start.md": ("install", "startup"),
     "docs/serve.md": ("serve",),
-    "docs/train.md": ("fine_tuning",),
+    "docs/train.md": ("few_cells", "fine_tuning"),
     "docs/traps.md": ("leaks", "patients"),
     "docs/paper-on-malaria.md": ("sweep", "sweep_agreed"),
 }

@@ -201,9 +201,14 @@ def draw() -> None:
     for axis, title in zip(axes, ("processor's time in s", "peak memory in MB"), strict=True):
         axis.set(xlabel="number of cells or fields", title=title)
     axes[1].legend(fontsize=8)
+    save(figure, FIGURE)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as SVG, without the time of drawing."""
     content = io.BytesIO()
     figure.savefig(content, format="svg", metadata={"Date": None})
-    FIGURE.write_bytes(content.getvalue())
+    path.write_bytes(content.getvalue())
 
 
 if __name__ == "__main__":

@@ -220,3 +220,12 @@ def test_a_balanced_run_resumes_with_the_same_weights(
     assert equal(whole, weights(rare(training_data), tmp_path / "stopped", recipe))
     assert equal(whole, weights(rare(training_data), tmp_path / "whole", recipe))  # finished
     assert not equal(whole, weights(rare(training_data), tmp_path / "plain", SMALL))
+
+
+def test_few_cells_are_passed_over_more_often() -> None:
+    recipe = Recipe(epochs=6, batch=128, fewest_steps=300)
+    assert recipe.for_cells(16_587) == recipe  # 130 steps an epoch
+    few = recipe.for_cells(1_338)
+    assert few.epochs == 28  # of 11 steps
+    assert few.for_cells(1_338) == few
+    assert Recipe(epochs=6).for_cells(10).epochs == 6

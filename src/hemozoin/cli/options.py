@@ -45,7 +45,8 @@ class RecipeOptions:
     size: _OptionalWholeNumber = None
     """Input size in pixels, 32 to 1024."""
     epochs: _OptionalWholeNumber = None
-    """Number of passes over the training cells, 1 to 10,000."""
+    """Number of passes over the training cells, 1 to 10,000. The default preset has 6, and more for
+    few cells: as many as give 300 steps."""
     batch: _OptionalWholeNumber = None
     """Cells per step, 4 to 65,536."""
     learning_rate: float | None = None
@@ -64,6 +65,8 @@ class RecipeOptions:
         from hemozoin.training.recipe import PRESETS
 
         changes = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.init or self.epochs is not None:
+            changes["fewest_steps"] = 0
         if self.init:
             init = InitialWeights.find(self.init)
             changes = init.recipe() | changes | {"init": init}

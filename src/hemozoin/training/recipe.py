@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -16,6 +17,7 @@ from hemozoin.training.initial_weights import InitialWeights
 #: also in the last one.
 _RANGES = {
     "epochs": (1, 10_000),
+    "fewest_steps": (0, 1_000_000),
     "batch": (4, 65_536),
     "seed": (0, 2**32 - 1),
     "orientations": (1, 4),
@@ -37,7 +39,9 @@ class Recipe:
     size: int = 64
     """Input size in pixels, 32 to 1024 (paper, section 3.4; 224 is the full size there)."""
     epochs: int = 6
-    """Number of passes over the training cells, 1 to 10,000."""
+    """Number of passes over the training cells, 1 to 10,000; more where `fewest_steps` say so."""
+    fewest_steps: int = 0
+    """Few cells are passed over so often that there are so many steps, 0 to 1,000,000."""
     batch: int = 128
     """Cells per step, summed over all processes, 4 to 65,536."""
     seed: int = 0
@@ -93,6 +97,11 @@ class Recipe:
             return replace(self.init.architecture, classes=2)
         return Architecture(alpha=self.alpha, classes=2, body=self.body)
 
+    def for_cells(self, count: int) -> Recipe:
+        """Return the recipe with the number of epochs for `count` training cells (1 or more)."""
+        needed = math.ceil(self.fewest_steps / math.ceil(count / self.batch))
+        return replace(self, epochs=max(self.epochs, needed))
+
     def size_in(self, epoch: int) -> int:
         """Return the input size in an epoch, counted from 0; `size` in the last one."""
         is_last_fifth = 5 * (epoch + 1) > 4 * self.epochs
@@ -127,7 +136,7 @@ def _require_word(name: str, value: object, kind: object) -> None:
 
 
 PRESETS: dict[str, Recipe] = {
-    "default": Recipe(),
+    "default": Recipe(fewest_steps=300),
     "best": Recipe(epochs=24, learning_rate=6e-3, progressive=False),
     "paper": Recipe(
         epochs=8,

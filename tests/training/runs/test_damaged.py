@@ -166,6 +166,7 @@ BAD_VALUES: dict[str, tuple[object, ...]] = {
     "recipe__init": ({}, "", 3, "x", [1], {"path": 3}, {"path": "x"}),
     "recipe__view": (3, [], None),
     "recipe__balance": (1, "yes", None),
+    "recipe__fewest_steps": (-1, 10**400, 1.5, True),
     "recipe__progressive": (1, "yes", None),
     "recipe__freeze_batch_norm": (1, "yes", None),
 }

@@ -16,6 +16,9 @@ from sklearn import metrics
 
 from hemozoin.classes import CLASSES
 from hemozoin.model.bundle import load_bundle
+from hemozoin.training.recipe import Recipe
+from hemozoin.training.runs import start
+from hemozoin.training.runs.config import RunConfig
 from hemozoin.training.runs.run import load_split_data, make_training_data
 from hemozoin.training.runs.start import read_config
 from hemozoin.training.trainer import Trainer
@@ -375,3 +378,13 @@ def test_the_model_describes_itself(finished_run: Path) -> None:
     assert bundle.about["run"]["recipe"]["seed"] == 0
     assert bundle.about["figures"] == found
     assert all(np.isfinite(array).all() for array in bundle.weights.values())
+
+
+def test_few_cells_get_more_epochs(tmp_path: Path, cells_zip: Path) -> None:
+    recipe = Recipe(size=32, epochs=1, batch=16, fewest_steps=8)
+    folder = start.new(RunConfig(cells_zip, recipe=recipe), tmp_path / "run")
+    trained_on = [row for row in read_rows_of(folder.split) if row["split"] == "train"]
+    steps = math.ceil(len(trained_on) / 16)
+    epochs = len(read_rows_of(folder.results))
+    assert (epochs - 1) * steps < 8 <= epochs * steps
+    assert start.read_config(folder.config).recipe.epochs == epochs

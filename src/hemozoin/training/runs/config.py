@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,7 +12,7 @@ from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.errors import HemozoinError, RunError
 from hemozoin.json_files import wrong_fields
 from hemozoin.metrics.classification import require_prevalence
-from hemozoin.training.recipe import Recipe
+from hemozoin.training.recipe import PRESETS, Recipe
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class RunConfig:
 
     data: Path
     cells: CellOptions = field(default_factory=CellOptions)
-    recipe: Recipe = field(default_factory=Recipe)
+    recipe: Recipe = PRESETS["default"]
     split: Path | None = None
     extra: Path | None = None
     on_correction: OnCorrection = "relabel"
@@ -40,6 +40,10 @@ class RunConfig:
         if self.on_correction not in get_args(OnCorrection):
             choices = " or ".join(get_args(OnCorrection))
             raise RunError(f"on_correction is {self.on_correction!r}; give {choices}")
+
+    def for_cells(self, count: int) -> RunConfig:
+        """Return the config with the number of epochs for `count` training cells."""
+        return replace(self, recipe=self.recipe.for_cells(count))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, paths made absolute, ready for JSON."""

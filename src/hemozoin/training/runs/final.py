@@ -65,6 +65,7 @@ def train_final(
         return
     use_deterministic_algorithms()
     split_data = load_split_data(config, folds[0].split)
+    config = config.for_cells(_all_trained_on(split_data).training_cells)
     if folder.config.exists():
         folder.remove_leftovers()
     else:

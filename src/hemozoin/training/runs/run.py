@@ -69,6 +69,13 @@ class SplitData:
         """The table of the cells that are only trained on."""
         return self.extra.cells if self.extra else None
 
+    @property
+    def training_cells(self) -> int:
+        """The number of cells that can be trained on."""
+        return int((self.cells.split == "train").sum()) + (
+            len(self.extra.cells) if self.extra else 0
+        )
+
     def part(self, split: str) -> tuple[SplitCells, Pixels]:
         """Return the cells and pixels of one part of the split."""
         cells = self.cells.part(split)
@@ -80,7 +87,7 @@ def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: tor
     started = time.monotonic()
     use_deterministic_algorithms()
     seen = seen_patients(config, split_data.cells, split_data.extra_cells)
-    if overlap := overlap_with(seen, split_data.part("test")[0]):
+    if overlap := overlap_with(seen, split_data.cells.part("test")):
         print_overlap(overlap)
     training_data = make_training_data(split_data, config)
     classifier = train_classifier(
@@ -127,9 +134,8 @@ def make_training_data(split_data: SplitData, config: RunConfig) -> TrainingData
 
     Validation and test cells keep the labels as given, which the metrics are computed on.
     """
-    train, _ = split_data.part("train")
-    train = training_labels(train, config.on_correction)
-    validation, _ = split_data.part("validation")
+    train = training_labels(split_data.cells.part("train"), config.on_correction)
+    validation = split_data.cells.part("validation")
     targets = np.zeros(len(split_data.pixels), dtype=np.int64)
     for cells in (split_data.cells, train):
         targets[cells.row] = class_numbers(cells)
@@ -173,7 +179,7 @@ def evaluate_run(
         warnings=(
             *unreadable_warning(split_data.unreadable),
             *duplicate_warning(split_data.cells, split_data.pixels),
-            *review_band_warning(split_data.part("validation")[0], bundle.review_band),
+            *review_band_warning(split_data.cells.part("validation"), bundle.review_band),
             *poor_fit_warning(config.recipe, float(results["val_auc"][-1])),
         ),
         setup=describe_setup(

@@ -36,6 +36,7 @@ def new(
             if first:
                 folder.require_free(overwrite)
             split_data = load_split_data(config, config.split)
+            config = config.for_cells(split_data.training_cells)
             if first:
                 folder.begin(config.to_dict())
                 write_split(split_data.cells, folder.split)
