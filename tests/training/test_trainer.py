@@ -228,4 +228,6 @@ def test_few_cells_are_passed_over_more_often() -> None:
     few = recipe.for_cells(1_338)
     assert few.epochs == 28  # of 11 steps
     assert few.for_cells(1_338) == few
+    assert recipe.for_cells(10).epochs == 48
+    assert replace(recipe, epochs=60).for_cells(10).epochs == 60
     assert Recipe(epochs=6).for_cells(10).epochs == 6

@@ -46,7 +46,7 @@ class RecipeOptions:
     """Input size in pixels, 32 to 1024."""
     epochs: _OptionalWholeNumber = None
     """Number of passes over the training cells, 1 to 10,000. The default preset has 6, and more for
-    few cells: as many as give 300 steps."""
+    few cells: as many as give 300 steps, at most 48."""
     batch: _OptionalWholeNumber = None
     """Cells per step, 4 to 65,536."""
     learning_rate: float | None = None

@@ -23,6 +23,9 @@ _RANGES = {
     "orientations": (1, 4),
 }
 
+#: `fewest_steps` gives no more epochs than these: more were not measured (benchmarks/few_cells.py).
+_MOST_FOR_FEW_CELLS = 48
+
 #: Keys in config.json that differ from the field's name; files of earlier versions have them too.
 _KEYS = {"input_transform": "view"}
 
@@ -41,7 +44,8 @@ class Recipe:
     epochs: int = 6
     """Number of passes over the training cells, 1 to 10,000; more where `fewest_steps` say so."""
     fewest_steps: int = 0
-    """Few cells are passed over so often that there are so many steps, 0 to 1,000,000."""
+    """Few cells are passed over so often that there are so many steps, 0 to 1,000,000, but at most
+    48 times."""
     batch: int = 128
     """Cells per step, summed over all processes, 4 to 65,536."""
     seed: int = 0
@@ -100,7 +104,7 @@ class Recipe:
     def for_cells(self, count: int) -> Recipe:
         """Return the recipe with the number of epochs for `count` training cells (1 or more)."""
         needed = math.ceil(self.fewest_steps / math.ceil(count / self.batch))
-        return replace(self, epochs=max(self.epochs, needed))
+        return replace(self, epochs=max(self.epochs, min(needed, _MOST_FOR_FEW_CELLS)))
 
     def size_in(self, epoch: int) -> int:
         """Return the input size in an epoch, counted from 0; `size` in the last one."""
