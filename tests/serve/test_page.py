@@ -128,15 +128,19 @@ def test_a_list_that_comes_late_takes_no_keys(page: Page, server: RunningServer)
     def hold(route: Route) -> None:
         waiting.append(route)
 
+    def held() -> Route | None:
+        page.wait_for_timeout(20)  # meanwhile the browser's requests come in
+        return waiting[0] if waiting else None
+
     page.goto(server.root)
     name_reader(page, "Ada")
     page.route("**/cells?worklist=called*", hold)
     page.goto(f"{server.root}/#/slides/left/review/called")
-    wait_for(lambda: page.wait_for_timeout(20) or waiting or None)
+    late = wait_for(held)
     page.goto(f"{server.root}/#/slides/left/review/audit")
     expect(page.locator(".so-far")).to_contain_text("0 of")
     with page.expect_response("**/cells?worklist=called*"):
-        waiting[0].continue_()
+        late.continue_()
     page.wait_for_timeout(200)
     page.keyboard.press("n")
     expect(page.locator(".so-far")).to_contain_text("1 of")
