@@ -34,13 +34,16 @@ class RunningServer:
         return self.api.post("/slides", files=files, data={"name": name}, **options)
 
     def wait_until_screened(self, slide: str) -> dict[str, Any]:
-        """Return the state of a slide that is done."""
+        """Return the state of a slide that is done; each of its fields may take a while."""
+        found: dict[str, Any] = {"state": "queued", "fields_done": -1}
 
-        def state() -> dict[str, Any] | None:
-            found: dict[str, Any] = self.api.get(f"/slides/{slide}").json()
-            return found if found["state"] in ("done", "failed") else None
+        def next_state() -> dict[str, Any] | None:
+            now: dict[str, Any] = self.api.get(f"/slides/{slide}").json()
+            ended = now["state"] in ("done", "failed")
+            return now if ended or now["fields_done"] > found["fields_done"] else None
 
-        found = wait_for(state)
+        while found["state"] not in ("done", "failed"):
+            found = wait_for(next_state)
         assert found["state"] == "done", found
         return found
 
