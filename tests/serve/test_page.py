@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +17,6 @@ from tests.support.servers import RunningServer, serving, wait_for
 from tests.support.smears import make_fields
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def server(by_hand: Path, tmp_path: Path) -> Iterator[RunningServer]:
-    """Yield a server of a folder with one slide, "left"."""
-    shutil.copytree(by_hand, tmp_path / "served")
-    with serving(tmp_path / "served") as running:
-        yield running
 
 
 def test_pictures_are_dropped_screened_and_found_again_after_a_kill(
@@ -236,7 +227,6 @@ def test_pages_are_accessible_and_fit(
         "slides/left/review",
         f"slides/left/fields/{field['field']}",
         "cells",
-        "many",
         "many",
     ):
         page.goto(f"{server.root}/#/{path}")

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +28,6 @@ from tests.support.smears import make_fields
 pytestmark = pytest.mark.slow
 
 PATH = "/slides/left"
-
-
-@pytest.fixture
-def folder(tmp_path: Path, by_hand: Path) -> Path:
-    """Return the served folder with a slide that was screened by hand."""
-    return Path(shutil.copytree(by_hand, tmp_path / "served"))
-
-
-@pytest.fixture
-def server(folder: Path) -> Iterator[RunningServer]:
-    with serving(folder) as running:
-        running.api.get("/slides")
-        yield running
 
 
 def cells(server: RunningServer, **query: str) -> list[dict[str, Any]]:
@@ -160,7 +146,8 @@ def test_a_missed_cell_alone_is_kept_and_makes_no_count(
     assert len(read_reviews(folder / "left")) == 1
 
 
-def test_reviews_survive_kill_and_screening_again(folder: Path, tmp_path: Path) -> None:
+def test_reviews_survive_kill_and_screening_again(by_hand: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(by_hand, tmp_path / "served")
     with serving(folder) as server:
         server.api.get("/slides")
         called = cells(server)[0]["id"]
