@@ -2,7 +2,6 @@
 
 import { pathOf } from "./api.js";
 import { h, say } from "./dom.js";
-import { takeDrops } from "./drop.js";
 import { fileButtons, notPictures, uploadForm } from "./upload.js";
 
 /** The part of a slide's page that takes more pictures; it is hidden while the slide is screened. */
@@ -13,7 +12,6 @@ export class MoreFields {
     this.element = h("section", { class: "drop", "aria-label": "More fields", hidden: true },
       h("p", { class: "lead" }, "Drop more pictures of this slide anywhere on this page, or choose them. The record and the answers stay."),
       fileButtons((files) => this.take(files)), this.form);
-    this.close = takeDrops((files) => this.take(files));
   }
 
   /** Show what can be done in a state of the slide. */

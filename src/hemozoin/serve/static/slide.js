@@ -3,6 +3,7 @@
 import { get, pathOf, post, put, remove, urlOf, watch } from "./api.js";
 import { countedBy, intervalBar, perMicrolitre, shareText } from "./count.js";
 import { h, problem, say } from "./dom.js";
+import { takeDrops } from "./drop.js";
 import { MoreFields } from "./more_fields.js";
 import { many, percent, twoDigits } from "./numbers.js";
 import { patientLink } from "./patient.js";
@@ -11,6 +12,7 @@ import { recordInputs, recordOf } from "./record.js";
 const FILES = [["print.html", "Print (one page)"], ["report.html", "Report"], ["slide.xlsx", "Workbook (Excel)"], ["cells.csv", "Cells (CSV)"], ["fields.csv", "Fields (CSV)"], ["slide.json", "Count (JSON)"], ["cells.coco.json", "Outlines (COCO)"], ["reviews.csv", "Reviews (CSV)"]];
 
 export async function slideView(main, id) {
+  const slide = await get(pathOf("slides", id));
   const top = h("div"), rest = h("div"), more = new MoreFields(id);
   main.append(h("h1", {}, id), top, more.element, rest);
   let last = "";
@@ -25,11 +27,11 @@ export async function slideView(main, id) {
       rest.replaceChildren(...(slide.count ? [fieldSection(id, details.field_rows), filesSection(slide, details)] : []), recordSection(slide), changesSection(details.changes));
     }
   };
-  const slide = await get(pathOf("slides", id));
+  const endDrops = takeDrops((files) => more.take(files));
   await draw(slide);
   if (slide.stale) post(pathOf("slides", id, "recount"), null).catch((error) => say(error.message));
   const stop = watch(id, (slide) => draw(slide).catch((error) => top.replaceChildren(problem(error))));
-  return () => { stop(); more.close(); };
+  return () => { stop(); endDrops(); };
 }
 
 function summary(slide) {
