@@ -272,5 +272,7 @@ def test_a_damaged_fold(
     assert f"{file}: missing or damaged" in line
     assert f"hemozoin train --resume {out / 'fold2'}" in line
     succeed("train", "--resume", out / "fold2")
-    succeed(*command)
-    assert load_bundle(out / "final" / "model").about["folds"]
+    assert file.read_bytes() == (crossval / "fold2" / name).read_bytes()
+    if content == "":  # the same command has the same files whatever the damage was
+        succeed(*command)
+        assert load_bundle(out / "final" / "model").about["folds"]
