@@ -65,9 +65,9 @@ class Task:
         init = InitialWeights.find(self.init)
         for statistics, rate in TUNED:
             frozen = statistics == "running statistics"
-            tuned = replace(scratch, init=init, learning_rate=rate, freeze_batch_norm=frozen)
+            tuned = replace(scratch, init=init, learning_rate=rate, fewest_steps=0)
             columns = {"start": statistics, "learning_rate": rate}
-            yield columns, replace(tuned, progressive=not frozen)
+            yield columns, replace(tuned, freeze_batch_norm=frozen, progressive=not frozen)
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import io
 import zipfile
@@ -21,6 +20,7 @@ from hemozoin.serve.app import make_app
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.work.jobs import JobQueue
 from tests.serve.test_api import some_picture
+from tests.support.coroutines import run
 
 Files = list[tuple[str, tuple[str, bytes]]]
 
@@ -44,7 +44,7 @@ def ask(store: SlideStore) -> Ask:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.request(method, f"/api/v1/slides{path}", **options)
 
-    return lambda *what, **options: asyncio.run(answer(*what, **options))
+    return lambda *what, **options: run(answer(*what, **options))
 
 
 def pictures(*levels: int) -> Files:

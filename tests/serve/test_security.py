@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from hemozoin.serve import security
 from hemozoin.serve.security import SecurityMiddleware, is_own_host
+from tests.support.coroutines import run
 from tests.support.servers import RunningServer, serving
 
 
@@ -30,7 +30,7 @@ def answer_of(method: str, headers: dict[str, str], token: str | None = None) ->
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1") as client:
             return await client.request(method, "/api/v1/slides", headers=headers)
 
-    return asyncio.run(ask())
+    return run(ask())
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_request_longer_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(security, "MOST_REQUEST_BYTES", 99)
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"127.0.0.1")]}
-    asyncio.run(SecurityMiddleware(application, None)(scope, receive, send))
+    run(SecurityMiddleware(application, None)(scope, receive, send))
     assert received == [{"type": "http.disconnect"}]
 
 

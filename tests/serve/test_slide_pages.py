@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,7 +114,7 @@ class FieldPage:
             page.goto(f"{server.root}/#{self.path}/fields/1.png")
         canvas = page.locator("canvas")
         canvas.scroll_into_view_if_needed()
-        page.wait_for_function("document.querySelector('canvas').style.height")
+        expect(canvas).to_have_attribute("style", re.compile("height"))  # the picture is there
         box = canvas.bounding_box()
         assert box
         self.middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

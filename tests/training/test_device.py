@@ -12,9 +12,9 @@ PAGES_OF_THE_LAST_ALLOCATION = """
 import resource, torch
 from hemozoin.training.device import keep_freed_memory
 {first}
-for _ in range(3):
+for _ in range(6):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    blocks = [torch.ones(2**22) for _ in range(8)]  # 8 x 16 MB
+    blocks = [torch.ones(12 * 2**20) for _ in range(2)]  # of 48 MB; glibc adapts to 32 MB by itself
     del blocks
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
