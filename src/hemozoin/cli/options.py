@@ -65,7 +65,7 @@ class RecipeOptions:
         from hemozoin.training.recipe import PRESETS
 
         changes = {name: value for name, value in asdict(self).items() if value is not None}
-        if self.init or self.epochs is not None:
+        if self.epochs is not None:
             changes["fewest_steps"] = 0
         if self.init:
             init = InitialWeights.find(self.init)

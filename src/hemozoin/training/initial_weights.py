@@ -61,7 +61,8 @@ class InitialWeights:
         A network of cells goes on as it was trained: with its input size and transform, gently,
         and normalized as in use (`benchmarks/fine_tuning.py`). One of Keras or timm learns anew.
         """
-        given = {"alpha": self.architecture.alpha, "body": self.architecture.body}
+        known = self.architecture
+        given = {"alpha": known.alpha, "body": known.body, "fewest_steps": 0}
         if not self.path.is_dir():
             return given
         from hemozoin.model.bundle import load_bundle  # noqa: PLC0415 - as in `_read_bundle`
