@@ -33,11 +33,16 @@ TUNED = {
     "ring",
     "sketch",
     "many cells on black",
+    "quarter of a cell",
     "cell, inverted",
+    "cell, green for red",
+    "cell, blue for red",
     "cell, blurred to 4 px",
     "field, iml",
     "part of a field, iml",
     "red cells, iml",
+    "red cells, bccd",
+    "white cells, bccd",
 }
 
 _SKIMAGE = Path(skimage.__file__).parent / "data"

@@ -118,6 +118,24 @@ def test_manipulated_cells_are_detected(
     assert all(share >= 0.9 for share in shares.values()), shares
 
 
+def test_a_cell_cut_at_a_corner_is_detected(
+    ood_detector: OutOfDistributionDetector, cells: Pixels
+) -> None:
+    quarters = np.concatenate([prepared(cell[: SIZE // 2, : SIZE // 2]) for cell in cells[::20]])
+    assert ood_detector.is_out_of_distribution(quarters).mean() >= 0.8
+
+
+def test_a_nucleus_like_that_of_a_white_cell_is_detected(
+    ood_detector: OutOfDistributionDetector, cells: Pixels
+) -> None:
+    """It absorbs far more red than blue, unlike haemoglobin in any stain."""
+    density = np.array([0.54, 0.80, 0.19]) / 0.8
+    light = np.log((cells[::20].astype(float) + 1) / 256).mean(axis=3, keepdims=True)
+    stained = (256 * np.exp(1.7 * light * density) - 1).clip(1, 255)
+    nuclei = (stained * cells[::20].any(axis=3, keepdims=True)).astype(np.uint8)
+    assert ood_detector.is_out_of_distribution(nuclei).mean() >= 0.9
+
+
 def test_measures_do_not_depend_on_the_rotation(cells: Pixels) -> None:
     rotated = np.rot90(cells[:20], axes=(1, 2))
     assert cell_measures(rotated) == pytest.approx(cell_measures(cells[:20]), abs=1e-3)
@@ -164,6 +182,14 @@ def test_it_converts_to_arrays_and_back(
     assert np.array_equal(
         again.is_out_of_distribution(both), ood_detector.is_out_of_distribution(both)
     )
+
+
+def test_the_arrays_of_an_older_folder(ood_detector: OutOfDistributionDetector) -> None:
+    """It had another measure in place of `sides`."""
+    older = {"low": ood_detector.low, "high": ood_detector.high}
+    again = OutOfDistributionDetector.from_arrays(older)
+    assert again.to_arrays()["sides"].tolist() == [-np.inf, np.inf]
+    assert np.array_equal(np.delete(again.high, 1), np.delete(ood_detector.high, 1))
 
 
 @pytest.mark.parametrize("names", [(), ("low",), ("low", "high", "more"), ("mean", "limit")])

@@ -56,13 +56,15 @@ def _outline(g: OnnxBuilder, inside: str, size: int) -> list[str]:
         for changed, axis, within in ((down, 3, beyond_edge[:, None]), (across, 2, beyond_edge))
     ]
     share = g("Div", g("Add", *changes), float(size - 1))
-    at_end = np.zeros(size, np.float32)
-    at_end[[*range(size // 10), *range(size - size // 10, size)]] = 1
-    corner = np.outer(at_end, at_end).astype(np.float32)
+    ends = np.array([0, size - 1])
+    level, upright = (
+        _largest_mean(g, g("Gather", inside, ends, axis=axis), along)
+        for axis, along in ((2, 3), (3, 2))
+    )
     outline = g("Log", g("Div", g("Add", perimeter, 1.0), 4.0 * size))
     return [
         g("Div", _sum(g, inside), float(size**2)),
-        g("Div", _sum(g, g("Mul", inside, corner)), max(float(corner.sum()), 1.0)),
+        g("Min", level, upright),
         outline,
         g("Sub", 1.0, g("Mul", share, 0.5)),
     ]
@@ -107,6 +109,12 @@ def _texture(g: OnnxBuilder, channels: list[str], inside: str, size: int) -> lis
         _masked_deviation(g, g("Sub", blue, green), interior),
     ]
     return [g("Log", g("Add", measure, FLOOR)) for measure in measures]
+
+
+def _largest_mean(g: OnnxBuilder, x: str, axis: int) -> str:
+    """Add the largest of the means along an axis: `[1, 1, H, W]` to `[1, 1, 1, 1]`."""
+    means = g("ReduceMean", x, np.array([axis]), keepdims=1)
+    return g("ReduceMax", means, _PIXELS, keepdims=1)
 
 
 def _sum(g: OnnxBuilder, x: str) -> str:

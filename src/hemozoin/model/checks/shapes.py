@@ -209,7 +209,7 @@ _OPERATIONS: dict[str, tuple[Callable[[_Operation], Sides], Container[int], Set[
     "MatMul": (_product, (2,), set()),
     **dict.fromkeys(("Abs", "Floor", "Log", "Neg", "Relu", "Sqrt"), (_same, (1,), set())),
     **dict.fromkeys(
-        ("Add", "And", "Div", "Greater", "Less", "Max", "Mul", "Or", "Sub"),
+        ("Add", "And", "Div", "Greater", "Less", "Max", "Min", "Mul", "Or", "Sub"),
         (_broadcast, (2,), set()),
     ),
     **dict.fromkeys(
