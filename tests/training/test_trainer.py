@@ -69,6 +69,29 @@ def test_same_seed_same_weights_bit_for_bit(training_data: TrainingData, tmp_pat
 
 
 @pytest.mark.slow
+def test_one_core_gives_the_same_weights_as_two(
+    training_data: TrainingData, tmp_path: Path
+) -> None:
+    """Both parts of a batch are trained on in turn, or at the same time."""
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(weights(training_data, tmp_path / str(threads)))
+    finally:
+        torch.set_num_threads(before)
+    assert equal(*found)
+
+
+def test_batches_of_few_cells_stay_whole(training_data: TrainingData) -> None:
+    """Batch norm needs two cells: with five cells in batches of 4 there is one of 2."""
+    few = replace(training_data, train=np.arange(5))
+    trainer = Trainer(few, replace(SMALL, batch=4), CPU)
+    assert math.isfinite(trainer.train_epoch(0))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "rmsprop"])
 def test_resumed_after_any_epoch_ends_with_the_same_weights(
     training_data: TrainingData, tmp_path: Path, optimizer: Literal["adamw", "rmsprop"]
@@ -197,7 +220,9 @@ def test_the_loss_is_weighted(training_data: TrainingData) -> None:
     trainer = Trainer(rare(training_data), replace(SMALL, balance=True), CPU)
     torch.nn.init.zeros_(trainer.classifier.network.head.weight)
     for row, weight in ((0, 36 / (2 * 4)), (1, 36 / (2 * 32))):
-        loss = trainer._loss(torch.tensor([row, row]), 32, torch.Generator())
+        loss = trainer._loss(
+            trainer.classifier.network, torch.tensor([row, row]), 32, torch.Generator()
+        )
         assert float(loss.detach()) == pytest.approx(2 * weight * np.log(2), rel=1e-5)
 
 

@@ -10,6 +10,7 @@ initial_weights.py    weights to start from: a network of hemozoin, of Keras or 
 classifier.py         the torch module: input transform, MobileNet, softmax
 augmentation.py       random changes of a batch of cells
 trainer.py            the training loop
+replicas.py           parts of a batch on threads of their own
 checkpoint.py         saves and loads the state after an epoch
 distributed.py        several processes started by torchrun
 device.py             CPU or GPU, deterministic algorithms

@@ -59,7 +59,8 @@ def augment(inputs: Tensor, random: Generator) -> Tensor:
     `inputs` are outputs of the input transform: relative densities, BACKGROUND where there is no
     cell. S is 8 or more.
     """
-    inside = (inputs != BACKGROUND).any(dim=1, keepdim=True)
+    red, green, blue = (inputs != BACKGROUND).unbind(dim=1)
+    inside = (red | green | blue)[:, None]  # any() takes twice as long
     cell = torch.where(inside, inputs, 0)
     cell = _change_stain(_change_focus(cell, random), random)
     cell = cell + _illumination(inside, random).to(inputs.device)
@@ -130,7 +131,16 @@ def _illumination(inside: Tensor, random: Generator) -> Tensor:
     shading = smooth * torch.rand(count, 1, 1, 1, generator=random) * SHADING
     rim = _rim(inside, coarse, random) * _uniform((count, 1, 1, 1), RIM, random)
     added = shading * _tint(count, random) + rim * _tint(count, random)
-    return F.interpolate(added, size=(height, width), mode="bilinear", align_corners=False)
+    return _interpolation(coarse[0], height) @ added @ _interpolation(coarse[1], width).T
+
+
+def _interpolation(coarse: int, size: int) -> Tensor:
+    """Return the matrix `[size, coarse]` that interpolates linearly from coarse to fine pixels.
+
+    On either side of pictures it does what `F.interpolate` does, which takes five times as long.
+    """
+    points = torch.eye(coarse)[None]
+    return F.interpolate(points, size=size, mode="linear", align_corners=False)[0].T
 
 
 def _rim(inside: Tensor, coarse: tuple[int, int], random: Generator) -> Tensor:

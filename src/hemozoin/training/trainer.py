@@ -4,8 +4,9 @@
         for every batch: input transform, augmentation, one step of the optimizer
         validate, save a checkpoint
 
-Order and augmentation of an epoch come from a generator seeded by (seed, epoch, process): the
-same seed gives the same weights, and a resumed run needs no saved state of a generator.
+Order and augmentation of an epoch come from a generator seeded by (seed, epoch, part of the batch):
+the same seed gives the same weights, and a resumed run needs no saved state of a generator. Half of
+a batch goes to each of two threads, or of the processes of torchrun (see `replicas`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +36,20 @@ from hemozoin.training.checkpoint import EpochRow, load_checkpoint, save_checkpo
 from hemozoin.training.classifier import Classifier
 from hemozoin.training.device import keep_freed_memory
 from hemozoin.training.recipe import Recipe
+from hemozoin.training.replicas import Replicas
 
 #: Share of the steps over which the learning rate rises.
 WARM_UP = 0.15
 
+#: Parts of a batch that are trained on at the same time on a CPU, whatever its number of cores: the
+#: weights depend on this number, since batch norm takes the statistics of a part.
+_PARTS = 2
+
 #: Called with the rows of all epochs so far.
 OnEpochEnd = Callable[[list[EpochRow]], None]
+
+#: See `Trainer._loss_function`.
+PartLoss = Callable[[Tensor, int, int, nn.Module], Tensor]
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,8 @@ class Trainer:
             load_initial_weights(self.classifier.network, recipe.init.read())
         self.optimizer = make_optimizer(self.classifier.network, recipe)
         self.steps = math.ceil(len(training_data.train) / recipe.batch)
-        if len(training_data.train) // self.steps < 2 * distributed.world_size():
+        smallest_batch = len(training_data.train) // self.steps
+        if smallest_batch < 2 * distributed.world_size():
             raise TrainingError(
                 "batch norm needs 2 cells per step and process; give a larger --batch"
             )
@@ -115,6 +126,8 @@ class Trainer:
         weights = class_weights(training_data.targets[training_data.train], recipe.balance)
         self._class_weights = torch.from_numpy(weights).float().to(device)
         self._network: nn.Module = self.classifier.network
+        single_cpu = device.type == "cpu" and distributed.world_size() == 1
+        self._parts = _PARTS if single_cpu and smallest_batch >= 2 * _PARTS else 1
         if distributed.world_size() > 1:
             self._network = DistributedDataParallel(self._network, forward_sync_buffers=False)
 
@@ -123,18 +136,16 @@ class Trainer:
         self.classifier.train()
         if self.recipe.freeze_batch_norm:
             freeze_batch_norm(self.classifier)
-        random = _generator(self.recipe.seed, epoch, distributed.rank())
-        size = self.recipe.size_in(epoch)
         total = torch.zeros((), device=self.device)
         batches = track(self._batches(epoch), f"Epoch {epoch + 1}", self.steps)
-        for step, (rows, count) in enumerate(batches, epoch * self.steps):
-            self._set_learning_rate(step)
-            # The mean over the whole batch, also when processes get unequal shares of it.
-            loss = self._loss(rows, size, random) * distributed.world_size() / count
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            total += loss.detach() * count / distributed.world_size()
+        with Replicas(self._network, self._parts) as replicas:
+            loss = self._loss_function(epoch)
+            for step, (rows, count) in enumerate(batches, epoch * self.steps):
+                self._set_learning_rate(step)
+                self.optimizer.zero_grad()
+                total += count * replicas.backward(partial(loss, rows, count))
+                self.optimizer.step()
+        total /= distributed.world_size()
         self._average_batch_norms()
         return self._require_finite(float(distributed.all_reduce_sum(total))) / len(
             self.training_data.train
@@ -173,12 +184,30 @@ class Trainer:
         for batch in shuffled.tensor_split(self.steps):
             yield batch[distributed.rank() :: distributed.world_size()], len(batch)
 
-    def _loss(self, rows: Tensor, size: int, random: Generator) -> Tensor:
+    def _loss_function(self, epoch: int) -> PartLoss:
+        """Return the loss of a part of a batch, a mean over the whole batch, in an epoch.
+
+        Called with this process's rows of the batch, the size of the whole batch, the number of
+        the part and its network.
+        """
+        size, first = self.recipe.size_in(epoch), distributed.rank() * self._parts
+        parts = range(first, first + self._parts)
+        randoms = [_generator(self.recipe.seed, epoch, part) for part in parts]
+
+        def loss(rows: Tensor, count: int, part: int, network: nn.Module) -> Tensor:
+            own = rows[part :: self._parts]
+            # Processes average their gradients, also when they get unequal shares of a batch.
+            share = distributed.world_size() / count
+            return share * self._loss(network, own, size, randoms[part])
+
+        return loss
+
+    def _loss(self, network: nn.Module, rows: Tensor, size: int, random: Generator) -> Tensor:
         """Return the summed cross-entropy of some cells, augmented, at an input size."""
         with torch.no_grad():
             inputs = self._augmented(self._pixels[rows].to(self.device), size, random)
             targets = self._targets[rows].to(self.device)
-        logits = self._network(inputs.contiguous(memory_format=torch.channels_last))
+        logits = network(inputs.contiguous(memory_format=torch.channels_last))
         return F.cross_entropy(logits, targets, self._class_weights, reduction="sum")
 
     def _augmented(self, pixels: Tensor, size: int, random: Generator) -> Tensor:
