@@ -9,6 +9,7 @@ recipe.py             Recipe: every number that decides what a network learns; t
 initial_weights.py    weights to start from: a network of hemozoin, of Keras or of timm
 classifier.py         the torch module: input transform, MobileNet, softmax
 augmentation.py       random changes of a batch of cells
+stippling.py          healthy cells become cells with the stippling of Plasmodium vivax
 trainer.py            the training loop
 replicas.py           parts of a batch on threads of their own
 checkpoint.py         saves and loads the state after an epoch

@@ -37,6 +37,7 @@ from hemozoin.training.classifier import Classifier
 from hemozoin.training.device import keep_freed_memory
 from hemozoin.training.recipe import Recipe
 from hemozoin.training.replicas import Replicas
+from hemozoin.training.stippling import stipple
 
 #: Share of the steps over which the learning rate rises.
 WARM_UP = 0.15
@@ -205,17 +206,22 @@ class Trainer:
     def _loss(self, network: nn.Module, rows: Tensor, size: int, random: Generator) -> Tensor:
         """Return the summed cross-entropy of some cells, augmented, at an input size."""
         with torch.no_grad():
-            inputs = self._augmented(self._pixels[rows].to(self.device), size, random)
+            pixels = self._pixels[rows].to(self.device)
             targets = self._targets[rows].to(self.device)
+            inputs, targets = self._augmented(pixels, targets, size, random)
         logits = network(inputs.contiguous(memory_format=torch.channels_last))
         return F.cross_entropy(logits, targets, self._class_weights, reduction="sum")
 
-    def _augmented(self, pixels: Tensor, size: int, random: Generator) -> Tensor:
-        """Return inputs `[N, 3, size, size]` of cells, uint8 `[N, S, S, 3]`, augmented."""
+    def _augmented(
+        self, pixels: Tensor, targets: Tensor, size: int, random: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return inputs `[N, 3, size, size]` and targets of cells, uint8 `[N, S, S, 3]`."""
         transform = self.classifier.input_transform
         if self.recipe.augmentation == "little":
-            return flip(transform(pixels), random)
-        return augment(transform(move(pixels, size, random)), random)
+            return flip(transform(pixels), random), targets
+        inputs = transform(move(pixels, size, random))
+        inputs, targets = stipple(inputs, targets, random)
+        return augment(inputs, random), targets
 
     def _predict(self, rows: Ints) -> Floats:
         """Return p_parasitized of some cells, float `[len(rows)]`; the processes share the work."""
