@@ -1,9 +1,10 @@
-"""Gain and cost of asking for chromatin: cells called infected by the network alone, and with it.
+"""Gain and cost of chromatin.py: cells called infected by the network alone, and with their field.
 
     python benchmarks/chromatin.py cell_images.zip fields --labels corrections.csv nano best
 
 NLM's cells are compared by their corrected labels; the networks have learned them, so their lines
-say what the rule takes from the called cells, not how good the networks are. `fields` has the
+say what asking for chromatin takes from the called cells, not how good the networks are; they are
+not compared with the healthy cells of their fields. `fields` has the
 folders of world.py; uninfected are the marked cells, and all red cells of healthy blood. The rows
 of a network replace its earlier ones in benchmarks/results/chromatin.csv.
 """
@@ -15,8 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
-import numpy as np
-
 import markdown_tables as md
 import rows
 import world
@@ -25,7 +24,7 @@ from hemozoin.data.dataset import decode_cells
 from hemozoin.data.options import CellOptions
 from hemozoin.data.store import Store
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.chromatin import shows_chromatin
+from hemozoin.smear.chromatin import densest_spot, may_be_chromatin
 
 FILE = "chromatin.csv"
 
@@ -59,7 +58,8 @@ def nlm(predictor: Predictor, store: Store) -> rows.Row:
     assert truth is not None  # there is a list of corrections
     alone = predictor.bundle.review_band.decide_all(predictor(store.pixels)) == PARASITIZED
     shown = alone.copy()
-    shown[alone] = [shows_chromatin(store.pixels[row], stain=0) for row in np.flatnonzero(alone)]
+    spots = map(densest_spot, store.pixels[alone])
+    shown[alone] = [may_be_chromatin(spot, stain=0) for spot in spots]
     infected, uninfected = (truth == label for label in (PARASITIZED, UNINFECTED))
     return {
         "place": "NLM",
@@ -79,7 +79,10 @@ def nlm(predictor: Predictor, store: Store) -> rows.Row:
 
 def places(predictor: Predictor, truths: list[world.Truth]) -> Iterator[rows.Row]:
     """Yield the row of each place in which something is known of the cells."""
-    with patch("hemozoin.smear.screen.reconsider", lambda decided, *_: decided):
+    with (
+        patch("hemozoin.smear.screen.allow_contrast", lambda decided, *_: decided),
+        patch("hemozoin.smear.screen.reconsider", lambda decided, *_: decided),
+    ):
         alone = _counts(world.by_place(predictor, truths), predictor)
     for place, shown in _counts(world.by_place(predictor, truths), predictor).items():
         if shown["infected"] or shown["uninfected"] or shown["infected_fields"]:
@@ -120,7 +123,7 @@ def table() -> str:
             _line(f"**`{model}`, all fields**", [r for r in places if r["place"] != "NLM"])
         )
     note = (
-        "By the network alone → with chromatin asked for. NLM: corrected labels, cells that the"
+        "By the network alone → with what the field shows of the cell. NLM: corrected labels, cells that the"
         " networks have learned. Elsewhere: marked cells, or all red cells of healthy blood. "
         + md.machine(found)
     )

@@ -11,7 +11,14 @@ from hemozoin.arrays import Floats, Pixels
 from hemozoin.decision.ood import STAIN_AND_TEXTURE, OutOfDistributionDetector, cell_measures
 from hemozoin.model.bundle import Bundle
 from hemozoin.model.prediction import NO_CHROMATIN, OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
-from hemozoin.smear.chromatin import reconsider, shows_chromatin
+from hemozoin.smear.chromatin import (
+    allow_contrast,
+    densest_spot,
+    is_plain,
+    may_be_chromatin,
+    reconsider,
+    typical_density,
+)
 
 CYTOPLASM = np.array([0.30, 0.50, 0.45])
 
@@ -19,7 +26,7 @@ CYTOPLASM = np.array([0.30, 0.50, 0.45])
 RED_VIOLET, GREY = np.array([0.2, 1.0, 0.4]), np.array([0.8, 1.1, 0.6])
 
 MEASURES = (
-    *("area", "corners", "outline", "blocks"),
+    *("area", "sides", "outline", "blocks"),
     *STAIN_AND_TEXTURE,
 )
 CONTRAST = ("spread", "grain", "edges")
@@ -59,26 +66,59 @@ def bundle() -> Bundle:
     ],
 )
 def test_chromatin_is_red_violet_or_dense(spot: Floats, stain: float, shown: bool) -> None:
-    assert shows_chromatin(cell(spot), stain) == shown
+    assert may_be_chromatin(densest_spot(cell(spot)), stain) == shown
+
+
+def test_the_densest_spot_is_relative_to_the_cell() -> None:
+    spot = densest_spot(cell(0.4 * RED_VIOLET))
+    assert spot == pytest.approx(0.4 * RED_VIOLET, abs=0.03)
+    assert densest_spot(cell(0.4 * RED_VIOLET, noise=0)) == pytest.approx(spot, abs=0.03)
 
 
 def test_a_called_cell_without_chromatin_is_for_review(bundle: Bundle) -> None:
-    grey = cell(0.2 * GREY)
-    decided = reconsider(CALLED, grey, grey, 0.25, bundle)
+    grey, violet = (densest_spot(cell(spot)) for spot in (0.2 * GREY, RED_VIOLET))
+    decided = reconsider(CALLED, grey, 0.25, None, bundle)
     assert (decided.decision, decided.reason) == ("review", NO_CHROMATIN)
     assert decided.p_parasitized == CALLED.p_parasitized
-    assert reconsider(CALLED, cell(RED_VIOLET), grey, 0.25, bundle).decision == "parasitized"
+    assert reconsider(CALLED, violet, 0.25, None, bundle).decision == "parasitized"
 
 
-def test_cells_that_are_not_called_infected_stay_as_they_are(bundle: Bundle) -> None:
-    grey = cell(0.2 * GREY)
+def test_what_healthy_cells_show_as_well_is_plain() -> None:
+    faint, violet, grey = (
+        densest_spot(cell(s)) for s in (0.2 * RED_VIOLET, RED_VIOLET, 0.2 * GREY)
+    )
+    typical = typical_density([faint] * 5)
+    assert typical == pytest.approx(faint.mean())
+    assert is_plain(faint, 0.25, typical)
+    assert not is_plain(violet, 0.25, typical)
+    assert is_plain(grey, 0.25, grey.mean() / 1.9)  # grey and faint: up to twice as dense
+    assert not is_plain(grey, 0.25, grey.mean() / 2.1)
+    assert not is_plain(faint, 0.25, typical_density([faint] * 4))  # too few to compare with
+
+
+def test_a_plain_cell_is_decided_one_step_lower(bundle: Bundle) -> None:
+    spot = densest_spot(cell(0.2 * RED_VIOLET))
+    typical = float(spot.mean())
+    called = reconsider(CALLED, spot, 0.25, typical, bundle)
+    assert (called.decision, called.reason) == ("review", NO_CHROMATIN)
+    close = CALLED._replace(p_parasitized=0.4, decision="review", reason=TOO_CLOSE)
+    decided = reconsider(close, spot, 0.25, typical, bundle)
+    assert (decided.decision, decided.reason) == ("uninfected", None)
+    assert reconsider(close, 2 * spot, 0.25, typical, bundle) is close
+    labelled = close._replace(p_parasitized=bundle.threshold.value)  # its label is parasitized
+    assert reconsider(labelled, spot, 0.25, typical, bundle) is labelled
+    assert reconsider(STRANGE, spot, 0.25, typical, bundle) is STRANGE
+
+
+def test_cells_that_are_not_called_infected_are_not_for_review_for_it(bundle: Bundle) -> None:
+    grey = densest_spot(cell(0.2 * GREY))
     for p, decision, reason in (
         (0.01, "uninfected", None),
         (0.4, "review", TOO_CLOSE),
         (0.4, "review", OUT_OF_DISTRIBUTION),
     ):
         decided = CALLED._replace(p_parasitized=p, decision=decision, reason=reason)
-        assert reconsider(decided, grey, grey, 0.25, bundle) is decided
+        assert reconsider(decided, grey, 0.25, None, bundle) is decided
 
 
 def test_a_called_cell_is_not_strange_for_its_contrast_alone(bundle: Bundle) -> None:
@@ -87,9 +127,12 @@ def test_a_called_cell_is_not_strange_for_its_contrast_alone(bundle: Bundle) -> 
     guard = bundle.ood_detector
     lenient = OutOfDistributionDetector(guard.low - wide, guard.high + wide)
     assert lenient.is_out_of_distribution(much[None])
-    decided = reconsider(STRANGE, much, much, 0.25, replace(bundle, ood_detector=lenient))
+    decided = allow_contrast(STRANGE, much, replace(bundle, ood_detector=lenient))
     assert (decided.decision, decided.reason) == ("parasitized", None)
-    assert reconsider(STRANGE, much, much, 0.25, bundle) is STRANGE  # its colour is strange, too
+    assert allow_contrast(STRANGE, much, bundle) is STRANGE  # its colour is strange, too
+    assert allow_contrast(CALLED, much, bundle) is CALLED
+    uninfected = STRANGE._replace(p_parasitized=0.01)
+    assert allow_contrast(uninfected, much, replace(bundle, ood_detector=lenient)) is uninfected
 
 
 @pytest.mark.real

@@ -1,4 +1,4 @@
-"""Chromatin: a cell that the network takes for infected, checked by the stain of its field.
+"""Chromatin: cells that the network takes for infected or can't tell, checked by their field.
 
 The network has to work with stains of any strength, and sees one cell at a time. So a faint grey
 spot looks to it like chromatin that is weakly stained, and it can't tell whether a cell has more
@@ -6,25 +6,35 @@ contrast than others. In a field both are known (optical densities, Beer-Lambert
 
     no chromatin      Giemsa colours chromatin red-violet: it absorbs green light, and far less of
                       red. The edge of a drop that dried, and most platelets on a cell, absorb both
-                      alike and are faint. Such a cell is for review, not called infected.
+                      alike and are faint.
+    plain             Folds, a bumpy outline, grain and a dark stain give every cell of a field dark
+                      spots. A cell whose densest spot is hardly denser than that of the field's
+                      healthy cells shows nothing that they don't; a grey and faint one must be
+                      twice as dense.
     much contrast     A cell full of parasite and pigment has more contrast than the training cells.
                       Where the network calls such a cell infected, its contrast isn't strange.
 
-The numbers were chosen on NLM's infected cells, of which 0.6 to 0.8 % go to review for it, and on
-the drops and platelets of BCCD. benchmarks/chromatin.py shows gain and cost in other places.
+A called cell that is plain or has no chromatin is for review. A plain one that is too close to
+call is uninfected, if that is its label.
+
+The numbers for chromatin were chosen on NLM's infected cells, of which 0.6 to 0.8 % go to review
+for it, and on the drops and platelets of BCCD; those for plain cells on NLM's cells and BBBC041.
+benchmarks/chromatin.py shows gain and cost in other places.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from hemozoin.arrays import Bools, Floats, Pixels
-from hemozoin.classes import PARASITIZED
+from hemozoin.classes import PARASITIZED, UNINFECTED
+from hemozoin.data.cutout import brightest
 from hemozoin.decision.conformal import REVIEW
-from hemozoin.decision.ood import OutOfDistributionDetector
 from hemozoin.model.bundle import Bundle
-from hemozoin.model.prediction import NO_CHROMATIN, OUT_OF_DISTRIBUTION, CellDecision
+from hemozoin.model.prediction import NO_CHROMATIN, OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
 from hemozoin.optics import optical_density
 
 #: Red density of chromatin over its green density, at most. 95 % of NLM's infected cells are
@@ -33,6 +43,14 @@ _MAX_RED = 0.45
 
 #: Density of chromatin relative to the rest of the cell, at least.
 _MIN_DENSITY = 0.3
+
+#: A cell is plain below this density of its spot, as a multiple of that of healthy cells: where
+#: the spot may be chromatin by its colour or density, and where it is grey and faint. Of NLM's
+#: infected cells, 0.2 % are below the first.
+_PLAIN, _PLAIN_IF_GREY = 1.4, 2.0
+
+#: Fewest healthy cells that show what is typical of a field.
+_FEWEST = 5
 
 #: Share of a cell's pixels that are its densest spot: about the chromatin of one ring.
 _SPOT = 0.01
@@ -43,50 +61,78 @@ _RIM = 1 / 32
 _DENSITY = optical_density(np.arange(256))
 
 
-def reconsider(
-    decided: CellDecision, cell: Pixels, normalized: Pixels, stain: float, bundle: Bundle
-) -> CellDecision:
-    """Return the decision on a prepared cell, with what its field shows of it.
+def allow_contrast(decided: CellDecision, normalized: Pixels, bundle: Bundle) -> CellDecision:
+    """Return the decision on a cell, parasitized where only its contrast is strange.
 
-    `cell` is uint8 `[S, S, 3]` as in the picture, `normalized` the same as the detector sees it;
-    `stain` is the mean density of the field's red cells, relative to the background.
+    `normalized` is the prepared cell, uint8 `[S, S, 3]`, as the detector sees it.
     """
-    if bundle.review_band.decide(decided.p_parasitized) != PARASITIZED:
+    if decided.reason != OUT_OF_DISTRIBUTION:
         return decided
-    if decided.reason == OUT_OF_DISTRIBUTION and _is_strange(normalized, bundle.ood_detector):
+    called = bundle.review_band.decide(decided.p_parasitized) == PARASITIZED
+    lenient = bundle.ood_detector.ignoring_contrast()
+    if not called or lenient.is_out_of_distribution(normalized[None])[0]:
         return decided
-    if not shows_chromatin(cell, stain):
-        return decided._replace(decision=REVIEW, reason=NO_CHROMATIN)
     return decided._replace(decision=PARASITIZED, reason=None)
 
 
-def _is_strange(normalized: Pixels, detector: OutOfDistributionDetector) -> bool:
-    """Return whether a called cell is unlike the training cells in more than its contrast."""
-    return bool(detector.ignoring_contrast().is_out_of_distribution(normalized[None])[0])
+def reconsider(
+    decided: CellDecision, spot: Floats, stain: float, typical: float | None, bundle: Bundle
+) -> CellDecision:
+    """Return the decision on a cell, with what its field shows of it.
+
+    `spot` is its `densest_spot`; `stain` the mean density of the field's red cells, relative to the
+    background; `typical` the `typical_density` of the field.
+    """
+    plain = is_plain(spot, stain, typical)
+    if decided.decision == PARASITIZED and (plain or not may_be_chromatin(spot, stain)):
+        return decided._replace(decision=REVIEW, reason=NO_CHROMATIN)
+    label = bundle.label(decided.p_parasitized)
+    if decided.reason == TOO_CLOSE and plain and label == UNINFECTED:
+        return decided._replace(decision=UNINFECTED, reason=None)
+    return decided
 
 
-def shows_chromatin(cell: Pixels, stain: float) -> bool:
-    """Return whether the densest spot of a prepared cell, uint8 `[S, S, 3]`, may be chromatin.
+def may_be_chromatin(spot: Floats, stain: float) -> bool:
+    """Return whether the densest spot of a cell, `[3]`, may be chromatin.
 
     It may be if it is red-violet, or dense: denser than the cells of its field, whose mean density
     is `stain`.
     """
-    red, green, blue = _densest_spot(cell)
-    is_dense = (red + green + blue) / 3 >= max(_MIN_DENSITY, stain)
+    red, green, _ = spot
+    is_dense = spot.mean() >= max(_MIN_DENSITY, stain)
     return bool(is_dense or red <= _MAX_RED * green)
 
 
-def _densest_spot(cell: Pixels) -> Floats:
-    """Return the density of the densest spot in red, green and blue, relative to the cell."""
-    densities = _DENSITY[cell[_interior(cell)]]
-    relative = densities - np.median(densities, axis=0)
-    densest = np.argsort(relative.mean(axis=1))[-max(round(_SPOT * len(relative)), 3) :]
-    return np.asarray(relative[densest].mean(axis=0))
+def is_plain(spot: Floats, stain: float, typical: float | None) -> bool:
+    """Return whether a cell shows nothing that the field's healthy cells don't show as well."""
+    if typical is None:
+        return False
+    limit = _PLAIN if may_be_chromatin(spot, stain) else _PLAIN_IF_GREY
+    return bool(spot.mean() < limit * typical)
+
+
+def typical_density(spots: Sequence[Floats]) -> float | None:
+    """Return the median density of healthy cells' densest spots; None for too few cells."""
+    return float(np.median(np.mean(spots, axis=1))) if len(spots) >= _FEWEST else None
+
+
+def densest_spot(cell: Pixels) -> Floats:
+    """Return the density of the densest spot in red, green and blue, relative to the cell's median.
+
+    `cell` is a prepared cell, uint8 `[S, S, 3]`.
+    """
+    levels = cell[_interior(cell)]
+    middle = len(levels) // 2
+    median = _DENSITY[np.partition(levels, middle, axis=0)[middle]]
+    density = _DENSITY[levels]
+    count = max(round(_SPOT * len(levels)), 3)
+    densest = np.argpartition(density @ np.ones(3, np.float32), -count)[-count:]
+    return np.asarray(density[densest].mean(axis=0) - median)
 
 
 def _interior(cell: Pixels) -> Bools:
     """Return which pixels of a cell are off its rim; all of the cell, where it is too narrow."""
-    inside = (cell.max(axis=2) > 0).astype(np.uint8)
+    inside = (brightest(cell) > 0).view(np.uint8)
     rim = max(round(_RIM * len(cell)), 1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
     edge = cv2.BORDER_CONSTANT

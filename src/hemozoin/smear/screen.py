@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from hemozoin.arrays import Floats, Pixels
-from hemozoin.classes import PARASITIZED
+from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.data.picture import image_from_array, rgb_from_image
 from hemozoin.data.preprocess import prepare
 from hemozoin.data.source import FolderSource
 from hemozoin.decision.ood import cell_stain_and_texture
 from hemozoin.errors import DataError
 from hemozoin.model.pictures import Picture
+from hemozoin.model.prediction import CellDecision
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
-from hemozoin.smear.chromatin import reconsider
+from hemozoin.smear.chromatin import (
+    allow_contrast,
+    densest_spot,
+    reconsider,
+    typical_density,
+)
 from hemozoin.smear.field import Cell, Clump, Field, SmearObject
 from hemozoin.smear.field_of_view import FieldOfView, fill_surround, find_field_of_view
 from hemozoin.smear.normalization import FieldStain
@@ -32,6 +39,9 @@ from hemozoin.smear.segmentation.objects import Segmentation, segment
 #: An object is cut by the edge of an eyepiece's disc where it is closer to it than this, in
 #: diameters of a red cell: outlines are as exact as that.
 _RIM = 0.08
+
+#: At most this many cells are measured for what is typical of a field's healthy cells.
+_HEALTHY = 24
 
 
 class Screener:
@@ -115,32 +125,60 @@ def _cut_by(view: FieldOfView, found: SmearObject) -> SmearObject:
 def classify_cells(
     pixels: Pixels, objects: Sequence[SmearObject], predictor: Predictor, stain: FieldStain
 ) -> Iterator[tuple[Cell, Floats]]:
-    """Yield objects of a field, uint8 `[H, W, 3]`, each with the network's decision on it.
+    """Yield objects of a field, uint8 `[H, W, 3]`, each with the decision on it.
 
     With each come the detector's measures of its stain and texture, float `[8]`, as in the picture.
     """
-    preprocessing = predictor.bundle.preprocessing
-    for start in range(0, len(objects), BATCH):
-        batch = objects[start : start + BATCH]
-        prepared = [prepare(cut_out(pixels, one), preprocessing) for one in batch]
-        measures = cell_stain_and_texture(np.stack(prepared))
-        pairs = [*zip(prepared, batch, strict=True)]
-        normalized = np.stack([stain.for_detector(cell, one) for cell, one in pairs])
-        decisions = predictor.decide(
-            np.stack([stain.for_network(cell, one) for cell, one in pairs]), normalized
+    seen = [
+        one
+        for start in range(0, len(objects), BATCH)
+        for one in _seen_by_network(pixels, objects[start : start + BATCH], predictor, stain)
+    ]
+    step = 1 + len(seen) // _HEALTHY
+    healthy = [densest_spot(one.prepared) for one in seen[::step] if one.is_healthy]
+    typical = typical_density(healthy)
+    for number, one in enumerate(seen, 1):
+        decided = one.decided
+        if decided.decision != UNINFECTED:
+            spot = densest_spot(one.prepared)
+            decided = reconsider(decided, spot, stain.strength, typical, predictor.bundle)
+        cell = Cell(
+            **vars(one.found),
+            cell=number,
+            p_parasitized=decided.p_parasitized,
+            decision=decided.decision,
+            reason=decided.reason,
         )
-        for number, (one, by_network) in enumerate(zip(batch, decisions, strict=True)):
-            decided = reconsider(
-                by_network, prepared[number], normalized[number], stain.strength, predictor.bundle
-            )
-            cell = Cell(
-                **vars(one),
-                cell=start + number + 1,
-                p_parasitized=decided.p_parasitized,
-                decision=decided.decision,
-                reason=decided.reason,
-            )
-            yield cell, measures[number]
+        yield cell, one.measures
+
+
+class _Seen(NamedTuple):
+    """An object, prepared `[S, S, 3]`, the decision on it alone, and its stain and texture."""
+
+    found: SmearObject
+    prepared: Pixels
+    decided: CellDecision
+    measures: Floats
+
+    @property
+    def is_healthy(self) -> bool:
+        return self.found.kind == "red cell" and self.decided.decision == UNINFECTED
+
+
+def _seen_by_network(
+    pixels: Pixels, objects: Sequence[SmearObject], predictor: Predictor, stain: FieldStain
+) -> Iterator[_Seen]:
+    """Yield a batch of objects with the decisions on each of them alone."""
+    bundle = predictor.bundle
+    prepared = [prepare(cut_out(pixels, one), bundle.preprocessing) for one in objects]
+    pairs = [*zip(prepared, objects, strict=True)]
+    normalized = np.stack([stain.for_detector(cell, one) for cell, one in pairs])
+    for_network = np.stack([stain.for_network(cell, one) for cell, one in pairs])
+    decisions = predictor.decide(for_network, normalized)
+    measures = cell_stain_and_texture(np.stack(prepared))
+    for number, ((cell, one), alone) in enumerate(zip(pairs, decisions, strict=True)):
+        decided = allow_contrast(alone, normalized[number], bundle)
+        yield _Seen(one, cell, decided, measures[number])
 
 
 def _median_measures(classified: Sequence[tuple[Cell, Floats]]) -> tuple[float, ...]:
