@@ -4,9 +4,9 @@
 
 NLM's cells are compared by their corrected labels; the networks have learned them, so their lines
 say what asking for chromatin takes from the called cells, not how good the networks are; they are
-not compared with the healthy cells of their fields. `fields` has the
-folders of world.py; uninfected are the marked cells, and all red cells of healthy blood. The rows
-of a network replace its earlier ones in benchmarks/results/chromatin.csv.
+not compared with the healthy cells of their fields. `fields` has the folders of world.py;
+uninfected are the marked cells, and all red cells of healthy blood. The rows of a network replace
+its earlier ones in benchmarks/results/chromatin.csv.
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ def table() -> str:
             _line(f"**`{model}`, all fields**", [r for r in places if r["place"] != "NLM"])
         )
     note = (
-        "By the network alone → with what the field shows of the cell. NLM: corrected labels, cells that the"
-        " networks have learned. Elsewhere: marked cells, or all red cells of healthy blood. "
-        + md.machine(found)
+        "By the network alone → with what the field shows of the cell. NLM: corrected labels, cells"
+        " that the networks have learned. Elsewhere: marked cells, or all red cells of healthy"
+        " blood. " + md.machine(found)
     )
     columns = (
         *("network, place", "infected cells", "of these called infected"),
