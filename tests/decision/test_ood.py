@@ -185,10 +185,10 @@ def test_it_converts_to_arrays_and_back(
 
 
 def test_the_arrays_of_an_older_folder(ood_detector: OutOfDistributionDetector) -> None:
-    """It had another measure in place of `sides`."""
+    """It had another measure in place of `sides`, whose range is that of NLM's cells."""
     older = {"low": ood_detector.low, "high": ood_detector.high}
     again = OutOfDistributionDetector.from_arrays(older)
-    assert again.to_arrays()["sides"].tolist() == [-np.inf, np.inf]
+    assert again.to_arrays()["sides"] == pytest.approx([-np.inf, 0.55])
     assert np.array_equal(np.delete(again.high, 1), np.delete(ood_detector.high, 1))
 
 
