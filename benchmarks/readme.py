@@ -28,6 +28,7 @@ import out_of_distribution
 import ppi
 import pretrained
 import recipes
+import replicas
 import robustness
 import scale
 import serve
@@ -60,6 +61,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "out_of_distribution": out_of_distribution.table,
     "patients": leaks.patients,
     "recipes": recipes.table,
+    "replicas": replicas.table,
     "scale": scale.table,
     "ppi": ppi.table,
     "pretrained": pretrained.table,
@@ -86,7 +88,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "docs/audit.md": ("audits", "ppi"),
     "docs/counting.md": ("counting", "counting_places", "audits"),
     "docs/microscopes.md": ("chromatin", "world"),
-    "docs/minute.md": ("minute", "minute_steps", "growth"),
+    "docs/minute.md": ("minute", "replicas", "minute_steps", "growth"),
     "docs/quick-start.md": ("install", "startup"),
     "docs/serve.md": ("serve",),
     "docs/train.md": ("few_cells", "fine_tuning"),
