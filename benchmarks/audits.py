@@ -6,8 +6,9 @@
 groups of 20 fields are drawn, and each group is audited with 50, 150 and 500 answers. `runs/nano`
 is a cross-validation: slides of one patient are made from its predictions of patients that the
 network had not seen; without it there are no such slides. A found cell is infected if it overlaps a
-marked infected cell by 0.3 or more (intersection over union). `audited` is what other benchmarks
-call. The rows go to benchmarks/results/audits.csv.
+marked infected cell by 0.3 or more (intersection over union), a clump if the middle of one that is
+not found lies in its box. `audited` is what other benchmarks call. The rows go to
+benchmarks/results/audits.csv.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from hemozoin.review.found_cells import FoundCells
 from hemozoin.review.reviews import Review
 from hemozoin.review.worklist import draw_worklist
 from hemozoin.smear.counting.reviewed_count import ReviewedCount
+from hemozoin.smear.field import Clump, Field
 from microscope import LABELS
 
 FILE = "audits.csv"
@@ -57,33 +59,37 @@ fields.SAME = 0.3
 
 @dataclass(frozen=True, eq=False)
 class KnownCells:
-    """Red cells of a field or a slide: p, and whether each is infected, `[N]`; and its marks.
+    """Cells and clumps of a field or a slide: p, and whether each is infected, `[N]`; its marks.
 
-    `marked` is the number of marked red cells, `marked_infected` of the infected ones of them.
-    `parasitaemia` is that of the blood from which the cells were drawn, None if it is not known.
+    `red_cells`, `[N]`, is 1 for a cell, and the number of cells in a clump. `marked` is the number
+    of marked red cells, `marked_infected` of the infected ones of them. `parasitaemia` is that of
+    the blood from which the cells were drawn, None if it is not known.
     """
 
     p: Floats
     infected: Bools
+    red_cells: Floats
     marked: int
     marked_infected: int
     parasitaemia: float | None = None
 
 
-def audited(p: Floats, infected: Bools, number: int, seed: int) -> ReviewedCount:
+def audited(known: KnownCells, number: int, seed: int) -> ReviewedCount:
     """Return the count of a slide after an audit of `number` cells, answered by the truth."""
-    cells, drawn = answered(p, infected, number, seed)
+    cells, drawn = answered(known, number, seed)
     counted = count_with_reviews(cells, reviewed_cells(cells, drawn)[0])
     assert counted is not None
     return counted
 
 
-def answered(p: Floats, infected: Bools, number: int, seed: int) -> tuple[FoundCells, list[Review]]:
+def answered(known: KnownCells, number: int, seed: int) -> tuple[FoundCells, list[Review]]:
     """Return the cells of a slide, and the true answers on those that are drawn for an audit."""
-    boxes = np.full((len(p), 4), 40.0)
-    boxes[:, 0] *= np.arange(len(p))
-    names, decisions = ("field",) * len(p), ("uninfected",) * len(p)
-    cells = FoundCells("slide", names, tuple(range(len(p))), boxes, p, decisions)
+    count, infected = len(known.p), known.infected
+    boxes = np.full((count, 4), 40.0)
+    boxes[:, 0] *= np.arange(count)
+    names, decisions = ("field",) * count, ("uninfected",) * count
+    numbers = tuple(range(count))
+    cells = FoundCells("slide", names, numbers, boxes, known.p, decisions, known.red_cells)
     drawn = [
         Review(
             reader="truth",
@@ -131,7 +137,7 @@ def measure(place: str, slide: Slides) -> None:
         rng, results = np.random.default_rng(0), []
         for seed in range(AUDITS):
             known = slide(rng)
-            results.append((known, audited(known.p, known.infected, answers, seed)))
+            results.append((known, audited(known, answers, seed)))
         row = {"place": place, "answers": answers, "audits": AUDITS, **figures(results)}
         rows.append(FILE, row | rows.conditions())
 
@@ -139,7 +145,7 @@ def measure(place: str, slide: Slides) -> None:
 def figures(results: list[tuple[KnownCells, ReviewedCount]]) -> rows.Row:
     """Return the figures of many audits."""
     truth = np.array([known.infected.sum() for known, _ in results])
-    cells = np.array([len(known.p) for known, _ in results])
+    cells = np.array([known.red_cells.sum() for known, _ in results])
     value, low, high = np.array(
         [[s.value, s.low, s.high] for s in (count.parasitaemia for _, count in results)]
     ).T
@@ -174,20 +180,38 @@ def known_fields(folder: Path) -> dict[str, list[KnownCells]]:
     for truth in truths:
         field = world.try_screen(truth, predictor)
         red = [mark for mark in truth.cells if mark["type"] not in fields.OTHERS]
-        if not field.usable or not red:
-            continue
-        size = field.width, field.height
-        boxes = fields.clip(np.array([mark["box"] for mark in red], float), size)
-        cells = np.array([(c.x, c.y, c.width, c.height) for c in field.cells], float)
-        infected = np.zeros(len(cells), bool)
-        of_mark = np.array([LABELS.get(mark["type"]) == PARASITIZED for mark in red])
-        for cell, mark in fields.match(cells.reshape(-1, 4), boxes):
-            infected[cell] = of_mark[mark]
-        inside = fields.is_inside(boxes, size)
-        p = np.array([cell.p_parasitized for cell in field.cells])
-        marks = int(inside.sum()), int((inside & of_mark).sum())
-        found[truth.place].append(KnownCells(p, infected, *marks))
+        if field.usable and red:
+            found[truth.place].append(known_cells(field, red))
     return dict(found)
+
+
+def known_cells(field: Field, red: world.Marks) -> KnownCells:
+    """Return the cells and clumps of a field, compared with the marked red cells."""
+    size = field.width, field.height
+    boxes = fields.clip(np.array([mark["box"] for mark in red], float), size)
+    of_mark = np.array([LABELS.get(mark["type"]) == PARASITIZED for mark in red])
+    clumps = [clump for _, clump in field.clumps()]
+    matches = fields.match(fields.object_boxes(field.cells), boxes)
+    infected = np.zeros(len(field.cells), bool)
+    lost = of_mark.copy()
+    for cell, mark in matches:
+        infected[cell], lost[mark] = of_mark[mark], False
+    in_clump = [_holds(clump, boxes[lost]) for clump in clumps]
+    inside = fields.is_inside(boxes, size)
+    p = [cell.p_parasitized for cell in field.cells]
+    return KnownCells(
+        np.array(p + [clump.p_parasitized for clump in clumps]),
+        np.array([*infected, *in_clump], bool),
+        np.array([1.0] * len(infected) + [field.red_cells_in(clump) for clump in clumps]),
+        int(inside.sum()),
+        int((inside & of_mark).sum()),
+    )
+
+
+def _holds(clump: Clump, boxes: fields.Boxes) -> bool:
+    """Return whether the middle of one of the boxes is in a clump's box."""
+    middles = boxes[:, :2] + boxes[:, 2:] / 2 - (clump.x, clump.y)
+    return bool(((middles >= 0) & (middles <= (clump.width, clump.height))).all(axis=1).any())
 
 
 def group(found: list[KnownCells], rng: np.random.Generator) -> KnownCells:
@@ -196,6 +220,7 @@ def group(found: list[KnownCells], rng: np.random.Generator) -> KnownCells:
     return KnownCells(
         np.concatenate([one.p for one in chosen]),
         np.concatenate([one.infected for one in chosen]),
+        np.concatenate([one.red_cells for one in chosen]),
         sum(one.marked for one in chosen),
         sum(one.marked_infected for one in chosen),
     )
@@ -221,7 +246,7 @@ def slide_of_patient(
     count = int(rng.binomial(cells, share))
     p = [rng.choice(infected, count), rng.choice(uninfected, cells - count)]
     truth = np.arange(cells) < count
-    return KnownCells(np.concatenate(p), truth, cells, count, share)
+    return KnownCells(np.concatenate(p), truth, np.ones(cells), cells, count, share)
 
 
 # ---- the table ---------------------------------------------------------------------------------

@@ -32,11 +32,11 @@ import fields
 import markdown_tables as md
 import rows
 import world
-from hemozoin.arrays import Bools, Floats
+from hemozoin.arrays import Floats
 from hemozoin.classes import PARASITIZED
 from hemozoin.decision.counting_point import CountingPoint
 from hemozoin.decision.ood import fit_ood_detector
-from hemozoin.decision.reference_patients import BulkCells, fit_reference_patients
+from hemozoin.decision.reference_patients import ReferencePatients, fit_reference_patients
 from hemozoin.decision.temperature import calibrate
 from hemozoin.metrics.bootstrap import Estimate
 from hemozoin.metrics.predictions import LabelledPredictions
@@ -82,6 +82,7 @@ class Fold:
     points: dict[str, CountingPoint]
     predictions: LabelledPredictions
     high: float
+    reference: ReferencePatients
     like: list[bool]
 
 
@@ -117,11 +118,15 @@ def held_out(run: Path) -> Iterator[Fold]:
         p = calibrate(logit, decision.temperature)
         bulk = bulk_cells(data.cells, p, pixels, decision.review_band, detector)
         agree = data.cells.corrected == data.cells.label
+        held = np.isin(bulk.patient, data.cells.patient[own].astype(str))
+        reference = fit_reference_patients(bulk.subset(~held))
+        assert reference is not None
         yield Fold(
             _points(decision),
             LabelledPredictions.from_cells(data.cells, p).subset(agree & own),
             decision.review_band.high,
-            list(_like(bulk, np.isin(bulk.patient, data.cells.patient[own].astype(str)))),
+            reference,
+            [not any(reference.differences(one)) for one in bulk.subset(held).patients()],
         )
 
 
@@ -129,15 +134,8 @@ def _points(decision: DecisionParameters) -> dict[str, CountingPoint]:
     point = decision.counting_point
     assert point is not None
     assert decision.false_positive_rate is not None
-    rate = decision.false_positive_rate.moments.of_unseen_patient()
+    rate = decision.false_positive_rate.of_unseen_patient()
     return {"counting point": point, "decisions": CountingPoint(None, rate)}
-
-
-def _like(bulk: BulkCells, own: Bools) -> Iterator[bool]:
-    """Yield for each held-out patient whether it is like the others."""
-    reference = fit_reference_patients(bulk.subset(~own))
-    assert reference is not None
-    return (not any(reference.differences(one)) for one in bulk.subset(own).patients())
 
 
 def measure_home(folds: list[Fold]) -> None:
@@ -155,14 +153,19 @@ def measure_home(folds: list[Fold]) -> None:
             rows.append(FILE, row | _limits(folds, way) | rows.conditions())
 
 
-def estimate_slide(fold: Fold, way: str, level: float, rng: np.random.Generator) -> Estimate:
-    """Return the estimate of one simulated slide."""
-    count, point, cells = round(level * RED_CELLS), fold.points[way], fold.predictions
+def simulated_slide(cells: LabelledPredictions, level: float, rng: np.random.Generator) -> Floats:
+    """Return the p of a slide's cells: the infected ones are of one of the patients."""
+    count = round(level * RED_CELLS)
     assert cells.patient is not None
     names, numbers = np.unique(cells.patient[cells.truth], return_counts=True)
     one = rng.choice(names[numbers >= FEWEST])
     infected = rng.choice(cells.p[cells.truth & (cells.patient == one)], count)
-    p = np.concatenate([infected, rng.choice(cells.p[~cells.truth], RED_CELLS - count)])
+    return np.concatenate([infected, rng.choice(cells.p[~cells.truth], RED_CELLS - count)])
+
+
+def estimate_slide(fold: Fold, way: str, level: float, rng: np.random.Generator) -> Estimate:
+    """Return the estimate of one simulated slide."""
+    point, p = fold.points[way], simulated_slide(fold.predictions, level, rng)
     counted = int(np.sum((p > fold.high) & (p >= (point.threshold or 0))))
     return _estimate(counted, point)
 
@@ -214,7 +217,15 @@ class KnownField:
 def measure_places(folder: Path, model: str) -> None:
     """Replace the rows of the fields."""
     rows.remove(PLACES)
-    predictor, places = Predictor.load(model), dict[str, list[KnownField]]()
+    predictor = Predictor.load(model)
+    for place, found in known_places(folder, predictor).items():
+        row: rows.Row = {"place": place, "fields": len(found)}
+        rows.append(PLACES, row | figures_of_place(place, found, predictor) | rows.conditions())
+
+
+def known_places(folder: Path, predictor: Predictor) -> dict[str, list[KnownField]]:
+    """Return the usable fields of each place."""
+    places = dict[str, list[KnownField]]()
     truths = list(world.world(folder / "world"))
     for name in ("iml", "bccd"):
         truths += world.marked_fields(folder / name, infected=None)
@@ -222,9 +233,7 @@ def measure_places(folder: Path, model: str) -> None:
         field = world.try_screen(truth, predictor)
         if truth.kind == "thin" and field.usable:
             places.setdefault(truth.place, []).append(known_field(field, truth.cells))
-    for place, found in places.items():
-        row: rows.Row = {"place": place, "fields": len(found)}
-        rows.append(PLACES, row | figures_of_place(place, found, predictor) | rows.conditions())
+    return places
 
 
 def known_field(field: Field, marks: world.Marks) -> KnownField:

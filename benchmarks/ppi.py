@@ -47,8 +47,8 @@ def main() -> None:
             for seed in range(AUDITS):
                 known = slide(rng)
                 truth = known.infected.sum()
-                ours = audited(known.p, known.infected, number, seed).parasitaemia
-                cells, reviews = answered(known.p, known.infected, number, seed)
+                ours = audited(known, number, seed).parasitaemia
+                cells, reviews = answered(known, number, seed)
                 scaled = np.array([ours.value, ours.low, ours.high]) * len(cells)
                 results.setdefault("hemozoin", []).append((truth, *scaled))
                 for name, used in PPI.items():

@@ -27,6 +27,7 @@ import minute
 import out_of_distribution
 import ppi
 import pretrained
+import quantification
 import recipes
 import replicas
 import robustness
@@ -65,6 +66,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scale": scale.table,
     "ppi": ppi.table,
     "pretrained": pretrained.table,
+    "quantification": quantification.table,
     "serve": serve.table,
     "robustness": robustness.table,
     "speed": speed.table,
@@ -86,7 +88,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "robustness",
     ),
     "docs/audit.md": ("audits", "ppi"),
-    "docs/counting.md": ("counting", "counting_places", "audits"),
+    "docs/counting.md": ("counting", "counting_places", "quantification", "audits"),
     "docs/microscopes.md": ("chromatin", "world"),
     "docs/minute.md": ("minute", "replicas", "minute_steps", "growth"),
     "docs/quick-start.md": ("install", "startup"),

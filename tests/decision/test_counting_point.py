@@ -12,7 +12,7 @@ from scipy import stats
 
 from hemozoin.decision.conformal import ReviewBand
 from hemozoin.decision.counting_point import CountingPoint, fit_counting_point
-from hemozoin.decision.false_positive_rate import FalsePositiveRate, fit_false_positive_rate
+from hemozoin.decision.false_positive_rate import fit_false_positive_rate
 from hemozoin.decision.patient_rate import MIN_PATIENTS, Moments, PatientRate
 from hemozoin.errors import ModelError
 from hemozoin.metrics.predictions import LabelledPredictions
@@ -46,7 +46,7 @@ def test_it_is_stricter_than_the_decision_and_finds_fewer_parasites() -> None:
     decided = fit_false_positive_rate(predictions, BAND)
     assert decided is not None
     point = fitted(predictions)
-    by_decision = CountingPoint(None, decided.moments.of_unseen_patient())
+    by_decision = CountingPoint(None, decided.of_unseen_patient())
     assert (point.threshold or 0) > BAND.high
     limits = [one.limit_of_detection(5000) or 1 for one in (point, by_decision)]
     assert limits[0] < limits[1] / 2
@@ -70,7 +70,7 @@ def test_patients_differ_by_the_same_share_at_each_threshold() -> None:
     point, decided = fitted(predictions), fit_false_positive_rate(predictions, BAND)
     assert decided is not None
     strict = Moments(point.false_positives.rate, 0.0, 40, 2000)
-    share = decided.moments.spread / decided.moments.mean
+    share = decided.spread / decided.mean
     expected = strict.of_unseen_patient(share * strict.mean)
     assert point.false_positives.sd == pytest.approx(expected.sd)
 
@@ -122,7 +122,7 @@ def test_only_called_cells_above_the_threshold_count() -> None:
 
 
 def test_a_bundle_saves_it_and_older_folders_count_by_the_decisions(tmp_path: Path) -> None:
-    rate = FalsePositiveRate(0.02, 0.01, 40, 8000)
+    rate = Moments(0.02, 0.01, 40, 8000)
     bundle = replace(some_bundle(some_classifier()), false_positive_rate=rate)
     save_bundle(replace(bundle, counting_point=POINT), tmp_path / "new")
     loaded = load_bundle(tmp_path / "new")
@@ -130,7 +130,7 @@ def test_a_bundle_saves_it_and_older_folders_count_by_the_decisions(tmp_path: Pa
     save_bundle(bundle, tmp_path / "old")
     old = load_bundle(tmp_path / "old")
     assert old.counting_point is None
-    assert old.counting == CountingPoint(None, rate.moments.of_unseen_patient())
+    assert old.counting == CountingPoint(None, rate.of_unseen_patient())
     assert replace(old, false_positive_rate=None).counting is None
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from hemozoin.arrays import Floats
 from hemozoin.decision.conformal import ReviewBand
-from hemozoin.decision.false_positive_rate import FalsePositiveRate, fit_false_positive_rate
-from hemozoin.decision.patient_rate import MIN_PATIENTS, beta_moments
+from hemozoin.decision.false_positive_rate import fit_false_positive_rate
+from hemozoin.decision.patient_rate import MIN_PATIENTS, Moments, beta_moments
 from hemozoin.decision.temperature import calibrate
 from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.errors import ModelError
@@ -41,7 +41,7 @@ def predictions(
     return LabelledPredictions(np.array(truth), np.array(p), np.array(patient))
 
 
-def fitted(false_positives: list[int], cells: list[int]) -> FalsePositiveRate:
+def fitted(false_positives: list[int], cells: list[int]) -> Moments:
     found = fit_false_positive_rate(predictions(false_positives, cells), BAND)
     assert found is not None
     return found
@@ -78,7 +78,7 @@ def test_only_uninfected_cells_outside_the_review_band_count() -> None:
     reviewed = fit_false_positive_rate(
         LabelledPredictions(cells.truth, uncertain, cells.patient), BAND
     )
-    assert reviewed == FalsePositiveRate(0.0, 0.0, 5, 500)
+    assert reviewed == Moments(0.0, 0.0, 5, 500)
 
 
 def test_equal_patients_differ_by_sampling_error_only() -> None:
@@ -156,13 +156,13 @@ def test_it_is_in_range_for_any_patients(pairs: list[tuple[int, int]]) -> None:
 )
 def test_ranges(values: dict[str, float]) -> None:
     good = {"rate": 0.03, "sd": 0.02, "patients": 5, "cells": 500}
-    assert FalsePositiveRate.from_dict(good).to_dict() == good
+    assert Moments.from_dict(good).to_dict() == good
     with pytest.raises(ValueError, match="need"):
-        FalsePositiveRate.from_dict(good | values)
+        Moments.from_dict(good | values)
 
 
 def test_a_bundle_saves_it_and_older_folders_have_none(tmp_path: Path) -> None:
-    found = FalsePositiveRate(0.03, 0.02, 16, 2000)
+    found = Moments(0.03, 0.02, 16, 2000)
     bundle = replace(some_bundle(some_classifier()), false_positive_rate=found)
     save_bundle(bundle, tmp_path / "new")
     assert load_bundle(tmp_path / "new").false_positive_rate == found

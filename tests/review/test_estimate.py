@@ -9,7 +9,7 @@ import pytest
 
 from hemozoin.review.agreement import reviewed_cells
 from hemozoin.review.estimate import count_with_reviews
-from hemozoin.review.found_cells import FoundCells
+from hemozoin.review.found_cells import CLUMP, FoundCells
 from hemozoin.review.reviews import Answer
 from hemozoin.review.worklist import draw_worklist
 from hemozoin.smear.counting.parasitaemia import clopper_pearson
@@ -62,6 +62,44 @@ def test_unbiased_and_covered_whatever_the_network_mistakes(number: int) -> None
     standard_error = np.std(errors) / len(errors) ** 0.5
     assert abs(np.mean(errors)) < 3 * standard_error
     assert np.mean(held) >= 0.93
+
+
+def with_clumps(cells: FoundCells, clumps: int, red_cells: float) -> FoundCells:
+    """Return cells of which the last ones are clumps of so many red cells."""
+    single = len(cells) - clumps
+    return replace(
+        cells,
+        decisions=(*cells.decisions[:single], *[CLUMP] * clumps),
+        red_cells=np.array([1.0] * single + [red_cells] * clumps),
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "infected", "red_cells"),
+    [("parasitized", 1, 23.5), ("uninfected", 0, 23.5), ("not a red cell", 0, 20), ("", 0, 20)],
+)
+def test_a_clump_counts_as_its_cells_and_as_one_infected_cell(
+    answer: Answer, infected: int, red_cells: float
+) -> None:
+    cells = with_clumps(found_cells([0.01] * 21), 1, 3.5)
+    answers: dict[int, Answer] = dict.fromkeys(range(20), "uninfected")
+    found = count(cells, answers | {20: answer})
+    assert (found.infected, found.red_cells) == (infected, red_cells)
+    assert found.parasitaemia.value == pytest.approx(infected / red_cells)
+
+
+def test_a_draw_counts_the_clumps_that_nobody_looked_at_without_bias() -> None:
+    rng, shares = np.random.default_rng(4), []
+    for seed in range(120):
+        cells, infected = misjudged(rng, 600)
+        cells = with_clumps(cells, 100, 1.7)
+        found = count_with_reviews(
+            cells, answered(cells, draw_worklist(cells, 150, seed), infected)
+        )
+        assert found
+        assert found.red_cells == pytest.approx(500 + 170)
+        shares.append(found.infected - np.sum(infected))
+    assert abs(np.mean(shares)) < 3 * np.std(shares) / len(shares) ** 0.5
 
 
 def test_two_rounds_count_as_one_larger_draw() -> None:

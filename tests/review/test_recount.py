@@ -22,6 +22,7 @@ from hemozoin.review.worklist import WorklistRow, draw_worklist
 from hemozoin.review.worklist_csv import write_worklist
 from hemozoin.smear.counting.totals import with_current_reviews
 from hemozoin.smear.execution.run import ScreenConfig, screen_slides
+from hemozoin.smear.output.folder import SlideFolder
 from hemozoin.smear.slides import MARK
 from tests.support.commands import tree
 from tests.support.reviews import review_of
@@ -81,6 +82,20 @@ def review_all(out: Path, cells: FoundCells, decisions: set[str]) -> None:
     )
 
 
+def test_clumps_come_after_the_cells(out: Path) -> None:
+    found, clumps = read_found_cells(out), [*rows(out / "clumps.csv")]
+    assert clumps
+    assert found.is_clump.tolist() == [False] * (len(found) - len(clumps)) + [True] * len(clumps)
+    for index in np.flatnonzero(found.is_clump):
+        field = SlideFolder(out).load_saved(found.fields[index])
+        assert field
+        clump = dict(field.clumps())[found.numbers[index]]
+        assert found.boxes[index].tolist() == [clump.x, clump.y, clump.width, clump.height]
+        assert found.red_cells[index] == pytest.approx(field.red_cells_in(clump), abs=0.01)
+    (out / "clumps.csv").unlink()  # as an earlier version left it
+    assert len(read_found_cells(out)) == len(found) - len(clumps)
+
+
 def test_all_files_have_the_answers(out: Path, tmp_path: Path) -> None:
     slide = recount_slide(out, [filled(out, tmp_path / "worklist.csv")])
     found = json.loads((out / "slide.json").read_text())
@@ -89,7 +104,8 @@ def test_all_files_have_the_answers(out: Path, tmp_path: Path) -> None:
     assert found["parasitaemia"] == slide.reviewed.parasitaemia.value
     assert found["machine_parasitaemia"] is None  # the drawn smear is unlike NLM's slides
     assert "known patients" in found["why"]
-    assert sum(row["answer"] != "" for row in rows(out / "cells.csv")) == 12
+    looked_at = [*rows(out / "cells.csv"), *rows(out / "clumps.csv")]
+    assert sum(row["answer"] != "" for row in looked_at) == 12
     assert "a person: " in (out / "report.html").read_text(encoding="utf-8")
     assert len(read_reviews(out)) == 12
     assert (out / "cells.coco.json").exists()
@@ -224,7 +240,9 @@ def test_folders_that_are_no_slides(out: Path, tmp_path: Path) -> None:
         recount_slide(out)
 
 
-@pytest.mark.parametrize("name", ["slide.json", "cells.csv", "fields.csv", ".fields/2.png.json"])
+@pytest.mark.parametrize(
+    "name", ["slide.json", "cells.csv", "clumps.csv", "fields.csv", ".fields/2.png.json"]
+)
 def test_a_damaged_folder(name: str, out: Path, tmp_path: Path) -> None:
     worklist = filled(out, tmp_path / "worklist.csv")
     (out / name).write_text("[]")
@@ -244,7 +262,8 @@ def test_reviewed_cells_are_cut_out_for_training(out: Path, tmp_path: Path) -> N
     recount_slide(out, [filled(out, tmp_path / "worklist.csv")])
     counts = write_training_cells(out, tmp_path / "cells")
     written = [*(tmp_path / "cells").rglob("*.png")]
-    assert sum(counts.values()) == len(written) == 12
+    single = [row for row in rows(out / "cells.csv") if row["answer"]]
+    assert sum(counts.values()) == len(written) == len(single) == 11  # one of twelve is a clump
     table = [*rows(tmp_path / "cells" / "patients.csv")]
     assert {row["patient"] for row in table} == {"P-7"}
     assert {row["cell"] for row in table} == {path.name for path in written}

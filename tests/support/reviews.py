@@ -23,6 +23,7 @@ def found_cells(p: Sequence[float], per_field: int = 10) -> FoundCells:
         boxes=np.array([(50 * (i % per_field), 7, 40, 42) for i in range(count)], float),
         p_parasitized=np.array(p, float),
         decisions=tuple(decisions),
+        red_cells=np.ones(count),
     )
 
 

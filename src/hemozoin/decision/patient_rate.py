@@ -38,7 +38,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -57,12 +57,10 @@ RATE_QUANTILES = 1000
 
 
 @dataclass(frozen=True)
-class PatientRate:
-    """The share of an unseen patient's cells that are called, as a beta distribution.
+class _Rate:
+    """A rate of patients: its mean and standard deviation, and what it was fitted on.
 
-    `rate` is the mean over patients and `sd` the standard deviation of an unseen patient's rate
-    from it, both in [0, 1]: differences between patients, and the errors of the fit. It was fitted
-    on `cells` cells of `patients` patients. Raises ValueError outside of these ranges.
+    Raises ValueError where a value is outside of its range; NaN is outside.
     """
 
     rate: float
@@ -71,18 +69,18 @@ class PatientRate:
     cells: int
 
     def __post_init__(self) -> None:
-        """Check the ranges; NaN is outside of them."""
-        if not (0 <= self.rate <= 1 and 0 < self.sd <= 1):
-            raise ValueError(f"rate {self.rate}, sd {self.sd}: need both from 0 to 1, sd above 0")
+        """Check the ranges."""
+        if not (0 <= self.rate <= 1 and 0 <= self.sd <= 1):
+            raise ValueError(f"rate {self.rate}, sd {self.sd}: need both from 0 to 1")
         if not 1 <= self.patients <= self.cells:
             raise ValueError(
                 f"{self.patients} patients, {self.cells} cells: need 1 <= patients <= cells"
             )
 
     @property
-    def quantiles(self) -> Floats:
-        """Return `RATE_QUANTILES` quantiles of the distribution, in ascending order."""
-        return _quantiles(_mean(self.rate, self.cells), self.sd)
+    def mean(self) -> float:
+        """The mean with the ½ (see the module), above 0."""
+        return (self.rate * self.cells + 0.5) / (self.cells + 1)
 
     def to_dict(self) -> dict[str, float]:
         """Return plain values for JSON."""
@@ -91,21 +89,38 @@ class PatientRate:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Read the values of `to_dict`; raises KeyError, TypeError or ValueError otherwise."""
-        return cls(**values)
+        rate, sd = float(values["rate"]), float(values["sd"])
+        return cls(rate, sd, int(values["patients"]), int(values["cells"]))
 
 
-class Moments(NamedTuple):
-    """Mean and standard deviation of the patients' own rates, and what they were fitted on."""
+@dataclass(frozen=True)
+class PatientRate(_Rate):
+    """The share of an unseen patient's cells that are called, as a beta distribution.
 
-    rate: float
-    sd: float
-    patients: int
-    cells: int
+    `rate` is the mean over patients and `sd` the standard deviation of an unseen patient's rate
+    from it, above 0: differences between patients, and the errors of the fit. It was fitted on
+    `cells` cells of `patients` patients.
+    """
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        super().__post_init__()
+        if not self.sd:
+            raise ValueError("sd 0: need one above 0")
 
     @property
-    def mean(self) -> float:
-        """The mean with the ½ (see the module)."""
-        return _mean(self.rate, self.cells)
+    def quantiles(self) -> Floats:
+        """Return `RATE_QUANTILES` quantiles of the distribution, in ascending order."""
+        return _quantiles(self.mean, self.sd)
+
+    def at(self, probability: float) -> float:
+        """Return the rate that a share of patients, 0..1, is below."""
+        return float(self.quantiles[min(int(probability * RATE_QUANTILES), RATE_QUANTILES - 1)])
+
+
+@dataclass(frozen=True)
+class Moments(_Rate):
+    """Mean and standard deviation of the patients' own rates, without the sampling of cells."""
 
     @property
     def spread(self) -> float:
@@ -164,10 +179,6 @@ def _variance_between_patients(share: Floats, cells: Floats, weight: Floats) -> 
     sampling_variance = p * (1 - p) / (n - 1)
     excess = float(w @ (p - mean) ** 2 - remaining @ sampling_variance)
     return min(max(excess / float(remaining.sum()), 0.0), mean * (1 - mean))
-
-
-def _mean(rate: float, cells: int) -> float:
-    return (rate * cells + 0.5) / (cells + 1)
 
 
 @cache

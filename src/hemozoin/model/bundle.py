@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import safetensors.numpy
@@ -30,8 +30,8 @@ from hemozoin.classes import CLASSES, PARASITIZED, UNINFECTED
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.decision.conformal import ReviewBand
 from hemozoin.decision.counting_point import CountingPoint
-from hemozoin.decision.false_positive_rate import FalsePositiveRate
 from hemozoin.decision.ood import OutOfDistributionDetector
+from hemozoin.decision.patient_rate import Moments
 from hemozoin.decision.reference_patients import ReferencePatients
 from hemozoin.decision.threshold import Threshold
 from hemozoin.errors import HemozoinError, ModelError
@@ -49,6 +49,8 @@ CONFIG, WEIGHTS, OOD_DETECTOR, CARD = (
     "guard.safetensors",
     "README.md",
 )
+
+_T = TypeVar("_T")
 
 #: The ONNX files of a bundle: the first always, all after `hemozoin export`.
 GRAPH, INT8_GRAPH, CELL_GRAPH = "model.onnx", "model_int8.onnx", "cell.onnx"
@@ -80,7 +82,7 @@ class Bundle:
     weights: NamedArrays
     graphs: dict[str, bytes] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
-    false_positive_rate: FalsePositiveRate | None = None
+    false_positive_rate: Moments | None = None
     counting_point: CountingPoint | None = None
     reference_patients: ReferencePatients | None = None
     patients: SeenPatients | None = None
@@ -98,8 +100,8 @@ class Bundle:
         """
         if self.counting_point or not self.false_positive_rate:
             return self.counting_point
-        moments = self.false_positive_rate.moments
-        return CountingPoint(threshold=None, false_positives=moments.of_unseen_patient())
+        rate = self.false_positive_rate.of_unseen_patient()
+        return CountingPoint(threshold=None, false_positives=rate)
 
     def label(self, p_parasitized: float) -> str:
         """Return the class name for a probability, by the threshold."""
@@ -189,26 +191,18 @@ def _to_bundle(config: dict[str, Any], files: Mapping[str, bytes], folder: Path)
         weights=weights,
         graphs={name: files[name] for name in (GRAPH, INT8_GRAPH, CELL_GRAPH) if name in files},
         about=config["about"],
-        false_positive_rate=_false_positive_rate(config.get("false_positives")),
-        counting_point=_counting_point(config.get("counting")),
-        reference_patients=_reference_patients(config.get("reference")),
+        false_positive_rate=_optional(Moments.from_dict, config.get("false_positives")),
+        counting_point=_optional(CountingPoint.from_dict, config.get("counting")),
+        reference_patients=_optional(ReferencePatients.from_dict, config.get("reference")),
         patients=SeenPatients.from_dict(config["patients"]) if config.get("patients") else None,
     )
 
 
-def _false_positive_rate(values: dict[str, Any] | None) -> FalsePositiveRate | None:
-    """Return the rate, or None: models from few patients, and older ones, have no rate."""
-    return None if values is None else FalsePositiveRate.from_dict(values)
-
-
-def _counting_point(values: dict[str, Any] | None) -> CountingPoint | None:
-    """Return the counting point, or None: models from few patients, and older ones, have none."""
-    return None if values is None else CountingPoint.from_dict(values)
-
-
-def _reference_patients(values: dict[str, Any] | None) -> ReferencePatients | None:
-    """Return what known patients look like, or None: as for the counting point."""
-    return None if values is None else ReferencePatients.from_dict(values)
+def _optional(
+    from_dict: Callable[[dict[str, Any]], _T], values: dict[str, Any] | None
+) -> _T | None:
+    """Return what the values say, or None: models from few patients, and older ones, have none."""
+    return None if values is None else from_dict(values)
 
 
 def _to_safetensors(arrays: Mapping[str, Array]) -> bytes:

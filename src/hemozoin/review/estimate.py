@@ -32,6 +32,10 @@ Where readers chose all cells, those that the network is sure to be uninfected a
 the estimate is a lower bound, and the upper end is that of the infected cells that are shown, a
 share s of all: its probability is a mean over s, the network's sensitivity for unseen patients.
 
+A clump is drawn like a cell, and counts like one: as one infected cell if a person sees a parasite
+in it, and in the number of red cells by its area. Where readers chose all cells, a clump without an
+answer is in neither.
+
 A cell that was not found, but drawn by a reader, counts as itself, in numerator and denominator.
 Together with the found cells this is unbiased for all that readers have seen: for the whole slide,
 if they drew every missed cell of every field. If they drew only infected ones, those are right, and
@@ -61,7 +65,7 @@ from hemozoin.review.agreement import (
 )
 from hemozoin.review.found_cells import FoundCells
 from hemozoin.review.reviews import Answer, Review
-from hemozoin.review.worklist import STRATA, sizes
+from hemozoin.review.worklist import sizes
 from hemozoin.smear.counting.reviewed_count import ReviewedCount
 
 #: The probability beyond each end of a 95 % interval.
@@ -259,11 +263,12 @@ def _weighted_sums(
         else _weights_of_drawn(told, chosen & told, chances)
     )
     infected = weights[told & (answers == PARASITIZED)]
-    no_red_cells = weights[told & (answers == "not a red cell")]
+    no_red_cells = (weights * cells.red_cells)[told & (answers == "not a red cell")]
+    counted = cells.red_cells[~cells.is_clump | told] if chances is None else cells.red_cells
     return _WeightedSums(
         infected=float(infected.sum()),
         squares=float((infected**2).sum()),
-        red_cells=max(float(len(cells) - no_red_cells.sum()), float(infected.sum())),
+        red_cells=max(float(counted.sum() - no_red_cells.sum()), float(infected.sum())),
         one_more=_weight_of_one_more(cells.p_parasitized, weights, ~told & (weights > 0)),
     )
 
@@ -289,7 +294,7 @@ def _weights_of_chosen(cells: FoundCells, told: Bools) -> Floats:
     """
     decisions = texts(cells.decisions)
     weights = told.astype(float)
-    for decision in STRATA:
+    for decision in (PARASITIZED, REVIEW):
         members = decisions == decision
         if (told & members).any():
             weights[members] = members.sum() / (told & members).sum()

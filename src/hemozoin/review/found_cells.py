@@ -1,4 +1,4 @@
-"""The red cells that `hemozoin screen` found on a slide, read from the slide's folder."""
+"""The red cells and clumps that `hemozoin screen` found on a slide, read from its folder."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from pathlib import Path
 
 import numpy as np
 
-from hemozoin.arrays import Floats
+from hemozoin.arrays import Bools, Floats, texts
 from hemozoin.csv_files import read_csv
 from hemozoin.errors import DataError
-from hemozoin.smear.output.folder import CELLS, FIELDS, SLIDE, SLIDES
+from hemozoin.smear.output.folder import CELLS, CLUMPS, FIELDS, SLIDE, SLIDES
 from hemozoin.smear.slides import MARK
+
+#: The decision on a clump: there is none.
+CLUMP = "clump"
 
 
 @dataclass(frozen=True, eq=False)
 class FoundCells:
-    """The red cells of the fields that are counted, in the order of cells.csv.
+    """The red cells of the fields that are counted, in the order of cells.csv; then the clumps.
 
     `fields`, `numbers` and `decisions` have one value a cell: the field's name, the number of the
-    cell in it, and "parasitized", "uninfected" or "review". `boxes` is float `[N, 4]`, x, y, width
-    and height in px; `p_parasitized` is float `[N]` in 0..1.
+    cell in it, and "parasitized", "uninfected", "review" or "clump". `boxes` is float `[N, 4]`, x,
+    y, width and height in px; `p_parasitized` is float `[N]` in 0..1. `red_cells`, float `[N]`, is
+    1 for a cell, and for a clump the number of cells with its area.
     """
 
     slide: str
@@ -30,10 +34,16 @@ class FoundCells:
     boxes: Floats
     p_parasitized: Floats
     decisions: tuple[str, ...]
+    red_cells: Floats
 
     def __len__(self) -> int:
-        """Return the number of cells."""
+        """Return the number of cells and clumps."""
         return len(self.fields)
+
+    @property
+    def is_clump(self) -> Bools:
+        """Return which of them are clumps, bool `[N]`."""
+        return np.asarray(texts(self.decisions) == CLUMP)
 
 
 def read_found_cells(folder: Path) -> FoundCells:
@@ -42,20 +52,25 @@ def read_found_cells(folder: Path) -> FoundCells:
     usable = {
         row[1] for row in _table(folder / FIELDS, ("slide", "field", "usable")) if row[2] == "true"
     }
-    names = ("slide", "field", "cell", "x", "y", "width", "height", "p_parasitized", "decision")
-    rows = [row for row in _table(folder / CELLS, names) if row[1] in usable]
+    names = ("slide", "field", "cell", "x", "y", "width", "height", "p_parasitized")
+    cells = [(*row, "1") for row in _table(folder / CELLS, (*names, "decision"))]
+    if (folder / CLUMPS).is_file():
+        clumps = _table(folder / CLUMPS, (*names, "red_cells"))
+        cells += [(*row[:-1], CLUMP, row[-1]) for row in clumps]
+    rows = [row for row in cells if row[1] in usable]
     try:
-        numbers = np.array([row[3:8] for row in rows], np.float64).reshape(-1, 5)
-        cells = tuple(int(row[2]) for row in rows)
+        numbers = np.array([(*row[3:8], row[9]) for row in rows], np.float64).reshape(-1, 6)
+        in_field = tuple(int(row[2]) for row in rows)
     except ValueError as error:
-        raise DataError(f"{folder / CELLS}: not as hemozoin screen wrote it ({error})") from error
+        raise DataError(f"{folder}: not as hemozoin screen wrote it ({error})") from error
     return FoundCells(
         slide=rows[0][0] if rows else folder.name,
         fields=tuple(row[1] for row in rows),
-        numbers=cells,
+        numbers=in_field,
         boxes=numbers[:, :4],
         p_parasitized=numbers[:, 4],
         decisions=tuple(row[8] for row in rows),
+        red_cells=numbers[:, 5],
     )
 
 

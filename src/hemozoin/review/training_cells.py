@@ -4,8 +4,8 @@
       Parasitized/ Uninfected/   cells cut out of their pictures, as NLM's are
       patients.csv               cell,patient
 
-A cell has the answer of most of its readers; what nobody can tell, on which readers differ, or
-what is no red cell is left out. The patient is that of the slide's record, or else the slide.
+A cell has the answer of most of its readers. What nobody can tell, on which readers differ, or what
+is no single red cell is left out. The patient is that of the slide's record, or else the slide.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hemozoin.errors import DataError
 from hemozoin.files import is_free, replace_file, unfinished_folder
 from hemozoin.review.agreement import ReviewedCell, reviewed_cells
 from hemozoin.review.field_pictures import read_field
-from hemozoin.review.found_cells import FoundCells, read_found_cells
+from hemozoin.review.found_cells import CLUMP, FoundCells, read_found_cells
 from hemozoin.review.reviews import REVIEWS, read_reviews
 from hemozoin.smear.output.folder import SLIDES, SlideFolder
 from hemozoin.smear.output.results import SavedSlide
@@ -52,7 +52,7 @@ class _Slide:
         """Return the class folder of each cell to write, by field and by number of the cell."""
         found: dict[str, dict[int, str]] = {}
         for index, cell in self.reviewed.items():
-            if cell.answer in _FOLDERS:
+            if cell.answer in _FOLDERS and self.cells.decisions[index] != CLUMP:
                 numbers = found.setdefault(self.cells.fields[index], {})
                 numbers[self.cells.numbers[index]] = _FOLDERS[cell.answer]
         return found

@@ -40,7 +40,7 @@ from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import REVIEW
 from hemozoin.errors import DataError
 from hemozoin.review.agreement import ReviewedCell
-from hemozoin.review.found_cells import FoundCells
+from hemozoin.review.found_cells import CLUMP, FoundCells
 
 #: Added to the size of every cell; the mean of the rest is 1.
 _LEAST = 0.05
@@ -51,7 +51,7 @@ _HALF, _STEEPNESS = 0.4, 4
 _GOLDEN_RATIO = (math.sqrt(5) + 1) / 2
 
 #: The strata of a worklist, by the network's decision.
-STRATA = {PARASITIZED: "called", REVIEW: "close"}
+STRATA = {PARASITIZED: "called", REVIEW: "close", CLUMP: "clump"}
 OTHERS_STRATUM = "sure"
 
 
@@ -59,7 +59,7 @@ OTHERS_STRATUM = "sure"
 class WorklistRow:
     """A cell for a person: where it is, what the network says, and the chance to be drawn.
 
-    `stratum` is "called", "close" or "sure". A person fills `answer`, `reader` and `note`.
+    `stratum` is "called", "close", "clump" or "sure". A person fills `answer`, `reader` and `note`.
     """
 
     field: str
@@ -114,7 +114,7 @@ def draw_worklist(
 
 
 def stratum(decision: str) -> str:
-    """Return "called", "close" or "sure" for a decision of the network."""
+    """Return "called", "close", "clump" or "sure" for a decision of the network."""
     return STRATA.get(decision, OTHERS_STRATUM)
 
 

@@ -48,6 +48,6 @@ def _worklist_cells(rows: Sequence[WorklistRow], folder: SlideFolder) -> Iterato
     lines = enumerate(rows, 2)  # the first line is the header
     for name, group in groupby(lines, key=lambda pair: pair[1].field):
         field, picture = read_field(folder, name)
-        found = {cell.cell: cell for cell in field.cells}
+        found = {cell.cell: cell for cell in field.cells} | dict(field.clumps())
         for line, row in group:
             yield _WorklistCell(name, row.cell, line, crop_cell(picture, found[row.cell]))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
@@ -17,7 +18,8 @@ from hemozoin.errors import DataError
 from hemozoin.files import read_regular_file
 from hemozoin.images import to_jpeg
 from hemozoin.json_files import parse_json
-from hemozoin.smear.output.folder import CELLS, FIELDS, OVERLAYS
+from hemozoin.review.found_cells import CLUMP
+from hemozoin.smear.output.folder import CELLS, CLUMPS, FIELDS, OVERLAYS
 from hemozoin.smear.picture import decode_field
 
 #: The folder with what was found in each field.
@@ -59,7 +61,7 @@ class SlideFiles:
         return [*_rows(self.results / FIELDS)]
 
     def counted_cells(self) -> tuple[dict[str, Any], ...]:
-        """Return the rows of cells.csv, those of fields that are counted.
+        """Return the rows of cells.csv, those of fields that are counted, and then the clumps.
 
         Numbers are numbers, and each cell has an id, FIELD:NUMBER. The rows are kept in memory, so
         they must not be changed.
@@ -123,7 +125,9 @@ def stamp_of(path: Path) -> int:
 @lru_cache(_SLIDES)
 def _counted_cells(results: Path, _: int) -> tuple[dict[str, Any], ...]:
     counted = {row["field"] for row in _rows(results / FIELDS) if row["usable"] == "true"}
-    rows = (row for row in _rows(results / CELLS) if row["field"] in counted)
+    no_decision = {"decision": CLUMP, "reason": ""}
+    clumps = (row | no_decision for row in _rows(results / CLUMPS))
+    rows = (row for row in chain(_rows(results / CELLS), clumps) if row["field"] in counted)
     return tuple(
         {
             "id": f"{row['field']}:{row['cell']}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -27,6 +29,12 @@ class SmearObject:
     width: int
     height: int
     outline: Outline
+
+    @property
+    def area(self) -> float:
+        """Return the area inside the outline in px² (the shoelace formula)."""
+        corners = zip(self.outline, (*self.outline[1:], *self.outline[:1]), strict=True)
+        return abs(sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in corners)) / 2
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,15 @@ class Field:
     def review(self) -> int:
         """Return the number of cells for review."""
         return sum(cell.decision == REVIEW for cell in self.cells)
+
+    def clumps(self) -> Iterator[tuple[int, Clump]]:
+        """Yield each clump with its number, which follows those of the cells."""
+        clumps = (one for one in self.others if isinstance(one, Clump))
+        return enumerate(clumps, len(self.cells) + 1)
+
+    def red_cells_in(self, clump: Clump) -> float:
+        """Return how many red cells of the field's diameter have the area of a clump."""
+        return clump.area / (math.pi / 4 * self.diameter**2)
 
     def count(self, kind: ObjectKind) -> int:
         """Return the number of objects of a kind."""

@@ -25,8 +25,9 @@ from hemozoin.decision.conformal import (
     fit_review_band,
 )
 from hemozoin.decision.counting_point import CountingPoint, fit_counting_point
-from hemozoin.decision.false_positive_rate import FalsePositiveRate, fit_false_positive_rate
+from hemozoin.decision.false_positive_rate import fit_false_positive_rate
 from hemozoin.decision.ood import OutOfDistributionDetector, fit_ood_detector
+from hemozoin.decision.patient_rate import Moments
 from hemozoin.decision.temperature import calibrate, fit_temperature
 from hemozoin.decision.threshold import OperatingPoint, Threshold, choose_threshold
 from hemozoin.metrics.predictions import LabelledPredictions
@@ -50,7 +51,7 @@ class DecisionParameters:
     temperature: float
     threshold: Threshold
     review_band: ReviewBand
-    false_positive_rate: FalsePositiveRate | None
+    false_positive_rate: Moments | None
     counting_point: CountingPoint | None
 
 

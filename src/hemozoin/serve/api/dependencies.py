@@ -9,6 +9,7 @@ from fastapi import Depends, Form, Header, HTTPException, Request
 
 from hemozoin.serve.api.states import SlideStates
 from hemozoin.serve.records import checked_record
+from hemozoin.serve.reviewing import is_stale
 from hemozoin.serve.slide_files import SlideFiles
 from hemozoin.serve.store.store import SlideStore
 from hemozoin.serve.store.tables import SlideRow
@@ -91,3 +92,13 @@ def _files(slide: SlideHere, store: StoreHere) -> SlideFiles:
 
 
 FilesHere = Annotated[SlideFiles, Depends(_files)]
+
+
+def _current_files(slide: SlideHere, files: FilesHere, jobs: JobsHere) -> SlideFiles:
+    """Return the files of a slide, written again if they lack some of its reviews."""
+    if is_stale(files.results):
+        jobs.recount(slide.id, files.results)
+    return files
+
+
+CurrentFilesHere = Annotated[SlideFiles, Depends(_current_files)]

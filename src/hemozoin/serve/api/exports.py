@@ -7,10 +7,12 @@ from typing import Literal
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
-from hemozoin.serve.api.dependencies import FilesHere, JobsHere, SlideHere, StoreHere
+from hemozoin.review.reviews import REVIEWS
+from hemozoin.serve.api.dependencies import CurrentFilesHere, FilesHere, SlideHere, StoreHere
 from hemozoin.serve.api.responses import answers_with, json_response
 from hemozoin.serve.geojson import field_as_geojson
-from hemozoin.serve.reviewing import current_count, is_stale
+from hemozoin.serve.reviewing import current_count
+from hemozoin.serve.slide_files import SlideFiles
 from hemozoin.serve.workbook import slide_workbook
 from hemozoin.smear.counting.bland_altman import CountPair
 from hemozoin.smear.output.pages.agreement_page import render_agreement
@@ -23,9 +25,9 @@ SlideFile = Literal[
     "print.html",
     "slide.json",
     "cells.csv",
+    "clumps.csv",
     "fields.csv",
     "cells.coco.json",
-    "reviews.csv",
 ]
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -39,28 +41,34 @@ _OF_A_REPORT = {
 
 
 @export_routes.get("/files/slide.xlsx", response_class=Response)
-def get_workbook(slide: SlideHere, files: FilesHere, jobs: JobsHere) -> Response:
+def get_workbook(slide: SlideHere, files: CurrentFilesHere) -> Response:
     """Return the count, the fields and the cells as one Excel workbook, with all reviews so far."""
     if current_count(files.results).count is None:
         raise HTTPException(404, f"slide {slide.id} is not screened yet")
-    if is_stale(files.results):
-        jobs.recount(slide.id, files.results)
     name = f'attachment; filename="{slide.id}.xlsx"'
     headers = {"Content-Disposition": name}
     return Response(slide_workbook(files.results), media_type=_XLSX, headers=headers)
 
 
+@export_routes.get("/files/reviews.csv", response_class=FileResponse)
+def get_reviews(slide: SlideHere, files: FilesHere) -> Response:
+    """Return what people said about cells, as a download: also of a slide that is damaged."""
+    return _slide_file(slide.id, files, REVIEWS)
+
+
 @export_routes.get("/files/{name}", response_class=FileResponse)
-def get_slide_file(slide: SlideHere, files: FilesHere, jobs: JobsHere, name: SlideFile) -> Response:
+def get_slide_file(slide: SlideHere, files: CurrentFilesHere, name: SlideFile) -> Response:
     """Return a file of a slide, with all reviews so far; tables are downloads."""
-    if name != "reviews.csv" and is_stale(files.results):
-        jobs.recount(slide.id, files.results)
+    return _slide_file(slide.id, files, name)
+
+
+def _slide_file(slide: str, files: SlideFiles, name: str) -> Response:
     path = files.results / name
     if not path.is_file():
-        raise HTTPException(404, f"slide {slide.id} has no {name}")
+        raise HTTPException(404, f"slide {slide} has no {name}")
     if name.endswith(".html"):
         return FileResponse(path, headers=_OF_A_REPORT)
-    return FileResponse(path, filename=f"{slide.id}-{name}")
+    return FileResponse(path, filename=f"{slide}-{name}")
 
 
 @export_routes.get("/files/overlays/{name}", response_class=FileResponse)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, Field, StringConstraints
 
-from hemozoin.serve.api.dependencies import FilesHere, JobsHere, SlideHere
+from hemozoin.serve.api.dependencies import CurrentFilesHere, FilesHere
 from hemozoin.serve.api.models import MOST_PX, ReviewResult
 from hemozoin.serve.reviewing import (
     CellReviews,
@@ -15,7 +15,6 @@ from hemozoin.serve.reviewing import (
     MissedCell,
     Worklist,
     current_count,
-    is_stale,
 )
 
 review_routes = APIRouter(prefix="/slides/{slide}", tags=["reviews"])
@@ -64,10 +63,8 @@ def add_reviews(
 
 
 @review_routes.post("/recount", status_code=204)
-def recount(slide: SlideHere, files: FilesHere, jobs: JobsHere) -> Response:
+def recount(_: CurrentFilesHere) -> Response:
     """Write slide.json and the report again with all reviews, if there are new ones."""
-    if is_stale(files.results):
-        jobs.recount(slide.id, files.results)
     return Response(status_code=204)
 
 

@@ -10,10 +10,11 @@ export function shareOf({ count, reviewed }) {
   return { value: count.machine_parasitaemia, low: count.machine_parasitaemia_low, high: count.machine_parasitaemia_high };
 }
 
-/** Return "0.94 % (0 to 2.8)"; "" without a parasitaemia. */
+/** Return "0.94 % (0 to 2.8)", or "about 0.94 %, unconfirmed"; "" without a parasitaemia. */
 export function shareText(slide) {
-  const share = shareOf(slide);
-  return share ? `${percent(share.value)} % (${percent(share.low)} to ${percent(share.high)})` : "";
+  const share = shareOf(slide), unconfirmed = slide.count?.unconfirmed_parasitaemia;
+  if (share) return `${percent(share.value)} % (${percent(share.low)} to ${percent(share.high)})`;
+  return unconfirmed == null ? "" : `about ${percent(unconfirmed)} %, unconfirmed`;
 }
 
 /** Return who counted, and what is left to do, as a sentence. */

@@ -7,8 +7,8 @@ import { h, problem, say } from "./dom.js";
 import { percent } from "./numbers.js";
 
 // The colours of the overlays, which colour-blind people can distinguish, and of answers.
-const COLOURS = { parasitized: "#d55e00", review: "#f0e442", uninfected: "#009e73", "not a red cell": "#6d6472", "can't tell": "#56b4e9" };
 const OTHERS = "#6d6472", NO_ANSWER = "#ffffff";
+const COLOURS = { clump: OTHERS, parasitized: "#d55e00", review: "#f0e442", uninfected: "#009e73", "not a red cell": "#6d6472", "can't tell": "#56b4e9" };
 
 const NOTHING = "Click a cell, or press . for the next one.";
 
@@ -27,9 +27,11 @@ class FieldView {
     Object.assign(this, { slide, name, field, selected: -1, drawing: false, box: null, pointers: new Map(), pinched: false });
     const answers = new Map(cells.map((cell) => [cell.cell, cell.reviews[0]?.answer || ""]));
     this.isCounted = cells.length > 0;
-    this.cells = field.cells.map((cell) => ({ ...cell, answer: answers.get(cell.cell) || "", path: pathAround(cell.outline) }));
+    const isClump = (one) => "p_parasitized" in one;
+    const clumps = field.others.filter(isClump).map((one, place) => ({ ...one, cell: field.cells.length + place + 1, decision: "clump" }));
+    this.cells = [...field.cells, ...clumps].map((cell) => ({ ...cell, answer: answers.get(cell.cell) || "", path: pathAround(cell.outline) }));
     for (const { x, y, width, height, answer } of field.missed) this.addMissed({ x, y, width, height }, answer);
-    this.others = field.others.map((one) => pathAround(one.outline));
+    this.others = field.others.filter((one) => !isClump(one)).map((one) => pathAround(one.outline));
     this.answers = new Answers(slide.id, () => {}, (error) => this.problems.replaceChildren(...(error ? [problem(error)] : [])));
     this.key = (event) => this.pressed(event);
     this.fit = () => this.fitted();
@@ -122,6 +124,7 @@ class FieldView {
       const said = cell.answer ? ` You said ${cell.answer}.` : "";
       this.about.textContent = cell.box
         ? `A missed cell.${said || " Answer with P, U, N or ?; without an answer it is not kept."}`
+        : cell.decision === "clump" ? `Clump ${cell.cell}, which only a person can count: parasitized if you see a parasite in it.${said}`
         : `Cell ${cell.cell}: the network says ${cell.decision}, p ${percent(cell.p_parasitized)} %${cell.reason ? ` (${cell.reason})` : ""}.${said}`;
       if (centre && this.view) Object.assign(this.view, {
         x: this.canvas.width / 2 - this.view.k * (cell.x + cell.width / 2), y: this.canvas.height / 2 - this.view.k * (cell.y + cell.height / 2),

@@ -62,6 +62,7 @@ export class Hints {
   }
 
   async hintsOn(cell) {
+    if (cell.decision === "clump") return { near: [], error: "There is no map of a clump." };
     const near = `${pathOf("slides", this.slide, "cells")}?${new URLSearchParams({ near: cell.id, reader: reader.name })}`;
     const hints = { near: [] };
     try {

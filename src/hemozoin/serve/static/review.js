@@ -95,7 +95,8 @@ class Review {
     this.drawRing(cell);
     const given = cell.reviews[0]?.answer;
     for (const button of this.buttons) button.setAttribute("aria-pressed", button.dataset.answer === given);
-    this.where.textContent = `${this.nameOf(cell)}${given ? `: you said ${given}` : ""}`;
+    const isClump = cell.decision === "clump";
+    this.where.textContent = `${this.nameOf(cell)}${given ? `: you said ${given}` : isClump ? ": parasitized if you see a parasite in it" : ""}`;
     this.machine.textContent = this.isBlind(cell) ? ""
       : `The network: p ${cell.p_parasitized.toFixed(2)}${cell.reason ? `, ${cell.reason}` : ""}`;
     const answered = this.cells.filter((one) => one.reviews.length && !one.isOpened).length;
@@ -108,7 +109,7 @@ class Review {
     this.hints.show(cell, this.isBlind(cell), next.slice(0, HINTS_AHEAD).filter((one) => !this.isBlind(one)));
   }
 
-  nameOf(cell) { return `Cell ${cell.cell} of ${this.names[cell.field] || cell.field}`; }
+  nameOf(cell) { return `${cell.decision === "clump" ? "Clump" : "Cell"} ${cell.cell} of ${this.names[cell.field] || cell.field}`; }
 
   /** Return whether the network's answer is hidden: a reader should not be led. */
   isBlind(cell) { return this.worklist === "audit" && !cell.reviews.length && !cell.isOpened; }

@@ -9,7 +9,7 @@ import { many, percent, twoDigits } from "./numbers.js";
 import { patientLink } from "./patient.js";
 import { recordInputs, recordOf } from "./record.js";
 
-const FILES = [["print.html", "Print (one page)"], ["report.html", "Report"], ["slide.xlsx", "Workbook (Excel)"], ["cells.csv", "Cells (CSV)"], ["fields.csv", "Fields (CSV)"], ["slide.json", "Count (JSON)"], ["cells.coco.json", "Outlines (COCO)"], ["reviews.csv", "Reviews (CSV)"]];
+const FILES = [["print.html", "Print (one page)"], ["report.html", "Report"], ["slide.xlsx", "Workbook (Excel)"], ["cells.csv", "Cells (CSV)"], ["clumps.csv", "Clumps (CSV)"], ["fields.csv", "Fields (CSV)"], ["slide.json", "Count (JSON)"], ["cells.coco.json", "Outlines (COCO)"], ["reviews.csv", "Reviews (CSV)"]];
 
 export async function slideView(main, id) {
   const slide = await get(pathOf("slides", id));

@@ -51,8 +51,9 @@ class Slide:
     of at least the threshold of `counting_point`, and the parasitaemia is estimated from these.
     `called` is the share of infected ones, right or wrong. If the slide is not reported, `called`
     and `parasitaemia` are None and `reason` says why. If it is unlike the slides on which the rates
-    were measured, `parasitaemia` is None and `reason` has the measures. Without a counting point,
-    `counted` and `parasitaemia` are None. `record` is what a person has written down about the
+    were measured, `parasitaemia` is None and `reason` has the measures; `unconfirmed` is an
+    estimate, 0..1, that a person has yet to confirm. Without a counting point, `counted`,
+    `parasitaemia` and `unconfirmed` are None. `record` is what a person has written down about the
     slide, `reviewed` the count with what a person said about its cells.
     """
 
@@ -74,6 +75,7 @@ class Slide:
     fields_repeated: int = 0
     record: SlideRecord = field(default_factory=SlideRecord)
     reviewed: ReviewedCount | None = None
+    unconfirmed: float | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -225,6 +227,7 @@ class Slide:
             "expected_false_positives": self.expected_false_positives,
             **_columns("parasitaemia", share),
             **_columns("machine_parasitaemia", machine),
+            "unconfirmed_parasitaemia": self.unconfirmed,
             **_columns("parasites_per_ul", per_ul),
             "if_review_infected": self.if_review_infected,
             "reportable_count": found.reportable_count if found else None,

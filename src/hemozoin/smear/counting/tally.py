@@ -10,12 +10,13 @@ infected one.
 from __future__ import annotations
 
 from hemozoin.decision.counting_point import CountingPoint
-from hemozoin.decision.reference_patients import ReferencePatients
+from hemozoin.decision.reference_patients import Appearance, ReferencePatients
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.bulk import Bulk
 from hemozoin.smear.counting.reviewed_count import ReviewedCount
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.counting.totals import SlideTotals
+from hemozoin.smear.counting.unconfirmed import unconfirmed_parasitaemia
 from hemozoin.smear.field import Field
 
 
@@ -64,6 +65,13 @@ class Tally:
     def slide(self, blood: Blood, reviewed: ReviewedCount | None = None) -> Slide:
         """Return the result so far; with `reviewed`, a person has looked at cells."""
         if self._reference is not None and self._totals.red_cells:
-            found = self._reference.differences(self._bulk.appearance())
-            self._totals.differences = "; ".join(found) or None
+            self._compare(self._reference, self._bulk.appearance())
         return self._totals.slide(self.name, blood, reviewed)
+
+    def _compare(self, reference: ReferencePatients, bulk: Appearance) -> None:
+        """Note how the slide differs from the known ones, and what to expect of it then."""
+        totals, point = self._totals, self._totals.counting_point
+        totals.differences = "; ".join(reference.differences(bulk)) or None
+        if totals.differences and point:
+            share = totals.counted / totals.red_cells
+            totals.unconfirmed = unconfirmed_parasitaemia(share, point, reference, bulk)

@@ -32,12 +32,14 @@ class SlideTotals:
     """The numbers that `Slide` explains, added up field by field, or read from slide.json.
 
     `is_compared` says whether the model knows the slides on which its rates were measured, and
-    `differences` how this slide differs from them; None if it does not.
+    `differences` how this slide differs from them; None if it does not. Then `unconfirmed` is the
+    estimate of unconfirmed.py.
     """
 
     counting_point: CountingPoint | None
     is_compared: bool
     differences: str | None = None
+    unconfirmed: float | None = None
     fields: int = 0
     fields_flawed: int = 0
     fields_unreadable: int = 0
@@ -58,6 +60,7 @@ class SlideTotals:
             CountingPoint.from_dict(point) if point else None,
             is_compared,
             saved["why"] if is_compared and is_reported else None,
+            saved.get("unconfirmed_parasitaemia"),
             **{name: saved[name] or 0 for name in _NUMBERS},
             flaws=Counter(saved["flaws"]),
             others=Counter({kind: saved[name] for kind, name in OTHERS.items()}),
@@ -84,6 +87,7 @@ class SlideTotals:
             counting_point=point,
             called=None if failure else clopper_pearson(self.infected, cells),
             parasitaemia=estimate_parasitaemia(self.counted, cells, known) if known else None,
+            unconfirmed=self.unconfirmed if failure is None else None,
             reason=reason,
             fields_repeated=self.fields_repeated,
             reviewed=reviewed,

@@ -5,6 +5,7 @@ OUT/
   slides.csv            one row per slide, if there are several; each slide then has OUT/SLIDE/
   agreement.html        manual beside automatic counts, if several slides have a manual one
   cells.csv             one row per red cell
+  clumps.csv            one row per clump, which only a person can count
   fields.csv            one row per picture
   slide.json            the counts
   report.html           everything on one page
@@ -36,13 +37,13 @@ from hemozoin.smear.output.crops import has_crops, write_crops
 from hemozoin.smear.output.screened_field import ScreenedField
 from hemozoin.smear.slides import MARK, Photo
 
-CELLS, FIELDS, SLIDE, REPORT, PRINT, COCO = (
-    *("cells.csv", "fields.csv", "slide.json"),
+CELLS, CLUMPS, FIELDS, SLIDE, REPORT, PRINT, COCO = (
+    *("cells.csv", "clumps.csv", "fields.csv", "slide.json"),
     *("report.html", "print.html", "cells.coco.json"),
 )
 SLIDES, AGREEMENT, OVERLAYS, _STATE = "slides.csv", "agreement.html", "overlays", ".fields"
 
-_FILES = (CELLS, FIELDS, SLIDE, REPORT, PRINT, COCO)
+_FILES = (CELLS, CLUMPS, FIELDS, SLIDE, REPORT, PRINT, COCO)
 
 #: Longest name in bytes. File systems allow 255; the end of a partial file has up to 30.
 _LONGEST = 200

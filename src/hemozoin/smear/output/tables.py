@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,11 +12,15 @@ from hemozoin.files import remove_leftovers, replacing
 from hemozoin.smear.counting.record.slide_record import MANUAL_KEYS, RECORD_KEYS
 from hemozoin.smear.counting.slide import OTHERS, Slide
 from hemozoin.smear.field import Field
-from hemozoin.smear.output.folder import CELLS, FIELDS
+from hemozoin.smear.output.folder import CELLS, CLUMPS, FIELDS
 
 _CELL = ("x", "y", "width", "height", "p_parasitized", "decision", "reason")
 
 CELL_COLUMNS = ("slide", "field", "cell", *_CELL, "answer")
+
+_CLUMP = ("x", "y", "width", "height", "p_parasitized")
+
+CLUMP_COLUMNS = ("slide", "field", "cell", "red_cells", *_CLUMP, "answer")
 
 FIELD_COLUMNS = (
     *("slide", "field", "width", "height", "diameter", "red_cells", "infected", "review"),
@@ -25,24 +29,26 @@ FIELD_COLUMNS = (
 )
 
 
+#: The tables of a slide and their columns.
+_TABLES = {CELLS: CELL_COLUMNS, CLUMPS: CLUMP_COLUMNS, FIELDS: FIELD_COLUMNS}
+
+
 class SlideTables:
-    """Writes the rows of a slide's fields to two open files, for cells.csv and fields.csv."""
+    """Writes the rows of a slide's fields to three open files, in the order of the tables."""
 
     def __init__(
-        self,
-        slide: str,
-        cells: BinaryIO,
-        fields: BinaryIO,
-        answers: Mapping[tuple[str, int], str] = {},
+        self, slide: str, files: Sequence[BinaryIO], answers: Mapping[tuple[str, int], str] = {}
     ) -> None:
-        self._slide, self._cells, self._fields, self._answers = slide, cells, fields, answers
-        cells.write(csv_line(CELL_COLUMNS).encode())
-        fields.write(csv_line(FIELD_COLUMNS).encode())
+        self._slide, self._answers = slide, answers
+        self._cells, self._clumps, self._fields = files
+        for file, columns in zip(files, _TABLES.values(), strict=True):
+            file.write(csv_line(columns).encode())
 
     def add(self, field: Field) -> None:
         """Write the rows of one more field."""
-        rows = _cell_rows(self._slide, field, self._answers)
-        self._cells.writelines(csv_line(row).encode() for row in rows)
+        of_field = self._slide, field, self._answers
+        self._cells.writelines(csv_line(row).encode() for row in _cell_rows(*of_field))
+        self._clumps.writelines(csv_line(row).encode() for row in _clump_rows(*of_field))
         self._fields.write(csv_line(_field_row(self._slide, field)).encode())
 
 
@@ -50,14 +56,15 @@ class SlideTables:
 def open_tables(
     slide: str, folder: Path, answers: Mapping[tuple[str, int], str] = {}
 ) -> Iterator[SlideTables]:
-    """Yield the tables of a slide; both files appear when the block ends without an error.
+    """Yield the tables of a slide; the files appear when the block ends without an error.
 
     `answers` are those of people, by field and number of the cell. A value that is unknown, such as
     the size of a picture that could not be read, is empty. `usable` is true or false. Several flaws
     are separated by "; ".
     """
-    with replacing(folder / CELLS) as cells, replacing(folder / FIELDS) as fields:
-        yield SlideTables(slide, cells, fields, answers)
+    with ExitStack() as stack:
+        files = [stack.enter_context(replacing(folder / name)) for name in _TABLES]
+        yield SlideTables(slide, files, answers)
 
 
 def _cell_rows(
@@ -66,6 +73,16 @@ def _cell_rows(
     for cell in field.cells:
         values = (getattr(cell, name) for name in _CELL)
         yield slide, field.field, cell.cell, *values, answers.get((field.field, cell.cell))
+
+
+def _clump_rows(
+    slide: str, field: Field, answers: Mapping[tuple[str, int], str]
+) -> Iterator[tuple[object, ...]]:
+    for number, clump in field.clumps():
+        values = (getattr(clump, name) for name in _CLUMP)
+        answer = answers.get((field.field, number))
+        red_cells = round(field.red_cells_in(clump), 2)
+        yield slide, field.field, number, red_cells, *values, answer
 
 
 def _field_row(slide: str, field: Field) -> tuple[object, ...]:

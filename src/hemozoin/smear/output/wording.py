@@ -24,7 +24,8 @@ _NOTES: dict[Verdict, str] = {
     "needs confirmation": (
         "The network's false-positive rate and sensitivity were measured on slides that look"
         " different. So the number of cells called infected can't be converted to parasites: a"
-        " person has to look at these cells, and at others."
+        " person has to look at these cells, and at others. Until then, take the unconfirmed share"
+        " for no more than a hint: it may be wrong by a factor of two."
     ),
     "not compensated": (
         "The model folder has no false-positive rate: the network was trained on too few patients,"
@@ -56,13 +57,19 @@ def result(slide: Slide) -> str:
     share = slide.estimate
     called = f"{percent(slide.called.value)} % of red cells called infected"
     if share is None and slide.reason is not None:
-        return f"{called}; {slide.reason}"
+        return "; ".join([*_unconfirmed(slide), called, slide.reason])
     if share is None:
         return f"{called}; the number of false positives among them is not known for this model"
     estimate = _percent_with_interval(share)
     if share.low > 0:
         return f"{estimate}, {parasites_per_ul(slide, share.value)}"
     return f"{estimate}, at most {parasites_per_ul(slide, share.high)}"
+
+
+def _unconfirmed(slide: Slide) -> Iterator[str]:
+    """Yield what the share of infected cells may be; nothing where that is not known."""
+    if slide.unconfirmed is not None:
+        yield f"about {percent(slide.unconfirmed)} % infected, unconfirmed"
 
 
 def note(slide: Slide) -> str | None:
@@ -110,6 +117,12 @@ def _calculation_of_machine(slide: Slide) -> Iterator[tuple[str, str]]:
         return
     called = f"{slide.infected:,} of {slide.red_cells:,}"
     yield "Called infected", f"{called} = {_percent_with_interval(slide.called)}"
+    if slide.unconfirmed is not None and point is not None:
+        yield (
+            "Unconfirmed",
+            f"about {percent(slide.unconfirmed)} %: {slide.counted:,} of these, with p of at least"
+            f" {point.threshold:.3f}, corrected by the mistakes to expect on a slide like this",
+        )
     if found is None or point is None:
         return
     if point.threshold is not None:
@@ -170,7 +183,13 @@ def limitations(slide: Slide) -> Iterator[str]:
         yield from review_limitations(slide.reviewed)
     if not slide.settled:
         yield from _limitations_of_machine(slide)
-    yield "Clumps and cells cut by the edge are not counted."
+    if slide.settled and slide.settled.basis == "drawn":
+        yield (
+            "A clump counts as the red cells that have its area, and as one infected cell where a"
+            " person sees a parasite in it. Cells cut by the edge are not counted."
+        )
+    else:
+        yield "Clumps and cells cut by the edge are not counted."
 
 
 def _limitations_of_machine(slide: Slide) -> Iterator[str]:

@@ -54,8 +54,8 @@ def audit(
         print_status(f"no page with the cells: {error}")
     write_worklist(rows, out)
     strata = [row.stratum for row in rows]
-    parts = [f"{strata.count(name):,} {name}" for name in ("called", "close", "sure")]
-    print(f"{len(rows):,} of {len(found):,} red cells to look at: {', '.join(parts)}")
+    parts = [f"{strata.count(name):,} {name}" for name in ("called", "close", "clump", "sure")]
+    print(f"{len(rows):,} of {len(found):,} red cells and clumps to look at: {', '.join(parts)}")
     if out.with_suffix(".html").is_file():
         print(f"The cells: {out.with_suffix('.html')}")
     print(f"Fill in the answers in {out}, then: hemozoin recount {slide} --reviews {out}")
