@@ -7,8 +7,8 @@ groups of 20 fields are drawn, and each group is audited with 50, 150 and 500 an
 is a cross-validation: slides of one patient are made from its predictions of patients that the
 network had not seen; without it there are no such slides. A found cell is infected if it overlaps a
 marked infected cell by 0.3 or more (intersection over union), a clump if the middle of one that is
-not found lies in its box. `audited` is what other benchmarks call. The rows go to
-benchmarks/results/audits.csv.
+not found lies in its box; a clump in which people marked no cell is no red cell. `audited` is what
+other benchmarks call. The rows go to benchmarks/results/audits.csv.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -27,13 +28,13 @@ import fields
 import markdown_tables as md
 import rows
 import world
-from hemozoin.arrays import Bools, Floats
-from hemozoin.classes import PARASITIZED
+from hemozoin.arrays import Bools, Floats, Texts, texts
+from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.model.predictor import Predictor
 from hemozoin.review.agreement import reviewed_cells
 from hemozoin.review.estimate import count_with_reviews
 from hemozoin.review.found_cells import FoundCells
-from hemozoin.review.reviews import Review
+from hemozoin.review.reviews import Answer, Review
 from hemozoin.review.worklist import draw_worklist
 from hemozoin.smear.counting.reviewed_count import ReviewedCount
 from hemozoin.smear.field import Clump, Field
@@ -59,7 +60,7 @@ fields.SAME = 0.3
 
 @dataclass(frozen=True, eq=False)
 class KnownCells:
-    """Cells and clumps of a field or a slide: p, and whether each is infected, `[N]`; its marks.
+    """Cells and clumps of a field or a slide: p and true answer of each, `[N]`; and its marks.
 
     `red_cells`, `[N]`, is 1 for a cell, and the number of cells in a clump. `marked` is the number
     of marked red cells, `marked_infected` of the infected ones of them. `parasitaemia` is that of
@@ -67,11 +68,16 @@ class KnownCells:
     """
 
     p: Floats
-    infected: Bools
+    answers: Texts
     red_cells: Floats
     marked: int
     marked_infected: int
     parasitaemia: float | None = None
+
+    @property
+    def infected(self) -> Bools:
+        """Return which of them are infected, bool `[N]`."""
+        return np.asarray(self.answers == PARASITIZED)
 
 
 def audited(known: KnownCells, number: int, seed: int) -> ReviewedCount:
@@ -84,7 +90,7 @@ def audited(known: KnownCells, number: int, seed: int) -> ReviewedCount:
 
 def answered(known: KnownCells, number: int, seed: int) -> tuple[FoundCells, list[Review]]:
     """Return the cells of a slide, and the true answers on those that are drawn for an audit."""
-    count, infected = len(known.p), known.infected
+    count = len(known.p)
     boxes = np.full((count, 4), 40.0)
     boxes[:, 0] *= np.arange(count)
     names, decisions = ("field",) * count, ("uninfected",) * count
@@ -98,7 +104,7 @@ def answered(known: KnownCells, number: int, seed: int) -> tuple[FoundCells, lis
             y=row.y,
             width=row.width,
             height=row.height,
-            answer="parasitized" if infected[row.cell] else "uninfected",
+            answer=cast("Answer", str(known.answers[row.cell])),
             p_parasitized=row.p_parasitized,
             probability=row.probability,
             cells=len(cells),
@@ -145,7 +151,7 @@ def measure(place: str, slide: Slides) -> None:
 def figures(results: list[tuple[KnownCells, ReviewedCount]]) -> rows.Row:
     """Return the figures of many audits."""
     truth = np.array([known.infected.sum() for known, _ in results])
-    cells = np.array([known.red_cells.sum() for known, _ in results])
+    cells = np.array([k.red_cells[k.answers != "not a red cell"].sum() for k, _ in results])
     value, low, high = np.array(
         [[s.value, s.low, s.high] for s in (count.parasitaemia for _, count in results)]
     ).T
@@ -192,26 +198,29 @@ def known_cells(field: Field, red: world.Marks) -> KnownCells:
     of_mark = np.array([LABELS.get(mark["type"]) == PARASITIZED for mark in red])
     clumps = [clump for _, clump in field.clumps()]
     matches = fields.match(fields.object_boxes(field.cells), boxes)
-    infected = np.zeros(len(field.cells), bool)
-    lost = of_mark.copy()
+    infected, lost = np.zeros(len(field.cells), bool), np.ones(len(red), bool)
     for cell, mark in matches:
         infected[cell], lost[mark] = of_mark[mark], False
-    in_clump = [_holds(clump, boxes[lost]) for clump in clumps]
+    answers = [PARASITIZED if one else UNINFECTED for one in infected]
+    answers += [_answer_on(clump, boxes[lost], of_mark[lost]) for clump in clumps]
     inside = fields.is_inside(boxes, size)
     p = [cell.p_parasitized for cell in field.cells]
     return KnownCells(
         np.array(p + [clump.p_parasitized for clump in clumps]),
-        np.array([*infected, *in_clump], bool),
+        texts(answers),
         np.array([1.0] * len(infected) + [field.red_cells_in(clump) for clump in clumps]),
         int(inside.sum()),
         int((inside & of_mark).sum()),
     )
 
 
-def _holds(clump: Clump, boxes: fields.Boxes) -> bool:
-    """Return whether the middle of one of the boxes is in a clump's box."""
+def _answer_on(clump: Clump, boxes: fields.Boxes, infected: Bools) -> str:
+    """Return the answer on a clump by the marked cells whose middle is in its box."""
     middles = boxes[:, :2] + boxes[:, 2:] / 2 - (clump.x, clump.y)
-    return bool(((middles >= 0) & (middles <= (clump.width, clump.height))).all(axis=1).any())
+    inside = ((middles >= 0) & (middles <= (clump.width, clump.height))).all(axis=1)
+    if not inside.any():
+        return "not a red cell"
+    return PARASITIZED if infected[inside].any() else UNINFECTED
 
 
 def group(found: list[KnownCells], rng: np.random.Generator) -> KnownCells:
@@ -219,7 +228,7 @@ def group(found: list[KnownCells], rng: np.random.Generator) -> KnownCells:
     chosen = [found[i] for i in rng.choice(len(found), GROUP, replace=False)]
     return KnownCells(
         np.concatenate([one.p for one in chosen]),
-        np.concatenate([one.infected for one in chosen]),
+        np.concatenate([one.answers for one in chosen]),
         np.concatenate([one.red_cells for one in chosen]),
         sum(one.marked for one in chosen),
         sum(one.marked_infected for one in chosen),
@@ -245,8 +254,8 @@ def slide_of_patient(
     infected, uninfected = patients[rng.integers(len(patients))]
     count = int(rng.binomial(cells, share))
     p = [rng.choice(infected, count), rng.choice(uninfected, cells - count)]
-    truth = np.arange(cells) < count
-    return KnownCells(np.concatenate(p), truth, np.ones(cells), cells, count, share)
+    answers = np.where(np.arange(cells) < count, PARASITIZED, UNINFECTED)
+    return KnownCells(np.concatenate(p), answers, np.ones(cells), cells, count, share)
 
 
 # ---- the table ---------------------------------------------------------------------------------

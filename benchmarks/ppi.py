@@ -47,9 +47,10 @@ def main() -> None:
             for seed in range(AUDITS):
                 known = slide(rng)
                 truth = known.infected.sum()
-                ours = audited(known, number, seed).parasitaemia
+                count = audited(known, number, seed)
+                ours = count.parasitaemia
                 cells, reviews = answered(known, number, seed)
-                scaled = np.array([ours.value, ours.low, ours.high]) * len(cells)
+                scaled = np.array([ours.value, ours.low, ours.high]) * count.red_cells
                 results.setdefault("hemozoin", []).append((truth, *scaled))
                 for name, used in PPI.items():
                     results.setdefault(name, []).append((truth, *estimate(cells, reviews, used)))
