@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.bulk import Bulk
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.counting.tally import Tally
+from hemozoin.smear.counting.totals import with_current_reviews
 from hemozoin.smear.field import Cell, Field
 from hemozoin.smear.output.wording import note, summarize
 from tests.smear.counting.test_counting import STRICT
@@ -93,12 +97,22 @@ def test_a_slide_unlike_the_known_ones_needs_confirmation() -> None:
     assert "distance 6.3, limit 4.0" in text
     assert "parasites/µL (" not in text
     assert "a person has to look at these cells" in str(note(unlike))
+    assert "may be wrong by a factor of two" in str(note(unlike))
     data = unlike.to_dict()
     assert (data["infected"], data["counted"], data["raw"]) == (50, 50, 0.05)
+    assert data["unconfirmed_parasitaemia"] == pytest.approx(0.08, abs=0.01)
+    assert known.to_dict()["unconfirmed_parasitaemia"] is None
     assert {data[name] for name in ("parasitaemia", "parasites_per_ul", "reportable_count")} == {
         None
     }
     assert data["why"] == unlike.reason
+
+
+def test_the_unconfirmed_estimate_is_read_back_from_slide_json() -> None:
+    unlike = screened([some_field([0.99] * 50 + [0.01] * 950, 0, (-3.0, -1.0, *[-3.0] * 6))])
+    again = {"reference": {}, "given_blood": asdict(Blood()), "about": {}}
+    saved = json.loads(json.dumps({**unlike.to_dict(), **again}))
+    assert json.loads(json.dumps(with_current_reviews(saved, None))) == saved
 
 
 def test_a_slide_with_many_cells_for_review_needs_confirmation() -> None:

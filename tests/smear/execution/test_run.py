@@ -34,7 +34,8 @@ from tests.support.commands import FullDisk, leftover_of, tree
 from tests.support.smears import make_fields, make_plain, put
 
 PER_SLIDE = {
-    *(".fields", "cells.csv", "fields.csv", "overlays", "print.html", "report.html", "slide.json")
+    *(".fields", "cells.csv", "clumps.csv", "fields.csv", "overlays"),
+    *("print.html", "report.html", "slide.json"),
 }
 
 
@@ -413,7 +414,8 @@ def test_an_unreadable_picture_is_tried_again(
 #: All files that a run of two pictures writes, in this order.
 WRITES = (
     *(MARK, "1.jpg", "1.zip", "1.json", "2.jpg", "2.zip", "2.json"),
-    *("fields.csv", "cells.csv", "cells.coco.json", "slide.json", "print.html", "report.html"),
+    *("fields.csv", "clumps.csv", "cells.csv", "cells.coco.json"),
+    *("slide.json", "print.html", "report.html"),
 )
 
 

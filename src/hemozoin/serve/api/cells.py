@@ -29,8 +29,9 @@ def list_cells(
     field: Annotated[str | None, Query(max_length=400)] = None,
     near: Annotated[str | None, Query(max_length=400)] = None,
 ) -> Response:
-    """Return the red cells of a slide that are counted: id, place, p, decision, answers.
+    """Return the red cells of a slide that are counted, and its clumps, which no network decides.
 
+    Each has its id, place, p, decision ("clump" of a clump) and answers.
     `worklist` gives the cells of a list in its order; `near`, the id of a cell, gives it and those
     just above and below it in p. With `reader`, only the answers of this reader are in the reviews:
     readers do not see each other's.

@@ -24,8 +24,7 @@ _NOTES: dict[Verdict, str] = {
     "needs confirmation": (
         "The network's false-positive rate and sensitivity were measured on slides that look"
         " different. So the number of cells called infected can't be converted to parasites: a"
-        " person has to look at these cells, and at others. Until then, take the unconfirmed share"
-        " for no more than a hint: it may be wrong by a factor of two."
+        " person has to look at these cells, and at others."
     ),
     "not compensated": (
         "The model folder has no false-positive rate: the network was trained on too few patients,"
@@ -36,6 +35,11 @@ _NOTES: dict[Verdict, str] = {
         "This is not a negative result. Take better pictures, or examine the slide yourself."
     ),
 }
+
+_HINT = (
+    "Until then, take the unconfirmed share for no more than a hint: it may be wrong by a factor of"
+    " two."
+)
 
 NO_DIAGNOSIS = "Do not base a diagnosis on this count."
 
@@ -74,7 +78,9 @@ def _unconfirmed(slide: Slide) -> Iterator[str]:
 
 def note(slide: Slide) -> str | None:
     """Return what the reader has to know about the verdict; None for a slide that is reported."""
-    return _NOTES.get(slide.verdict)
+    text = _NOTES.get(slide.verdict)
+    is_hint = slide.verdict == "needs confirmation" and slide.unconfirmed is not None
+    return f"{text} {_HINT}" if is_hint else text
 
 
 def parasites_per_ul(slide: Slide, share: float) -> str:
