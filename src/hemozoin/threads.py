@@ -19,7 +19,14 @@ _BATCH = 32
 def in_threads(
     work: Callable[[_Item], _Result], items: Iterable[_Item], at_a_time: int = _BATCH
 ) -> Iterator[_Result]:
-    """Yield `work(item)` for each item, in order; a thread takes `at_a_time` items at once.
+    """Yield `work(item)` for each item, in order; a thread takes `at_a_time` items at once."""
+    return batches_in_threads(lambda batch: [work(item) for item in batch], items, at_a_time)
+
+
+def batches_in_threads(
+    work: Callable[[list[_Item]], list[_Result]], items: Iterable[_Item], size: int = _BATCH
+) -> Iterator[_Result]:
+    """Yield the results of `work` for batches of `size` items, one per item, in order.
 
     Threads are enough: Pillow releases Python's lock while it decodes and resizes. At most a few
     batches per core are in memory, for any number of items.
@@ -27,8 +34,8 @@ def in_threads(
     remaining, cores = iter(items), os.cpu_count() or 1
     waiting: deque[Future[list[_Result]]] = deque()
     with ThreadPoolExecutor(cores) as pool:
-        while batch := list(islice(remaining, at_a_time)):
-            waiting.append(pool.submit(lambda batch: [work(item) for item in batch], batch))
+        while batch := list(islice(remaining, size)):
+            waiting.append(pool.submit(work, batch))
             if len(waiting) > 2 * cores:
                 yield from waiting.popleft().result()
         while waiting:

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from hemozoin.arrays import Pixels
 from hemozoin.data.picture import decode
-from hemozoin.data.preprocess import Preprocessing, prepare
+from hemozoin.data.preprocess import Preprocessing, prepare, prepare_batch
 from hemozoin.errors import ModelError
 from tests.conftest import encoded
 
@@ -73,6 +73,19 @@ def test_black_margins_are_cropped() -> None:
     loose = Image.new("RGB", (200, 150))
     loose.paste(cell, (70, 20))
     assert (prepare(loose, Preprocessing()) == prepare(cell, Preprocessing())).all()
+
+
+def test_a_batch_has_each_cell_as_if_it_were_alone() -> None:
+    on_glass = np.full((90, 80, 3), 230, np.uint8)
+    on_glass[20:70, 20:60] = (200, 120, 160)
+    cells: list[Image.Image | Pixels] = [
+        *(on_black(noise(side, 200 - side, low=9)) for side in (50, 90, 150)),
+        *(Image.new("RGB", (30, 30)), on_glass),
+    ]
+    batch = prepare_batch(cells, Preprocessing())
+    assert (batch == np.stack([prepare(cell, Preprocessing()) for cell in cells])).all()
+    assert batch.any(axis=(1, 2, 3)).tolist() == [True, True, True, False, True]
+    assert prepare_batch([], Preprocessing(32)).shape == (0, 32, 32, 3)
 
 
 def test_pixels_not_brighter_than_the_background_are_black() -> None:

@@ -12,7 +12,7 @@ import textwrap
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +23,10 @@ from PIL import Image
 from hemozoin.arrays import Pixels, texts
 from hemozoin.data import store
 from hemozoin.data.index import index_cells
-from hemozoin.data.picture import decode, process_cell
-from hemozoin.data.preprocess import Preprocessing, prepare
-from hemozoin.data.source import Entry, open_source
-from hemozoin.data.store import Store, decode_all, open_store
+from hemozoin.data.picture import decode
+from hemozoin.data.preprocess import Preprocessing, prepare, prepare_batch
+from hemozoin.data.source import Entry, Source, open_source
+from hemozoin.data.store import Store, decode_all, decode_batch, open_store
 from hemozoin.errors import DataError
 from hemozoin.threads import in_threads
 from tests.conftest import make_cells, make_zip, png
@@ -93,11 +93,13 @@ def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the names of the pictures that are decoded."""
     names: list[str] = []
 
-    def counting(data: bytes, name: str, process: Callable[[Pixels], Pixels]) -> Pixels:
-        names.append(name)
-        return process_cell(data, name, process)
+    def counting(
+        pictures: Sequence[tuple[Source, str]], preprocessing: Preprocessing
+    ) -> list[Pixels | DataError]:
+        names.extend(name for _, name in pictures)
+        return decode_batch(pictures, preprocessing)
 
-    monkeypatch.setattr(store, "process_cell", counting)
+    monkeypatch.setattr(store, "decode_batch", counting)
     return names
 
 
@@ -351,14 +353,14 @@ def in_a_process(path: Path, before: str = "") -> subprocess.Popen[str]:
         from hemozoin.data.source import open_source
         from hemozoin.errors import DataError
         source = open_source(Path({str(path)!r}))
-        prepare, result = store.prepare, []
+        decode, result = store.decode_plain_cell, []
         def after(number, do):
-            def preparing(image, preprocessing):
+            def decoding(data):
                 result.append(1)
                 if len(result) == number:
                     do()
-                return prepare(image, preprocessing)
-            store.prepare = preparing
+                return decode(data)
+            store.decode_plain_cell = decoding
         {before}
         try:
             opened = store.open_store(source, index_cells(source), Preprocessing(16))
@@ -472,6 +474,44 @@ def test_an_unexpected_error_is_the_error_of_its_picture(at: int) -> None:
     result = list(decode_all(((Uneven(), name) for name in names), SMALL))
     assert [row for row, cell in enumerate(result) if isinstance(cell, DataError)] == [at]
     assert str(result[at]) == f"{at}.bug: internal error: ZeroDivisionError"
+
+
+def test_plain_and_other_pictures_in_one_batch(tmp_path: Path) -> None:
+    plain = flat_cell(200, 99, 99)
+    palette = png(Image.open(io.BytesIO(plain)).quantize())
+    files = [plain, palette, plain[:-20], b"", png(Image.new("RGB", (5, 9))), plain]
+    for number, data in enumerate(files):
+        (tmp_path / f"{number}.png").write_bytes(data)
+    names = [*(f"{number}.png" for number in range(6)), "6.png"]
+    found = decode_batch(((open_source(tmp_path), name) for name in names), SMALL)
+    cells = [cell for cell in found if isinstance(cell, np.ndarray)]
+    assert [isinstance(cell, DataError) for cell in found] == [False] * 2 + [True] * 3 + [
+        False,
+        True,
+    ]
+    assert all((cell == (200, 99, 99)).all() for cell in cells)
+    assert [str(cell)[:6] for cell in found[2:5]] == ["2.png:", "3.png:", "4.png:"]
+
+
+def test_an_unexpected_error_in_preparing_is_that_of_its_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(flat_cell(100 + number, 99, 99))
+
+    def failing(pixels: Sequence[Pixels], preprocessing: Preprocessing) -> Pixels:
+        if any(101 in one for one in pixels):
+            raise MemoryError
+        return prepare_batch(pixels, preprocessing)
+
+    monkeypatch.setattr(store, "prepare_batch", failing)
+    monkeypatch.setattr(store, "prepare", lambda one, how: failing([one], how)[0])
+    names = [f"{number}.png" for number in range(3)]
+    first, second, third = decode_batch(((open_source(tmp_path), name) for name in names), SMALL)
+    assert str(second) == "1.png: internal error: MemoryError"
+    assert isinstance(first, np.ndarray)
+    assert isinstance(third, np.ndarray)
+    assert (third == (102, 99, 99)).all()
 
 
 @pytest.mark.parametrize("at", [0, 300])

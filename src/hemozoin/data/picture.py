@@ -96,15 +96,22 @@ def process_cell(data: bytes, name: str, process: Callable[[Pixels], _Result]) -
     Large pictures are decoded and processed one after another, to limit the memory of all threads
     together. Any unexpected error becomes a DataError.
     """
+    with unexpected_errors(name):
+        plain = decode_plain_cell(data)
+        if plain is not None:
+            return process(plain)
     with _decode_errors(name, data):
         opened = [_open(data, name, _require_one_cell)]
     with _BUDGET.reserve(opened[0].width * opened[0].height), unexpected_errors(name):
-        pixels = decode_plain_png(data)
-        if pixels is None:
-            with _decode_errors(name, data):
-                pixels = np.asarray(_load(opened.pop(), name))
-        opened.clear()  # the decoder's memory
+        with _decode_errors(name, data):
+            pixels = np.asarray(_load(opened.pop(), name))  # popped: frees the decoder's memory
         return process(pixels)
+
+
+def decode_plain_cell(data: bytes) -> Pixels | None:
+    """Return what `decode_cell` does for a plain PNG of one cell, `[H, W, 3]`; else None."""
+    pixels = decode_plain_png(data)
+    return pixels if pixels is not None and _may_be_one_cell(*pixels.shape[:2]) else None
 
 
 @contextlib.contextmanager
@@ -227,8 +234,7 @@ def is_animation(image: Image.Image) -> bool:
 
 
 def _require_one_cell(image: Image.Image, name: str) -> None:
-    too_small, too_large = min(image.size) < SMALLEST_SIDE, max(image.size) > LARGEST_SIDE
-    if too_small or too_large or image.width * image.height > MAX_CELL_PIXELS:
+    if not _may_be_one_cell(*image.size):
         raise DataError(
             f"{name}: {image.width}x{image.height} pixels, not a picture of one cell; give crops"
             f" of {SMALLEST_SIDE} to {LARGEST_SIDE} px on a side, up to"
@@ -236,6 +242,11 @@ def _require_one_cell(image: Image.Image, name: str) -> None:
         )
     if is_animation(image):
         raise DataError(f"{name}: an animation, not a picture of one cell; give one frame of it")
+
+
+def _may_be_one_cell(side: int, other: int) -> bool:
+    low, high = sorted((side, other))
+    return low >= SMALLEST_SIDE and high <= LARGEST_SIDE and low * high <= MAX_CELL_PIXELS
 
 
 def _reason(error: Exception, data: bytes, messages: list[str]) -> str:

@@ -1,11 +1,13 @@
 """From a picture of one cell to the pixels that a network sees.
 
-Training, evaluation and prediction all use `prepare`; there is no other preprocessing. Every model
-folder describes its steps as data (`Preprocessing.to_dict`), so that a browser can do the same.
+Training, evaluation and prediction all use `prepare_batch`, and `prepare` for one picture; there is
+no other preprocessing. Every model folder describes its steps as data (`Preprocessing.to_dict`), so
+that a browser can do the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import cv2
@@ -75,12 +77,25 @@ def prepare(picture: Image.Image | Pixels, preprocessing: Preprocessing) -> Pixe
     the mean colour of its part inside the cell (within 4 levels, because intermediate values have
     only 8 bits).
     """
-    size, cell = preprocessing.size, _cut_out(np.asarray(picture), preprocessing.background)
-    if not cell.size:
-        return np.zeros((size, size, 3), np.uint8)
-    # Pillow resamples any four channels alike, and takes these without a copy as CMYK.
-    image = Image.frombuffer("CMYK", cell.shape[1::-1], cell, "raw", "CMYK", 0, 1)
-    return _divided(np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)))
+    cell: Pixels = prepare_batch([picture], preprocessing)[0]
+    return cell
+
+
+def prepare_batch(pictures: Sequence[Image.Image | Pixels], preprocessing: Preprocessing) -> Pixels:
+    """Return the cells of N pictures as uint8 `[N, size, size, 3]`, each as `prepare` does.
+
+    Each step is done for all pictures before the next one: the code of one step stays in the
+    cache of a core, that of all of them does not.
+    """
+    size = preprocessing.size
+    if not pictures:
+        return np.empty((0, size, size, 3), np.uint8)
+    cells = [_cut_out(np.asarray(picture), preprocessing.background) for picture in pictures]
+    resampled = np.zeros((len(cells), size, size, 4), np.uint8)
+    for number, cell in enumerate(cells):
+        if cell.size:
+            resampled[number] = _resampled(cell, size)
+    return _divided(resampled)
 
 
 def _cut_out(pixels: Pixels, background: int) -> Pixels:
@@ -97,16 +112,23 @@ def _cut_out(pixels: Pixels, background: int) -> Pixels:
     return np.asarray(cv2.copyTo(opaque, mask[box]), np.uint8)
 
 
+def _resampled(cell: Pixels, size: int) -> Pixels:
+    # Pillow resamples any four channels alike, and takes these without a copy as CMYK.
+    image = Image.frombuffer("CMYK", cell.shape[1::-1], cell, "raw", "CMYK", 0, 1)
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
 def _divided(resampled: Pixels) -> Pixels:
-    """Divide colours `[S, S, 4]` by the share of each pixel that is in the cell, of 255.
+    """Divide colours `[N, S, S, 4]` by the share of each pixel that is in the cell, of 255.
 
     Pixels with less than half in the cell become 0. Only those on the rim have to be divided.
     """
-    share = resampled[..., 3]
-    rgb = cv2.cvtColor(resampled, cv2.COLOR_RGBA2RGB)
+    column = resampled.reshape(-1, *resampled.shape[2:])  # one picture below the other, for OpenCV
+    share = np.ascontiguousarray(column[..., 3])
+    rgb = cv2.cvtColor(column, cv2.COLOR_RGBA2RGB)
     colour: Pixels = np.asarray(cv2.copyTo(rgb, (share >= 128).view(np.uint8)), np.uint8)
     pixels, shares = colour.reshape(-1, 3), share.ravel()
     rim = np.flatnonzero((shares >= 128) & (shares < 255))
     weighted, weight = pixels[rim].astype(np.uint16), shares[rim].astype(np.uint16)[:, None]
     pixels[rim] = np.minimum((weighted * 255 + weight // 2) // weight, 255)
-    return colour
+    return colour.reshape(*resampled.shape[:3], 3)

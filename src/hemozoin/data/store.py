@@ -22,7 +22,7 @@ from math import prod
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
@@ -31,8 +31,8 @@ import PIL
 from hemozoin.arrays import Pixels, batches
 from hemozoin.csv_files import csv_table
 from hemozoin.data.cells import Cells
-from hemozoin.data.picture import process_cell, unexpected_errors
-from hemozoin.data.preprocess import Preprocessing, prepare
+from hemozoin.data.picture import decode_plain_cell, process_cell, unexpected_errors
+from hemozoin.data.preprocess import Preprocessing, prepare, prepare_batch
 from hemozoin.data.source import Source
 from hemozoin.errors import DataError
 from hemozoin.files import (
@@ -44,7 +44,7 @@ from hemozoin.files import (
 )
 from hemozoin.json_files import parse_json
 from hemozoin.progress import print_status, track
-from hemozoin.threads import in_threads
+from hemozoin.threads import batches_in_threads
 
 #: Up to this share of unreadable pictures is reported and skipped.
 UNREADABLE_ALLOWED = 0.01
@@ -229,15 +229,55 @@ def decode_all(
 
     At most a few batches per core are in memory, for any number of pictures.
     """
-    return in_threads(lambda picture: decode_one(*picture, preprocessing), pictures)
+    return batches_in_threads(lambda batch: decode_batch(batch, preprocessing), pictures)
 
 
-def decode_one(source: Source, name: str, preprocessing: Preprocessing) -> Pixels | DataError:
-    """Return the pixels of a picture, uint8 `[size, size, 3]`, or its error."""
+class _Decoded(NamedTuple):
+    """A picture that is decoded, but not prepared."""
+
+    name: str
+    pixels: Pixels
+
+
+def decode_batch(
+    pictures: Iterable[tuple[Source, str]], preprocessing: Preprocessing
+) -> list[Pixels | DataError]:
+    """Return the pixels of each picture, uint8 `[size, size, 3]`, or its error.
+
+    Plain pictures of cells are small: they are all decoded first, then prepared together.
+    """
+    cells = [_decode(source, name, preprocessing) for source, name in pictures]
+    decoded = [cell for cell in cells if isinstance(cell, _Decoded)]
+    prepared = iter(_prepare(decoded, preprocessing))
+    return [next(prepared) if isinstance(cell, _Decoded) else cell for cell in cells]
+
+
+def _decode(
+    source: Source, name: str, preprocessing: Preprocessing
+) -> _Decoded | Pixels | DataError:
+    """Return a plain picture decoded, any other one prepared, or the error."""
     try:
         with unexpected_errors(name):
             data = source.read(name)
+            pixels = decode_plain_cell(data)
+        if pixels is not None:
+            return _Decoded(name, pixels)
         return process_cell(data, name, lambda cell: prepare(cell, preprocessing))
+    except DataError as error:
+        return error
+
+
+def _prepare(decoded: list[_Decoded], preprocessing: Preprocessing) -> list[Pixels | DataError]:
+    try:
+        return [*prepare_batch([cell.pixels for cell in decoded], preprocessing)]
+    except Exception:  # one by one, so that the unexpected error is that of one picture
+        return [_prepare_one(cell, preprocessing) for cell in decoded]
+
+
+def _prepare_one(decoded: _Decoded, preprocessing: Preprocessing) -> Pixels | DataError:
+    try:
+        with unexpected_errors(decoded.name):
+            return prepare(decoded.pixels, preprocessing)
     except DataError as error:
         return error
 

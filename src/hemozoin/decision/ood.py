@@ -182,10 +182,12 @@ def _in_batches(
 def _density_and_mask(pixels: Pixels) -> tuple[Floats, Bools]:
     """Return optical densities, float32 `[3, N, S, S]`, and what is in the cell, `[N, S, S]`."""
     # One plane per channel: interleaved channels would make the measures five times slower.
-    planes = np.ascontiguousarray(np.moveaxis(pixels, 3, 0))
+    column = pixels.reshape(-1, *pixels.shape[2:])  # one picture below the other, for OpenCV
+    planes = np.empty((3, *column.shape[:2]), np.uint8)
+    cv2.split(column, [*planes])
     inside: Bools = (planes[0] | planes[1] | planes[2]) > 0
     density = np.asarray(cv2.LUT(planes.reshape(-1, 1), _DENSITY), np.float32)
-    return density.reshape(planes.shape), inside
+    return density.reshape(3, *pixels.shape[:3]), inside.reshape(pixels.shape[:3])
 
 
 def _measures(density: Floats, inside: Bools) -> list[Floats]:

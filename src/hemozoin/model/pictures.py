@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from hemozoin.data.picture import (
 )
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import FolderSource, Source, as_utf8, open_source
-from hemozoin.data.store import decode_one
+from hemozoin.data.store import decode_batch
 from hemozoin.errors import DataError
 
 #: A picture of one cell: a file, a Pillow picture, or uint8 `[H, W, 3]` in RGB.
@@ -63,19 +63,27 @@ def _is_below(name: str, names: list[str]) -> bool:
     return any(name == one or name.startswith(f"{one}/") for one in names)
 
 
-def prepare_from_source(
-    picture: tuple[Source, str], preprocessing: Preprocessing
+def prepare_from_sources(
+    pictures: Sequence[tuple[Source, str]], preprocessing: Preprocessing
+) -> list[PreparedPicture]:
+    """Decode and prepare some pictures, each given by its source and its name there."""
+    files = [as_utf8((source.path / name).as_posix()) for source, name in pictures]
+    return [
+        PreparedPicture(PurePosixPath(file).stem, file, pixels)
+        for file, pixels in zip(files, decode_batch(pictures, preprocessing), strict=True)
+    ]
+
+
+def prepare_pictures(
+    numbered: Sequence[tuple[int, Picture]], preprocessing: Preprocessing
+) -> list[PreparedPicture]:
+    """Decode and prepare some pictures of any kind; without a file, its number is its name."""
+    return [_prepare_picture(number, picture, preprocessing) for number, picture in numbered]
+
+
+def _prepare_picture(
+    number: int, picture: Picture, preprocessing: Preprocessing
 ) -> PreparedPicture:
-    """Decode and prepare a picture, given by its source and its name there."""
-    source, name = picture
-    file = as_utf8((source.path / name).as_posix())
-    pixels = decode_one(source, name, preprocessing)
-    return PreparedPicture(PurePosixPath(file).stem, file, pixels)
-
-
-def prepare_picture(numbered: tuple[int, Picture], preprocessing: Preprocessing) -> PreparedPicture:
-    """Decode and prepare a picture of any kind; without a file, its number is its name."""
-    number, picture = numbered
     cell, file = str(number), None
     if isinstance(picture, str | Path):
         file = as_utf8(Path(picture).as_posix())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar, overload
 
@@ -28,8 +27,8 @@ from hemozoin.model.pictures import (
     Picture,
     PreparedPicture,
     open_pictures,
-    prepare_from_source,
-    prepare_picture,
+    prepare_from_sources,
+    prepare_pictures,
 )
 from hemozoin.model.prediction import (
     OUT_OF_DISTRIBUTION,
@@ -40,7 +39,7 @@ from hemozoin.model.prediction import (
 )
 from hemozoin.model.registry import Precision, find_model
 from hemozoin.model.session import BATCH, NetworkOutput, Session
-from hemozoin.threads import in_threads
+from hemozoin.threads import batches_in_threads, in_threads
 
 _Item = TypeVar("_Item")
 
@@ -104,7 +103,7 @@ class Predictor:
         self, images: Iterable[Picture], review: bool = True
     ) -> Iterator[Prediction]:
         """Yield a prediction for each picture, in order, with a few batches in memory at a time."""
-        details = _in_detail(prepare_picture, enumerate(images), self, review)
+        details = _in_detail(prepare_pictures, enumerate(images), self, review)
         return (detail.prediction for detail in details)
 
     def decide(self, pixels: Pixels, normalized: Pixels | None = None) -> Iterator[CellDecision]:
@@ -168,24 +167,22 @@ def predict_in_detail(
     """
     opened = [open_pictures(path, without) for path in paths]
     pictures = ((source, name) for source, names in opened for name in names)
-    return _in_detail(prepare_from_source, pictures, predictor, review)
+    return _in_detail(prepare_from_sources, pictures, predictor, review)
 
 
 def _in_detail(
-    prepare_one: Callable[[_Item, Preprocessing], PreparedPicture],
+    prepare: Callable[[list[_Item], Preprocessing], list[PreparedPicture]],
     pictures: Iterable[_Item],
     predictor: Predictor,
     review: bool,
 ) -> Iterator[DetailedPrediction]:
     """Predict in threads; each thread takes a batch from file to decision, so no core waits."""
-    remaining, preprocessing = iter(pictures), predictor.bundle.preprocessing
-    picture_batches = iter(lambda: list(islice(remaining, BATCH)), [])
 
     def predict_batch(batch: list[_Item]) -> list[DetailedPrediction]:
-        prepared = [prepare_one(picture, preprocessing) for picture in batch]
+        prepared = prepare(batch, predictor.bundle.preprocessing)
         return list(_predict_batch(prepared, predictor, review))
 
-    return chain.from_iterable(in_threads(predict_batch, picture_batches, at_a_time=1))
+    return batches_in_threads(predict_batch, pictures, BATCH)
 
 
 def _predict_batch(

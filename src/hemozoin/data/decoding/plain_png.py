@@ -27,8 +27,9 @@ _WITHOUT_EFFECT = {b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"pHYs", b"tIME"
 #: Most chunks of a file. A cell's has about ten.
 _MOST_CHUNKS = 1000
 
-#: Most pixels of a file: the rows of a larger one would be in memory twice. A cell's has 20,000.
-_MOST_PIXELS = 1_000_000
+#: Most pixels of a file: a batch of them is in memory at once. A cell's has 20,000; NLM's largest
+#: 155,000.
+_MOST_PIXELS = 250_000
 
 #: Number of a row's filters, of which its first byte names one.
 _FILTERS = 5
@@ -48,8 +49,8 @@ def decode_plain_png(data: bytes) -> Pixels | None:
         return None
     header, end = chunks[kinds.index(b"IHDR")][1], chunks[-1][1]
     needed = b"".join([header, _chunk(b"IDAT", zlib.compress(rows, 0)), end])
-    pixels = cv2.imdecode(np.frombuffer(_SIGNATURE + needed, np.uint8), cv2.IMREAD_COLOR)
-    return None if pixels is None else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+    pixels = cv2.imdecode(np.frombuffer(_SIGNATURE + needed, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return None if pixels is None else np.asarray(pixels, np.uint8)
 
 
 def _undamaged_chunks(data: bytes) -> list[tuple[bytes, memoryview]]:
