@@ -12,6 +12,7 @@ from pathlib import Path
 
 import abstention
 import audits
+import cell_stages
 import chromatin
 import counting
 import export
@@ -44,6 +45,7 @@ ROOT = Path(__file__).parents[1]
 TABLES: dict[str, Callable[[], str]] = {
     "abstention": abstention.table,
     "audits": audits.table,
+    "cell_stages": cell_stages.table,
     "chromatin": chromatin.table,
     "counting": counting.table,
     "counting_places": counting.places_table,
@@ -83,8 +85,8 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "README.md": ("pretrained", "microscope", "fields", "headline", "speed"),
     "benchmarks/README.md": ("recipes", "abstention", "out_of_distribution", "threshold"),
     "docs/results.md": (
-        *("pretrained", "microscope", "headline", "speed", "scale", "int8", "abstention"),
-        *("out_of_distribution", "threshold", "recipes", "fields", "found", "stages"),
+        *("pretrained", "microscope", "headline", "speed", "cell_stages", "scale", "int8"),
+        *("abstention", "out_of_distribution", "threshold", "recipes", "fields", "found", "stages"),
         "robustness",
     ),
     "docs/audit.md": ("audits", "ppi"),

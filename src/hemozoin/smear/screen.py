@@ -14,7 +14,7 @@ from PIL import Image
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.data.picture import image_from_array, rgb_from_image
-from hemozoin.data.preprocess import prepare
+from hemozoin.data.preprocess import prepare, prepare_batch
 from hemozoin.data.source import FolderSource
 from hemozoin.decision.ood import cell_stain_and_texture
 from hemozoin.errors import DataError
@@ -170,12 +170,12 @@ def _seen_by_network(
 ) -> Iterator[_Seen]:
     """Yield a batch of objects with the decisions on each of them alone."""
     bundle = predictor.bundle
-    prepared = [prepare(cut_out(pixels, one), bundle.preprocessing) for one in objects]
+    prepared = prepare_batch([cut_out(pixels, one) for one in objects], bundle.preprocessing)
     pairs = [*zip(prepared, objects, strict=True)]
     normalized = np.stack([stain.for_detector(cell, one) for cell, one in pairs])
     for_network = np.stack([stain.for_network(cell, one) for cell, one in pairs])
     decisions = predictor.decide(for_network, normalized)
-    measures = cell_stain_and_texture(np.stack(prepared))
+    measures = cell_stain_and_texture(prepared)
     for number, ((cell, one), alone) in enumerate(zip(pairs, decisions, strict=True)):
         decided = allow_contrast(alone, normalized[number], bundle)
         yield _Seen(one, cell, decided, measures[number])
