@@ -13,10 +13,10 @@ from pathlib import Path
 import abstention
 import audits
 import cell_stages
-import chromatin
 import counting
 import export
 import few_cells
+import field_context
 import fields
 import fine_tuning
 import growth
@@ -46,10 +46,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "abstention": abstention.table,
     "audits": audits.table,
     "cell_stages": cell_stages.table,
-    "chromatin": chromatin.table,
     "counting": counting.table,
     "counting_places": counting.places_table,
     "few_cells": few_cells.table,
+    "field_context": field_context.table,
     "fields": fields.table,
     "fine_tuning": fine_tuning.table,
     "found": fields.found_table,
@@ -91,7 +91,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     ),
     "docs/audit.md": ("audits", "ppi"),
     "docs/counting.md": ("counting", "counting_places", "quantification", "audits"),
-    "docs/microscopes.md": ("chromatin", "world"),
+    "docs/microscopes.md": ("field_context", "world"),
     "docs/minute.md": ("minute", "replicas", "minute_steps", "growth"),
     "docs/quick-start.md": ("install", "startup"),
     "docs/serve.md": ("serve",),

@@ -45,6 +45,10 @@ _DECIMALS = 6
 #: Share of the patients whose distance is beyond the limit.
 _BEYOND = 0.025
 
+#: Standard deviations above the mean beyond which few patients are: 2 in 100 of a normal
+#: distribution.
+_FEW_ABOVE = 2.0
+
 #: Probability that an unseen patient has as many cells for review, or strange ones.
 _RARE = 0.005
 
@@ -88,6 +92,12 @@ class ReferencePatients:
             raise ValueError("the covariance is not symmetric")
         if not np.linalg.eigvalsh(self.covariance).min() > 0:
             raise ValueError("the covariance is not positive definite")
+
+    @property
+    def highest_median(self) -> float:
+        """The median log odds of a slide than which few of the known patients have a higher one."""
+        median = LOG_ODDS_QUANTILES.index(0.5)
+        return float(self.mean[median] + _FEW_ABOVE * np.sqrt(self.covariance[median, median]))
 
     def distance(self, appearance: Appearance) -> float:
         """Return the Mahalanobis distance of a slide with known measures."""

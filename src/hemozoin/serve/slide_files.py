@@ -77,10 +77,14 @@ class SlideFiles:
                     return found
         return None
 
-    def cell(self, field: str, number: int) -> dict[str, Any] | None:
-        """Return a red cell of a field by its number, with its outline; None for an unknown one."""
-        cells = (self.field(field) or {"cells": ()})["cells"]
-        return next((cell for cell in cells if cell["cell"] == number), None)
+    def cell(self, field: str, number: int) -> tuple[dict[str, Any] | None, float]:
+        """Return a red cell of a field by its number, with its outline; None for an unknown one.
+
+        With it comes what was taken from the log odds of the field's cells.
+        """
+        found = self.field(field) or {"cells": ()}
+        cell = next((cell for cell in found["cells"] if cell["cell"] == number), None)
+        return cell, found.get("log_odds_shift", 0.0)
 
     def own_picture(self, field: str) -> Path | None:
         """Return the uploaded picture of a field; None where it is elsewhere."""

@@ -19,7 +19,7 @@ call is uninfected, if that is its label.
 
 The numbers for chromatin were chosen on NLM's infected cells, of which 0.6 to 0.8 % go to review
 for it, and on the drops and platelets of BCCD; those for plain cells on NLM's cells and BBBC041.
-benchmarks/chromatin.py shows gain and cost in other places.
+benchmarks/field_context.py shows gain and cost in other places.
 """
 
 from __future__ import annotations

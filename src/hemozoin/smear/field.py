@@ -90,7 +90,8 @@ class Field:
     `field` is the picture's file name; `width`, `height` and the red cells' typical `diameter`
     are in px; `others` are the objects that are not counted as red cells. `measures` has the
     medians of the detector's measures of stain and texture over the cells not called infected,
-    empty if there are none. `fingerprint` is for finding the same picture again; `same_as` is the
+    empty if there are none. `log_odds_shift` was taken from the log odds of its cells (see
+    `recalibration`). `fingerprint` is for finding the same picture again; `same_as` is the
     earlier field of the slide that shows the same.
     """
 
@@ -103,6 +104,7 @@ class Field:
     flaws: tuple[Flaw, ...] = ()
     error: str | None = None
     measures: tuple[float, ...] = ()
+    log_odds_shift: float = 0.0
     fingerprint: str = ""
     same_as: str | None = None
 

@@ -18,6 +18,7 @@ from hemozoin.data.preprocess import prepare, prepare_batch
 from hemozoin.data.source import FolderSource
 from hemozoin.decision.ood import cell_stain_and_texture
 from hemozoin.errors import DataError
+from hemozoin.model.bundle import Bundle
 from hemozoin.model.pictures import Picture
 from hemozoin.model.prediction import CellDecision
 from hemozoin.model.predictor import Predictor
@@ -33,6 +34,7 @@ from hemozoin.smear.field_of_view import FieldOfView, fill_surround, find_field_
 from hemozoin.smear.normalization import FieldStain
 from hemozoin.smear.picture import decode_field, field_from, require_many_cells
 from hemozoin.smear.quality import find_flaws
+from hemozoin.smear.recalibration import log_odds_shift, recalibrate
 from hemozoin.smear.segmentation.cell_size import cell_diameter
 from hemozoin.smear.segmentation.objects import Segmentation, segment
 
@@ -64,7 +66,7 @@ class Screener:
         red = [one for one in objects if one.kind == "red cell"]
         clumps = [one for one in objects if one.kind == "clump"]
         stain = _stain(found, picture)
-        judged = tuple(classify_cells(pixels, red + clumps, self._predictor, stain))
+        shift, judged = classify_cells(pixels, red + clumps, self._predictor, stain)
         cells = tuple(cell for cell, _ in judged[: len(red)])
         return Field(
             field=name,
@@ -81,6 +83,7 @@ class Screener:
             ),
             flaws=find_flaws(pixels, found, cells),
             measures=_median_measures(judged[: len(red)]),
+            log_odds_shift=shift,
         )
 
     def network_input(
@@ -124,19 +127,22 @@ def _cut_by(view: FieldOfView, found: SmearObject) -> SmearObject:
 
 def classify_cells(
     pixels: Pixels, objects: Sequence[SmearObject], predictor: Predictor, stain: FieldStain
-) -> Iterator[tuple[Cell, Floats]]:
-    """Yield objects of a field, uint8 `[H, W, 3]`, each with the decision on it.
+) -> tuple[float, list[tuple[Cell, Floats]]]:
+    """Return the shift of the log odds, and objects of a field, each with the decision on it.
 
     With each come the detector's measures of its stain and texture, float `[8]`, as in the picture.
+    The field is uint8 `[H, W, 3]`.
     """
-    seen = [
+    alone = [
         one
         for start in range(0, len(objects), BATCH)
         for one in _seen_by_network(pixels, objects[start : start + BATCH], predictor, stain)
     ]
+    shift, seen = _recalibrated(alone, predictor.bundle)
     step = 1 + len(seen) // _HEALTHY
     healthy = [densest_spot(one.prepared) for one in seen[::step] if one.is_healthy]
     typical = typical_density(healthy)
+    judged = []
     for number, one in enumerate(seen, 1):
         decided = one.decided
         if decided.decision != UNINFECTED:
@@ -149,7 +155,8 @@ def classify_cells(
             decision=decided.decision,
             reason=decided.reason,
         )
-        yield cell, one.measures
+        judged.append((cell, one.measures))
+    return shift, judged
 
 
 class _Seen(NamedTuple):
@@ -179,6 +186,14 @@ def _seen_by_network(
     for number, ((cell, one), alone) in enumerate(zip(pairs, decisions, strict=True)):
         decided = allow_contrast(alone, normalized[number], bundle)
         yield _Seen(one, cell, decided, measures[number])
+
+
+def _recalibrated(alone: list[_Seen], bundle: Bundle) -> tuple[float, list[_Seen]]:
+    """Return the shift of a field's log odds, and its objects with it."""
+    p = [one.decided.p_parasitized for one in alone if one.found.kind == "red cell"]
+    shift = log_odds_shift(p, bundle.reference_patients)
+    band = bundle.review_band
+    return shift, [one._replace(decided=recalibrate(one.decided, shift, band)) for one in alone]
 
 
 def _median_measures(classified: Sequence[tuple[Cell, Floats]]) -> tuple[float, ...]:

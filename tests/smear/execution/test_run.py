@@ -104,7 +104,14 @@ def test_one_slide(tmp_path: Path, quick: list[str]) -> None:
         **{"slide": "left", "field": "0.png", "width": "200", "height": "200"},
         **{"diameter": "40.0", "red_cells": "2", "infected": "0", "review": "1"},
         **{"white_cells": "0", "platelets": "1", "clumps": "0", "cut_by_the_edge": "0"},
-        **{"debris": "0", "usable": "true", "flaws": "", "error": "", "same_as": ""},
+        **{
+            "debris": "0",
+            "log_odds_shift": "0.0",
+            "usable": "true",
+            "flaws": "",
+            "error": "",
+            "same_as": "",
+        },
     }
     assert cells[1] == {
         **{"slide": "left", "field": "0.png", "cell": "2", "x": "9", "y": "9", "width": "40"},

@@ -1,9 +1,9 @@
 """A process that computes the maps of why for cells of fields, one after another.
 
 The first line of standard input names the network. Each further line asks for a map, in JSON: the
-field's picture, and the cell as the screening saved it. Each line of standard output is an answer:
-the map as a PNG in base64, or an error. The process ends when standard input is closed, or when
-nothing was asked for a while.
+field's picture, the cell as the screening saved it, and what was taken from the log odds of the
+field. Each line of standard output is an answer: the map as a PNG in base64, or an error. The
+process ends when standard input is closed, or when nothing was asked for a while.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from hemozoin.model.saliency_card import overlay_map
 from hemozoin.serve.work.process import give_way
 from hemozoin.smear.field import Cell, SmearObject
 from hemozoin.smear.picture import decode_field
+from hemozoin.smear.recalibration import shifted
 from hemozoin.smear.screen import Screener
 
 #: Seconds without a question after which the process ends: it takes 200 MB.
@@ -66,14 +67,14 @@ class _Explainer:
         self._screener = Screener(predictor)
         self._opened = lru_cache(_FIELDS)(self._open)
 
-    def map(self, picture: Path, cell: Cell) -> Pixels:
+    def map(self, picture: Path, cell: Cell, log_odds_shift: float) -> Pixels:
         """Return the map of a cell, uint8 `[S, S, 3]`, as on the Cells page.
 
         Raises DataError where the network does not say of the cell what it said in the screening.
         """
         pixels = self._opened(picture, picture.stat().st_mtime_ns)(cell)
         (p,) = self._predictor(pixels[None])
-        if abs(float(p) - cell.p_parasitized) > _SAME_P:
+        if abs(shifted(float(p), log_odds_shift) - cell.p_parasitized) > _SAME_P:
             raise DataError("no map: the slide was screened with another network or diameter")
         (log_odds,) = activation_maps(self._predictor, pixels[None])
         return overlay_map(pixels, log_odds)
@@ -86,7 +87,8 @@ class _Explainer:
 def _answer(explainer: _Explainer, question: dict[str, Any]) -> dict[str, str]:
     try:
         with unexpected_errors("map"):
-            pixels = explainer.map(Path(question["picture"]), Cell(**question["cell"]))
+            cell, shift = Cell(**question["cell"]), float(question["log_odds_shift"])
+            pixels = explainer.map(Path(question["picture"]), cell, shift)
     except (HemozoinError, OSError) as error:
         return {"error": str(error)}
     png = to_png(Image.fromarray(pixels))

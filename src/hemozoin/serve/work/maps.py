@@ -42,13 +42,13 @@ class CellMaps:
         Raises DataError for an unknown cell, and where the field's picture is not here or was
         screened with another network; RunError if the process dies.
         """
-        picture, found = files.own_picture(field), files.cell(field, cell)
+        picture, (found, shift) = files.own_picture(field), files.cell(field, cell)
         if found is None:
             raise DataError(f"there is no cell {cell} in field {field!r:.60}")
         if picture is None:
             raise DataError("no map: the pictures of this slide are elsewhere; upload them")
         question = {"picture": str(picture), "stamp": picture.stat().st_mtime_ns, "cell": found}
-        return self._kept(json.dumps(question))
+        return self._kept(json.dumps(question | {"log_odds_shift": shift}))
 
     def close(self) -> None:
         """End the process."""

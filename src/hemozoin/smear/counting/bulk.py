@@ -34,7 +34,8 @@ class Bulk:
         cells = [cell for cell in field.cells if cell.decision != PARASITIZED]
         if not cells:
             return
-        odds = log_odds(np.array([cell.p_parasitized for cell in cells]))
+        # As the network saw them: a field that had to be recalibrated is unlike the known ones.
+        odds = log_odds(np.array([cell.p_parasitized for cell in cells])) + field.log_odds_shift
         self._log_odds.update(np.round(odds, _DECIMALS).tolist())
         self._measures.append((len(cells), field.measures))
         self._review += sum(cell.decision == REVIEW for cell in cells)

@@ -25,7 +25,7 @@ CLUMP_COLUMNS = ("slide", "field", "cell", "red_cells", *_CLUMP, "answer")
 FIELD_COLUMNS = (
     *("slide", "field", "width", "height", "diameter", "red_cells", "infected", "review"),
     *OTHERS.values(),
-    *("usable", "flaws", "error", "same_as"),
+    *("log_odds_shift", "usable", "flaws", "error", "same_as"),
 )
 
 
@@ -101,7 +101,7 @@ def _field_row(slide: str, field: Field) -> tuple[object, ...]:
         *(slide, field.field, field.width, field.height, round(field.diameter, 2)),
         *(len(field.cells), field.infected, field.review),
         *(field.count(kind) for kind in OTHERS),
-        *(usable, flaws, None, field.same_as),
+        *(field.log_odds_shift, usable, flaws, None, field.same_as),
     )
 
 

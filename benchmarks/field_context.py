@@ -1,18 +1,20 @@
-"""Gain and cost of chromatin.py: cells called infected by the network alone, and with their field.
+"""What a field shows of a cell: gain and cost of asking for chromatin, and of recalibration.
 
-    python benchmarks/chromatin.py cell_images.zip fields --labels corrections.csv nano best
+    python benchmarks/field_context.py cell_images.zip fields --labels corrections.csv nano best
 
-NLM's cells are compared by their corrected labels; the networks have learned them, so their lines
-say what asking for chromatin takes from the called cells, not how good the networks are; they are
-not compared with the healthy cells of their fields. `fields` has the folders of world.py;
-uninfected are the marked cells, and all red cells of healthy blood. The rows of a network replace
-its earlier ones in benchmarks/results/chromatin.csv.
+Cells are decided by the network alone, then with `smear/chromatin.py`, then also with
+`smear/recalibration.py`, as `screen` does. NLM's cells come without fields, so only chromatin is
+asked for; they are compared by their corrected labels, and the networks have learned them: their
+lines say what the rule takes from the called cells, not how good the networks are. `fields` has the
+folders of world.py; uninfected are the marked cells, and all red cells of healthy blood. The rows
+of a network replace its earlier ones in benchmarks/results/field_context.csv.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
 
@@ -26,10 +28,26 @@ from hemozoin.data.store import Store
 from hemozoin.model.predictor import Predictor
 from hemozoin.smear.chromatin import densest_spot, may_be_chromatin
 
-FILE = "chromatin.csv"
+FILE = "field_context.csv"
 
-#: Numbers of cells or fields, each counted by the network alone and with the rule.
-COUNTED = ("infected_called", "uninfected_called", "review", "infected_fields_found")
+#: Numbers of cells or fields, each counted at every step.
+COUNTED = (
+    *("infected_called", "infected_review", "uninfected_called", "review"),
+    "infected_fields_found",
+)
+
+#: What a decision is made by, and the functions that are put out of action for it.
+STEPS = {
+    "network": ("allow_contrast", "reconsider", "log_odds_shift"),
+    "chromatin": ("log_odds_shift",),
+    "both": (),
+}
+
+_WITHOUT = {
+    "allow_contrast": lambda decided, *_: decided,
+    "reconsider": lambda decided, *_: decided,
+    "log_odds_shift": lambda *_: 0.0,
+}
 
 
 def main() -> None:
@@ -61,42 +79,47 @@ def nlm(predictor: Predictor, store: Store) -> rows.Row:
     spots = map(densest_spot, store.pixels[alone])
     shown[alone] = [may_be_chromatin(spot, stain=0) for spot in spots]
     infected, uninfected = (truth == label for label in (PARASITIZED, UNINFECTED))
+    counts = {
+        "infected_called_network": int(alone[infected].sum()),
+        "infected_called_chromatin": int(shown[infected].sum()),
+        "uninfected_called_network": int(alone[uninfected].sum()),
+        "uninfected_called_chromatin": int(shown[uninfected].sum()),
+    }
     return {
         "place": "NLM",
         "infected": int(infected.sum()),
         "uninfected": int(uninfected.sum()),
         "infected_fields": 0,
-        "infected_called_alone": int(alone[infected].sum()),
-        "infected_called": int(shown[infected].sum()),
-        "uninfected_called_alone": int(alone[uninfected].sum()),
-        "uninfected_called": int(shown[uninfected].sum()),
-        "review_alone": "",
-        "review": "",
-        "infected_fields_found_alone": 0,
-        "infected_fields_found": 0,
+        **{key: counts.get(key, "") for key in _columns()},
     }
+
+
+def _columns() -> list[str]:
+    return [f"{name}_{step}" for name in COUNTED for step in STEPS]
 
 
 def places(predictor: Predictor, truths: list[world.Truth]) -> Iterator[rows.Row]:
     """Yield the row of each place in which something is known of the cells."""
-    with (
-        patch("hemozoin.smear.screen.allow_contrast", lambda decided, *_: decided),
-        patch("hemozoin.smear.screen.reconsider", lambda decided, *_: decided),
-    ):
-        alone = _counts(world.by_place(predictor, truths), predictor)
-    for place, shown in _counts(world.by_place(predictor, truths), predictor).items():
-        if shown["infected"] or shown["uninfected"] or shown["infected_fields"]:
-            known = {name: count for name, count in shown.items() if name not in COUNTED}
+    counts = {step: _counts(predictor, truths, without) for step, without in STEPS.items()}
+    for place, last in counts["both"].items():
+        if last["infected"] or last["uninfected"] or last["infected_fields"]:
+            known = {name: count for name, count in last.items() if name not in COUNTED}
             counted = {
-                name: value
-                for one in COUNTED
-                for name, value in ((f"{one}_alone", alone[place][one]), (one, shown[one]))
+                f"{name}_{step}": of_step[place][name]
+                for name in COUNTED
+                for step, of_step in counts.items()
             }
             yield {"place": place, **known, **counted}
 
 
-def _counts(places: dict[str, world.Place], predictor: Predictor) -> dict[str, dict[str, int]]:
+def _counts(
+    predictor: Predictor, truths: list[world.Truth], without: tuple[str, ...]
+) -> dict[str, dict[str, int]]:
     """Return the counts of each place: of marked cells, or of all cells of healthy blood."""
+    with ExitStack() as stack:
+        for name in without:
+            stack.enter_context(patch(f"hemozoin.smear.screen.{name}", _WITHOUT[name]))
+        places = world.by_place(predictor, truths)
     counts = {}
     for name, place in places.items():
         row = place.row(predictor.bundle.threshold.value)
@@ -106,6 +129,7 @@ def _counts(places: dict[str, world.Place], predictor: Predictor) -> dict[str, d
             "uninfected": number["marked_uninfected"] + number["healthy_cells"],
             "infected_fields": number["infected_fields"],
             "infected_called": number["marked_infected_called"],
+            "infected_review": number["marked_infected_review"],
             "uninfected_called": number["marked_uninfected_called"] + number["healthy_called"],
             "review": number["review"],
             "infected_fields_found": number["infected_fields_found"],
@@ -123,13 +147,13 @@ def table() -> str:
             _line(f"**`{model}`, all fields**", [r for r in places if r["place"] != "NLM"])
         )
     note = (
-        "By the network alone → with what the field shows of the cell. NLM: corrected labels, cells"
-        " that the networks have learned. Elsewhere: marked cells, or all red cells of healthy"
-        " blood. " + md.machine(found)
+        "By the network alone → with chromatin asked for → also recalibrated. NLM: corrected"
+        " labels, cells that the networks have learned. Elsewhere: marked cells, or all red cells"
+        " of healthy blood. " + md.machine(found)
     )
     columns = (
-        *("network, place", "infected cells", "of these called infected"),
-        *("uninfected cells", "of these called infected"),
+        *("network, place", "infected cells", "of these called", "of these for review"),
+        *("uninfected cells", "of these called"),
         *("for review", "fields with parasites: found"),
     )
     return md.table(columns, lines, note)
@@ -137,24 +161,26 @@ def table() -> str:
 
 def _line(name: str, places: md.Rows) -> list[str]:
     total = {key: sum(int(row[key] or 0) for row in places) for key in places[0] if _is_count(key)}
+    steps = [step for step in STEPS if any(row[f"infected_called_{step}"] for row in places)]
     fields = total["infected_fields"]
+
+    def change(key: str) -> str:
+        return " → ".join(f"{total[f'{key}_{step}']:,}" for step in steps)
+
     return [
         name,
         f"{total['infected']:,}" if total["infected"] else "",
-        _change(total, "infected_called") if total["infected"] else "",
+        change("infected_called") if total["infected"] else "",
+        change("infected_review") if total["infected"] and "both" in steps else "",
         f"{total['uninfected']:,}" if total["uninfected"] else "",
-        _change(total, "uninfected_called") if total["uninfected"] else "",
-        _change(total, "review") if total["review"] else "",
-        f"{_change(total, 'infected_fields_found')} of {fields}" if fields else "",
+        change("uninfected_called") if total["uninfected"] else "",
+        change("review") if total["review_both"] else "",
+        f"{change('infected_fields_found')} of {fields}" if fields else "",
     ]
 
 
 def _is_count(key: str) -> bool:
     return key.startswith(("infected", "uninfected", "review"))
-
-
-def _change(total: dict[str, int], key: str) -> str:
-    return f"{total[f'{key}_alone']:,} → {total[key]:,}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""Recalibration: the network's probabilities in a field, by the field's own healthy majority.
+
+A network is calibrated for slides like those that it has learned from. Under another microscope
+all cells, healthy ones too, can look more infected to it: its log odds are too high by about the
+same amount. The usual correction is another intercept (recalibration in the large: Janssen et al.
+2008, J Clin Epidemiol 61, 76; Steyerberg 2019, Clinical Prediction Models, chapter 20). It needs
+labels elsewhere, but not here: in nearly all fields most red cells are healthy, so the median cell
+is a healthy one, and its log odds are known of the reference patients. Where the median is above
+those of nearly all of them, the log odds of the field's cells are lowered until it is not. They
+are never raised, and other fields stay as they are.
+
+benchmarks/field_context.py shows gain and cost in other places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hemozoin.decision.conformal import REVIEW, ReviewBand
+from hemozoin.decision.reference_patients import ReferencePatients
+from hemozoin.decision.temperature import log_odds, sigmoid
+from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
+
+#: Largest correction of the log odds. Where more than half of the cells are infected, the median
+#: is one of them, with log odds from 3 to 6: these stay called.
+_MOST = 2.5
+
+#: With fewer cells, the median is too uncertain.
+_FEWEST_CELLS = 10
+
+
+def log_odds_shift(p_parasitized: Sequence[float], reference: ReferencePatients | None) -> float:
+    """Return by how much the log odds of a field's red cells are too high, 0 to 2.5.
+
+    It is 0 for fewer than 10 cells, and without reference patients.
+    """
+    if reference is None or len(p_parasitized) < _FEWEST_CELLS:
+        return 0.0
+    median = np.median(log_odds(np.array(p_parasitized)))
+    return round(float(np.clip(median - reference.highest_median, 0, _MOST)), 4)
+
+
+def shifted(p_parasitized: float, shift: float) -> float:
+    """Return a probability after `shift` was taken from its log odds."""
+    if not shift:
+        return p_parasitized
+    return round(float(sigmoid(log_odds(np.array(p_parasitized)) - shift)), 6)
+
+
+def recalibrate(decided: CellDecision, shift: float, band: ReviewBand) -> CellDecision:
+    """Return the decision on a cell with the log odds lowered by `shift`.
+
+    A cell that is not like the training cells stays for review.
+    """
+    if not shift:
+        return decided
+    p = shifted(decided.p_parasitized, shift)
+    if decided.reason == OUT_OF_DISTRIBUTION:
+        return decided._replace(p_parasitized=p)
+    decision = band.decide(p)
+    reason = TOO_CLOSE if decision == REVIEW else None
+    return decided._replace(p_parasitized=p, decision=decision, reason=reason)

@@ -1,0 +1,88 @@
+"""Recalibration: a field whose bulk looks infected is lowered, no other; nothing is ever raised."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import hemozoin
+from hemozoin.arrays import Floats
+from hemozoin.decision.conformal import ReviewBand
+from hemozoin.decision.reference_patients import ReferencePatients
+from hemozoin.decision.temperature import log_odds, sigmoid
+from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
+from hemozoin.smear.recalibration import log_odds_shift, recalibrate, shifted
+
+BAND = ReviewBand(0.2, 0.6, 0.01)
+
+
+@pytest.fixture(scope="module")
+def reference() -> ReferencePatients:
+    found = hemozoin.load("nano").bundle.reference_patients
+    assert found is not None
+    return found
+
+
+def probabilities(odds: Floats) -> list[float]:
+    return sigmoid(np.asarray(odds)).tolist()
+
+
+def decision(odds: float) -> CellDecision:
+    (p,) = probabilities(np.array([odds]))
+    return CellDecision(p, BAND.decide(p), None, np.zeros((2, 2)))
+
+
+def test_a_field_like_the_known_ones_stays(reference: ReferencePatients) -> None:
+    assert log_odds_shift(probabilities(np.linspace(-6, -2, 51)), reference) == 0
+    assert recalibrate(decision(3.0), 0.0, BAND).p_parasitized == decision(3.0).p_parasitized
+
+
+def test_a_field_whose_median_is_too_high_is_lowered_to_the_highest_known(
+    reference: ReferencePatients,
+) -> None:
+    field = probabilities(reference.highest_median + 1.5 + np.linspace(-1, 1, 51))
+    shift = log_odds_shift(field, reference)
+    assert shift == pytest.approx(1.5, abs=1e-3)
+    after = [shifted(p, shift) for p in field]
+    assert float(np.median(log_odds(np.array(after)))) == pytest.approx(
+        reference.highest_median, abs=0.01
+    )
+
+
+def test_infected_cells_stay_called_where_they_are_the_majority(
+    reference: ReferencePatients,
+) -> None:
+    field = np.r_[np.full(40, 4.0), np.full(10, -4.0)]
+    shift = log_odds_shift(probabilities(field), reference)
+    again = [recalibrate(decision(odds), shift, BAND).decision for odds in field]
+    assert again == ["parasitized"] * 40 + ["uninfected"] * 10
+
+
+def test_few_cells_and_networks_without_reference_have_no_shift(
+    reference: ReferencePatients,
+) -> None:
+    assert log_odds_shift(probabilities(np.full(9, 2.0)), reference) == 0
+    assert log_odds_shift(probabilities(np.full(50, 2.0)), None) == 0
+    assert log_odds_shift([], reference) == 0
+
+
+@pytest.mark.parametrize(
+    ("odds", "decided", "reason"),
+    [(4.0, "parasitized", None), (1.5, "review", TOO_CLOSE), (0.5, "uninfected", None)],
+)
+def test_the_cell_is_decided_again(odds: float, decided: str, reason: str | None) -> None:
+    again = recalibrate(decision(odds), 2.0, BAND)
+    assert (again.decision, again.reason) == (decided, reason)
+
+
+def test_a_strange_cell_stays_for_review() -> None:
+    strange = decision(4.0)._replace(decision="review", reason=OUT_OF_DISTRIBUTION)
+    again = recalibrate(strange, 2.4, BAND)
+    assert (again.decision, again.reason) == ("review", OUT_OF_DISTRIBUTION)
+    assert again.p_parasitized < strange.p_parasitized
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-6, 0.5, 0.999999, 1.0])
+def test_a_shift_never_raises_p_and_keeps_it_a_probability(p: float) -> None:
+    assert shifted(p, 0.0) == p
+    assert 0 <= shifted(p, 2.5) <= max(p, 1e-6)
