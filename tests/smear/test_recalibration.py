@@ -33,7 +33,7 @@ def decision(odds: float) -> CellDecision:
 
 
 def test_a_field_like_the_known_ones_stays(reference: ReferencePatients) -> None:
-    assert log_odds_shift(probabilities(np.linspace(-6, -2, 51)), reference) == 0
+    assert log_odds_shift(probabilities(np.linspace(-6, -2, 51)), reference, BAND) == 0
     assert recalibrate(decision(3.0), 0.0, BAND).p_parasitized == decision(3.0).p_parasitized
 
 
@@ -41,7 +41,7 @@ def test_a_field_whose_median_is_too_high_is_lowered_to_the_highest_known(
     reference: ReferencePatients,
 ) -> None:
     field = probabilities(reference.highest_median + 1.5 + np.linspace(-1, 1, 51))
-    shift = log_odds_shift(field, reference)
+    shift = log_odds_shift(field, reference, BAND)
     assert shift == pytest.approx(1.5, abs=1e-3)
     after = [shifted(p, shift) for p in field]
     assert float(np.median(log_odds(np.array(after)))) == pytest.approx(
@@ -49,21 +49,19 @@ def test_a_field_whose_median_is_too_high_is_lowered_to_the_highest_known(
     )
 
 
-def test_infected_cells_stay_called_where_they_are_the_majority(
-    reference: ReferencePatients,
-) -> None:
-    field = np.r_[np.full(40, 4.0), np.full(10, -4.0)]
-    shift = log_odds_shift(probabilities(field), reference)
-    again = [recalibrate(decision(odds), shift, BAND).decision for odds in field]
-    assert again == ["parasitized"] * 40 + ["uninfected"] * 10
+def test_a_field_whose_median_cell_is_called_infected_stays(reference: ReferencePatients) -> None:
+    field = probabilities(np.r_[np.full(30, 4.0), np.full(20, -4.0)])
+    assert log_odds_shift(field, reference, BAND) == 0
+    mostly_healthy = probabilities(np.r_[np.full(20, 4.0), np.full(30, -1.0)])
+    assert log_odds_shift(mostly_healthy, reference, BAND) > 1
 
 
 def test_few_cells_and_networks_without_reference_have_no_shift(
     reference: ReferencePatients,
 ) -> None:
-    assert log_odds_shift(probabilities(np.full(9, 2.0)), reference) == 0
-    assert log_odds_shift(probabilities(np.full(50, 2.0)), None) == 0
-    assert log_odds_shift([], reference) == 0
+    assert log_odds_shift(probabilities(np.full(9, -1.0)), reference, BAND) == 0
+    assert log_odds_shift(probabilities(np.full(50, -1.0)), None, BAND) == 0
+    assert log_odds_shift([], reference, BAND) == 0
 
 
 @pytest.mark.parametrize(

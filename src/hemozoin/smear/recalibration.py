@@ -7,7 +7,8 @@ same amount. The usual correction is another intercept (recalibration in the lar
 labels elsewhere, but not here: in nearly all fields most red cells are healthy, so the median cell
 is a healthy one, and its log odds are known of the reference patients. Where the median is above
 those of nearly all of them, the log odds of the field's cells are lowered until it is not. They
-are never raised, and other fields stay as they are.
+are never raised, and other fields stay as they are. So does a field whose median cell is called
+infected: either most of its cells are, or it is no thin smear of a mammal (see `quality`).
 
 benchmarks/field_context.py shows gain and cost in other places.
 """
@@ -18,28 +19,30 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import REVIEW, ReviewBand
 from hemozoin.decision.reference_patients import ReferencePatients
 from hemozoin.decision.temperature import log_odds, sigmoid
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
 
-#: Largest correction of the log odds. Where more than half of the cells are infected, the median
-#: is one of them, with log odds from 3 to 6: these stay called.
-_MOST = 2.5
-
 #: With fewer cells, the median is too uncertain.
 _FEWEST_CELLS = 10
 
 
-def log_odds_shift(p_parasitized: Sequence[float], reference: ReferencePatients | None) -> float:
-    """Return by how much the log odds of a field's red cells are too high, 0 to 2.5.
+def log_odds_shift(
+    p_parasitized: Sequence[float], reference: ReferencePatients | None, band: ReviewBand
+) -> float:
+    """Return by how much the log odds of a field's red cells are too high, 0 or more.
 
-    It is 0 for fewer than 10 cells, and without reference patients.
+    It is 0 for fewer than 10 cells, where the median cell is called infected, and without
+    reference patients.
     """
     if reference is None or len(p_parasitized) < _FEWEST_CELLS:
         return 0.0
-    median = np.median(log_odds(np.array(p_parasitized)))
-    return round(float(np.clip(median - reference.highest_median, 0, _MOST)), 4)
+    median = float(np.median(p_parasitized))
+    if band.decide(median) == PARASITIZED:
+        return 0.0
+    return round(max(float(log_odds(np.array(median))) - reference.highest_median, 0.0), 4)
 
 
 def shifted(p_parasitized: float, shift: float) -> float:
