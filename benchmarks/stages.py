@@ -97,9 +97,9 @@ def stages(pictures: list[Path], predictor: Predictor) -> dict[str, float]:
         red = [one for one in found.objects if one.kind == "red cell"]
         with _timed(spent, "network"):
             stain = FieldStain(found.background, found.stain, picture.width, picture.height)
-            cells = tuple(cell for cell, _ in classify_cells(pixels, red, predictor, stain))
+            _, judged = classify_cells(pixels, red, predictor, stain)
         with _timed(spent, "quality"):
-            find_flaws(pixels, found, cells)
+            find_flaws(pixels, found, [cell for cell, _ in judged])
         field = Screener(predictor, diameter)(picture, path.name)
         with _timed(spent, "overlay"):
             draw_overlay(picture, field)
