@@ -199,7 +199,7 @@ def limitations(slide: Slide) -> Iterator[str]:
 
 
 def _limitations_of_machine(slide: Slide) -> Iterator[str]:
-    found, point = slide.parasitaemia, slide.counting_point
+    found = slide.parasitaemia
     if found and slide.chance_within_25_percent is not None:
         yield (
             f"If {percent(found.estimate.value)} % are infected,"
@@ -224,13 +224,18 @@ def _limitations_of_machine(slide: Slide) -> Iterator[str]:
             f" {slide.review:,} were infected, the parasitaemia would be"
             f" {percent(slide.if_review_infected)} %."
         )
-    if found is None or point is None or point.sensitivity is None:
-        yield "The count is not corrected for infected cells that the network misses."
-    else:
-        yield (
-            "The parasitaemia is corrected for infected cells that are not counted, by the share"
-            " of them in other patients."
-        )
+    if slide.unconfirmed is None:  # it is corrected, unlike the number of cells called infected
+        yield _on_missed_cells(slide)
+
+
+def _on_missed_cells(slide: Slide) -> str:
+    point = slide.counting_point
+    if slide.parasitaemia is None or point is None or point.sensitivity is None:
+        return "The count is not corrected for infected cells that the network misses."
+    return (
+        "The parasitaemia is corrected for infected cells that are not counted, by the share"
+        " of them in other patients."
+    )
 
 
 def _reportable_limit(slide: Slide) -> str:
