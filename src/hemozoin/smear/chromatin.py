@@ -41,6 +41,10 @@ from hemozoin.optics import optical_density
 #: below 0.35; drops and platelets on cells of BCCD are from 0.47 to 0.80.
 _MAX_RED = 0.45
 
+#: Least density over the largest, of the three channels, from which a spot is black: ink, dirt, a
+#: scale bar in the picture, which has 0.87 to 0.98.
+_BLACK = 0.85
+
 #: Density of chromatin relative to the rest of the cell, at least.
 _MIN_DENSITY = 0.3
 
@@ -95,12 +99,12 @@ def reconsider(
 def may_be_chromatin(spot: Floats, stain: float) -> bool:
     """Return whether the densest spot of a cell, `[3]`, may be chromatin.
 
-    It may be if it is red-violet, or dense: denser than the cells of its field, whose mean density
-    is `stain`.
+    It may be if it is red-violet, or dense and not black: denser than the cells of its field, whose
+    mean density is `stain`.
     """
     red, green, _ = spot
-    is_dense = spot.mean() >= max(_MIN_DENSITY, stain)
-    return bool(is_dense or red <= _MAX_RED * green)
+    is_dense, is_black = spot.mean() >= max(_MIN_DENSITY, stain), spot.min() >= _BLACK * spot.max()
+    return bool(red <= _MAX_RED * green or (is_dense and not is_black))
 
 
 def is_plain(spot: Floats, stain: float, typical: float | None) -> bool:
