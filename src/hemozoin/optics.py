@@ -1,9 +1,19 @@
-"""Optical density: how much light a stained cell absorbs, from the levels of a picture."""
+"""Optical density: how much light a stained cell absorbs, from the levels of a picture.
+
+By the Beer-Lambert law, density of a pixel = background + stain * what the pixel contains.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+
+#: Density of a background like that of NLM's slides, in red, green and blue.
+BACKGROUND = np.array([0.10, 0.16, 0.19])
+
+#: Mean density of the stain, relative to the background, that the networks have seen at most. Dark
+#: blue smears have up to 1.0.
+MAX_STAIN = 0.42
 
 
 def optical_density(levels: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -16,3 +26,22 @@ def optical_density(levels: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """
     light = (np.asarray(levels, np.float32) + 1) / 256
     return np.asarray(-np.log(light))
+
+
+class StainChange:
+    """A stain `gain` times as strong in each channel, `[3]`, on a background like that of NLM."""
+
+    def __init__(self, gain: npt.NDArray[np.floating]) -> None:
+        self._gain = gain
+        #: The light that each level becomes on a background of density 0: the same for all cells.
+        self._light = 256 * np.exp(-BACKGROUND - _DENSITY[:, None] * gain)
+
+    def levels(self, background: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
+        """Return what each level becomes, uint8 `[256, 3]`, on a background of this density."""
+        levels = np.rint(self._light * np.exp(background * self._gain) - 1)
+        np.maximum(np.minimum(levels, 255), 1, out=levels)
+        levels[0] = 0  # what is outside the cell stays black
+        return np.asarray(levels, np.uint8)
+
+
+_DENSITY = optical_density(np.arange(256))

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from hemozoin.arrays import Array, Bools, Floats, Pixels
-from hemozoin.optics import optical_density
+from hemozoin.optics import MAX_STAIN, StainChange, optical_density
 
 #: Side of the copy in which the outline is found, in px.
 _SIDE = 96
@@ -42,6 +42,12 @@ _SMALLEST, _SMALLEST_IN_LARGE, _LARGE = 0.15, 0.3, 450
 #: in 99 % of them).
 _CUT_OUT = 0.45
 
+#: Quantile of the levels around a cell that is the background: neighbours are darker.
+_BRIGHTEST = 0.75
+
+#: This many pixels give the same quantile as all of them.
+_ENOUGH = 1_000
+
 
 def brightest(pixels: Pixels) -> Pixels:
     """Return the maximum of red, green and blue of `[H, W, 3 or more]`, as `[H, W]`."""
@@ -66,6 +72,29 @@ def find_cell(picture: Pixels) -> Bools:
     cell = _in_the_middle(_dark(_blurred_density(picture)), smallest * _SIDE)
     mask = cv2.resize(cell, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
     return mask.view(np.bool_)
+
+
+def with_weaker_stain(picture: Pixels, cell: Bools) -> Pixels:
+    """Return a picture `[H, W, 3]` with a stain no stronger than that of the training cells.
+
+    `cell` `[H, W]` is its cell; the background is what is brightest around it. One cell shows how
+    strong a stain is, but not its colour: a blue cell may be full of parasite.
+    """
+    if cell.all() or not cell.any():
+        return picture
+    background = _density_at(picture[~cell], _BRIGHTEST)
+    stain = float((_density_at(picture[cell], 0.5) - background).mean())
+    if stain <= MAX_STAIN:
+        return picture
+    levels = StainChange(np.full(3, MAX_STAIN / stain)).levels(background)
+    return np.asarray(cv2.LUT(picture, levels[None]))
+
+
+def _density_at(levels: Pixels, quantile: float) -> Floats:
+    """Return the density of a quantile of levels `[N, 3]` in each channel: `[3]`."""
+    some = levels[:: 1 + len(levels) // _ENOUGH]
+    rank = int(quantile * (len(some) - 1))
+    return np.asarray(_DENSITY[np.partition(some, rank, axis=0)[rank]])
 
 
 def _blurred_density(picture: Pixels) -> Floats:

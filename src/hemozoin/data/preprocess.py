@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from hemozoin.arrays import Pixels
-from hemozoin.data.cutout import brightest, find_cell, is_cut_out
+from hemozoin.data.cutout import brightest, find_cell, is_cut_out, with_weaker_stain
 from hemozoin.errors import ModelError
 
 
@@ -25,10 +25,11 @@ class Preprocessing:
 
     Pixels that are brighter than `background` (0..255) in some channel belong to the cell; the
     others become black. A picture that isn't mostly black along its border shows the background
-    of the slide, and perhaps other cells: there, the cell in the middle is found (`data.cutout`)
-    and the rest becomes black. The cell is cropped to its bounding box and stretched to a square
-    by bilinear resampling over the cell's own pixels. If black pixels were averaged in, every cell
-    would get a dark rim, which looks like a parasite to a network that sees optical density.
+    of the slide, and perhaps other cells: there, the cell in the middle is found (`data.cutout`),
+    the rest becomes black, and a stain stronger than that of any training cell is made weaker. The
+    cell is cropped to its bounding box and stretched to a square by bilinear resampling over the
+    cell's own pixels. If black pixels were averaged in, every cell would get a dark rim, which
+    looks like a parasite to a network that sees optical density.
     """
 
     size: int = 64
@@ -102,7 +103,8 @@ def _cut_out(pixels: Pixels, background: int) -> Pixels:
     """Return the cell's bounding box, `[h, w, 4]`: colour and 255 in the cell, 0 outside."""
     inside = brightest(pixels) > background
     if not is_cut_out(inside):
-        inside &= find_cell(pixels)
+        cell = find_cell(pixels)
+        pixels, inside = with_weaker_stain(pixels, cell), inside & cell
     mask = inside.view(np.uint8)
     left, top, width, height = cv2.boundingRect(mask)
     box = np.s_[top : top + height, left : left + width]

@@ -24,22 +24,14 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Floats, Pixels
-from hemozoin.optics import optical_density
+from hemozoin.optics import BACKGROUND, MAX_STAIN, StainChange
 from hemozoin.smear.field import SmearObject
 
-#: Optical density of NLM's healthy cells (median of 160 patients) in red, green and blue, and of a
-#: background like that of their slides.
+#: Optical density of NLM's healthy cells (median of 160 patients) in red, green and blue.
 _HEALTHY = np.array([0.309, 0.489, 0.464])
-_BACKGROUND = np.array([0.10, 0.16, 0.19])
-
-#: Mean density of the stain, relative to the background, that the network has seen at most. Dark
-#: blue smears have up to 1.0.
-_MAX_STAIN = 0.42
 
 #: Largest factor by which the stain of a channel is made stronger: more would amplify noise.
 _MAX_GAIN = 2.5
-
-_DENSITY = optical_density(np.arange(256))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,16 +64,16 @@ class FieldStain:
         return self._changed(cell, found, self._network_gain)
 
     @cached_property
-    def _detector_gain(self) -> _Gain:
-        target = _HEALTHY - _BACKGROUND
-        return _Gain(target / np.maximum(self.stain, target / _MAX_GAIN))
+    def _detector_gain(self) -> StainChange:
+        target = _HEALTHY - BACKGROUND
+        return StainChange(target / np.maximum(self.stain, target / _MAX_GAIN))
 
     @cached_property
-    def _network_gain(self) -> _Gain | None:
-        is_beyond = self.strength > _MAX_STAIN
-        return _Gain(np.full(3, _MAX_STAIN / self.strength)) if is_beyond else None
+    def _network_gain(self) -> StainChange | None:
+        is_beyond = self.strength > MAX_STAIN
+        return StainChange(np.full(3, MAX_STAIN / self.strength)) if is_beyond else None
 
-    def _changed(self, cell: Pixels, found: SmearObject, gain: _Gain) -> Pixels:
+    def _changed(self, cell: Pixels, found: SmearObject, gain: StainChange) -> Pixels:
         """Return a cell with another background and a stain `gain` times as strong."""
         levels = gain.levels(self._background_at(found))
         return np.asarray(cv2.LUT(cell, levels[None]))
@@ -93,19 +85,3 @@ class FieldStain:
         column = int((found.x + found.width / 2) / self.width * columns)
         place: Floats = self.background[min(row, rows - 1), min(column, columns - 1)]
         return place
-
-
-class _Gain:
-    """A stain made stronger in each channel, `[3]`, on a background like that of NLM's slides."""
-
-    def __init__(self, gain: Floats) -> None:
-        self._gain = gain
-        #: The light that each level becomes on a background of density 0: the same for all cells.
-        self._light = 256 * np.exp(-_BACKGROUND - _DENSITY[:, None] * gain)
-
-    def levels(self, background: Floats) -> Pixels:
-        """Return what each level becomes, uint8 `[256, 3]`, on a background of this density."""
-        levels = np.rint(self._light * np.exp(background * self._gain) - 1)
-        np.maximum(np.minimum(levels, 255), 1, out=levels)
-        levels[0] = 0  # what is outside the cell stays black
-        return np.asarray(levels, np.uint8)
