@@ -1,13 +1,14 @@
 """Another microscope: the pretrained networks, tested on the marked cells of whole fields.
 
     python benchmarks/microscope.py fields/iml nano best
+    python benchmarks/microscope.py fields/world/bbbc041 nano best
 
 `fields/iml` has pictures and annotations.json: a list of {image, cells: [{type, box}]}, where a
 box is [x, y, width, height] in pixels. Each box is cut out as it is, with the background and
 neighbouring cells in it, and clipped to the picture. "red blood cell" is uninfected and any stage
 of the parasite is parasitized. Cells marked "difficult", other cells, and pieces at the edge that
-are too small to be read are left out. Intervals resample fields. One row per network goes to
-benchmarks/results/microscope.csv.
+are too small to be read are left out. Intervals resample fields. The row of a network and a folder
+in benchmarks/results/microscope.csv is replaced.
 """
 
 from __future__ import annotations
@@ -54,8 +55,12 @@ def main() -> None:
     given = parser.parse_args()
     marked = list(marked_cells(given.fields))
     for model in given.models:
-        row = {"model": model, "fields": given.fields.name, **measure(model, marked)}
-        rows.append(FILE, row | rows.conditions())
+        place = {"model": model, "fields": given.fields.name}
+        row = {**place, **measure(model, marked), **rows.conditions()}
+        kept = [old for old in rows.read(FILE) if any(old[name] != place[name] for name in place)]
+        rows.remove(FILE)
+        for one in [*kept, row]:
+            rows.append(FILE, dict(one))
 
 
 def measure(model: str, marked: list[MarkedCell]) -> rows.Row:
@@ -125,25 +130,25 @@ def _with_intervals(evaluation: Evaluation, prefix: str) -> rows.Row:
 
 
 def table() -> str:
-    """Return the results in Markdown: a line per network."""
+    """Return the results in Markdown: a line per network and folder of fields."""
     found = rows.read(FILE)
     lines = [
         (
-            f"`{row['model']}`",
+            f"`{row['model']}`, {row['fields']}",
+            f"{row['parasitized']}, {int(row['uninfected']):,}",
             *(md.interval(row, name) for name in METRICS),
             md.share(row["review"], 1),
             f"{row['decided_sensitivity']}, {row['decided_specificity']}",
         )
         for row in found
     ]
-    last = found[-1]
     note = (
-        f"{last['parasitized']} parasitized and {int(last['uninfected']):,} uninfected cells, as"
-        " marked; 95 % intervals from resampling fields; the threshold is that of the model folder."
-        f" hemozoin {last['hemozoin']}."
+        "Cells as marked; 95 % intervals from resampling fields; the threshold is that of the model"
+        f" folder. hemozoin {found[-1]['hemozoin']}."
     )
     columns = (
-        *("network", "AUC", "sensitivity", "specificity", "for review"),
+        *("network, data", "cells: parasitized, uninfected", "AUC", "sensitivity", "specificity"),
+        "for review",
         "without review: sensitivity, specificity",
     )
     return md.table(columns, lines, note)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 #: Density of a background like that of NLM's slides, in red, green and blue.
-BACKGROUND = np.array([0.10, 0.16, 0.19])
+STANDARD_BACKGROUND = np.array([0.10, 0.16, 0.19])
 
 #: Mean density of the stain, relative to the background, that the networks have seen at most. Dark
 #: blue smears have up to 1.0.
@@ -34,7 +34,7 @@ class StainChange:
     def __init__(self, gain: npt.NDArray[np.floating]) -> None:
         self._gain = gain
         #: The light that each level becomes on a background of density 0: the same for all cells.
-        self._light = 256 * np.exp(-BACKGROUND - _DENSITY[:, None] * gain)
+        self._light = 256 * np.exp(-STANDARD_BACKGROUND - _DENSITY[:, None] * gain)
 
     def levels(self, background: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
         """Return what each level becomes, uint8 `[256, 3]`, on a background of this density."""

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from hemozoin.arrays import Pixels
-from hemozoin.data.cutout import find_cell, is_cut_out
+from hemozoin.data.cutout import find_cell, is_cut_out, with_weaker_stain
 from hemozoin.data.picture import decode
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import open_source
+from hemozoin.optics import MAX_STAIN, optical_density
 
 BACKGROUND, CELL, DARK = (215, 225, 210), (190, 140, 170), (150, 40, 110)
 
@@ -93,6 +94,28 @@ def test_a_whole_field_has_no_cell_in_the_middle(size: tuple[int, int], diameter
 def test_a_cell_is_found_in_a_large_picture() -> None:
     size, box = (900, 800), (80, 60, 820, 760)
     assert overlap(find_cell(field(size, box)), ellipse(size, box)) > 0.9
+
+
+def test_a_strong_stain_is_made_as_weak_as_those_of_the_training_cells() -> None:
+    size, box = (80, 80), (6, 6, 73, 73)
+    cell = ellipse(size, box)
+    dark = field(size, box, stain=(70, 40, 90))
+    weaker = with_weaker_stain(dark, cell)
+    density = [optical_density(weaker[part].mean(axis=0)) for part in (cell, ~cell)]
+    assert (density[0] - density[1]).mean() == pytest.approx(MAX_STAIN, abs=0.03)
+    again = with_weaker_stain(weaker, cell)
+    assert np.abs(again.astype(int) - weaker).max() <= 4
+
+
+def test_other_stains_stay_as_they_are() -> None:
+    size, box = (80, 80), (6, 6, 73, 73)
+    cell = ellipse(size, box)
+    pale = field(size, box, stain=(205, 205, 205))
+    assert with_weaker_stain(pale, cell) is pale
+    on_black = field(size, box, stain=(70, 40, 90)) * cell[..., None]
+    assert np.array_equal(with_weaker_stain(on_black, cell), on_black)
+    for nothing in (np.zeros_like(cell), np.ones_like(cell)):
+        assert with_weaker_stain(pale, nothing) is pale
 
 
 def test_a_crop_and_its_cut_out_cell_are_prepared_alike() -> None:

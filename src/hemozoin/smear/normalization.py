@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Floats, Pixels
-from hemozoin.optics import BACKGROUND, MAX_STAIN, StainChange
+from hemozoin.optics import STANDARD_BACKGROUND, MAX_STAIN, StainChange
 from hemozoin.smear.field import SmearObject
 
 #: Optical density of NLM's healthy cells (median of 160 patients) in red, green and blue.
@@ -65,7 +65,7 @@ class FieldStain:
 
     @cached_property
     def _detector_gain(self) -> StainChange:
-        target = _HEALTHY - BACKGROUND
+        target = _HEALTHY - STANDARD_BACKGROUND
         return StainChange(target / np.maximum(self.stain, target / _MAX_GAIN))
 
     @cached_property
