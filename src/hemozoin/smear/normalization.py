@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Floats, Pixels
-from hemozoin.optics import STANDARD_BACKGROUND, MAX_STAIN, StainChange
+from hemozoin.optics import MAX_STAIN, STANDARD_BACKGROUND, StainChange
 from hemozoin.smear.field import SmearObject
 
 #: Optical density of NLM's healthy cells (median of 160 patients) in red, green and blue.
