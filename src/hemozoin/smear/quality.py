@@ -45,7 +45,7 @@ _MIN_CONVEXITY = 0.945
 
 #: Most bodies as dark as a nucleus per red cell, where there are at least so many: in a thick film
 #: only the nuclei of white cells are left. In a thin smear there is one white cell in 700 or so.
-_MAX_NUCLEI, _MANY_NUCLEI = 0.3, 5
+_MAX_NUCLEI, _MANY_NUCLEI = 0.2, 5
 
 #: Largest share of red cells that may be called infected, where there are at least so many: in
 #: the blood of birds and reptiles nearly every nucleus is. In a severe malaria it is below 0.5.

@@ -181,13 +181,14 @@ def test_a_nucleus_is_found_in_pink_and_in_grey_smears(
 
 
 @pytest.mark.slow
-def test_a_cell_full_of_chromatin_and_pigment_is_no_white_cell() -> None:
+@pytest.mark.parametrize("radius", [36, 46])
+def test_a_cell_full_of_chromatin_and_pigment_is_no_white_cell(radius: int) -> None:
     grains = [
         (900.0 + x, 480.0 + y, 5.0, (70, 15, 60))
         for x in range(-22, 23, 11)
         for y in range(-22, 23, 11)
     ]
-    found = segment(discs(*isolated(PALE), (900, 480, 36, (150, 60, 150)), *grains)).objects
+    found = segment(discs(*isolated(PALE), (900, 480, radius, (150, 60, 150)), *grains)).objects
     assert [one.kind for one in at(found, 900, 480)] == ["red cell"]
 
 

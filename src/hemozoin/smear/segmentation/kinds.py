@@ -49,9 +49,9 @@ def kind_of(region: Region, around: Surroundings) -> ObjectKind:
         return "platelet" if _is_platelet(region, around.relative) else "debris"
     if touches_border(region.box, around.foreground.shape):
         return "cut by the edge"
-    separate = _separation(region, around) > KIND.min_separation
-    by_color = region.color_outlier and region.single_cell_score > KIND.min_single
-    return "red cell" if separate or by_color else "clump"
+    least = KIND.min_single_outlier if region.color_outlier else KIND.min_single
+    single = region.single_cell_score > least
+    return "red cell" if single or _separation(region, around) > KIND.min_separation else "clump"
 
 
 def _separation(region: Region, around: Surroundings) -> float:

@@ -43,8 +43,10 @@ class DarkBody:
         ratios = np.array([red, green, blue]) / np.maximum(self.typical, NUCLEI.offset)
         if ratios.max() < NUCLEI.same_color * ratios.min():
             return False
-        large = cv2.countNonZero(self.region.mask) > NUCLEI.small * self.cell_area
-        return large or self._graininess() < NUCLEI.grainy
+        size = cv2.countNonZero(self.region.mask) / self.cell_area
+        if size > NUCLEI.large:
+            return True
+        return self._graininess() < (NUCLEI.grainy if size <= NUCLEI.small else NUCLEI.grainier)
 
     def _graininess(self) -> float:
         """Return the standard deviation of the density over its mean, off the rim."""
