@@ -24,7 +24,7 @@ def reference() -> ReferencePatients:
 
 
 def probabilities(odds: Floats) -> list[float]:
-    return sigmoid(np.asarray(odds)).tolist()
+    return [float(p) for p in sigmoid(np.asarray(odds))]
 
 
 def decision(odds: float) -> CellDecision:

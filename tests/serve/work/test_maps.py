@@ -19,6 +19,7 @@ from hemozoin.serve.work import maps as module
 from hemozoin.serve.work.maps import CellMaps
 from hemozoin.smear.execution.run import screen_slides
 from hemozoin.smear.picture import decode_field
+from hemozoin.smear.recalibration import shifted
 from hemozoin.smear.screen import Screener
 from tests.support.smears import make_fields
 
@@ -56,6 +57,17 @@ def test_the_map_is_of_what_the_network_saw(slide: SlideFiles, maps: CellMaps) -
 
 
 @pytest.mark.slow
+def test_a_cell_of_a_recalibrated_field_has_a_map(
+    slide: SlideFiles, maps: CellMaps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved, shift = slide.cell(FIELD, 2)
+    assert saved is not None
+    lowered = {**saved, "p_parasitized": shifted(saved["p_parasitized"], 1.5)}
+    monkeypatch.setattr(SlideFiles, "cell", lambda *_: (lowered, shift + 1.5))
+    assert maps.map(slide, FIELD, 2).startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
 def test_what_has_no_map_says_why(
     slide: SlideFiles, maps: CellMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,9 +77,10 @@ def test_what_has_no_map_says_why(
         maps.map(slide, "x", 1)
     with pytest.raises(DataError, match="the pictures of this slide are elsewhere"):
         maps.map(SlideFiles(slide.results, tmp_path), FIELD, 1)
-    saved = SlideFiles.cell
-    other = {"p_parasitized": 0.5}  # as if another network had screened it
-    monkeypatch.setattr(SlideFiles, "cell", lambda *which: {**(saved(*which) or {}), **other})
+    saved, _ = slide.cell(FIELD, 1)
+    assert saved is not None
+    other = {**saved, "p_parasitized": 0.5}  # as if another network had screened it
+    monkeypatch.setattr(SlideFiles, "cell", lambda *_: (other, 0.0))
     with pytest.raises(DataError, match="screened with another network or diameter"):
         maps.map(slide, FIELD, 1)
 
