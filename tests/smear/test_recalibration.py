@@ -49,11 +49,18 @@ def test_a_field_whose_median_is_too_high_is_lowered_to_the_highest_known(
     )
 
 
-def test_a_field_whose_median_cell_is_called_infected_stays(reference: ReferencePatients) -> None:
-    field = probabilities(np.r_[np.full(30, 4.0), np.full(20, -4.0)])
+def test_a_field_with_too_many_called_cells_stays(reference: ReferencePatients) -> None:
+    field = probabilities(np.r_[np.full(31, 4.0), np.full(19, -4.0)])
     assert log_odds_shift(field, reference, BAND) == 0
-    mostly_healthy = probabilities(np.r_[np.full(20, 4.0), np.full(30, -1.0)])
-    assert log_odds_shift(mostly_healthy, reference, BAND) > 1
+
+
+def test_the_clear_calls_of_a_heavy_infection_stay(reference: ReferencePatients) -> None:
+    field = np.r_[np.full(28, 5.0), np.full(22, -1.0)]
+    shift = log_odds_shift(probabilities(field), reference, BAND)
+    highest = float(log_odds(np.array(BAND.high)))
+    assert shift == pytest.approx(highest - reference.highest_median, abs=1e-3)
+    again = [recalibrate(decision(odds), shift, BAND).decision for odds in field]
+    assert again == ["parasitized"] * 28 + ["uninfected"] * 22
 
 
 def test_few_cells_and_networks_without_reference_have_no_shift(

@@ -7,8 +7,8 @@ same amount. The usual correction is another intercept (recalibration in the lar
 labels elsewhere, but not here: in nearly all fields most red cells are healthy, so the median cell
 is a healthy one, and its log odds are known of the reference patients. Where the median is above
 those of nearly all of them, the log odds of the field's cells are lowered until it is not. They
-are never raised, and other fields stay as they are. So does a field whose median cell is called
-infected: either most of its cells are, or it is no thin smear of a mammal (see `quality`).
+are never raised, and other fields stay as they are. So do those in which so many cells are called
+infected that they are no thin smear of a mammal's blood (see `quality`).
 
 benchmarks/field_context.py shows gain and cost in other places.
 """
@@ -24,6 +24,7 @@ from hemozoin.decision.conformal import REVIEW, ReviewBand
 from hemozoin.decision.reference_patients import ReferencePatients
 from hemozoin.decision.temperature import log_odds, sigmoid
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
+from hemozoin.smear.quality import MAX_INFECTED
 
 #: With fewer cells, the median is too uncertain.
 _FEWEST_CELLS = 10
@@ -34,15 +35,16 @@ def log_odds_shift(
 ) -> float:
     """Return by how much the log odds of a field's red cells are too high, 0 or more.
 
-    It is 0 for fewer than 10 cells, where the median cell is called infected, and without
-    reference patients.
+    It is 0 for fewer than 10 cells, for more than `MAX_INFECTED` called, and without reference
+    patients. A median cell that is called is taken for one that is just too close to call.
     """
     if reference is None or len(p_parasitized) < _FEWEST_CELLS:
         return 0.0
-    median = float(np.median(p_parasitized))
-    if band.decide(median) == PARASITIZED:
+    p = np.array(p_parasitized)
+    if (band.decide_all(p) == PARASITIZED).mean() > MAX_INFECTED:
         return 0.0
-    return round(max(float(log_odds(np.array(median))) - reference.highest_median, 0.0), 4)
+    median = np.minimum(np.median(p), band.high)
+    return round(max(float(log_odds(median)) - reference.highest_median, 0.0), 4)
 
 
 def shifted(p_parasitized: float, shift: float) -> float:
