@@ -36,6 +36,7 @@ import scale
 import serve
 import speed
 import stages
+import stippling
 import sweep
 import threshold
 import world
@@ -73,6 +74,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "robustness": robustness.table,
     "speed": speed.table,
     "stages": stages.table,
+    "stippling": stippling.table,
     "startup": install.startup_table,
     "sweep": sweep.table,
     "sweep_agreed": sweep.agreed_table,
@@ -91,7 +93,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     ),
     "docs/audit.md": ("audits", "ppi"),
     "docs/counting.md": ("counting", "counting_places", "quantification", "audits"),
-    "docs/microscopes.md": ("field_context", "world"),
+    "docs/microscopes.md": ("field_context", "stippling", "world"),
     "docs/minute.md": ("minute", "replicas", "minute_steps", "growth"),
     "docs/quick-start.md": ("install", "startup"),
     "docs/serve.md": ("serve",),

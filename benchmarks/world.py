@@ -23,12 +23,12 @@ import numpy as np
 
 import markdown_tables as md
 import rows
-from fields import OTHERS, Score, add, match, metrics
+from fields import OTHERS, Score, add, match, metrics, object_boxes
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.decision.conformal import REVIEW
 from hemozoin.errors import DataError
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.field import Field
+from hemozoin.smear.field import Cell, Field
 from hemozoin.smear.screen import screen
 from microscope import LABELS
 
@@ -83,7 +83,7 @@ class Place:
         for truth, found in marked:
             red = [mark for mark in truth.cells if mark["type"] not in OTHERS]
             add(score, found.cells, red, (found.width, found.height))
-            decisions += list(marked_decisions(found, red))
+            decisions += [(label, cell.decision) for cell, label in marked_cells(found, red)]
         found_metrics = metrics(score, threshold) if marked else {}
         infected = [decision for label, decision in decisions if label == PARASITIZED]
         uninfected = [decision for label, decision in decisions if label == UNINFECTED]
@@ -99,13 +99,19 @@ class Place:
         }
 
 
-def marked_decisions(found: Field, marks: Marks) -> Iterator[tuple[str, str]]:
-    """Yield the label and the decision of each marked cell that was found."""
-    boxes = np.array([(c.x, c.y, c.width, c.height) for c in found.cells], float).reshape(-1, 4)
-    marked = np.array([mark["box"] for mark in marks], float).reshape(-1, 4)
-    for cell, mark in match(boxes, marked):
+def marked_cells(found: Field, marks: Marks) -> Iterator[tuple[Cell, str]]:
+    """Yield each marked cell that was found, and its label."""
+    boxes = np.array([mark["box"] for mark in marks], float).reshape(-1, 4)
+    for cell, mark in match(object_boxes(found.cells), boxes):
         if marks[mark]["type"] in LABELS:
-            yield LABELS[marks[mark]["type"]], found.cells[cell].decision
+            yield found.cells[cell], LABELS[marks[mark]["type"]]
+
+
+def labelled_cells(found: Field, truth: Truth) -> Iterator[tuple[Cell, str]]:
+    """Yield the found cells of which the label is known: the marked ones, in healthy blood all."""
+    if truth.infected is False:
+        return ((cell, UNINFECTED) for cell in found.cells)
+    return marked_cells(found, truth.cells)
 
 
 def main() -> None:
