@@ -15,8 +15,8 @@ marked; of the other places all fields are one slide. Methods:
     healthy bulk      the same with the false-positive rate that the slide's healthy bulk implies
     unconfirmed       and with the sensitivity of the hardest tenth of patients: what is kept
 
-The tenth was chosen with both IML and BBBC041 in sight, so neither is a test of it. The rows replace
-those in benchmarks/results/quantification.csv.
+The tenth was chosen with both IML and BBBC041 in sight, so neither is a test of it. The rows
+replace those in benchmarks/results/quantification.csv.
 """
 
 from __future__ import annotations
