@@ -181,7 +181,7 @@ def table() -> str:
         *("drawn on healthy cells", "n", "NLM, corrected: AUC", "both labels agree: accuracy"),
         *("IML: AUC", "BBBC041: AUC", "sensitivity: NLM", "IML", "BBBC041"),
     )
-    return md.table(columns, lines, md.splits_and_machine(found))
+    return md.table(columns, lines, md.machine(found))
 
 
 if __name__ == "__main__":
