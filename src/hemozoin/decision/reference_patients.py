@@ -103,16 +103,6 @@ class ReferencePatients:
         """Return the Mahalanobis distance of a slide with known measures."""
         return _mahalanobis(np.array(_values(appearance)), self.mean, self.covariance)
 
-    @property
-    def last_quantile(self) -> float:
-        """Return the mean of the patients' last quantile of the log odds."""
-        return float(self.mean[len(LOG_ODDS_QUANTILES) - 1])
-
-    def shift(self, appearance: Appearance) -> float:
-        """Return by how much the median log odds of a slide are above those of the patients."""
-        median = LOG_ODDS_QUANTILES.index(0.5)
-        return appearance.log_odds[median] - float(self.mean[median])
-
     def differences(self, appearance: Appearance) -> Iterator[str]:
         """Yield each measure by which a slide is unlike those of the known patients."""
         if not appearance.cells:

@@ -72,6 +72,6 @@ class Tally:
         """Note how the slide differs from the known ones, and what to expect of it then."""
         totals, point = self._totals, self._totals.counting_point
         totals.differences = "; ".join(reference.differences(bulk)) or None
-        if totals.differences and point:
+        if totals.differences and point and bulk.cells:
             share = totals.counted / totals.red_cells
-            totals.unconfirmed = unconfirmed_parasitaemia(share, point, reference, bulk)
+            totals.unconfirmed = unconfirmed_parasitaemia(share, point)
