@@ -99,6 +99,13 @@ def test_leftovers_of_one_file(tmp_path: Path) -> None:
     assert names(tmp_path) == {leftover("b.csv"), leftover("a.csvx")}
 
 
+def test_an_error_of_a_network_in_the_block_is_no_error_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError, match="no answer") as raised, replacing(tmp_path / "a.txt"):
+        raise TimeoutError("no answer")
+    assert raised.value.filename is None
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     replace_file(path, "old")

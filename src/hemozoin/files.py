@@ -225,11 +225,15 @@ def unfinished_folder(path: Path) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def _errors_name(path: Path, written: Path) -> Iterator[None]:
-    """Put `path` into an OSError about `written`, or about a full disk, which names no file."""
+    """Put `path` into an OSError about `written`, or about a full disk, which names no file.
+
+    An OSError without a number is not the system's, but a library's: of a network, for example.
+    """
     try:
         yield
     except OSError as error:
-        if error.filename is None or str(error.filename) == str(written):
+        is_full = error.filename is None and error.errno is not None
+        if is_full or str(error.filename) == str(written):
             error.filename = os.fspath(path)
         raise
 

@@ -48,7 +48,11 @@ def test_every_patient_is_tested_once(folds: Path) -> None:
 def test_folds_csv_has_mean_and_spread(folds: Path) -> None:
     table = read_rows_of(folds / "folds.csv")
     assert list(table[0]) == ["figure", "mean", "sd", "min", "max"]
-    rows = {row.pop("figure"): {name: float(value) for name, value in row.items()} for row in table}
+    # Empty: not defined in a fold, as is PPV where no cell is called parasitized.
+    rows = {
+        row.pop("figure"): {name: float(value or "nan") for name, value in row.items()}
+        for row in table
+    }
     for name in ("accuracy", "roc_auc", "sensitivity", "brier"):
         values = [
             json.loads((folds / f"fold{k}" / "metrics.json").read_text())["labels_as_given"][name]

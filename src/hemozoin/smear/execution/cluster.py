@@ -122,7 +122,7 @@ def screen_on_workers(
 
     try:
         yield from _results(client, settings, jobs)
-    except (CancelledError, CommClosedError) as error:
+    except (CancelledError, CommClosedError, TimeoutError) as error:
         raise RunError(f"the Dask scheduler is gone; {_RESUME}") from error
 
 
