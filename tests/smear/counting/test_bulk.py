@@ -91,7 +91,7 @@ def test_a_slide_unlike_the_known_ones_needs_confirmation() -> None:
     assert unlike.parasitaemia is None
     text = summarize(unlike)
     assert text.startswith(
-        "slide 1: Needs confirmation: about 8 % infected, unconfirmed; 5 % of red cells called"
+        "slide 1: Needs confirmation: about 6.7 % infected, unconfirmed; 5 % of red cells called"
         " infected; its cells"
     )
     assert "distance 6.3, limit 4.0" in text
