@@ -100,7 +100,7 @@ def test_a_slide_unlike_the_known_ones_needs_confirmation() -> None:
     assert "may be wrong by a factor of two" in str(note(unlike))
     data = unlike.to_dict()
     assert (data["infected"], data["counted"], data["raw"]) == (50, 50, 0.05)
-    assert data["unconfirmed_parasitaemia"] == pytest.approx(0.08, abs=0.01)
+    assert data["unconfirmed_parasitaemia"] == pytest.approx(0.067, abs=0.001)
     assert known.to_dict()["unconfirmed_parasitaemia"] is None
     assert {data[name] for name in ("parasitaemia", "parasites_per_ul", "reportable_count")} == {
         None
