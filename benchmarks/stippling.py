@@ -28,6 +28,7 @@ import markdown_tables as md
 import rows
 from hemozoin.arrays import Bools, Floats, Pixels, Texts
 from hemozoin.classes import PARASITIZED
+from hemozoin.data.cells import is_known
 from hemozoin.data.options import CellOptions
 from hemozoin.data.source import FolderSource
 from hemozoin.decision.temperature import log_odds
@@ -126,7 +127,7 @@ def measure(config: RunConfig, found: FoundCells) -> rows.Row:
     network.orientations = config.recipe.orientations
     cells, pixels = split_data.part("test")
     assert cells.corrected is not None
-    corrected = np.where(cells.corrected == None, cells.label, cells.corrected)  # noqa: E711
+    corrected = np.where(is_known(cells.corrected), cells.corrected, cells.label)
     agreed, infected = corrected == cells.label, corrected == PARASITIZED
     odds, found_odds = predict(network, pixels), predict(network, found.pixels)
     nlm = odds[agreed], infected[agreed]

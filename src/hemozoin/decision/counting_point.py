@@ -82,10 +82,9 @@ class CountingPoint:
         return decision == PARASITIZED and p_parasitized >= (self.threshold or 0)
 
     def infected_share(self, counted_share: float) -> float:
-        """Return (k/n - f) / (s - f), within 0..1: the estimator of Rogan & Gladen 1978."""
-        f = self.false_positives.rate
+        """Return the estimate of `rogan_gladen` with the mean rates."""
         s = self.sensitivity.rate if self.sensitivity else 1.0
-        return min(1.0, max(0.0, counted_share - f) / (s - f)) if s > f else 0.0
+        return rogan_gladen(counted_share, self.false_positives.rate, s)
 
     def counting_probability(self, infected_share: float) -> Floats:
         """Return the probability that a red cell is counted, float `[RATE_QUANTILES]`."""
@@ -139,6 +138,14 @@ class CountingPoint:
         f, s = values["false_positives"], values["sensitivity"]
         sensitivity = None if s is None else PatientRate.from_dict(s)
         return cls(values["threshold"], PatientRate.from_dict(f), sensitivity)
+
+
+def rogan_gladen(counted_share: float, f: float, s: float) -> float:
+    """Return (k/n - f) / (s - f), within 0..1, and 0 unless s > f (Rogan & Gladen 1978).
+
+    `f` is the false-positive rate and `s` the sensitivity with which k of n cells were counted.
+    """
+    return min(1.0, max(0.0, counted_share - f) / (s - f)) if s > f else 0.0
 
 
 def fit_counting_point(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hemozoin.arrays import Floats, Pixels
+from hemozoin.decision.conformal import REVIEW, ReviewBand
 
 #: The reasons for a review: a picture that does not show a red cell, p in the review band, or a
 #: cell of a field whose densest spot is too faint and grey to be chromatin.
@@ -51,3 +52,11 @@ class CellDecision(NamedTuple):
     decision: str
     reason: str | None
     map: Floats
+
+
+def decide(p: float, out_of_distribution: bool, band: ReviewBand) -> tuple[str, str | None]:
+    """Return the decision on a cell, and the reason if it is `review`."""
+    if out_of_distribution:
+        return REVIEW, OUT_OF_DISTRIBUTION
+    decision = band.decide(p)
+    return decision, TOO_CLOSE if decision == REVIEW else None

@@ -16,7 +16,6 @@ from PIL import Image
 from hemozoin.arrays import Floats, Pixels, batches
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.source import as_utf8
-from hemozoin.decision.conformal import REVIEW
 from hemozoin.errors import DataError, ModelError
 from hemozoin.mobilenet.architecture import layers
 from hemozoin.model.bundle import GRAPH, INT8_GRAPH, Bundle, load_bundle
@@ -30,13 +29,7 @@ from hemozoin.model.pictures import (
     prepare_from_sources,
     prepare_pictures,
 )
-from hemozoin.model.prediction import (
-    OUT_OF_DISTRIBUTION,
-    TOO_CLOSE,
-    CellDecision,
-    DetailedPrediction,
-    Prediction,
-)
+from hemozoin.model.prediction import CellDecision, DetailedPrediction, Prediction, decide
 from hemozoin.model.registry import Precision, find_model
 from hemozoin.model.session import BATCH, NetworkOutput, Session
 from hemozoin.threads import batches_in_threads, in_threads
@@ -117,7 +110,8 @@ class Predictor:
         flags = self.bundle.ood_detector.is_out_of_distribution(seen).tolist()
         rounded = np.round(output.p_parasitized.astype(np.float64), 6).tolist()
         for p, out_of_distribution, log_odds in zip(rounded, flags, output.map, strict=True):
-            yield CellDecision(p, *_decide(p, out_of_distribution, self.bundle), log_odds)
+            decision, reason = decide(p, out_of_distribution, self.bundle.review_band)
+            yield CellDecision(p, decision, reason, log_odds)
 
     def output(self, pixels: Pixels) -> NetworkOutput:
         """Return the network output for prepared cells; batches of about `BATCH` are fastest."""
@@ -201,11 +195,3 @@ def _predict_batch(
                 decision, reason = label, None
             prediction = Prediction(cell, label, decision, p, reason, file)
             yield DetailedPrediction(prediction, pixels, log_odds)
-
-
-def _decide(p: float, out_of_distribution: bool, bundle: Bundle) -> tuple[str, str | None]:
-    """Return the decision, and the reason if it is `review`."""
-    if out_of_distribution:
-        return REVIEW, OUT_OF_DISTRIBUTION
-    decision = bundle.review_band.decide(p)
-    return decision, TOO_CLOSE if decision == REVIEW else None

@@ -20,10 +20,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from hemozoin.classes import PARASITIZED
-from hemozoin.decision.conformal import REVIEW, ReviewBand
+from hemozoin.decision.conformal import ReviewBand
 from hemozoin.decision.reference_patients import ReferencePatients
 from hemozoin.decision.temperature import log_odds, sigmoid
-from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
+from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, CellDecision, decide
 from hemozoin.smear.quality import MAX_INFECTED
 
 #: With fewer cells, the median is too uncertain.
@@ -62,8 +62,5 @@ def recalibrate(decided: CellDecision, shift: float, band: ReviewBand) -> CellDe
     if not shift:
         return decided
     p = shifted(decided.p_parasitized, shift)
-    if decided.reason == OUT_OF_DISTRIBUTION:
-        return decided._replace(p_parasitized=p)
-    decision = band.decide(p)
-    reason = TOO_CLOSE if decision == REVIEW else None
+    decision, reason = decide(p, decided.reason == OUT_OF_DISTRIBUTION, band)
     return decided._replace(p_parasitized=p, decision=decision, reason=reason)

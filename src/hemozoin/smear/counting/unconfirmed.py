@@ -18,7 +18,7 @@ no interval.
 
 from __future__ import annotations
 
-from hemozoin.decision.counting_point import CountingPoint
+from hemozoin.decision.counting_point import CountingPoint, rogan_gladen
 
 #: The share of the known patients with a lower sensitivity than is assumed.
 _LESS_SENSITIVE = 0.25
@@ -28,6 +28,5 @@ def unconfirmed_parasitaemia(counted_share: float, point: CountingPoint) -> floa
     """Return the estimate that the module describes, 0..1, from k / n; None without a threshold."""
     if point.threshold is None:
         return None
-    f = point.false_positives.mean
     s = point.sensitivity.at(_LESS_SENSITIVE) if point.sensitivity else 1.0
-    return min(1.0, max(0.0, counted_share - f) / (s - f)) if s > f else 0.0
+    return rogan_gladen(counted_share, point.false_positives.mean, s)
