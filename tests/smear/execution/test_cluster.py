@@ -29,6 +29,7 @@ from tests.support.smears import make_fields, put
 pytest.importorskip("distributed")
 
 from distributed import KilledWorker
+from distributed.client import ClosedClientError
 
 FIELDS = 8
 
@@ -190,16 +191,32 @@ class FailingClient(RecordingClient):
         return future
 
 
+class DisconnectedClient(FailingClient):
+    """A client that asks for the workers when the scheduler is gone."""
+
+    def nthreads(self) -> dict[str, int]:
+        raise OSError("Timed out trying to connect to tcp://127.0.0.1:8786 after 5 s")
+
+
+class ClosedClient(RecordingClient):
+    """A client that gave up connecting to its scheduler again."""
+
+    def submit(self, work: object, *arguments: Any, key: str) -> Future[ScreenedField]:
+        raise ClosedClientError("Client is closed.")
+
+
 @pytest.mark.parametrize(
     ("client", "expected"),
     [
         (FailingClient(CancelledError()), "the Dask scheduler is gone"),
+        (ClosedClient(), "the Dask scheduler is gone"),
+        (DisconnectedClient(TimeoutError()), "the Dask scheduler is gone"),
         (FailingClient(TimeoutError(), threads=0), "all workers are gone"),
     ],
-    ids=["cancelled", "no workers"],
+    ids=["cancelled", "closed", "disconnected", "no workers"],
 )
 def test_the_message_about_a_cluster_that_fails(
-    client: FailingClient, expected: str, tmp_path: Path
+    client: RecordingClient, expected: str, tmp_path: Path
 ) -> None:
     settings, source = ScreenerSettings(cast(Bundle, None), "fp32", None), cast(Any, AnySource())
     jobs = [(SlideFolder(tmp_path), Photo(source, Entry("1.png", 1, 1)))]

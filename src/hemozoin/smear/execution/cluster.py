@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pkgutil import resolve_name
 from threading import Lock
@@ -61,7 +61,8 @@ def connected(address: str) -> Iterator[Client]:
         _require_same_version(client, address)
         yield client
     finally:
-        client.close(timeout=_CONNECT_TIMEOUT)
+        with suppress(TimeoutError):  # the scheduler is gone
+            client.close(timeout=_CONNECT_TIMEOUT)
 
 
 def _client(address: str) -> Client:
@@ -118,12 +119,17 @@ def screen_on_workers(
     At most two pictures per thread of the workers are sent ahead. A picture that kills several
     workers has a field with an error. Raises RunError if the scheduler or all workers are lost.
     """
+    from distributed.client import ClosedClientError  # noqa: PLC0415
     from distributed.comm.core import CommClosedError  # noqa: PLC0415
 
     try:
         yield from _results(client, settings, jobs)
-    except (CancelledError, CommClosedError, TimeoutError) as error:
-        raise RunError(f"the Dask scheduler is gone; {_RESUME}") from error
+    except (CancelledError, CommClosedError, TimeoutError, ClosedClientError) as error:
+        raise _scheduler_is_gone() from error
+
+
+def _scheduler_is_gone() -> RunError:
+    return RunError(f"the Dask scheduler is gone; {_RESUME}")
 
 
 def _results(
@@ -137,10 +143,18 @@ def _results(
         key = f"hemozoin-field-{run}-{number}"
         pending = folder.load(photo) or _submit(client, shared, photo, key)
         waiting.append((photo.field, pending))
-        if len(waiting) > 2 * max(1, sum(client.nthreads().values())):
+        if len(waiting) > 2 * max(1, _count_threads(client)):
             yield _await_result(client, *waiting.popleft())
     while waiting:
         yield _await_result(client, *waiting.popleft())
+
+
+def _count_threads(client: Client) -> int:
+    """Return the threads of all workers. Raises RunError if the scheduler does not answer."""
+    try:
+        return sum(client.nthreads().values())
+    except OSError as error:  # the connection is closed, or a new one is refused or times out
+        raise _scheduler_is_gone() from error
 
 
 def _submit(client: Client, settings: Future[ScreenerSettings], photo: Photo, key: str) -> Pending:
@@ -165,7 +179,7 @@ def _await_result(client: Client, field: str, pending: Pending) -> ScreenedField
             killed = DataError(f"{field}: internal error: it killed one worker after another")
             return unreadable_field(field, killed)
         except TimeoutError as error:
-            if not client.nthreads():
+            if not _count_threads(client):
                 raise RunError(f"all workers are gone; {_RESUME}") from error
         except (CancelledError, CommClosedError, HemozoinError):
             raise
