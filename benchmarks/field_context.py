@@ -26,7 +26,7 @@ from hemozoin.data.dataset import decode_cells
 from hemozoin.data.options import CellOptions
 from hemozoin.data.store import Store
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.chromatin import densest_spot, may_be_chromatin
+from hemozoin.smear.chromatin import FieldContext, densest_spot, may_be_chromatin
 
 FILE = "field_context.csv"
 
@@ -77,7 +77,8 @@ def nlm(predictor: Predictor, store: Store) -> rows.Row:
     alone = predictor.bundle.review_band.decide_all(predictor(store.pixels)) == PARASITIZED
     shown = alone.copy()
     spots = map(densest_spot, store.pixels[alone])
-    shown[alone] = [may_be_chromatin(spot, stain=0) for spot in spots]
+    no_field = FieldContext(stain=0, red_cells=0, typical=None)
+    shown[alone] = [may_be_chromatin(spot, no_field) for spot in spots]
     infected, uninfected = (truth == label for label in (PARASITIZED, UNINFECTED))
     counts = {
         "infected_called_network": int(alone[infected].sum()),

@@ -12,6 +12,7 @@ from hemozoin.decision.ood import STAIN_AND_TEXTURE, OutOfDistributionDetector, 
 from hemozoin.model.bundle import Bundle
 from hemozoin.model.prediction import NO_CHROMATIN, OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
 from hemozoin.smear.chromatin import (
+    FieldContext,
     allow_contrast,
     densest_spot,
     is_plain,
@@ -34,6 +35,10 @@ CONTRAST = ("spread", "grain", "edges")
 
 CALLED = CellDecision(0.9, "parasitized", None, np.zeros((4, 4)))
 STRANGE = CALLED._replace(decision="review", reason=OUT_OF_DISTRIBUTION)
+
+
+def context(stain: float = 0.25, typical: float | None = None, red_cells: int = 50) -> FieldContext:
+    return FieldContext(stain, red_cells, typical)
 
 
 def cell(spot: Floats, noise: float = 0.01) -> Pixels:
@@ -68,7 +73,34 @@ def bundle() -> Bundle:
     ],
 )
 def test_chromatin_is_red_violet_or_dense(spot: Floats, stain: float, shown: bool) -> None:
-    assert may_be_chromatin(densest_spot(cell(spot)), stain) == shown
+    assert may_be_chromatin(densest_spot(cell(spot)), context(stain)) == shown
+
+
+def test_a_distinct_spot_may_have_more_red() -> None:
+    reddish, grey = (densest_spot(cell(0.2 * np.array(s))) for s in ((0.5, 1, 0.6), (0.8, 1, 0.6)))
+    typical = float(reddish.mean())
+    assert not may_be_chromatin(reddish, context())
+    assert not may_be_chromatin(reddish, context(typical=typical / 2.9))
+    assert may_be_chromatin(reddish, context(typical=typical / 3.1))
+    assert not may_be_chromatin(grey, context(typical=typical / 9))
+
+
+def test_a_cell_with_few_beside_it_is_called_beyond_the_threshold_for_counting(
+    bundle: Bundle,
+) -> None:
+    violet, point = densest_spot(cell(RED_VIOLET)), bundle.counting_point
+    assert point
+    assert point.threshold is not None
+    sure = CALLED._replace(p_parasitized=point.threshold)
+    unsure = CALLED._replace(p_parasitized=point.threshold - 1e-6)
+    few, most_infected = context(red_cells=19), context(red_cells=20)
+    assert reconsider(sure, violet, few, bundle) is sure
+    decided = reconsider(unsure, violet, few, bundle)
+    assert (decided.decision, decided.reason) == ("review", TOO_CLOSE)
+    assert reconsider(unsure, violet, most_infected, bundle) is unsure
+    assert reconsider(unsure, violet, context(typical=0.1, red_cells=19), bundle) is unsure
+    earlier = replace(bundle, counting_point=None)  # a model folder of an earlier version
+    assert reconsider(unsure, violet, few, earlier) is unsure
 
 
 def test_the_densest_spot_is_relative_to_the_cell() -> None:
@@ -79,10 +111,10 @@ def test_the_densest_spot_is_relative_to_the_cell() -> None:
 
 def test_a_called_cell_without_chromatin_is_for_review(bundle: Bundle) -> None:
     grey, violet = (densest_spot(cell(spot)) for spot in (0.2 * GREY, RED_VIOLET))
-    decided = reconsider(CALLED, grey, 0.25, None, bundle)
+    decided = reconsider(CALLED, grey, context(), bundle)
     assert (decided.decision, decided.reason) == ("review", NO_CHROMATIN)
     assert decided.p_parasitized == CALLED.p_parasitized
-    assert reconsider(CALLED, violet, 0.25, None, bundle).decision == "parasitized"
+    assert reconsider(CALLED, violet, context(), bundle).decision == "parasitized"
 
 
 def test_what_healthy_cells_show_as_well_is_plain() -> None:
@@ -91,25 +123,29 @@ def test_what_healthy_cells_show_as_well_is_plain() -> None:
     )
     typical = typical_density([faint] * 5)
     assert typical == pytest.approx(faint.mean())
-    assert is_plain(faint, 0.25, typical)
-    assert not is_plain(violet, 0.25, typical)
-    assert is_plain(grey, 0.25, grey.mean() / 1.9)  # grey and faint: up to twice as dense
-    assert not is_plain(grey, 0.25, grey.mean() / 2.1)
-    assert not is_plain(faint, 0.25, typical_density([faint] * 4))  # too few to compare with
+    assert is_plain(faint, context(typical=typical))
+    assert not is_plain(violet, context(typical=typical))
+    assert is_plain(
+        grey, context(typical=grey.mean() / 1.9)
+    )  # grey and faint: up to twice as dense
+    assert not is_plain(grey, context(typical=grey.mean() / 2.1))
+    assert not is_plain(
+        faint, context(typical=typical_density([faint] * 4))
+    )  # too few to compare with
 
 
 def test_a_plain_cell_is_decided_one_step_lower(bundle: Bundle) -> None:
     spot = densest_spot(cell(0.2 * RED_VIOLET))
     typical = float(spot.mean())
-    called = reconsider(CALLED, spot, 0.25, typical, bundle)
+    called = reconsider(CALLED, spot, context(typical=typical), bundle)
     assert (called.decision, called.reason) == ("review", NO_CHROMATIN)
     close = CALLED._replace(p_parasitized=0.4, decision="review", reason=TOO_CLOSE)
-    decided = reconsider(close, spot, 0.25, typical, bundle)
+    decided = reconsider(close, spot, context(typical=typical), bundle)
     assert (decided.decision, decided.reason) == ("uninfected", None)
-    assert reconsider(close, 2 * spot, 0.25, typical, bundle) is close
+    assert reconsider(close, 2 * spot, context(typical=typical), bundle) is close
     labelled = close._replace(p_parasitized=bundle.threshold.value)  # its label is parasitized
-    assert reconsider(labelled, spot, 0.25, typical, bundle) is labelled
-    assert reconsider(STRANGE, spot, 0.25, typical, bundle) is STRANGE
+    assert reconsider(labelled, spot, context(typical=typical), bundle) is labelled
+    assert reconsider(STRANGE, spot, context(typical=typical), bundle) is STRANGE
 
 
 def test_cells_that_are_not_called_infected_are_not_for_review_for_it(bundle: Bundle) -> None:
@@ -120,7 +156,7 @@ def test_cells_that_are_not_called_infected_are_not_for_review_for_it(bundle: Bu
         (0.4, "review", OUT_OF_DISTRIBUTION),
     ):
         decided = CALLED._replace(p_parasitized=p, decision=decision, reason=reason)
-        assert reconsider(decided, grey, 0.25, None, bundle) is decided
+        assert reconsider(decided, grey, context(), bundle) is decided
 
 
 def test_a_called_cell_is_not_strange_for_its_contrast_alone(bundle: Bundle) -> None:

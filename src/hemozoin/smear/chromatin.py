@@ -15,16 +15,18 @@ contrast than others. In a field both are known (optical densities, Beer-Lambert
                       Where the network calls such a cell infected, its contrast isn't strange.
 
 A called cell that is plain or has no chromatin is for review. A plain one that is too close to
-call is uninfected, if that is its label.
+call is uninfected, if that is its label. In a field with few cells to compare with, a cell is
+called only where p is beyond the threshold for counting.
 
 The numbers for chromatin were chosen on NLM's infected cells, of which 0.6 to 0.8 % go to review
-for it, and on the drops and platelets of BCCD; those for plain cells on NLM's cells and BBBC041.
-benchmarks/field_context.py shows gain and cost in other places.
+for it, and on the drops and platelets of BCCD; those for plain cells on NLM's cells and BBBC041;
+those for distinct spots on all places. benchmarks/field_context.py shows gain and cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -41,6 +43,10 @@ from hemozoin.optics import optical_density
 #: below 0.35; drops and platelets on cells of BCCD are from 0.47 to 0.80.
 _MAX_RED = 0.45
 
+#: The same for a spot that is distinct: denser than that of healthy cells by this factor.
+#: Gametocytes are so, with little red-violet; dark spots of healthy cells reach 2.8.
+_MAX_RED_IF_DISTINCT, _DISTINCT = 0.55, 3.0
+
 #: Least density over the largest, of the three channels, from which a spot is black: ink, dirt, a
 #: scale bar in the picture, which has 0.87 to 0.98.
 _BLACK = 0.85
@@ -56,6 +62,9 @@ _PLAIN, _PLAIN_IF_GREY = 1.4, 2.0
 #: Fewest healthy cells that show what is typical of a field.
 _FEWEST = 5
 
+#: A field with so many red cells shows enough, also where few of them are healthy.
+_MANY = 20
+
 #: Share of a cell's pixels that are its densest spot: about the chromatin of one ring.
 _SPOT = 0.01
 
@@ -63,6 +72,24 @@ _SPOT = 0.01
 _RIM = 1 / 32
 
 _DENSITY = optical_density(np.arange(256))
+
+
+@dataclass(frozen=True)
+class FieldContext:
+    """What a field shows of its cells.
+
+    `stain` is the mean density of its red cells, relative to the background; `red_cells` their
+    number; `typical` the `typical_density` of its healthy cells' densest spots.
+    """
+
+    stain: float
+    red_cells: int
+    typical: float | None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether too few of its cells are there to compare one with; not, if most are infected."""
+        return self.typical is None and self.red_cells < _MANY
 
 
 def allow_contrast(decided: CellDecision, normalized: Pixels, bundle: Bundle) -> CellDecision:
@@ -80,39 +107,47 @@ def allow_contrast(decided: CellDecision, normalized: Pixels, bundle: Bundle) ->
 
 
 def reconsider(
-    decided: CellDecision, spot: Floats, stain: float, typical: float | None, bundle: Bundle
+    decided: CellDecision, spot: Floats, context: FieldContext, bundle: Bundle
 ) -> CellDecision:
-    """Return the decision on a cell, with what its field shows of it.
-
-    `spot` is its `densest_spot`; `stain` the mean density of the field's red cells, relative to the
-    background; `typical` the `typical_density` of the field.
-    """
-    plain = is_plain(spot, stain, typical)
-    if decided.decision == PARASITIZED and (plain or not may_be_chromatin(spot, stain)):
+    """Return the decision on a cell with a `densest_spot`, with what its field shows of it."""
+    plain = is_plain(spot, context)
+    if decided.decision == PARASITIZED and (plain or not may_be_chromatin(spot, context)):
         return decided._replace(decision=REVIEW, reason=NO_CHROMATIN)
+    if decided.decision == PARASITIZED and context.is_small and not _is_counted(decided, bundle):
+        return decided._replace(decision=REVIEW, reason=TOO_CLOSE)
     label = bundle.label(decided.p_parasitized)
     if decided.reason == TOO_CLOSE and plain and label == UNINFECTED:
         return decided._replace(decision=UNINFECTED, reason=None)
     return decided
 
 
-def may_be_chromatin(spot: Floats, stain: float) -> bool:
+def _is_counted(decided: CellDecision, bundle: Bundle) -> bool:
+    """Return whether p is beyond the stricter threshold for counting, where a model has one."""
+    threshold = bundle.counting_point.threshold if bundle.counting_point else None
+    return threshold is None or decided.p_parasitized >= threshold
+
+
+def may_be_chromatin(spot: Floats, context: FieldContext) -> bool:
     """Return whether the densest spot of a cell, `[3]`, may be chromatin.
 
-    It may be if it is red-violet, or dense and not black: denser than the cells of its field, whose
-    mean density is `stain`.
+    It may be if it is red-violet, or dense and not black: denser than the cells of its field. One
+    that is distinct from the spots of healthy cells may have more red.
     """
     red, green, _ = spot
-    is_dense, is_black = spot.mean() >= max(_MIN_DENSITY, stain), spot.min() >= _BLACK * spot.max()
-    return bool(red <= _MAX_RED * green or (is_dense and not is_black))
+    typical = context.typical
+    distinct = typical is not None and spot.mean() >= _DISTINCT * typical
+    max_red = _MAX_RED_IF_DISTINCT if distinct else _MAX_RED
+    is_dense = spot.mean() >= max(_MIN_DENSITY, context.stain)
+    is_black = spot.min() >= _BLACK * spot.max()
+    return bool(red <= max_red * green or (is_dense and not is_black))
 
 
-def is_plain(spot: Floats, stain: float, typical: float | None) -> bool:
+def is_plain(spot: Floats, context: FieldContext) -> bool:
     """Return whether a cell shows nothing that the field's healthy cells don't show as well."""
-    if typical is None:
+    if context.typical is None:
         return False
-    limit = _PLAIN if may_be_chromatin(spot, stain) else _PLAIN_IF_GREY
-    return bool(spot.mean() < limit * typical)
+    limit = _PLAIN if may_be_chromatin(spot, context) else _PLAIN_IF_GREY
+    return bool(spot.mean() < limit * context.typical)
 
 
 def typical_density(spots: Sequence[Floats]) -> float | None:

@@ -24,6 +24,7 @@ from hemozoin.model.prediction import CellDecision
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
 from hemozoin.smear.chromatin import (
+    FieldContext,
     allow_contrast,
     densest_spot,
     reconsider,
@@ -141,13 +142,14 @@ def classify_cells(
     shift, seen = _recalibrated(alone, predictor.bundle)
     step = 1 + len(seen) // _HEALTHY
     healthy = [densest_spot(one.prepared) for one in seen[::step] if one.is_healthy]
-    typical = typical_density(healthy)
+    red_cells = sum(one.found.kind == "red cell" for one in seen)
+    context = FieldContext(stain.strength, red_cells, typical_density(healthy))
     judged = []
     for number, one in enumerate(seen, 1):
         decided = one.decided
         if decided.decision != UNINFECTED:
             spot = densest_spot(one.prepared)
-            decided = reconsider(decided, spot, stain.strength, typical, predictor.bundle)
+            decided = reconsider(decided, spot, context, predictor.bundle)
         cell = Cell(
             **vars(one.found),
             cell=number,
