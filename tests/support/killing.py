@@ -42,7 +42,7 @@ IMPORTED = (
     "hemozoin.smear.execution.run",
     "hemozoin.training.runs.crossval",
     "tests.support.killing",
-    "torch._inductor",  # torch imports it when algorithms have to be deterministic
+    "torch._dynamo",  # torch imports it with the first optimizer
 )
 
 _CONTEXT = multiprocessing.get_context("forkserver")
