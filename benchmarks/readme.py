@@ -12,6 +12,7 @@ from pathlib import Path
 
 import abstention
 import audits
+import capacity
 import cell_stages
 import counting
 import export
@@ -46,6 +47,7 @@ ROOT = Path(__file__).parents[1]
 TABLES: dict[str, Callable[[], str]] = {
     "abstention": abstention.table,
     "audits": audits.table,
+    "capacity": capacity.table,
     "cell_stages": cell_stages.table,
     "counting": counting.table,
     "counting_places": counting.places_table,
@@ -88,8 +90,8 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "benchmarks/README.md": ("recipes", "abstention", "out_of_distribution", "threshold"),
     "docs/results.md": (
         *("pretrained", "microscope", "headline", "speed", "cell_stages", "scale", "int8"),
-        *("abstention", "out_of_distribution", "threshold", "recipes", "fields", "found", "stages"),
-        "robustness",
+        *("abstention", "out_of_distribution", "threshold", "recipes", "capacity", "fields"),
+        *("found", "stages", "robustness"),
     ),
     "docs/audit.md": ("audits", "ppi"),
     "docs/counting.md": ("counting", "counting_places", "quantification", "audits"),

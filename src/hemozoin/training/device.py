@@ -32,7 +32,7 @@ def choose_device(name: str = "auto") -> torch.device:
 def use_deterministic_algorithms() -> None:
     """Make torch use only algorithms that give the same bits for the same input."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it from here
-    # Unlike `use_deterministic_algorithms`, this does not import the compiler, which takes a second.
+    # `torch.use_deterministic_algorithms` imports the compiler as well, which takes a second.
     torch.set_deterministic_debug_mode("error")
 
 
