@@ -47,9 +47,9 @@ _MAX_RED = 0.45
 #: Gametocytes are so, with little red-violet; dark spots of healthy cells reach 2.8.
 _MAX_RED_IF_DISTINCT, _DISTINCT = 0.55, 3.0
 
-#: The same for a dense spot. One that absorbs red as much as green is ink, dirt, a bubble out of
-#: focus, or a scale bar in the picture (0.87 and more); so are 3 of NLM's 11,157 infected cells.
-_MAX_RED_IF_DENSE = 0.85
+#: Least density over the largest, of the three channels, from which a spot is black: ink, dirt, a
+#: scale bar in the picture, which has 0.87 to 0.98.
+_BLACK = 0.85
 
 #: Density of chromatin relative to the rest of the cell, at least.
 _MIN_DENSITY = 0.3
@@ -130,17 +130,16 @@ def _is_counted(decided: CellDecision, bundle: Bundle) -> bool:
 def may_be_chromatin(spot: Floats, context: FieldContext) -> bool:
     """Return whether the densest spot of a cell, `[3]`, may be chromatin.
 
-    It may be if it is red-violet. One that is distinct from the spots of healthy cells may have
-    more red, and one that is denser than the cells of the field still more, but not as much as
-    green: a spot of a neutral colour is none.
+    It may be if it is red-violet, or dense and not black: denser than the cells of its field. One
+    that is distinct from the spots of healthy cells may have more red.
     """
     red, green, _ = spot
-    typical, limit = context.typical, _MAX_RED
-    if typical is not None and spot.mean() >= _DISTINCT * typical:
-        limit = _MAX_RED_IF_DISTINCT
-    if spot.mean() >= max(_MIN_DENSITY, context.stain):
-        limit = _MAX_RED_IF_DENSE
-    return bool(red <= limit * green)
+    typical = context.typical
+    distinct = typical is not None and spot.mean() >= _DISTINCT * typical
+    max_red = _MAX_RED_IF_DISTINCT if distinct else _MAX_RED
+    is_dense = spot.mean() >= max(_MIN_DENSITY, context.stain)
+    is_black = spot.min() >= _BLACK * spot.max()
+    return bool(red <= max_red * green or (is_dense and not is_black))
 
 
 def is_plain(spot: Floats, context: FieldContext) -> bool:
