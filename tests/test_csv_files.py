@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemozoin.csv_files import csv_line, csv_table, read_csv, read_csv_table
+from hemozoin.csv_files import csv_line, csv_lines, csv_table, read_csv, read_csv_table
 from hemozoin.errors import DataError
 from tests.conftest import make_zip
 
@@ -33,6 +33,11 @@ def test_a_file_without_rows(tmp_path: Path, content: bytes | None, message: str
         path.write_bytes(content)
     with pytest.raises(DataError, match=f"list.csv: {message}"):
         read_csv(path)
+
+
+def test_lines_are_those_of_each_row() -> None:
+    rows: list[list[object]] = [["=1+1", None, 0.5], ["a,b", 'c"d', "e\rf"], []]
+    assert csv_lines(iter(rows)) == "".join(csv_line(row) for row in rows)
 
 
 def test_a_line_is_read_as_it_was_written(tmp_path: Path) -> None:

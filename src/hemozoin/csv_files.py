@@ -68,7 +68,15 @@ def read_csv(path: Path) -> list[list[str]]:
 
 def csv_line(values: Iterable[object]) -> str:
     """Return the values as one line of CSV that ends in LF."""
-    return _lines([[_escaped(value) if isinstance(value, str) else value for value in values]])
+    return csv_lines([values])
+
+
+def csv_lines(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as lines of CSV, each as `csv_line` returns it, in less time."""
+    return _lines(
+        [_escaped(value) if isinstance(value, str) else value for value in values]
+        for values in rows
+    )
 
 
 def csv_table(columns: Mapping[str, Iterable[object]]) -> str:

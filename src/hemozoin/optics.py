@@ -37,11 +37,11 @@ class StainChange:
         self._light = 256 * np.exp(-STANDARD_BACKGROUND - _DENSITY[:, None] * gain)
 
     def levels(self, background: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
-        """Return what each level becomes, uint8 `[256, 3]`, on a background of this density."""
-        levels = np.rint(self._light * np.exp(background * self._gain) - 1)
-        np.maximum(np.minimum(levels, 255), 1, out=levels)
-        levels[0] = 0  # what is outside the cell stays black
-        return np.asarray(levels, np.uint8)
+        """Return what each level becomes, uint8 `[..., 256, 3]`, on backgrounds `[..., 3]`."""
+        light = self._light * np.exp(background * self._gain)[..., None, :]
+        levels = np.rint(light - 1).clip(1, 255).astype(np.uint8)
+        levels[..., 0, :] = 0  # what is outside the cell stays black
+        return np.asarray(levels)
 
 
 _DENSITY = optical_density(np.arange(256))

@@ -44,7 +44,7 @@ def test_the_detector_sees_glass_and_cells_of_the_training_slides(
     background: list[float], stain: list[float]
 ) -> None:
     glass, own = np.array(background), np.array(stain)
-    seen = optical_density(field_stain(glass, own).for_detector(cell(glass, own), HERE))
+    [seen] = optical_density(field_stain(glass, own).for_detector(cell(glass, own)[None], [HERE]))
     assert seen[3, 3] == pytest.approx(HEALTHY, abs=0.05)
     assert seen[6, 6] == pytest.approx(2 * HEALTHY - GLASS, abs=0.08)
 
@@ -52,24 +52,25 @@ def test_the_detector_sees_glass_and_cells_of_the_training_slides(
 def test_outside_of_the_cell_stays_black() -> None:
     stain = field_stain(GLASS, np.full(3, 0.9))
     pixels = cell(GLASS, np.full(3, 0.9))
-    for changed in (stain.for_detector(pixels, HERE), stain.for_network(pixels, HERE)):
+    for change in (stain.for_detector, stain.for_network):
+        [changed] = change(pixels[None], [HERE])
         assert ((changed == 0).all(axis=2) == (pixels == 0).all(axis=2)).all()
 
 
 def test_a_weak_stain_is_not_amplified_without_limit() -> None:
     faint = np.full(3, 0.001)
-    seen = field_stain(GLASS, faint).for_detector(cell(GLASS, np.full(3, 0.05)), HERE)
+    [seen] = field_stain(GLASS, faint).for_detector(cell(GLASS, np.full(3, 0.05))[None], [HERE])
     assert optical_density(seen)[3, 3] == pytest.approx(GLASS + 2.5 * 0.05, abs=0.02)
 
 
 def test_the_network_sees_an_ordinary_stain_as_it_is() -> None:
-    pixels = cell(GLASS, np.array([0.3, 0.5, 0.35]))
-    assert field_stain(GLASS, np.array([0.3, 0.5, 0.35])).for_network(pixels, HERE) is pixels
+    pixels = cell(GLASS, np.array([0.3, 0.5, 0.35]))[None]
+    assert field_stain(GLASS, np.array([0.3, 0.5, 0.35])).for_network(pixels, [HERE]) is pixels
 
 
 def test_the_network_sees_a_dark_stain_weaker_and_with_its_own_tint() -> None:
     own = np.array([0.6, 0.9, 0.6])
-    seen = optical_density(field_stain(GLASS, own).for_network(cell(GLASS, own), HERE))
+    [seen] = optical_density(field_stain(GLASS, own).for_network(cell(GLASS, own)[None], [HERE]))
     assert (seen[3, 3] - GLASS).mean() == pytest.approx(0.42, abs=0.02)
     assert (seen[3, 3] - GLASS) / own == pytest.approx(np.full(3, 0.6), abs=0.03)
 
@@ -81,8 +82,6 @@ def test_each_cell_has_the_background_around_it() -> None:
     left = SmearObject("red cell", 5, 40, 20, 20, ())
     right = SmearObject("red cell", 75, 40, 20, 20, ())
     own = HEALTHY - GLASS
-    seen = [
-        stain.for_detector(cell(np.full(3, glass), own), place)[3, 3].astype(int)
-        for glass, place in ((0.0, left), (0.5, right))
-    ]
+    cells = np.stack([cell(np.full(3, glass), own) for glass in (0.0, 0.5)])
+    seen = stain.for_detector(cells, [left, right])[:, 3, 3].astype(int)
     assert np.abs(seen[0] - seen[1]).max() <= 3

@@ -17,13 +17,13 @@ and how many real cells are lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from hemozoin.arrays import Bools, Floats, Pixels, batches
+from hemozoin.arrays import Bools, Floats, Ints, Pixels, batches
 from hemozoin.errors import ModelError
 from hemozoin.optics import optical_density
 
@@ -209,17 +209,24 @@ def _outline(inside: Bools) -> list[Floats]:
     for one enlarged from a much smaller picture.
     """
     size = inside.shape[1]
-    padded = np.pad(inside, ((0, 0), (1, 1), (1, 1)))
-    down, across = padded[:, 1:] != padded[:, :-1], padded[:, :, 1:] != padded[:, :, :-1]
-    perimeter = down.sum(axis=(1, 2)) + across.sum(axis=(1, 2))
-    changes = down[:, 1:-1].any(axis=2).mean(axis=1) + across[:, :, 1:-1].any(axis=1).mean(axis=1)
-    level, upright = inside[:, [0, -1]].mean(axis=2), inside[:, :, [0, -1]].mean(axis=1)
+    # Eight pixels in a byte: what is counted and compared is an eighth.
+    rows, columns = np.packbits(inside, axis=2), np.packbits(inside, axis=1)
+    down, across = rows[:, 1:] ^ rows[:, :-1], columns[:, :, 1:] ^ columns[:, :, :-1]
+    level, upright = inside[:, [0, -1]].sum(axis=2), inside[:, :, [0, -1]].sum(axis=1)
+    at_edge = level.sum(axis=1) + upright.sum(axis=1)
+    perimeter = _count_bits(down) + _count_bits(across) + at_edge
+    changes = down.any(axis=2).mean(axis=1) + across.any(axis=1).mean(axis=1)
     return [
-        inside.mean(axis=(1, 2)),
-        np.minimum(level.max(axis=1), upright.max(axis=1)),
+        _count_bits(rows) / size**2,
+        np.minimum(level.max(axis=1), upright.max(axis=1)) / size,
         np.log((perimeter + 1) / (4 * size)),
         1 - changes / 2,
     ]
+
+
+def _count_bits(packed: Pixels) -> Ints:
+    """Return the number of ones in bytes `[N, h, w]`, `[N]`."""
+    return np.asarray(np.bitwise_count(packed).sum(axis=(1, 2), dtype=np.int64))
 
 
 def _stain(density: Floats, inside: Bools) -> list[Floats]:
@@ -237,6 +244,7 @@ def _stain(density: Floats, inside: Bools) -> list[Floats]:
 def _texture(density: Floats, inside: Bools) -> list[Floats]:
     """Return the logs of spread, grain, edges, red tints and blue tints, each `[N]`.
 
+    The densities are overwritten.
     All are measured off the rim of the cell, on pixels whose four neighbours are in the cell.
     spread: standard deviation of the density. grain: mean absolute Laplacian of the density, high
     for noise, low for blur. edges: mean absolute gradient. tints: standard deviations of red and
@@ -244,20 +252,35 @@ def _texture(density: Floats, inside: Bools) -> list[Floats]:
     """
     interior = _Region(_eroded(inside))
     red, green, blue = density
-    grey = (red + green + blue) / 3
-    # One picture below the other, for OpenCV: at a picture's edge, nothing is in the interior.
-    column = grey.reshape(-1, grey.shape[2])
-    across, down = (cv2.Sobel(column, cv2.CV_32F, *axes, ksize=1) for axes in ((1, 0), (0, 1)))
-    edges = np.abs(across) + np.abs(down)
-    grain = np.abs(cv2.Laplacian(column, cv2.CV_32F, ksize=1))
+    # Arrays are used again where they can be: the system gives a new one page by page, and each
+    # page costs as much as working on it.
+    grey = red + green
+    grey += blue
+    grey /= 3
+    grain, edges = (interior.mean(change.reshape(grey.shape)) for change in _changes(grey))
     measures = [
         interior.deviation(grey),
-        interior.mean(grain.reshape(grey.shape)),
-        interior.mean(edges.reshape(grey.shape)),
-        interior.deviation(red - green),
-        interior.deviation(blue - green),
+        grain,
+        edges,
+        interior.deviation(np.subtract(red, green, out=red)),
+        interior.deviation(np.subtract(blue, green, out=blue)),
     ]
     return [np.log(measure + FLOOR) for measure in measures]
+
+
+def _changes(grey: Floats) -> Iterator[Floats]:
+    """Yield the absolute Laplacian and then the absolute gradient of densities `[N, S, S]`.
+
+    Both are one picture below the other, `[N S, S]`, and in the same memory.
+    """
+    column = grey.reshape(-1, grey.shape[2])  # at a picture's edge, nothing is in the interior
+    change = np.asarray(cv2.Laplacian(column, cv2.CV_32F, ksize=1), np.float32)
+    yield np.abs(change, out=change)
+    across = np.asarray(cv2.Sobel(column, cv2.CV_32F, 1, 0, change, ksize=1), np.float32)
+    down = np.asarray(cv2.Sobel(column, cv2.CV_32F, 0, 1, ksize=1), np.float32)
+    np.abs(across, out=across)
+    across += np.abs(down, out=down)
+    yield across
 
 
 def _eroded(inside: Bools) -> Bools:
@@ -282,7 +305,11 @@ class _Region:
         return mean
 
     def deviation(self, values: Floats) -> Floats:
-        """Return the standard deviation of `[N, H, W]` over the mask of each picture, `[N]`."""
-        deviation = values - self.mean(values)[:, None, None].astype(np.float32)
-        deviation *= self._weights
-        return np.sqrt(self.mean(deviation * deviation))
+        """Return the standard deviation of `[N, H, W]` over the mask of each picture, `[N]`.
+
+        The values are overwritten.
+        """
+        values -= self.mean(values)[:, None, None].astype(np.float32)
+        values *= self._weights
+        variance: Floats = np.einsum("nhw,nhw->n", values, values) / self._counts
+        return np.sqrt(variance)

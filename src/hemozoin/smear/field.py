@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal, Self
 
+import numpy as np
+
+from hemozoin.arrays import Ints
 from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import REVIEW
 
@@ -29,6 +33,12 @@ class SmearObject:
     width: int
     height: int
     outline: Outline
+
+    def corners(self) -> Ints:
+        """Return the outline as an array, int32 `[n, 2]`."""
+        # Half the time that numpy takes for pairs.
+        values = np.fromiter(chain.from_iterable(self.outline), np.int32, 2 * len(self.outline))
+        return values.reshape(-1, 2)
 
     @property
     def area(self) -> float:

@@ -17,6 +17,7 @@ Macenko et al. 2009 (ISBI) separate two dyes first; red cells of a thin film nee
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,15 +54,18 @@ class FieldStain:
         """The mean density of the stain over the three channels."""
         return float(self.stain.mean())
 
-    def for_detector(self, cell: Pixels, found: SmearObject) -> Pixels:
-        """Return a prepared cell, uint8 `[S, S, 3]`, with background and stain of NLM's slides."""
-        return self._changed(cell, found, self._detector_gain)
+    def for_detector(self, cells: Pixels, found: Sequence[SmearObject]) -> Pixels:
+        """Return prepared cells, uint8 `[N, S, S, 3]`, with background and stain of NLM's slides.
 
-    def for_network(self, cell: Pixels, found: SmearObject) -> Pixels:
-        """Return a prepared cell with a stain no stronger than that of the training cells."""
+        `found` are the objects that they are.
+        """
+        return self._changed(cells, found, self._detector_gain)
+
+    def for_network(self, cells: Pixels, found: Sequence[SmearObject]) -> Pixels:
+        """Return prepared cells with a stain no stronger than that of the training cells."""
         if self._network_gain is None:
-            return cell
-        return self._changed(cell, found, self._network_gain)
+            return cells
+        return self._changed(cells, found, self._network_gain)
 
     @cached_property
     def _detector_gain(self) -> StainChange:
@@ -73,15 +77,17 @@ class FieldStain:
         is_beyond = self.strength > MAX_STAIN
         return StainChange(np.full(3, MAX_STAIN / self.strength)) if is_beyond else None
 
-    def _changed(self, cell: Pixels, found: SmearObject, gain: StainChange) -> Pixels:
-        """Return a cell with another background and a stain `gain` times as strong."""
-        levels = gain.levels(self._background_at(found))
-        return np.asarray(cv2.LUT(cell, levels[None]))
+    def _changed(self, cells: Pixels, found: Sequence[SmearObject], gain: StainChange) -> Pixels:
+        """Return cells with another background and a stain `gain` times as strong."""
+        levels = gain.levels(self.background[self._places(found)])
+        changed = np.empty_like(cells)
+        for cell, level, result in zip(cells, levels, changed, strict=True):
+            cv2.LUT(cell, level[None], result)
+        return changed
 
-    def _background_at(self, found: SmearObject) -> Floats:
-        """Return the density of the background around an object, `[3]`."""
+    def _places(self, found: Sequence[SmearObject]) -> tuple[list[int], list[int]]:
+        """Return the rows and the columns of the background around objects."""
         rows, columns = self.background.shape[:2]
-        row = int((found.y + found.height / 2) / self.height * rows)
-        column = int((found.x + found.width / 2) / self.width * columns)
-        place: Floats = self.background[min(row, rows - 1), min(column, columns - 1)]
-        return place
+        y = [int((one.y + one.height / 2) / self.height * rows) for one in found]
+        x = [int((one.x + one.width / 2) / self.width * columns) for one in found]
+        return [min(row, rows - 1) for row in y], [min(column, columns - 1) for column in x]

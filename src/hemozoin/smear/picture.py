@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from PIL import Image
 
 from hemozoin.arrays import Pixels
-from hemozoin.data.cutout import brightest, is_cut_out
+from hemozoin.data.cutout import brightest, has_black_border
 from hemozoin.data.decoding.limits import MAX_PIXELS
 from hemozoin.data.picture import TooManyPixelsError, decode, image_from_array, is_animation
 from hemozoin.errors import DataError
@@ -55,17 +57,26 @@ def decode_field(data: PictureData, name: str = "picture") -> Image.Image:
 
 def field_from(picture: Image.Image, name: str = "picture") -> Image.Image:
     """Return an RGB picture that may show a field; raises DataError as `decode_field` does."""
-    if _is_cell_on_black(np.asarray(picture)):
+    if _is_cell_on_black(picture):
         raise DataError(f"{name}: a cell on black, not a field; use hemozoin predict")
     _require_size(picture, name)
     return picture
 
 
-def _is_cell_on_black(pixels: Pixels) -> bool:
+def _is_cell_on_black(picture: Image.Image) -> bool:
     """Return whether a picture shows a cell that was cut out, not a field through an eyepiece."""
-    if not is_cut_out(brightest(pixels) > _NOT_BLACK):
+    if not has_black_border([brightest(side) > _NOT_BLACK for side in _sides(picture)]):
         return False
-    return min(pixels.shape[:2]) < _LARGE or find_field_of_view(pixels) is None
+    return min(picture.size) < _LARGE or find_field_of_view(np.asarray(picture)) is None
+
+
+def _sides(picture: Image.Image) -> Iterator[Pixels]:
+    """Yield the outermost rows and columns of a picture, without a copy of all its pixels."""
+    width, height = picture.size
+    rows, columns = (0, 0, width, 1), (0, 0, 1, height)
+    for left, top, right, bottom in (rows, columns):
+        for x, y in ((0, 0), (width - right, height - bottom)):
+            yield np.asarray(picture.crop((left + x, top + y, right + x, bottom + y)))
 
 
 def require_many_cells(width: int, height: int, diameter: float) -> None:

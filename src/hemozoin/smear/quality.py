@@ -16,7 +16,7 @@ from hemozoin.arrays import Pixels
 from hemozoin.classes import PARASITIZED
 from hemozoin.data.cutout import brightest
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION
-from hemozoin.smear.field import Cell, Flaw, Outline
+from hemozoin.smear.field import Cell, Flaw
 from hemozoin.smear.segmentation.background import downscaled_density
 from hemozoin.smear.segmentation.objects import Segmentation
 
@@ -97,7 +97,7 @@ def _measured(pixels: Pixels, segmentation: Segmentation, cells: Sequence[Cell])
 
 def _film(segmentation: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
     """Yield the measures of a thin film of human blood: many convex cells, few white ones."""
-    convexity = float(np.percentile([_convexity(cell.outline) for cell in cells], 75))
+    convexity = float(np.percentile([_convexity(cell) for cell in cells], 75))
     yield Flaw("not a thin film", "convexity of the red cells", convexity, _MIN_CONVEXITY)
     nuclei = segmentation.nuclei
     if nuclei >= _MANY_NUCLEI:
@@ -107,9 +107,9 @@ def _film(segmentation: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
         yield Flaw(_NUCLEATED, "share of cells called infected", infected, MAX_INFECTED)
 
 
-def _convexity(outline: Outline) -> float:
+def _convexity(cell: Cell) -> float:
     """Return the area of an outline over that of its convex hull, 0..1."""
-    corners = np.array(outline, np.int32)
+    corners = cell.corners()
     hull = cv2.contourArea(cv2.convexHull(corners))
     return cv2.contourArea(corners) / hull if hull else 0.0
 

@@ -14,7 +14,7 @@ from PIL import Image
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.data.picture import image_from_array, rgb_from_image
-from hemozoin.data.preprocess import prepare, prepare_batch
+from hemozoin.data.preprocess import prepare_batch
 from hemozoin.data.source import FolderSource
 from hemozoin.decision.ood import cell_stain_and_texture
 from hemozoin.errors import DataError
@@ -97,7 +97,13 @@ class Screener:
         pixels, _ = _without_surround(picture)
         stain = _stain(self._segment(pixels, name), picture)
         preprocessing = self._predictor.bundle.preprocessing
-        return lambda one: stain.for_network(prepare(cut_out(pixels, one), preprocessing), one)
+
+        def seen(one: SmearObject) -> Pixels:
+            cells = prepare_batch([cut_out(pixels, one)], preprocessing)
+            pixels_seen: Pixels = stain.for_network(cells, [one])[0]
+            return pixels_seen
+
+        return seen
 
     def _segment(self, pixels: Pixels, name: str) -> Segmentation:
         try:
@@ -121,7 +127,7 @@ def _stain(found: Segmentation, picture: Image.Image) -> FieldStain:
 
 def _cut_by(view: FieldOfView, found: SmearObject) -> SmearObject:
     """Return an object, as cut by the edge where it reaches the rim of an eyepiece's disc."""
-    x, y = np.array(found.outline).T
+    x, y = found.corners().T
     whole = view.contains(x, y).all()
     return found if whole else replace(found, kind="cut by the edge")
 
@@ -180,14 +186,12 @@ def _seen_by_network(
     """Yield a batch of objects with the decisions on each of them alone."""
     bundle = predictor.bundle
     prepared = prepare_batch([cut_out(pixels, one) for one in objects], bundle.preprocessing)
-    pairs = [*zip(prepared, objects, strict=True)]
-    normalized = np.stack([stain.for_detector(cell, one) for cell, one in pairs])
-    for_network = np.stack([stain.for_network(cell, one) for cell, one in pairs])
-    decisions = predictor.decide(for_network, normalized)
+    normalized = stain.for_detector(prepared, objects)
+    decisions = predictor.decide(stain.for_network(prepared, objects), normalized)
     measures = cell_stain_and_texture(prepared)
-    for number, ((cell, one), alone) in enumerate(zip(pairs, decisions, strict=True)):
+    for number, (one, alone) in enumerate(zip(objects, decisions, strict=True)):
         decided = allow_contrast(alone, normalized[number], bundle)
-        yield _Seen(one, cell, decided, measures[number])
+        yield _Seen(one, prepared[number], decided, measures[number])
 
 
 def _recalibrated(alone: list[_Seen], bundle: Bundle) -> tuple[float, list[_Seen]]:
@@ -209,8 +213,8 @@ def cut_out(pixels: Pixels, found: SmearObject) -> Pixels:
     """Return an object of a field on black along its outline, `[h, w, 3]`: as NLM's cells are."""
     crop = pixels[found.y : found.y + found.height, found.x : found.x + found.width]
     mask = np.zeros(crop.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.array(found.outline) - (found.x, found.y)], 255)
-    return np.asarray(cv2.bitwise_and(crop, crop, mask=mask))
+    cv2.fillPoly(mask, [found.corners()], 255, offset=(-found.x, -found.y))
+    return np.asarray(cv2.copyTo(crop, mask))
 
 
 def screen(

@@ -11,6 +11,7 @@ from hemozoin.smear.segmentation.background import (
     stain_levels,
     subtract_background,
 )
+from hemozoin.smear.segmentation.levels import above
 from hemozoin.smear.segmentation.parameters import STAIN
 
 
@@ -55,3 +56,13 @@ def test_a_copy_has_the_mean_levels(scale: float) -> None:
     copy = downscaled_density(pixels, scale)
     assert copy.shape == pytest.approx((300 / scale, 400 / scale), abs=2)
     assert 256 * np.exp(-copy.mean()) == pytest.approx(levels.mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("threshold", [-3.5, -1, 0, 0.5, 127, 127.5, 254.9, 255, 300])
+def test_the_mask_of_levels_above_a_threshold(threshold: float) -> None:
+    levels = np.arange(256, dtype=np.uint8)[None]
+    expected = np.where(levels.astype(float) > threshold, 255, 0)
+    for values in (levels, levels.astype(np.float32)):
+        mask = above(values, threshold)
+        assert mask.dtype == np.uint8
+        assert (mask == expected).all()

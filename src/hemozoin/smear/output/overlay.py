@@ -118,8 +118,8 @@ class _Pen:
     def outline(self, found: SmearObject, style: _Style) -> None:
         if len(found.outline) < 2:
             return
-        corners = [(x * self.scale, y * self.scale) for x, y in found.outline]
-        corners.append(corners[0])
+        corners = [value * self.scale for corner in found.outline for value in corner]
+        corners += corners[:2]
         width = max(1, round(style.width * self.unit))
         if style.border:
             self.draw.line(corners, style.border, width + 2)

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hemozoin.csv_files import csv_line, read_csv
+from hemozoin.csv_files import csv_line, csv_lines, read_csv
 from hemozoin.files import remove_leftovers, replacing
 from hemozoin.smear.counting.record.slide_record import MANUAL_KEYS, RECORD_KEYS
 from hemozoin.smear.counting.slide import OTHERS, Slide
@@ -47,8 +47,8 @@ class SlideTables:
     def add(self, field: Field) -> None:
         """Write the rows of one more field."""
         of_field = self._slide, field, self._answers
-        self._cells.writelines(csv_line(row).encode() for row in _cell_rows(*of_field))
-        self._clumps.writelines(csv_line(row).encode() for row in _clump_rows(*of_field))
+        self._cells.write(csv_lines(_cell_rows(*of_field)).encode())
+        self._clumps.write(csv_lines(_clump_rows(*of_field)).encode())
         self._fields.write(csv_line(_field_row(self._slide, field)).encode())
 
 

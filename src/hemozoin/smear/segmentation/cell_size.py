@@ -12,6 +12,7 @@ from hemozoin.smear.segmentation.background import (
 )
 from hemozoin.smear.segmentation.distance import edge_distance, local_maxima
 from hemozoin.smear.segmentation.foreground import find_foreground
+from hemozoin.smear.segmentation.levels import as_mask
 from hemozoin.smear.segmentation.parameters import SIZE
 from hemozoin.smear.segmentation.regions import Components, components, touches_border
 from hemozoin.smear.segmentation.shape import measure_shape
@@ -55,7 +56,7 @@ def _diameter_in_copy(pixels: Pixels, scale: float) -> float:
     found = components(foreground)
     single = _single_cells(found)
     areas = found.areas[single]
-    distances = _distance_maxima(np.where(single[found.labels], np.uint8(0), foreground))
+    distances = _distance_maxima(foreground & np.take(as_mask(~single), found.labels))
     isolated = 2 * np.sqrt(areas / np.pi)
     diameters = np.concatenate([isolated, SIZE.diameter_per_distance * distances])
     weights = np.concatenate([isolated, distances])

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Floats, Ints, Levels
+from hemozoin.smear.segmentation.levels import as_mask
 from hemozoin.smear.segmentation.regions import with_border
 
 
@@ -45,8 +46,9 @@ def local_maxima(picture: Floats | Levels, radius: int, least: float) -> Maxima:
     """Return the maxima of a picture `[h, w]` above `least`: nowhere within `radius` is more."""
     window = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
     highest = picture == cv2.dilate(picture, window)
-    peaks = np.where(highest & (picture > least), np.uint8(255), np.uint8(0))
+    peaks = as_mask(highest & (picture > least))
     count, labels = cv2.connectedComponents(peaks, connectivity=8)
     heights = np.zeros(count)
-    heights[labels[peaks > 0]] = picture[peaks > 0]
+    at_peaks = peaks > 0
+    heights[labels[at_peaks]] = picture[at_peaks]
     return Maxima(np.asarray(labels, np.int32), heights)

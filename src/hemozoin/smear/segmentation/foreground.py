@@ -7,7 +7,13 @@ import numpy as np
 
 from hemozoin.arrays import Levels
 from hemozoin.errors import DataError
-from hemozoin.smear.segmentation.levels import above, median_and_noise, median_level, otsu_threshold
+from hemozoin.smear.segmentation.levels import (
+    above,
+    as_mask,
+    median_and_noise,
+    median_level,
+    otsu_threshold,
+)
 from hemozoin.smear.segmentation.morphology import dilated, opened
 from hemozoin.smear.segmentation.parameters import FOREGROUND
 from hemozoin.smear.segmentation.regions import MAX_OBJECTS, components, touches_border
@@ -57,4 +63,4 @@ def _fill_pallor(mask: Levels) -> Levels:
     for label in np.flatnonzero(perhaps).tolist():
         shape = measure_shape(holes.mask(label), holes.boxes[label])
         filled[label] = shape.solidity > FOREGROUND.min_convexity
-    return mask | np.where(filled, np.uint8(255), np.uint8(0))[holes.labels]
+    return mask | np.take(as_mask(filled), holes.labels)

@@ -67,7 +67,7 @@ def components(mask: Levels) -> Components:
 
 def mask_of(labels: Ints, label: int, box: Box) -> Levels:
     """Return the mask of the pixels with one label, within a box of a picture of labels."""
-    return np.asarray(within(labels, box) == label).view(np.uint8) * np.uint8(255)
+    return np.asarray(cv2.inRange(within(labels, box), label, label), np.uint8)
 
 
 def boxes_of(labels: Ints, count: int) -> list[Box]:

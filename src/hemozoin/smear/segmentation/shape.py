@@ -98,4 +98,5 @@ def trace_outline(mask: Levels, box: Box, scale: float) -> tuple[tuple[int, int]
     parts, _ = cv2.findContours(smooth, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=origin)
     longest = max(parts, key=len, default=np.zeros((0, 1, 2), int))[:, 0]
     step = max(1, round(len(longest) / _CORNERS))
-    return tuple(map(tuple, longest[::step].tolist()))
+    x, y = longest[::step].T.tolist()
+    return tuple(zip(x, y, strict=True))

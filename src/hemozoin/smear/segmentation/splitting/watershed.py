@@ -14,7 +14,7 @@ import numpy as np
 
 from hemozoin.arrays import Bools, Floats, Ints, Levels
 from hemozoin.smear.segmentation.distance import edge_distance, local_maxima
-from hemozoin.smear.segmentation.levels import median_level
+from hemozoin.smear.segmentation.levels import as_mask, median_level
 from hemozoin.smear.segmentation.morphology import CROSS, dilated, eroded
 from hemozoin.smear.segmentation.parameters import CELL, DIAMETER, STAIN, WATERSHED
 from hemozoin.smear.segmentation.regions import Region, require_countable
@@ -98,7 +98,7 @@ def _gaps(stain: Levels, mask: Levels) -> Levels:
     least = np.float32(WATERSHED.curvature * level)
     x, y = (least - cv2.filter2D(smooth, -1, kernel) for kernel in (along, along.T))
     flat = (x > 0) & (y > 0) & (x * y > cv2.filter2D(smooth, -1, across) ** 2)
-    return np.where(flat, np.uint8(0), np.uint8(255))
+    return ~as_mask(flat)
 
 
 def flood(distance: Levels, seeds: Ints, mask: Levels) -> Ints:
