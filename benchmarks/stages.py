@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 from scipy import ndimage
 from skimage.feature import peak_local_max
@@ -31,6 +32,7 @@ from skimage.filters import threshold_otsu
 from skimage.measure import regionprops
 from skimage.morphology import remove_small_holes, remove_small_objects
 from skimage.segmentation import watershed
+from threadpoolctl import threadpool_limits
 
 import markdown_tables as md
 import rows
@@ -59,6 +61,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
     pictures = sorted(p for p in given.fields.iterdir() if p.suffix.lower() in ENDINGS)
+    cv2.setNumThreads(1)
+    threadpool_limits(1)  # OpenBLAS' threads spend time on waiting for each other
     predictor = Predictor.load(MODEL)
     stages(pictures[:1], predictor)  # warm up
     for repeat in range(given.repeats):
