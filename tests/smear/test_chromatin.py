@@ -184,3 +184,24 @@ def test_drops_and_platelets_on_healthy_cells_are_not_called_infected(
     red_cells = sum(len(field.cells) for field in found)
     assert red_cells > 250
     assert sum(field.infected for field in found) < 0.01 * red_cells
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["nano", "best"])
+def test_overlaps_of_cells_in_small_pictures_are_not_called_infected(
+    real_fields: Path, model: str
+) -> None:
+    predictor = hemozoin.load(model)
+    pictures = (real_fields / "world" / "small_256").glob("*.png")  # healthy blood
+    found = [hemozoin.screen(path, predictor) for path in pictures]
+    assert sum(len(field.cells) for field in found) > 45
+    assert sum(field.infected for field in found) <= 1
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_gametocytes_with_little_red_violet_are_called_infected(real_fields: Path) -> None:
+    found = hemozoin.screen(real_fields / "iml" / "PA171898.JPG", "nano")
+    (gametocyte,) = (cell for cell in found.cells if abs(cell.x - 700) + abs(cell.y - 679) < 20)
+    assert gametocyte.decision == "parasitized"
