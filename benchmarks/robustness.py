@@ -42,7 +42,7 @@ def table() -> str:
     ]
     last = found[-1]
     note = (
-        "Failures: an exception, a traceback, more than 5 s of a process's own time or 2 GB for a"
+        "Failures: an exception, a traceback, more than 10 s of a process's own time or 2 GB for a"
         " command, a process started, a connection, a file written elsewhere, or a command that"
         " can't be given again. The peak is that of the whole process, with all that it has"
         f" imported. Seed {last['seed']}; {last['cores']} cores ({last['machine']}), Python"
