@@ -13,27 +13,22 @@ seed goes to benchmarks/results/capacity.csv, which is overwritten.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from sklearn.metrics import roc_auc_score
 
 import markdown_tables as md
 import rows
 from hemozoin.arrays import Bools, Floats
 from hemozoin.classes import PARASITIZED
-from hemozoin.data.cells import is_known
 from hemozoin.data.options import CellOptions
-from hemozoin.training.classifier import Classifier
-from hemozoin.training.recipe import PRESETS, Recipe
+from hemozoin.training.recipe import PRESETS
 from hemozoin.training.runs.config import RunConfig
-from hemozoin.training.runs.run import SplitData, load_split_data, make_training_data
-from hemozoin.training.trainer import train_classifier
-from stippling import predict
+from hemozoin.training.runs.run import SplitData, load_split_data
+from stippling import corrected_labels, predict, trained
 
 FILE = "capacity.csv"
 
@@ -80,36 +75,24 @@ def main() -> None:
 def truth_of(split_data: SplitData) -> Truth:
     """Return the labels of the test cells."""
     cells, _ = split_data.part("test")
-    assert cells.corrected is not None  # there is a list of corrections
-    corrected = np.where(is_known(cells.corrected), cells.corrected, cells.label)
-    return Truth(cells.label == PARASITIZED, corrected == PARASITIZED)
+    return Truth(cells.label == PARASITIZED, corrected_labels(cells) == PARASITIZED)
 
 
 def variants(config: RunConfig, split_data: SplitData) -> Iterator[tuple[str, Floats]]:
     """Yield each variant with the log odds of the test cells."""
     recipe = config.recipe
     _, pixels = split_data.part("test")
-    seeds = [recipe.seed + APART * number for number in range(NETWORKS)]
-    networks = [trained(config, split_data, replace(recipe, seed=seed)) for seed in seeds]
+    recipes = [replace(recipe, seed=recipe.seed + APART * number) for number in range(NETWORKS)]
+    networks = [trained(replace(config, recipe=one), split_data) for one in recipes]
     single = [predict(network, pixels) for network in networks]
     yield "the default", single[0]
     yield "mean of three networks", np.mean(single, axis=0)
     mirrored = predict(networks[0], np.ascontiguousarray(pixels[:, :, ::-1]))
     yield "also mirrored: 8 orientations", (single[0] + mirrored) / 2
-    wide = trained(config, split_data, replace(recipe, alpha=2 * recipe.alpha))
-    yield "α = 0.5", predict(wide, pixels)
+    wide = replace(config, recipe=replace(recipe, alpha=2 * recipe.alpha))
+    yield "α = 0.5", predict(trained(wide, split_data), pixels)
     relabelled = replace(config, on_correction="relabel")
-    yield "trained on corrected labels", predict(trained(relabelled, split_data, recipe), pixels)
-
-
-def trained(config: RunConfig, split_data: SplitData, recipe: Recipe) -> Classifier:
-    """Return a network trained on the split's training cells."""
-    data = make_training_data(split_data, config)
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint = Path(folder) / "checkpoint"
-        network = train_classifier(data, recipe, torch.device("cpu"), checkpoint, lambda _: None)
-    network.orientations = recipe.orientations
-    return network
+    yield "trained on corrected labels", predict(trained(relabelled, split_data), pixels)
 
 
 def figures(truth: Truth, odds: Floats) -> rows.Row:

@@ -28,7 +28,7 @@ import markdown_tables as md
 import rows
 from hemozoin.arrays import Bools, Floats, Pixels, Texts
 from hemozoin.classes import PARASITIZED
-from hemozoin.data.cells import is_known
+from hemozoin.data.cells import SplitCells, is_known
 from hemozoin.data.options import CellOptions
 from hemozoin.data.source import FolderSource
 from hemozoin.decision.temperature import log_odds
@@ -40,7 +40,7 @@ from hemozoin.training import stippling
 from hemozoin.training.classifier import Classifier
 from hemozoin.training.recipe import PRESETS
 from hemozoin.training.runs.config import RunConfig
-from hemozoin.training.runs.run import load_split_data, make_training_data
+from hemozoin.training.runs.run import SplitData, load_split_data, make_training_data
 from hemozoin.training.trainer import train_classifier
 from world import Truth, all_pictures, labelled_cells
 
@@ -118,16 +118,9 @@ def _cells_of(truth: Truth, screener: Screener) -> Iterator[tuple[Pixels, str]]:
 def measure(config: RunConfig, found: FoundCells) -> rows.Row:
     """Train a network and return its figures."""
     split_data = load_split_data(config, None)
-    data = make_training_data(split_data, config)
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint = Path(folder) / "checkpoint"
-        network = train_classifier(
-            data, config.recipe, torch.device("cpu"), checkpoint, lambda _: None
-        )
-    network.orientations = config.recipe.orientations
+    network = trained(config, split_data)
     cells, pixels = split_data.part("test")
-    assert cells.corrected is not None
-    corrected = np.where(is_known(cells.corrected), cells.corrected, cells.label)
+    corrected = corrected_labels(cells)
     agreed, infected = corrected == cells.label, corrected == PARASITIZED
     odds, found_odds = predict(network, pixels), predict(network, found.pixels)
     nlm = odds[agreed], infected[agreed]
@@ -136,6 +129,22 @@ def measure(config: RunConfig, found: FoundCells) -> rows.Row:
         "agreed_accuracy": round(float(((odds > 0) == infected)[agreed].mean()), 5),
         **figures(nlm, found_odds, found),
     }
+
+
+def trained(config: RunConfig, split_data: SplitData) -> Classifier:
+    """Return a network trained on the split's training cells."""
+    data, device = make_training_data(split_data, config), torch.device("cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "checkpoint"
+        network = train_classifier(data, config.recipe, device, checkpoint, lambda _: None)
+    network.orientations = config.recipe.orientations
+    return network
+
+
+def corrected_labels(cells: SplitCells) -> Texts:
+    """Return the label of each cell, the corrected one where it is known, str `[cells]`."""
+    assert cells.corrected is not None  # there is a list of corrections
+    return np.where(is_known(cells.corrected), cells.corrected, cells.label)
 
 
 def predict(network: Classifier, pixels: Pixels) -> Floats:

@@ -125,13 +125,11 @@ def test_what_healthy_cells_show_as_well_is_plain() -> None:
     assert typical == pytest.approx(faint.mean())
     assert is_plain(faint, context(typical=typical))
     assert not is_plain(violet, context(typical=typical))
-    assert is_plain(
-        grey, context(typical=grey.mean() / 1.9)
-    )  # grey and faint: up to twice as dense
+    # One that is grey and faint is plain up to twice the density.
+    assert is_plain(grey, context(typical=grey.mean() / 1.9))
     assert not is_plain(grey, context(typical=grey.mean() / 2.1))
-    assert not is_plain(
-        faint, context(typical=typical_density([faint] * 4))
-    )  # too few to compare with
+    too_few = typical_density([faint] * 4)
+    assert not is_plain(faint, context(typical=too_few))
 
 
 def test_a_plain_cell_is_decided_one_step_lower(bundle: Bundle) -> None:

@@ -38,6 +38,7 @@ from hemozoin.decision.conformal import REVIEW
 from hemozoin.model.bundle import Bundle
 from hemozoin.model.prediction import NO_CHROMATIN, OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
 from hemozoin.optics import optical_density
+from hemozoin.smear.quality import MANY_CELLS
 
 #: Red density of chromatin over its green density, at most. 95 % of NLM's infected cells are
 #: below 0.35; drops and platelets on cells of BCCD are from 0.47 to 0.80.
@@ -62,9 +63,6 @@ _PLAIN, _PLAIN_IF_GREY = 1.4, 2.0
 #: Fewest healthy cells that show what is typical of a field.
 _FEWEST = 5
 
-#: A field with so many red cells shows enough, also where few of them are healthy.
-_MANY = 20
-
 #: Share of a cell's pixels that are its densest spot: about the chromatin of one ring.
 _SPOT = 0.01
 
@@ -88,8 +86,12 @@ class FieldContext:
 
     @property
     def is_small(self) -> bool:
-        """Whether too few of its cells are there to compare one with; not, if most are infected."""
-        return self.typical is None and self.red_cells < _MANY
+        """Whether too few of its cells are there to compare one with.
+
+        Where many are there and few of them healthy, the share called infected is a measure of
+        quality: blood with nucleated red cells is refused by it.
+        """
+        return self.typical is None and self.red_cells < MANY_CELLS
 
 
 def allow_contrast(decided: CellDecision, normalized: Pixels, bundle: Bundle) -> CellDecision:

@@ -73,10 +73,10 @@ def _is_cell_on_black(picture: Image.Image) -> bool:
 def _sides(picture: Image.Image) -> Iterator[Pixels]:
     """Yield the outermost rows and columns of a picture, without a copy of all its pixels."""
     width, height = picture.size
-    rows, columns = (0, 0, width, 1), (0, 0, 1, height)
-    for left, top, right, bottom in (rows, columns):
-        for x, y in ((0, 0), (width - right, height - bottom)):
-            yield np.asarray(picture.crop((left + x, top + y, right + x, bottom + y)))
+    rows = (0, 0, width, 1), (0, height - 1, width, height)
+    columns = (0, 0, 1, height), (width - 1, 0, width, height)
+    for side in (*rows, *columns):
+        yield np.asarray(picture.crop(side))
 
 
 def require_many_cells(width: int, height: int, diameter: float) -> None:

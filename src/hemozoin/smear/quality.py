@@ -49,7 +49,7 @@ _MAX_NUCLEI, _MANY_NUCLEI = 0.2, 5
 
 #: Largest share of red cells that may be called infected, where there are at least so many: in
 #: the blood of birds and reptiles nearly every nucleus is. In a severe malaria it is below 0.5.
-MAX_INFECTED, _MANY_CELLS = 0.6, 20
+MAX_INFECTED, MANY_CELLS = 0.6, 20
 
 #: Largest share of the cells that may be out of distribution.
 _MAX_OUT_OF_DISTRIBUTION = 0.5
@@ -102,7 +102,7 @@ def _film(segmentation: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
     nuclei = segmentation.nuclei
     if nuclei >= _MANY_NUCLEI:
         yield Flaw(_THICK, "nuclei per red cell", nuclei / len(cells), _MAX_NUCLEI)
-    if len(cells) >= _MANY_CELLS:
+    if len(cells) >= MANY_CELLS:
         infected = float(np.mean([cell.decision == PARASITIZED for cell in cells]))
         yield Flaw(_NUCLEATED, "share of cells called infected", infected, MAX_INFECTED)
 
