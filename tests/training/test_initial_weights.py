@@ -127,6 +127,7 @@ def test_a_network_of_cells_goes_on_as_it_was_trained(finished_run: Path) -> Non
     )
     chosen = RecipeOptions(init=finished_run, size=48, learning_rate=0.01).recipe()
     assert (chosen.size, chosen.learning_rate) == (48, 0.01)
+    assert RecipeOptions("best", init=finished_run).recipe().teachers == 0
 
 
 def test_one_of_timm_learns_anew(timm_file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
+from hemozoin.classes import POSITIVE
 from hemozoin.errors import RunError, TrainingError
 from hemozoin.training.checkpoint import EpochRow
+from hemozoin.training.distillation import Teachers, teacher_checkpoint
 from hemozoin.training.recipe import Recipe
 from hemozoin.training.trainer import (
     Trainer,
@@ -256,3 +259,59 @@ def test_few_cells_are_passed_over_more_often() -> None:
     assert recipe.for_cells(10).epochs == 48
     assert replace(recipe, epochs=60).for_cells(10).epochs == 60
     assert Recipe(epochs=6).for_cells(10).epochs == 6
+
+
+# ---- teachers ----------------------------------------------------------------------------------
+
+TAUGHT = replace(SMALL, teachers=2)
+
+
+def sure_teacher(trainer: Trainer) -> Teachers:
+    """Return teachers that take every cell for a parasitized one."""
+    network = copy.deepcopy(trainer.classifier.network)
+    torch.nn.init.zeros_(network.head.weight)
+    network.head.bias.data = torch.where(torch.arange(2) == POSITIVE, 4.0, -4.0)
+    return Teachers([network])
+
+
+@pytest.mark.slow
+def test_a_network_learns_from_its_teachers_not_from_the_labels(
+    training_data: TrainingData,
+) -> None:
+    recipe = replace(SMALL, epochs=6)
+    plain = Trainer(training_data, recipe, CPU)
+    taught = Trainer(training_data, recipe, CPU, sure_teacher(plain))
+    for trainer in (plain, taught):
+        for epoch in range(recipe.epochs):
+            trainer.train_epoch(epoch)
+    rows = np.arange(48)
+    assert taught._predict(rows).min() > 0.9
+    assert plain._predict(rows).min() < 0.9
+
+
+@pytest.mark.slow
+def test_a_run_with_teachers_resumes_with_the_same_weights(
+    training_data: TrainingData, tmp_path: Path
+) -> None:
+    """It was stopped in the first teacher, between the teachers, or in the network itself."""
+    whole = weights(training_data, tmp_path / "whole", TAUGHT)
+    assert not equal(whole, weights(training_data, tmp_path / "plain", SMALL))
+    for number in (1, 2):
+        stopped = tmp_path / f"stopped{number}"
+        file = teacher_checkpoint(stopped, number)
+        weights(training_data, file, TAUGHT.of_teacher(number), stop_after=2)
+        assert equal(whole, weights(training_data, stopped, TAUGHT))
+    weights(training_data, tmp_path / "late", TAUGHT, stop_after=1)
+    assert equal(whole, weights(training_data, tmp_path / "late", TAUGHT))
+
+
+@pytest.mark.slow
+def test_trained_teachers_are_not_trained_again(
+    training_data: TrainingData, tmp_path: Path
+) -> None:
+    weights(training_data, tmp_path / "c", TAUGHT, stop_after=1)
+    files = [teacher_checkpoint(tmp_path / "c", number) for number in (1, 2)]
+    stamps = [file.stat().st_mtime_ns for file in files]
+    weights(training_data, tmp_path / "c", TAUGHT)
+    assert [file.stat().st_mtime_ns for file in files] == stamps
+    assert files[0].read_bytes() != files[1].read_bytes()

@@ -39,7 +39,8 @@ class RecipeOptions:
     """A preset, and changes to it."""
 
     preset: Annotated[Preset, Parameter(name=["--preset", "--recipe"])] = "default"
-    """default: a minute or two; best: half an hour at most; paper: as Howard et al. trained."""
+    """default: a minute or two; best: ten minutes, a network that learns from four others; paper:
+    as Howard et al. trained."""
     alpha: float | None = None
     """Width multiplier, above 0, at most 4."""
     size: _OptionalWholeNumber = None
@@ -51,6 +52,9 @@ class RecipeOptions:
     """Cells per step, 4 to 65,536."""
     learning_rate: float | None = None
     """Highest learning rate, above 0, at most 10."""
+    orientations: _OptionalWholeNumber = None
+    """Rotations by 90° that the finished network averages over, 1 to 4: each takes the work of one
+    network. The presets have 4."""
     seed: WholeNumber = 0
     """Seed of split, initial weights, order of the cells and augmentation, from 0."""
     balance: bool = False

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 _WEIGHTS, _PREFIX = "model.safetensors", "network."
 
 #: The changes to the recipe for a network that goes on from one of cells.
-FINE_TUNING = {"learning_rate": 2e-4, "progressive": False, "freeze_batch_norm": True}
+FINE_TUNING = {
+    "learning_rate": 2e-4,
+    "progressive": False,
+    "freeze_batch_norm": True,
+    "teachers": 0,
+}
 
 
 @dataclass(frozen=True)

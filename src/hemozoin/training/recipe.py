@@ -21,10 +21,14 @@ _RANGES = {
     "batch": (4, 65_536),
     "seed": (0, 2**32 - 1),
     "orientations": (1, 4),
+    "teachers": (0, 16),
 }
 
 #: `fewest_steps` gives no more epochs than these: more were not measured (benchmarks/few_cells.py).
 _MOST_FOR_FEW_CELLS = 48
+
+#: What a teacher has of the default recipe; all else is as in the recipe that has the teachers.
+_SCHEDULE = ("optimizer", "learning_rate", "progressive")
 
 #: Keys in config.json that differ from the field's name; files of earlier versions have them too.
 _KEYS = {"input_transform": "view"}
@@ -67,6 +71,9 @@ class Recipe:
     augmentation: Literal["full", "little"] = "full"
     """full: any rotation, focus, stain, illumination, neighbours; little: mirroring only, as in
     the paper (section 3.2)."""
+    teachers: int = 0
+    """Networks of the default recipe that are trained first, 0 to 16; this one then learns their
+    mean for each augmented cell instead of its label (see `distillation`)."""
     orientations: int = 4
     """Rotations by 90° (1 to 4, one of them by 0°) that the finished network averages over."""
     balance: bool = False
@@ -106,6 +113,13 @@ class Recipe:
         needed = math.ceil(self.fewest_steps / math.ceil(count / self.batch))
         return replace(self, epochs=max(self.epochs, min(needed, _MOST_FOR_FEW_CELLS)))
 
+    def of_teacher(self, number: int) -> Recipe:
+        """Return the recipe of a teacher, counted from 1: the default one, for the same network."""
+        default = PRESETS["default"]
+        schedule = {name: getattr(default, name) for name in _SCHEDULE}
+        epochs, seed = min(self.epochs, default.epochs), (self.seed + number) % 2**32
+        return replace(self, **schedule, epochs=epochs, seed=seed, teachers=0)
+
     def size_in(self, epoch: int) -> int:
         """Return the input size in an epoch, counted from 0; `size` in the last one."""
         is_last_fifth = 5 * (epoch + 1) > 4 * self.epochs
@@ -141,7 +155,7 @@ def _require_word(name: str, value: object, kind: object) -> None:
 
 PRESETS: dict[str, Recipe] = {
     "default": Recipe(fewest_steps=300),
-    "best": Recipe(epochs=24, learning_rate=6e-3, progressive=False),
+    "best": Recipe(epochs=30, fewest_steps=300, learning_rate=0.01, teachers=4),
     "paper": Recipe(
         epochs=8,
         input_transform="rgb",

@@ -1,5 +1,6 @@
 """The training loop.
 
+    train the teachers, if the recipe has any
     for every epoch
         for every batch: input transform, augmentation, one step of the optimizer
         validate, save a checkpoint
@@ -29,12 +30,13 @@ from hemozoin.classes import CLASSES, POSITIVE
 from hemozoin.errors import RunError, TrainingError
 from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
-from hemozoin.progress import track
+from hemozoin.progress import print_status, track
 from hemozoin.training import distributed
 from hemozoin.training.augmentation import augment, flip, move
 from hemozoin.training.checkpoint import EpochRow, load_checkpoint, save_checkpoint
 from hemozoin.training.classifier import Classifier
 from hemozoin.training.device import keep_freed_memory
+from hemozoin.training.distillation import Teachers, teacher_checkpoint
 from hemozoin.training.recipe import Recipe
 from hemozoin.training.replicas import Replicas
 from hemozoin.training.stippling import stipple
@@ -82,13 +84,15 @@ def train_classifier(
 ) -> Classifier:
     """Return a trained classifier; resumes from `checkpoint` if that file exists.
 
+    Teachers are trained first; each has a checkpoint of its own beside that of the classifier.
     `on_epoch_end` is called with the rows so far (epoch, train_loss, val_loss, val_accuracy,
     val_auc, learning_rate, seconds) after every epoch, and once before the first when resuming.
     Raises TrainingError where the loss is infinite or NaN, RunError where the checkpoint is damaged
     or of another run.
     """
     keep_freed_memory()
-    trainer = Trainer(training_data, recipe, device)
+    teachers = _train_teachers(training_data, recipe, device, checkpoint)
+    trainer = Trainer(training_data, recipe, device, teachers)
     rows = load_checkpoint(checkpoint, trainer.classifier, trainer.optimizer)
     if len(rows) > recipe.epochs:
         raise RunError(f"{checkpoint}: has {len(rows)} epochs, the run {recipe.epochs}; delete it")
@@ -106,12 +110,33 @@ def train_classifier(
     return trainer.classifier.eval()
 
 
-class Trainer:
-    """A classifier with its optimizer and training data."""
+def _train_teachers(
+    training_data: TrainingData, recipe: Recipe, device: torch.device, checkpoint: Path
+) -> Teachers | None:
+    """Return the trained teachers of a recipe; None where it has none."""
+    networks = []
+    for number in range(1, recipe.teachers + 1):
+        print_status(f"teacher {number} of {recipe.teachers}")
+        own = recipe.of_teacher(number).for_cells(len(training_data.train))
+        file = teacher_checkpoint(checkpoint, number)
+        teacher = train_classifier(training_data, own, device, file, lambda _: None)
+        networks.append(teacher.network)
+    return Teachers(networks) if networks else None
 
-    def __init__(self, training_data: TrainingData, recipe: Recipe, device: torch.device) -> None:
+
+class Trainer:
+    """A classifier with its optimizer and training data, and the teachers that it learns from."""
+
+    def __init__(
+        self,
+        training_data: TrainingData,
+        recipe: Recipe,
+        device: torch.device,
+        teachers: Teachers | None = None,
+    ) -> None:
         torch.manual_seed(recipe.seed)  # for the initial weights
         self.training_data, self.recipe, self.device = training_data, recipe, device
+        self._teachers = teachers
         self.classifier = Classifier(recipe.architecture(), recipe.input_transform).to(device)
         if recipe.init:
             load_initial_weights(self.classifier.network, recipe.init.read())
@@ -204,12 +229,18 @@ class Trainer:
         return loss
 
     def _loss(self, network: nn.Module, rows: Tensor, size: int, random: Generator) -> Tensor:
-        """Return the summed cross-entropy of some cells, augmented, at an input size."""
+        """Return the summed cross-entropy of some cells, augmented, at an input size.
+
+        The targets are the cells' classes, or what the teachers say of the augmented cells.
+        """
         with torch.no_grad():
             pixels = self._pixels[rows].to(self.device)
             targets = self._targets[rows].to(self.device)
             inputs, targets = self._augmented(pixels, targets, size, random)
-        logits = network(inputs.contiguous(memory_format=torch.channels_last))
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+            if self._teachers:
+                targets = self._teachers(inputs)
+        logits = network(inputs)
         return F.cross_entropy(logits, targets, self._class_weights, reduction="sum")
 
     def _augmented(

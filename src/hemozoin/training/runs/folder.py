@@ -11,6 +11,7 @@ RUN/
   plots/               its plots as PNG, PDF and SVG
   tensorboard/         event files of the epochs, with --tensorboard
   checkpoint.safetensors
+  teacher1_checkpoint.safetensors ...   of the networks that this one learns from
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ _FILES = (
     *plot_file_names([*EVALUATION_PLOTS, *LEARNING_PLOTS]),
     *(f"model/{name}" for name in FILES),
 )
+
+#: The checkpoints of the teachers.
+TEACHERS = "teacher*_checkpoint.safetensors"
 
 #: The event files in the folder for TensorBoard.
 EVENTS = "events.out.tfevents.*"
@@ -145,6 +149,8 @@ class RunFolder:
         """
         for name in reversed(_FILES):
             (self.path / name).unlink(missing_ok=True)
+        for checkpoint in self.path.glob(TEACHERS):
+            checkpoint.unlink()
         self._remove_events()
         self.remove_leftovers()
         self.path.mkdir(parents=True, exist_ok=True)
