@@ -13,6 +13,7 @@ import errno
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -27,7 +28,7 @@ from hemozoin.training import distributed
 from hemozoin.training import trainer as trainer_module
 from hemozoin.training.checkpoint import EpochRow, save_checkpoint
 from hemozoin.training.recipe import Recipe
-from hemozoin.training.trainer import Trainer, TrainingData
+from hemozoin.training.trainer import Trainer, TrainingData, train_classifier
 
 RECIPE = Recipe(size=32, epochs=2, batch=14)
 
@@ -45,17 +46,23 @@ def train_one_epoch() -> dict[str, object]:
     """Train one epoch and return values to compare."""
     trainer = Trainer(training_data(), RECIPE, torch.device("cpu"))
     batches = [(rows.tolist(), count) for rows, count in trainer._batches(0)]
-    p = trainer._predict(training_data().validation).tolist()
+    p = trainer._predict(training_data().validation, 32).tolist()
     loss = trainer.train_epoch(0)
-    metrics = trainer.validate()
-    state = trainer.classifier.state_dict()
-    return {
-        "batches": batches,
-        "p": p,
-        "loss": loss,
-        "metrics": metrics,
-        "state": {name: tensor.double().sum().item() for name, tensor in state.items()},
-    }
+    metrics = trainer.validate(0)
+    state = sums_of(trainer.classifier)
+    return {"batches": batches, "p": p, "loss": loss, "metrics": metrics, "state": state}
+
+
+def train_with_a_teacher(folder: Path) -> dict[str, float]:
+    """Train a network that learns from another, with checkpoints in `folder`; return its sums."""
+    recipe = replace(RECIPE, epochs=1, teachers=1)
+    checkpoint, cpu = folder / "taught", torch.device("cpu")
+    return sums_of(train_classifier(training_data(), recipe, cpu, checkpoint, lambda _: None))
+
+
+def sums_of(network: Module) -> dict[str, float]:
+    """Return the sum of each array of a network."""
+    return {name: array.double().sum().item() for name, array in network.state_dict().items()}
 
 
 def fail_first() -> str:
@@ -85,7 +92,9 @@ if __name__ == "__main__":
         fill_the_disk()
         sys.exit(main(sys.argv[2:]))
     with distributed.process_group(torch.device("cpu")):
+        folder = Path(sys.argv[2])
         found = {**train_one_epoch(), "world": distributed.world_size(), "failed": fail_first()}
-        (Path(sys.argv[2]) / f"{os.environ['RANK']}.json").write_text(json.dumps(found))
+        found["taught"] = train_with_a_teacher(folder)
+        (folder / f"{os.environ['RANK']}.json").write_text(json.dumps(found))
         code = main(sys.argv[3:])
     sys.exit(code)

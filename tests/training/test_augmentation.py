@@ -21,6 +21,7 @@ from hemozoin.training.augmentation import (
     flip,
     move,
     random_affine,
+    resize,
 )
 
 
@@ -136,6 +137,17 @@ def test_a_moved_cell_is_rotated_mirrored_and_shifted() -> None:
     total = where.sum(dim=(1, 2))
     angle = torch.atan2((where * (y - 16)).sum((1, 2)) / total, (where * (x - 16)).sum((1, 2)))
     assert torch.histc(angle, 4, -math.pi, math.pi).min() > 60
+
+
+@pytest.mark.parametrize("size", [16, 24, 33])
+def test_a_resized_cell_stays_where_it_is(size: int) -> None:
+    marked = discs(3)
+    marked[:, 14:18, 20:24] = 255
+    resized = resize(marked, size)
+    assert resized.shape == (3, size, size, 3)
+    y, x = ((resized[0, ..., 2] > 100).nonzero().float().mean(dim=0) + 0.5).tolist()
+    assert (y, x) == pytest.approx((16 / 33 * size, 22 / 33 * size), abs=0.7)
+    assert torch.equal(resize(marked, 33), marked)
 
 
 @pytest.mark.parametrize("size", [5, 32, 33])

@@ -18,7 +18,12 @@ from hemozoin.training import distributed
 from hemozoin.training.trainer import Trainer
 from tests.support.commands import LEARN, LEARN_EPOCHS, quiet
 from tests.support.tables import read_columns_of, read_rows_of
-from tests.support.two_processes import RECIPE, train_one_epoch, training_data
+from tests.support.two_processes import (
+    RECIPE,
+    train_one_epoch,
+    train_with_a_teacher,
+    training_data,
+)
 
 SCRIPT = Path(__file__).parents[1] / "support" / "two_processes.py"
 
@@ -98,6 +103,13 @@ def test_one_process_with_two_threads_ends_with_the_same_network(pair: Any, alon
     """Each process, or each thread, has half of every batch."""
     assert pair[0]["loss"] == pytest.approx(alone["loss"], rel=1e-5)
     assert pair[0]["state"] == pytest.approx(alone["state"], rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_network_with_a_teacher_is_the_same_in_both_and_in_one(pair: Any, tmp_path: Path) -> None:
+    first, second = (found["taught"] for found in pair)
+    assert first == second == pytest.approx(train_with_a_teacher(tmp_path), rel=1e-4, abs=1e-4)
+    assert first != pair[0]["state"]
 
 
 @pytest.mark.slow

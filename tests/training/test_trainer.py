@@ -197,9 +197,12 @@ def test_the_network_is_given_the_size_of_the_epoch(training_data: TrainingData)
     trainer.classifier.network.register_forward_pre_hook(
         lambda _, inputs: given.append(inputs[0].shape[2])
     )
-    trainer.train_epoch(0)
-    trainer.train_epoch(5)
-    assert sorted(set(given)) == [48, 64]
+    for epoch, size in ((0, 48), (5, 64)):
+        given.clear()
+        trainer.train_epoch(epoch)
+        assert {*given} == {size}
+        trainer.validate(epoch)
+        assert {*given} == {size}
 
 
 # ---- class weights -----------------------------------------------------------------------------
@@ -235,7 +238,7 @@ def test_the_prior_of_the_training_data_is_restored(training_data: TrainingData)
         trainer = Trainer(rare(training_data), replace(SMALL, balance=balance), CPU)
         torch.nn.init.zeros_(trainer.classifier.network.head.weight)
         trainer.restore_class_frequencies()
-        assert trainer._predict(np.arange(4)) == pytest.approx([expected] * 4, rel=1e-5)
+        assert trainer._predict(np.arange(4), 32) == pytest.approx([expected] * 4, rel=1e-5)
 
 
 @pytest.mark.slow
@@ -285,8 +288,8 @@ def test_a_network_learns_from_its_teachers_not_from_the_labels(
         for epoch in range(recipe.epochs):
             trainer.train_epoch(epoch)
     rows = np.arange(48)
-    assert taught._predict(rows).min() > 0.9
-    assert plain._predict(rows).min() < 0.9
+    assert taught._predict(rows, 32).min() > 0.9
+    assert plain._predict(rows, 32).min() < 0.9
 
 
 @pytest.mark.slow

@@ -43,11 +43,21 @@ def move(pixels: Tensor, size: int, random: Generator) -> Tensor:
 
     The values stay 0 to 255, 0 outside the cell. A `size` below S is a camera with fewer pixels.
     """
+    return _sample(pixels, random_affine(len(pixels), random), size)
+
+
+def resize(pixels: Tensor, size: int) -> Tensor:
+    """Resample cells as `move` does, but leave them where they are: `[N, size, size, 3]`."""
+    return pixels if size == pixels.shape[1] else _sample(pixels, torch.eye(2, 3)[None], size)
+
+
+def _sample(pixels: Tensor, affine: Tensor, size: int) -> Tensor:
+    """Return float `[N, size, size, 3]`; `affine` is `[N or 1, 2, 3]`, from output to input."""
     colour = pixels.permute(0, 3, 1, 2).contiguous()
     mask = colour.amax(dim=1, keepdim=True) > 0
     layers = torch.cat([colour.float(), mask.float()], dim=1)
-    affine = random_affine(len(pixels), random).to(pixels.device)
-    sampled = F.grid_sample(layers, affine_grid(affine, size), align_corners=False)
+    grid = affine_grid(affine.to(pixels.device), size).expand(len(pixels), -1, -1, -1)
+    sampled = F.grid_sample(layers, grid, align_corners=False)
     moved, share = sampled[:, :3], sampled[:, 3:]
     # Divided by the cell's share of the pixel, so that no background is mixed in at the edge.
     return torch.where(share < 0.5, 0, moved / share).permute(0, 2, 3, 1)

@@ -32,7 +32,7 @@ from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.progress import print_status, track
 from hemozoin.training import distributed
-from hemozoin.training.augmentation import augment, flip, move
+from hemozoin.training.augmentation import augment, flip, move, resize
 from hemozoin.training.checkpoint import EpochRow, load_checkpoint, save_checkpoint
 from hemozoin.training.classifier import Classifier
 from hemozoin.training.device import keep_freed_memory
@@ -100,7 +100,8 @@ def train_classifier(
         on_epoch_end(rows)  # a run may have stopped between saving its checkpoint and this call
     for epoch in range(len(rows), recipe.epochs):
         started = time.monotonic()
-        row = {"epoch": epoch + 1.0, "train_loss": trainer.train_epoch(epoch), **trainer.validate()}
+        loss = trainer.train_epoch(epoch)
+        row = {"epoch": epoch + 1.0, "train_loss": loss, **trainer.validate(epoch)}
         rows.append(row | {"seconds": time.monotonic() - started})
         if distributed.rank() == 0:
             save_checkpoint(checkpoint, trainer.classifier, trainer.optimizer, rows)
@@ -177,9 +178,12 @@ class Trainer:
             self.training_data.train
         )
 
-    def validate(self) -> EpochRow:
-        """Return loss, accuracy and AUC on the validation cells, each counted once."""
-        p = self._predict(self.training_data.validation)
+    def validate(self, epoch: int) -> EpochRow:
+        """Return loss, accuracy and AUC on the validation cells, each counted once.
+
+        They are resampled to the size of the epoch, whose statistics the batch norms have.
+        """
+        p = self._predict(self.training_data.validation, self.recipe.size_in(epoch))
         targets = self.training_data.targets[self.training_data.validation]
         truth, weight = targets == POSITIVE, self._class_weights.cpu().numpy()[targets]
         losses = -weight * np.log(np.where(truth, p, 1 - p).clip(1e-7))
@@ -254,7 +258,7 @@ class Trainer:
         inputs, targets = stipple(inputs, targets, random)
         return augment(inputs, random), targets
 
-    def _predict(self, rows: Ints) -> Floats:
+    def _predict(self, rows: Ints, size: int) -> Floats:
         """Return p_parasitized of some cells, float `[len(rows)]`; the processes share the work."""
         self.classifier.eval()
         p = torch.zeros(len(rows), device=self.device)
@@ -262,7 +266,7 @@ class Trainer:
             own = torch.arange(len(rows))[distributed.rank() :: distributed.world_size()]
             for at in torch.split(own, self.recipe.batch * 2):
                 batch = self._pixels[torch.from_numpy(rows)[at]].to(self.device)
-                p[at.to(self.device)] = self.classifier(batch)[:, POSITIVE]
+                p[at.to(self.device)] = self.classifier(resize(batch, size))[:, POSITIVE]
         predicted: Floats = distributed.all_reduce_sum(p).cpu().numpy()
         return predicted
 
