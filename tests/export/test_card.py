@@ -106,6 +106,17 @@ def test_it_names_the_extra_cells(learned_run: Path) -> None:
 
 
 @pytest.mark.slow
+def test_it_says_what_the_network_learned_from(learned_run: Path) -> None:
+    bundle = load_bundle(learned_run / "model")
+    recipe = bundle.about["run"]["recipe"]
+    run = {**bundle.about["run"], "recipe": {**recipe, "teachers": 4}}
+    card = model_card(replace(bundle, about={**bundle.about, "run": run}), {})
+    assert "learned the mean of 4 networks, each trained on the labels" in card
+    del recipe["teachers"]  # as in the run of an earlier version
+    assert "learned the mean of" not in model_card(bundle, {})
+
+
+@pytest.mark.slow
 def test_labels_that_were_kept_and_extra_cells_are_told_as_they_are(learned_run: Path) -> None:
     bundle = load_bundle(learned_run / "model")
     cells = {**bundle.about["run"]["cells"], "labels": "corrections.csv"}

@@ -146,7 +146,8 @@ def _run(run: Mapping[str, Any] | None) -> dict[str, Any] | None:
     init = PurePath(recipe["init"]["path"]).name if recipe["init"] else None
     extra = PurePath(run["extra"]).name if run.get("extra") else None
     about_data = {"data": data, "corrected": corrected, "is_nlm": data.startswith(_NLM)}
-    return {**recipe, **about_data, "init": init, "extra": extra}
+    teachers = recipe.get("teachers", 0)  # older runs have none
+    return {**recipe, **about_data, "init": init, "extra": extra, "teachers": teachers}
 
 
 def _files(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
