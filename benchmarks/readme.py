@@ -15,6 +15,7 @@ import audits
 import capacity
 import cell_stages
 import counting
+import distillation
 import export
 import few_cells
 import field_context
@@ -51,6 +52,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "cell_stages": cell_stages.table,
     "counting": counting.table,
     "counting_places": counting.places_table,
+    "distillation": distillation.table,
     "few_cells": few_cells.table,
     "field_context": field_context.table,
     "fields": fields.table,
@@ -90,7 +92,8 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "benchmarks/README.md": ("recipes", "abstention", "out_of_distribution", "threshold"),
     "docs/results.md": (
         *("pretrained", "microscope", "headline", "speed", "cell_stages", "scale", "int8"),
-        *("abstention", "out_of_distribution", "threshold", "recipes", "capacity", "fields"),
+        *("abstention", "out_of_distribution", "threshold", "recipes", "distillation"),
+        *("capacity", "fields"),
         *("found", "stages", "robustness"),
     ),
     "docs/audit.md": ("audits", "ppi"),
