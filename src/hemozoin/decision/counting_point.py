@@ -8,10 +8,13 @@ that, since the sensitivity is known.
 For each threshold, false-positive rate and sensitivity of an unseen patient are fitted on the
 cells of patients that the network was not trained on. The threshold with the lowest limit of
 detection is chosen (Currie 1968, Anal. Chem. 40, 586): the lowest parasitaemia at which 95 % of
-slides have more cells called than 97.5 % of uninfected slides. At least three false positives
-must be left, or the rate would be a guess.
+slides have more cells called than 97.5 % of uninfected slides. At least four false positives
+must be left, or the rate would be a guess. It is fitted with one more than there are: the threshold
+was put just above the next uninfected cell, and where k of n cells are above the (k + 1)th, the
+expected share of unseen cells there is (k + 1) / (n + 1) (order statistics; Vovk et al. 2005,
+Algorithmic Learning in a Random World, section 2.2).
 
-Three false positives say nothing about how much patients differ. So the differences are fitted
+Four false positives say nothing about how much patients differ. So the differences are fitted
 on all false positives of the decisions, and taken as a share of the rate. In the cross-validation
 of `nano` the standard deviation between patients was .51 of the rate for all called cells (68 false
 positives), 0 from p = .75 on (43) and .37 from p = .85 on (24): it did not grow with the threshold.
@@ -22,7 +25,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -44,7 +47,7 @@ _MISSED = 0.05
 _RED_CELLS = 5000
 
 #: Fewest false positives from which a rate is fitted.
-_FEWEST = 3
+_FEWEST = 4
 
 #: Number of thresholds that are compared; fewer false positives are left at each by a like factor.
 _THRESHOLDS = 12
@@ -171,6 +174,7 @@ def _points(predictions: LabelledPredictions, band: ReviewBand) -> Iterator[Coun
         f = fit_moments(uninfected.p >= threshold, uninfected.patient)
         s = fit_moments(infected.p >= threshold, infected.patient)
         if f and s and s.rate > f.rate:
+            f = replace(f, rate=min(1.0, f.rate + 1 / f.cells))
             spread = decided.spread / decided.mean * f.mean
             yield CountingPoint(threshold, f.of_unseen_patient(spread), s.of_unseen_patient())
 
