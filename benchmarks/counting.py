@@ -61,10 +61,10 @@ FILE, PLACES = "counting.csv", "counting_places.csv"
 FIGURE = Path(__file__).parents[1] / "docs" / "counting.svg"
 
 #: Parts of the patients, and how often they are dealt.
-PARTS, DEALS = 5, 8
+PARTS, DEALS = 5, 4
 
 #: Red cells of a simulated slide, slides of each part and parasitaemia, and the parasitaemias.
-RED_CELLS, SLIDES = 5000, 50
+RED_CELLS, SLIDES = 5000, 100
 LEVELS = (0.0, 0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05)
 
 #: Fewest infected cells of a patient of whom slides are made.

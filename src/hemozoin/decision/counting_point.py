@@ -174,8 +174,8 @@ def _points(predictions: LabelledPredictions, band: ReviewBand) -> Iterator[Coun
         f = fit_moments(uninfected.p >= threshold, uninfected.patient)
         s = fit_moments(infected.p >= threshold, infected.patient)
         if f and s and s.rate > f.rate:
-            f = replace(f, rate=min(1.0, f.rate + 1 / f.cells))
             spread = decided.spread / decided.mean * f.mean
+            f = replace(f, rate=min(1.0, f.rate + 1 / f.cells))
             yield CountingPoint(threshold, f.of_unseen_patient(spread), s.of_unseen_patient())
 
 
