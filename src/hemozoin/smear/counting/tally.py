@@ -16,7 +16,6 @@ from hemozoin.smear.counting.bulk import Bulk
 from hemozoin.smear.counting.reviewed_count import ReviewedCount
 from hemozoin.smear.counting.slide import Slide
 from hemozoin.smear.counting.totals import SlideTotals
-from hemozoin.smear.counting.unconfirmed import unconfirmed_parasitaemia
 from hemozoin.smear.field import Field
 
 
@@ -72,6 +71,6 @@ class Tally:
         """Note how the slide differs from the known ones, and what to expect of it then."""
         totals, point = self._totals, self._totals.counting_point
         totals.differences = "; ".join(reference.differences(bulk)) or None
-        if totals.differences and point and bulk.cells:
-            share = totals.counted / totals.red_cells
-            totals.unconfirmed = unconfirmed_parasitaemia(share, point)
+        # A count of all decisions has no threshold that holds on other microscopes.
+        if totals.differences and point and point.threshold and bulk.cells:
+            totals.unconfirmed = point.infected_share(totals.counted / totals.red_cells)

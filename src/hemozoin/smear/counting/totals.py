@@ -33,7 +33,7 @@ class SlideTotals:
 
     `is_compared` says whether the model knows the slides on which its rates were measured, and
     `differences` how this slide differs from them; None if it does not. Then `unconfirmed` is the
-    estimate of unconfirmed.py.
+    estimate by the mean rates of the known patients, with nothing to say how wrong it is.
     """
 
     counting_point: CountingPoint | None
