@@ -1,5 +1,5 @@
 # A network in a minute: `hemozoin train` on 22,066 cells of 160 patients, from zip to report.
-# 56 ± 1 s, n = 3, 2 cores, plain step 2591 ± 194/s; labels agree: 0.9921 ± 0.0035.
+# 55 ± 1 s, n = 3, 2 cores, plain step 2498 ± 83/s; labels agree: 0.9921 ± 0.0035.
 """The default run, timed from an empty cache, beside a plain step of torch.
 
     python benchmarks/minute.py cell_images.zip --labels corrections.csv
