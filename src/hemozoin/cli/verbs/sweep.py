@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from hemozoin.cli.extras import require_plots_extra, require_training_extra
@@ -55,10 +54,12 @@ def sweep(
     require_plots_extra()
     from hemozoin.paper.sweep.grid import Grid, read_numbers, read_tables
     from hemozoin.paper.sweep.sweep import Sweep, run_sweep
-    from hemozoin.training.recipe import PRESETS
+    from hemozoin.training.recipe import Recipe
     from hemozoin.training.runs.config import RunConfig
 
     widths, pixels = read_numbers(alphas, "alphas", float), read_numbers(sizes, "sizes", int)
     grid = Grid(alpha, size, widths, pixels)
-    config = RunConfig(data, cells, replace(PRESETS["best"], epochs=epochs))
+    # Each size is trained at that size, and each network on the labels, as in the paper.
+    recipe = Recipe(epochs=epochs, learning_rate=6e-3, progressive=False)
+    config = RunConfig(data, cells, recipe)
     print(run_sweep(Sweep(config, grid, read_tables(tables), seeds), out, device))
