@@ -13,7 +13,6 @@ is overwritten.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -81,13 +80,7 @@ class Networks:
 
 def main() -> None:
     """Train and test the variants with each seed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--labels", type=Path, required=True)
-    parser.add_argument("--extra", type=Path, required=True)
-    parser.add_argument("--fields", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    given = parser.parse_args()
+    given = stippling.arguments(__doc__)
     found = stippling.found_cells(given.fields)
     rows.remove(FILE)
     for seed in given.seeds:

@@ -75,13 +75,7 @@ class FoundCells:
 
 def main() -> None:
     """Train and test each variant with each seed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--labels", type=Path, required=True)
-    parser.add_argument("--extra", type=Path, required=True)
-    parser.add_argument("--fields", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    given = parser.parse_args()
+    given = arguments(__doc__)
     found = found_cells(given.fields)
     rows.remove(FILE)
     for seed in given.seeds:
@@ -92,6 +86,17 @@ def main() -> None:
             stippling.STIPPLED, stippling.SPECKLED, stippling.CYTOPLASM = shares
             row = {"variant": name, "seed": seed, **measure(config, found)}
             rows.append(FILE, row | rows.conditions())
+
+
+def arguments(description: str | None) -> argparse.Namespace:
+    """Return the arguments of the command line: cells of training, fields to test on, seeds."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--labels", type=Path, required=True)
+    parser.add_argument("--extra", type=Path, required=True)
+    parser.add_argument("--fields", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    return parser.parse_args()
 
 
 def found_cells(fields: Path) -> FoundCells:
