@@ -18,6 +18,7 @@ from hemozoin.errors import RunError, TrainingError
 from hemozoin.training.checkpoint import EpochRow
 from hemozoin.training.distillation import Teachers, teacher_checkpoint
 from hemozoin.training.recipe import Recipe
+from hemozoin.training.runs.folder import RunFolder
 from hemozoin.training.trainer import (
     Trainer,
     TrainingData,
@@ -283,7 +284,8 @@ def test_a_network_learns_from_its_teachers_not_from_the_labels(
 ) -> None:
     recipe = replace(SMALL, epochs=6)
     plain = Trainer(training_data, recipe, CPU)
-    taught = Trainer(training_data, recipe, CPU, sure_teacher(plain))
+    taught = Trainer(training_data, recipe, CPU)
+    taught.teachers = sure_teacher(plain)
     for trainer in (plain, taught):
         for epoch in range(recipe.epochs):
             trainer.train_epoch(epoch)
@@ -318,3 +320,16 @@ def test_trained_teachers_are_not_trained_again(
     weights(training_data, tmp_path / "c", TAUGHT)
     assert [file.stat().st_mtime_ns for file in files] == stamps
     assert files[0].read_bytes() != files[1].read_bytes()
+    whole = weights(training_data, tmp_path / "c", TAUGHT)
+    for file in files:
+        file.unlink()
+    assert equal(whole, weights(training_data, tmp_path / "c", TAUGHT))  # it is finished
+    assert not any(file.exists() for file in files)
+
+
+def test_a_new_run_removes_the_teachers_of_an_earlier_one(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    checkpoint = teacher_checkpoint(folder.checkpoint, 12)
+    checkpoint.touch()
+    folder.begin({})
+    assert not checkpoint.exists()

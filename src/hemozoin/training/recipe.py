@@ -27,9 +27,6 @@ _RANGES = {
 #: `fewest_steps` gives no more epochs than these: more were not measured (benchmarks/few_cells.py).
 _MOST_FOR_FEW_CELLS = 48
 
-#: What a teacher has of the default recipe; all else is as in the recipe that has the teachers.
-_SCHEDULE = ("optimizer", "learning_rate", "progressive")
-
 #: Keys in config.json that differ from the field's name; files of earlier versions have them too.
 _KEYS = {"input_transform": "view"}
 
@@ -116,9 +113,15 @@ class Recipe:
     def of_teacher(self, number: int) -> Recipe:
         """Return the recipe of a teacher, counted from 1: the default one, for the same network."""
         default = PRESETS["default"]
-        schedule = {name: getattr(default, name) for name in _SCHEDULE}
-        epochs, seed = min(self.epochs, default.epochs), (self.seed + number) % 2**32
-        return replace(self, **schedule, epochs=epochs, seed=seed, teachers=0)
+        return replace(
+            self,
+            teachers=0,
+            seed=(self.seed + number) % 2**32,
+            epochs=min(self.epochs, default.epochs),
+            optimizer=default.optimizer,
+            learning_rate=default.learning_rate,
+            progressive=default.progressive,
+        )
 
     def size_in(self, epoch: int) -> int:
         """Return the input size in an epoch, counted from 0; `size` in the last one."""

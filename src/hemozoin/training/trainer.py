@@ -84,20 +84,22 @@ def train_classifier(
 ) -> Classifier:
     """Return a trained classifier; resumes from `checkpoint` if that file exists.
 
-    Teachers are trained first; each has a checkpoint of its own beside that of the classifier.
+    Where epochs are left, teachers are trained first; each has a checkpoint of its own beside that
+    of the classifier.
     `on_epoch_end` is called with the rows so far (epoch, train_loss, val_loss, val_accuracy,
     val_auc, learning_rate, seconds) after every epoch, and once before the first when resuming.
     Raises TrainingError where the loss is infinite or NaN, RunError where the checkpoint is damaged
     or of another run.
     """
     keep_freed_memory()
-    teachers = _train_teachers(training_data, recipe, device, checkpoint)
-    trainer = Trainer(training_data, recipe, device, teachers)
+    trainer = Trainer(training_data, recipe, device)
     rows = load_checkpoint(checkpoint, trainer.classifier, trainer.optimizer)
     if len(rows) > recipe.epochs:
         raise RunError(f"{checkpoint}: has {len(rows)} epochs, the run {recipe.epochs}; delete it")
     if rows and distributed.rank() == 0:
         on_epoch_end(rows)  # a run may have stopped between saving its checkpoint and this call
+    if len(rows) < recipe.epochs:
+        trainer.teachers = _train_teachers(training_data, recipe, device, checkpoint)
     for epoch in range(len(rows), recipe.epochs):
         started = time.monotonic()
         loss = trainer.train_epoch(epoch)
@@ -128,16 +130,10 @@ def _train_teachers(
 class Trainer:
     """A classifier with its optimizer and training data, and the teachers that it learns from."""
 
-    def __init__(
-        self,
-        training_data: TrainingData,
-        recipe: Recipe,
-        device: torch.device,
-        teachers: Teachers | None = None,
-    ) -> None:
+    def __init__(self, training_data: TrainingData, recipe: Recipe, device: torch.device) -> None:
         torch.manual_seed(recipe.seed)  # for the initial weights
         self.training_data, self.recipe, self.device = training_data, recipe, device
-        self._teachers = teachers
+        self.teachers: Teachers | None = None
         self.classifier = Classifier(recipe.architecture(), recipe.input_transform).to(device)
         if recipe.init:
             load_initial_weights(self.classifier.network, recipe.init.read())
@@ -242,8 +238,8 @@ class Trainer:
             targets = self._targets[rows].to(self.device)
             inputs, targets = self._augmented(pixels, targets, size, random)
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-            if self._teachers:
-                targets = self._teachers(inputs)
+            if self.teachers:
+                targets = self.teachers(inputs)
         logits = network(inputs)
         return F.cross_entropy(logits, targets, self._class_weights, reduction="sum")
 
