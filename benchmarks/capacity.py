@@ -122,9 +122,7 @@ def table() -> str:
         *("AUC, corrected", "accuracy, NLM's labels", "AUC, NLM's"),
         "sensitivity at a false-positive rate of .001",
     )
-    note = "Mean ± standard deviation over n splits by patient, mostly between the splits: the"
-    note += " variants of a split share its patients. "
-    return md.table(columns, lines, note + md.machine(found))
+    return md.table(columns, lines, md.variants_and_machine(found))
 
 
 if __name__ == "__main__":

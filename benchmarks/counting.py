@@ -8,8 +8,8 @@ on the out-of-fold predictions of the other patients, with the cells on which bo
 (The folds of the cross-validation alone are too few: five false positives in one of them decided
 the result.) A slide has 5,000 red cells of held-out patients: the infected ones of one patient, the
 uninfected ones of all patients of the fifth, since one patient has only 65 of them; both are drawn
-with replacement. One row per parasitaemia goes to
-benchmarks/results/counting.csv, and the figure to docs/counting.svg.
+with replacement. One row per parasitaemia goes to benchmarks/results/counting.csv, and the figure
+to docs/counting.svg.
 
 `fields` has the folders of world.py. Groups of fields of one place are slides that `nano` counts.
 Of `eyepiece_phone` each field is a slide: these are NLM's own photos, of patients of the training
@@ -203,7 +203,7 @@ def figures(estimates: list[Estimate], truth: Floats) -> rows.Row:
 
 
 def _limits(folds: list[Fold], way: str) -> rows.Row:
-    """Return the means over the folds of what was fitted on the others."""
+    """Return the means over the parts of what was fitted on the others."""
     points = [fold.points[way] for fold in folds]
     counts = [point.reportable_count(RED_CELLS) or RED_CELLS for point in points]
     shares = [p.infected_share(k / RED_CELLS) for p, k in zip(points, counts, strict=True)]
@@ -335,7 +335,7 @@ def table() -> str:
         f" is reported from {_percent(strict['reported_from'])} on; the limit of detection, at"
         f" which 95 % of slides are reported, is {_percent(strict['limit_of_detection'])}"
         f" ± {_percent(strict['limit_sd'])} by the fitted rates (mean ± standard deviation over"
-        f" folds). Counting all cells that are called infected: {_percent(before['reported_from'])}"
+        f" parts). Counting all cells that are called infected: {_percent(before['reported_from'])}"
         f" and {_percent(before['limit_of_detection'])}. {strict['patients_like']} of"
         f" {strict['patients']} held-out patients are like the others. {md.machine(found)}"
     )

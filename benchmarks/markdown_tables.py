@@ -63,6 +63,14 @@ def splits_and_machine(rows: Rows) -> str:
     )
 
 
+def variants_and_machine(rows: Rows) -> str:
+    """Return the note below a table of variants that were tested on the same splits."""
+    return (
+        "Mean ± standard deviation over n splits by patient, mostly between the splits: the"
+        f" variants of a split share its patients. {machine(rows)}"
+    )
+
+
 def machine(rows: Rows) -> str:
     """Return the machine and the versions of the last row, as a sentence."""
     last = rows[-1]

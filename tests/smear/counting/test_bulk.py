@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
+from hemozoin.decision.counting_point import CountingPoint
 from hemozoin.decision.patient_rate import PatientRate
 from hemozoin.decision.reference_patients import LOG_ODDS_QUANTILES, Appearance, ReferencePatients
 from hemozoin.decision.temperature import log_odds
@@ -22,6 +23,7 @@ from tests.smear.counting.test_counting import STRICT
 
 SQUARE = ((0, 0), (9, 0), (9, 9), (0, 9))
 USUAL = (-3.0,) * 8
+UNLIKE = (-3.0, -1.0, *[-3.0] * 6)
 
 
 def some_field(p: list[float], strange: int = 0, measures: tuple[float, ...] = USUAL) -> Field:
@@ -72,21 +74,33 @@ def test_a_slide_without_a_cell_has_no_quantiles() -> None:
     assert appearance() == Appearance(0, (), (), 0, 0)
 
 
-def screened(fields: list[Field]) -> Slide:
+def screened(fields: list[Field], point: CountingPoint = STRICT) -> Slide:
     rate = PatientRate(0.02, 0.01, 100, 9000)
     mean = np.array([-4.6, -4.6, -4.6, -4.6, *USUAL])
     reference = ReferencePatients(mean, np.eye(12) * 0.1, 4.0, rate, rate)
-    tally = Tally("slide 1", STRICT, reference)
+    tally = Tally("slide 1", point, reference)
     for field in fields:
         tally.add(field)
     return tally.slide(Blood())
+
+
+@pytest.mark.parametrize("p", [0.01, 0.99])
+def test_the_unconfirmed_estimate_stays_in_range(p: float) -> None:
+    slide = screened([some_field([p] * 100 + [0.01] * 5, measures=UNLIKE)])
+    assert slide.unconfirmed == (0 if p < 0.5 else 1)
+
+
+def test_a_count_of_all_decisions_gives_no_unconfirmed_estimate() -> None:
+    decisions = replace(STRICT, threshold=None)
+    slide = screened([some_field([0.99] * 5 + [0.01] * 95, measures=UNLIKE)], decisions)
+    assert (slide.verdict, slide.unconfirmed) == ("needs confirmation", None)
 
 
 def test_a_slide_unlike_the_known_ones_needs_confirmation() -> None:
     infected = [0.99] * 50 + [0.01] * 950
     known = screened([some_field(infected)])
     assert known.verdict == "reportable"
-    unlike = screened([some_field(infected, measures=(-3.0, -1.0, *[-3.0] * 6))])
+    unlike = screened([some_field(infected, measures=UNLIKE)])
     assert unlike.verdict == "needs confirmation"
     assert unlike.parasitaemia is None
     text = summarize(unlike)
