@@ -13,7 +13,6 @@ from hemozoin.evaluation.plots import precision_recall_plot, roc_plot
 from hemozoin.metrics.bootstrap import ConfidenceBand, curves
 from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.reports.plot_files import plot_file_names, write_plots
-from hemozoin.reports.style import FILE_COLOURS
 
 
 def curves_of(distance: float, infected: float = 0.5) -> tuple[ConfidenceBand, ConfidenceBand]:
@@ -34,22 +33,22 @@ def test_the_inset_is_left_out_where_it_would_cover_the_curve(
 ) -> None:
     """The AUC is about .60, .83, .95 and .995."""
     roc, pr = curves_of(distance)
-    assert insets(roc_plot(roc, FILE_COLOURS)) == expected
-    assert insets(precision_recall_plot(pr, 0.5, FILE_COLOURS)) == expected
+    assert insets(roc_plot(roc)) == expected
+    assert insets(precision_recall_plot(pr, 0.5)) == expected
 
 
 def test_no_inset_covers_the_curve_of_a_fold_or_of_a_rare_class() -> None:
     good, bad = curves_of(3.6)[0], curves_of(1.0)[0]
-    assert insets(roc_plot(good, FILE_COLOURS, [good])) == 1
-    assert insets(roc_plot(good, FILE_COLOURS, [good, bad])) == 0
+    assert insets(roc_plot(good, [good])) == 1
+    assert insets(roc_plot(good, [good, bad])) == 0
     _, rare = curves_of(2.3, infected=0.02)
-    assert insets(precision_recall_plot(rare, 0.02, FILE_COLOURS)) == 0
+    assert insets(precision_recall_plot(rare, 0.02)) == 0
 
 
 def test_each_fold_is_a_line() -> None:
     roc, pr = curves_of(1.0)
     for draw, one in ((roc_plot, roc), (lambda *a: precision_recall_plot(a[0], 0.5, *a[1:]), pr)):
-        lines = [len(draw(one, FILE_COLOURS, folds).axes[0].lines) for folds in ([], [one] * 3)]
+        lines = [len(draw(one, folds).axes[0].lines) for folds in ([], [one] * 3)]
         assert lines[1] == lines[0] + 3
 
 
@@ -60,7 +59,7 @@ def test_files_are_complete_and_always_the_same(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     for folder in (first, second):
         folder.mkdir()
-        write_plots(folder, {"roc": roc_plot(roc, FILE_COLOURS)})
+        write_plots(folder, {"roc": roc_plot(roc)})
     names = plot_file_names(["roc"])
     assert names == ("plots/roc.png", "plots/roc.pdf", "plots/roc.svg")
     assert {path.name for path in (first / "plots").iterdir()} == {Path(n).name for n in names}

@@ -15,7 +15,14 @@ from hemozoin.data.cells import SplitCells
 from hemozoin.decision.conformal import ReviewBand, selective_metrics
 from hemozoin.decision.threshold import OperatingPoint, Threshold
 from hemozoin.evaluation.evaluation import Evaluation, LabelSet, evaluate_predictions
-from hemozoin.evaluation.report import Mistake, Report, count_splits, summary, write_report
+from hemozoin.evaluation.report import (
+    Mistake,
+    Report,
+    count_splits,
+    draw_plots,
+    summary,
+    write_report,
+)
 from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
 from tests.support.tables import cells_of, without_patients
@@ -105,7 +112,7 @@ def full() -> Report:
 
 
 def render(report: Report, folder: Path) -> str:
-    write_report(folder / "report.html", report)
+    write_report(folder / "report.html", report, draw_plots(report))
     assert [file.name for file in folder.iterdir()] == ["report.html"]
     return (folder / "report.html").read_text(encoding="utf-8")
 

@@ -37,8 +37,7 @@ from hemozoin.model.predictor import Predictor
 from hemozoin.model.saliency import activation_maps
 from hemozoin.model.saliency_card import overlay_map
 from hemozoin.progress import print_status
-from hemozoin.reports.plot_files import can_draw, plot_file_names, write_plots
-from hemozoin.reports.style import FILE_COLOURS
+from hemozoin.reports.plot_files import plot_file_names, write_plots
 
 #: The files of an evaluation, in the order in which they are written.
 _FILES = (
@@ -108,13 +107,13 @@ def write_evaluation(folder: Path, report: Report, cells: LabelledCells, p: Floa
 
     Each file is written completely or not at all.
     """
-    if can_draw():
-        write_plots(folder, draw_plots(report, FILE_COLOURS))
+    figures = draw_plots(report)
+    write_plots(folder, figures)
     names = {"cell": cells.cell, "patient": cells.patient, "label": cells.label}
     table = csv_table({**names, "p_parasitized": p.round(6)})
     replace_file(folder / "predictions.csv", table)
     replace_file(folder / "metrics.json", json.dumps(report.to_dict(), indent=2))
-    write_report(folder / "report.html", report)
+    write_report(folder / "report.html", report, figures)
 
 
 def _find_mistakes(

@@ -22,7 +22,6 @@ from hemozoin.files import replace_file
 from hemozoin.metrics.bootstrap import curves
 from hemozoin.reports import page as pages
 from hemozoin.reports.plot_files import can_draw, write_plots
-from hemozoin.reports.style import FILE_COLOURS, PAGE_COLOURS, PlotColours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,9 +46,10 @@ class FoldReport:
 def write_fold_report(folder: Path, report: FoldReport) -> None:
     """Write report.html and the plots into a folder, each file completely or not at all."""
     pooled = pool_folds(report.folds, report.prevalence)
-    if can_draw():
-        write_plots(folder, _draw_plots(pooled, report.folds, FILE_COLOURS))
-    page = pages.render("evaluation/fold_report.html", {}, **_context(report, pooled))
+    figures = _draw_plots(pooled, report.folds)
+    write_plots(folder, figures)
+    context = _context(report, pooled) | {"plots": _plots(figures)}
+    page = pages.render("evaluation/fold_report.html", {}, **context)
     replace_file(folder / "report.html", page)
 
 
@@ -61,7 +61,6 @@ def _context(report: FoldReport, pooled: LabelSet) -> dict[str, Any]:
         "interval_description": pooled.interval_description,
         "warnings": [*sample_size_warnings(pooled), *report.warnings],
         "rows": _rows(pooled, report),
-        "plots": _plots(pooled, report.folds) if can_draw() else None,
         "setup": report.setup,
     }
 
@@ -83,26 +82,27 @@ def _rows(pooled: LabelSet, report: FoldReport) -> list[dict[str, Any]]:
     ]
 
 
-def _plots(pooled: LabelSet, folds: Sequence[FoldTest]) -> dict[str, str]:
-    from hemozoin.reports.svg import figure_svg  # noqa: PLC0415 - optional
-
-    figures = _draw_plots(pooled, folds, PAGE_COLOURS)
-    return {name: figure_svg(one, EVALUATION_PLOTS[name]) for name, one in figures.items()}
-
-
-def _draw_plots(
-    pooled: LabelSet, folds: Sequence[FoldTest], colours: PlotColours
-) -> dict[str, Figure]:
+def _draw_plots(pooled: LabelSet, folds: Sequence[FoldTest]) -> dict[str, Figure]:
+    """Draw the plots, by the names of their files; none without matplotlib."""
+    if not can_draw():
+        return {}
     from hemozoin.evaluation.plots import precision_recall_plot, roc_plot  # noqa: PLC0415
 
     share = float(pooled.predictions.truth.mean())
-    of_folds = [curves(fold.predictions) for fold in folds]
+    rocs, prs = zip(*(curves(fold.predictions) for fold in folds), strict=True)
     return {
-        "roc": roc_plot(pooled.intervals.roc, colours, [roc for roc, _ in of_folds]),
-        "precision_recall": precision_recall_plot(
-            pooled.intervals.pr, share, colours, [pr for _, pr in of_folds]
-        ),
+        "roc": roc_plot(pooled.intervals.roc, rocs),
+        "precision_recall": precision_recall_plot(pooled.intervals.pr, share, prs),
     }
+
+
+def _plots(figures: Mapping[str, Figure]) -> dict[str, str] | None:
+    """Return the plots as the page has them, or None where none was drawn."""
+    if not figures:
+        return None
+    from hemozoin.reports.svg import figure_svg  # noqa: PLC0415 - optional
+
+    return {name: figure_svg(one, EVALUATION_PLOTS[name]) for name, one in figures.items()}
 
 
 def _text(value: float | None, cells: int) -> str:

@@ -20,7 +20,6 @@ from hemozoin.images import thumbnail
 from hemozoin.metrics.bootstrap import MIN_UNITS, Estimate
 from hemozoin.reports import page as pages
 from hemozoin.reports.plot_files import can_draw
-from hemozoin.reports.style import PAGE_COLOURS, PlotColours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -134,10 +133,11 @@ class Report:
         return {**self.evaluation.to_dict(), "warnings": _warnings(self)}
 
 
-def write_report(path: Path, report: Report) -> None:
-    """Write the page, completely or not at all."""
+def write_report(path: Path, report: Report, figures: Mapping[str, Figure]) -> None:
+    """Write the page, completely or not at all; `figures` are those of `draw_plots`."""
     filters = {"number": _number, "count": "{:,}".format}
-    replace_file(path, pages.render("evaluation/report.html", filters, **_context(report)))
+    context = _context(report) | {"plots": _plots(figures)}
+    replace_file(path, pages.render("evaluation/report.html", filters, **context))
 
 
 def summary(report: Report) -> str:
@@ -194,7 +194,6 @@ def _context(report: Report) -> dict[str, Any]:
         "metrics": _metric_rows(evaluation),
         "counts": evaluation.confusion_counts(),
         "review": _review_rows(evaluation),
-        "plots": _plots(report),
         "relabelled": sum(_is_relabelled(cell) for cell in report.mistakes),
         "with_maps": any(cell.overlay is not None for cell in report.mistakes),
         "missed": [_thumbnail(cell) for cell in report.mistakes if cell.label == PARASITIZED],
@@ -235,28 +234,30 @@ def _review_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     ]
 
 
-def draw_plots(report: Report, colours: PlotColours) -> dict[str, Figure]:
-    """Draw all plots of the report, by the names of their files; needs matplotlib."""
+def draw_plots(report: Report) -> dict[str, Figure]:
+    """Draw all plots of the report, by the names of their files; none without matplotlib."""
+    if not can_draw():
+        return {}
     from hemozoin.evaluation import plots  # noqa: PLC0415 - optional
 
     predictions, intervals = report.evaluation.predictions, report.evaluation.intervals
     share = float(predictions.truth.mean())
     return {
-        "roc": plots.roc_plot(intervals.roc, colours),
-        "precision_recall": plots.precision_recall_plot(intervals.pr, share, colours),
-        "reliability": plots.reliability_plot(predictions, colours),
-        "histogram": plots.histogram_plot(predictions, report.evaluation.threshold.value, colours),
-        **plots.learning_curve_plots(report.results, colours),
+        "roc": plots.roc_plot(intervals.roc),
+        "precision_recall": plots.precision_recall_plot(intervals.pr, share),
+        "reliability": plots.reliability_plot(predictions),
+        "histogram": plots.histogram_plot(predictions, report.evaluation.threshold.value),
+        **plots.learning_curve_plots(report.results),
     }
 
 
-def _plots(report: Report) -> dict[str, Any] | None:
-    """Return the plots, or None where matplotlib, which draws them, is not installed."""
-    if not can_draw():
+def _plots(figures: Mapping[str, Figure]) -> dict[str, Any] | None:
+    """Return the plots as the page has them, or None where none was drawn."""
+    if not figures:
         return None
     from hemozoin.reports.svg import figure_svg  # noqa: PLC0415 - optional
 
-    titles, figures = EVALUATION_PLOTS | LEARNING_PLOTS, draw_plots(report, PAGE_COLOURS)
+    titles = EVALUATION_PLOTS | LEARNING_PLOTS
     drawn = {name: figure_svg(figure, titles[name]) for name, figure in figures.items()}
     learning = [(titles[name], drawn.pop(name)) for name in LEARNING_PLOTS if name in drawn]
     return {**drawn, "learning": learning}

@@ -25,6 +25,7 @@ import numpy as np
 from hemozoin.arrays import Bools, Floats, Ints, Pixels, batches
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
+from hemozoin.threads import in_threads
 
 #: Patches across a cell. At 64 px a patch has 8 x 8 px, a little less than a ring form.
 _PATCHES = 8
@@ -41,8 +42,8 @@ def activation_maps(predictor: Predictor, pixels: Pixels) -> Floats:
     about 250 times for each cell.
     """
     orders = _orders(pixels.shape[1])
-    maps = [_activation_map(predictor, cell, orders) for cell in pixels]
-    return np.array(maps, np.float32).reshape(pixels.shape[:3])
+    maps = in_threads(lambda cell: _activation_map(predictor, cell, orders), pixels, at_a_time=1)
+    return np.array(list(maps), np.float32).reshape(pixels.shape[:3])
 
 
 def cell_mask(cell: Pixels) -> Bools:

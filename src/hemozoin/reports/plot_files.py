@@ -41,8 +41,12 @@ def plot_file_names(plots: Iterable[str]) -> tuple[str, ...]:
 
 
 def write_plots(folder: Path, figures: Mapping[str, Figure]) -> None:
-    """Write each figure in all formats to `folder`/plots, each file completely or not at all."""
-    (folder / PLOTS).mkdir(exist_ok=True)
+    """Write each figure in all formats to `folder`/plots, each file completely or not at all.
+
+    Without figures there is no such folder.
+    """
+    if figures:
+        (folder / PLOTS).mkdir(exist_ok=True)
     for name, figure in figures.items():
         for kind, metadata in _METADATA.items():
             replace_file(folder / PLOTS / f"{name}.{kind}", _encoded(figure, name, kind, metadata))

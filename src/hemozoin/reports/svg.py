@@ -9,18 +9,18 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from hemozoin.reports.style import CSS_VARIABLES, PAGE_STYLE
+from hemozoin.reports.style import CSS_VARIABLES, STYLE
 
 
 def figure_svg(figure: Figure, name: str) -> Markup:
-    """Return a figure that was drawn in `PAGE_STYLE` as an `<svg>` element.
+    """Return a figure that was drawn in `STYLE` as an `<svg>` element.
 
     `name` is what screen readers say. Colours of `hemozoin.reports.style` become the page's CSS
     variables. The same figure gives the same bytes.
     """
     buffer = io.StringIO()
-    with mpl.rc_context({**PAGE_STYLE, "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", transparent=True)
+    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg")
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

@@ -16,7 +16,7 @@ from PIL import Image
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.images import to_png
 from hemozoin.reports import page as pages
-from hemozoin.reports.style import INK, PAGE_STYLE
+from hemozoin.reports.style import INK, STYLE
 
 
 def canvas(
@@ -26,7 +26,7 @@ def canvas(
 
     With `size` the axes are `size` units wide and high, y points down, and units are square.
     """
-    with mpl.rc_context(PAGE_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()

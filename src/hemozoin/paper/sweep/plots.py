@@ -20,7 +20,7 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from hemozoin.paper.sweep.rows import SweepRow
 from hemozoin.paper.sweep.tables import by_network, of_table
-from hemozoin.reports.style import LIGHT_COLOURS, plot_style
+from hemozoin.reports.style import BLUE, GREEN, MUTED, ORANGE, STYLE, VIOLET
 
 Axis = Literal["mult_adds", "parameters"]
 
@@ -41,16 +41,16 @@ class Series:
 
 #: The colours differ in lightness too, and each series has its own marker, so that colour-blind
 #: people can distinguish them.
-_WIDTHS = Series("widths α", LIGHT_COLOURS["violet"], "o", above=True)
-_SIZES = Series("input sizes", LIGHT_COLOURS["orange"], "s", above=False)
-_FULL = Series("full convolutions", LIGHT_COLOURS["blue"], "D")
-_SHALLOW = Series("shallow", LIGHT_COLOURS["green"], "^")
-_NARROW = Series("narrow", LIGHT_COLOURS["muted"], "v")
+_WIDTHS = Series("widths α", VIOLET, "o", above=True)
+_SIZES = Series("input sizes", ORANGE, "s", above=False)
+_FULL = Series("full convolutions", BLUE, "D")
+_SHALLOW = Series("shallow", GREEN, "^")
+_NARROW = Series("narrow", MUTED, "v")
 
 #: The distance between networks of equal cost, as a factor.
 _SEPARATION = 1.08
 
-_STYLE = plot_style(LIGHT_COLOURS["ink"], LIGHT_COLOURS["muted"], LIGHT_COLOURS["line"]) | {
+_STYLE = STYLE | {
     "svg.hashsalt": "hemozoin",
     "font.size": 9,
     "figure.facecolor": "white",
