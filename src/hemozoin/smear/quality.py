@@ -64,7 +64,7 @@ _MAXIMA = {_THICK, _NUCLEATED, "overcrowded", "not a smear"}
 _DIAMETER, _MAX_COPY = 56, 64_000_000
 
 #: About this many pixels give the same percentile as all of them.
-_SAMPLE = 200_000
+_SAMPLE = 50_000
 
 
 def find_flaws(

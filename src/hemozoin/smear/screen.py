@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from hemozoin.arrays import Floats, Pixels
+from hemozoin.arrays import Pixels
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.data.picture import image_from_array, rgb_from_image
 from hemozoin.data.preprocess import prepare_batch
@@ -43,8 +43,9 @@ from hemozoin.smear.segmentation.objects import Segmentation, segment
 #: diameters of a red cell: outlines are as exact as that.
 _RIM = 0.08
 
-#: At most this many cells are measured for what is typical of a field's healthy cells.
-_HEALTHY = 24
+#: At most this many cells are measured for what is typical of a field's healthy cells: of their
+#: densest spots, and of their stain and texture.
+_HEALTHY, _MEASURED = 24, 48
 
 
 class Screener:
@@ -134,11 +135,10 @@ def _cut_by(view: FieldOfView, found: SmearObject) -> SmearObject:
 
 def classify_cells(
     pixels: Pixels, objects: Sequence[SmearObject], predictor: Predictor, stain: FieldStain
-) -> tuple[float, list[tuple[Cell, Floats]]]:
+) -> tuple[float, list[tuple[Cell, Pixels]]]:
     """Return the shift of the log odds, and objects of a field, each with the decision on it.
 
-    With each come the detector's measures of its stain and texture, float `[8]`, as in the picture.
-    The field is uint8 `[H, W, 3]`.
+    With each comes the prepared cell, uint8 `[S, S, 3]`. The field is uint8 `[H, W, 3]`.
     """
     alone = [
         one
@@ -163,17 +163,16 @@ def classify_cells(
             decision=decided.decision,
             reason=decided.reason,
         )
-        judged.append((cell, one.measures))
+        judged.append((cell, one.prepared))
     return shift, judged
 
 
 class _Seen(NamedTuple):
-    """An object, prepared `[S, S, 3]`, the decision on it alone, and its stain and texture."""
+    """An object, prepared `[S, S, 3]`, and the decision on it alone."""
 
     found: SmearObject
     prepared: Pixels
     decided: CellDecision
-    measures: Floats
 
     @property
     def is_healthy(self) -> bool:
@@ -188,10 +187,9 @@ def _seen_by_network(
     prepared = prepare_batch([cut_out(pixels, one) for one in objects], bundle.preprocessing)
     normalized = stain.for_detector(prepared, objects)
     decisions = predictor.decide(stain.for_network(prepared, objects), normalized)
-    measures = cell_stain_and_texture(prepared)
     for number, (one, alone) in enumerate(zip(objects, decisions, strict=True)):
         decided = allow_contrast(alone, normalized[number], bundle)
-        yield _Seen(one, prepared[number], decided, measures[number])
+        yield _Seen(one, prepared[number], decided)
 
 
 def _recalibrated(alone: list[_Seen], bundle: Bundle) -> tuple[float, list[_Seen]]:
@@ -202,10 +200,13 @@ def _recalibrated(alone: list[_Seen], bundle: Bundle) -> tuple[float, list[_Seen
     return shift, [one._replace(decided=recalibrate(one.decided, shift, band)) for one in alone]
 
 
-def _median_measures(classified: Sequence[tuple[Cell, Floats]]) -> tuple[float, ...]:
-    """Return the median of each measure over the cells that are not called infected."""
-    bulk = [measures for cell, measures in classified if cell.decision != PARASITIZED]
-    medians = np.median(bulk, axis=0) if bulk else np.empty(0)
+def _median_measures(judged: Sequence[tuple[Cell, Pixels]]) -> tuple[float, ...]:
+    """Return the median of each measure over cells that are not called infected."""
+    bulk = [prepared for cell, prepared in judged if cell.decision != PARASITIZED]
+    if not bulk:
+        return ()
+    sample = np.stack(bulk[:: 1 + len(bulk) // _MEASURED])
+    medians = np.median(cell_stain_and_texture(sample), axis=0)
     return tuple(round(float(value), 4) for value in medians)
 
 
