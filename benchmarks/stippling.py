@@ -57,7 +57,7 @@ VARIANTS = {
 
 METRICS = (
     *("corrected_auc", "agreed_accuracy", "iml_auc", "bbbc041_auc"),
-    *("nlm_sensitivity", "iml_sensitivity", "bbbc041_sensitivity"),
+    *("agreed_sensitivity", "iml_sensitivity", "bbbc041_sensitivity"),
 )
 
 #: Mean share of the healthy cells that are called, at the threshold of the sensitivities.
@@ -128,11 +128,10 @@ def measure(config: RunConfig, found: FoundCells) -> rows.Row:
     corrected = corrected_labels(cells)
     agreed, infected = corrected == cells.label, corrected == PARASITIZED
     odds, found_odds = predict(network, pixels), predict(network, found.pixels)
-    nlm = odds[agreed], infected[agreed]
     return {
         "corrected_auc": round(float(roc_auc_score(infected, odds)), 5),
         "agreed_accuracy": round(float(((odds > 0) == infected)[agreed].mean()), 5),
-        **figures(nlm, found_odds, found),
+        **figures((odds[agreed], infected[agreed]), found_odds, found),
     }
 
 
@@ -159,9 +158,9 @@ def predict(network: Classifier, pixels: Pixels) -> Floats:
     return log_odds(torch.cat(p).numpy())
 
 
-def figures(nlm: tuple[Floats, Bools], odds: Floats, found: FoundCells) -> rows.Row:
+def figures(agreed: tuple[Floats, Bools], odds: Floats, found: FoundCells) -> rows.Row:
     """Return AUC and sensitivities, the latter at the threshold that all places share."""
-    sets = {"nlm": nlm}
+    sets = {"agreed": agreed}
     for place in np.unique(found.place[~found.infected]):
         at = found.place == place
         sets[str(place)] = odds[at], found.infected[at]
