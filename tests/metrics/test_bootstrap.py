@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from hemozoin.metrics import bootstrap as bootstrap_module
@@ -107,14 +108,36 @@ def test_few_patients_of_a_class_give_no_interval_for_its_metrics() -> None:
     }
 
 
-def test_a_metric_that_no_resample_changes_has_no_interval() -> None:
-    """An interval from 1 to 1 would say that the network can't make a mistake."""
+def test_a_perfect_network_may_make_mistakes() -> None:
+    """An interval from 1 to 1 would say that it can't. The exact one is that of 8 of 8 patients."""
+    found = bootstrap(alike(right=True), 0.5).metrics
+    exact = binomtest(8, 8).proportion_ci(0.95, "exact")
+    for name in ("accuracy", "sensitivity", "specificity"):
+        assert found[name].value == 1
+        assert (found[name].low, found[name].high) == pytest.approx((exact.low, exact.high))
+    assert np.isnan([found["roc_auc"].low, found["roc_auc"].high]).all()
+
+
+def test_a_network_that_is_always_wrong_may_be_right_elsewhere() -> None:
+    found = bootstrap(alike(right=False), 0.5).metrics["sensitivity"]
+    exact = binomtest(0, 8).proportion_ci(0.95, "exact")
+    assert (found.low, found.value, found.high) == pytest.approx((exact.low, 0, exact.high))
+
+
+def test_a_share_that_is_equal_in_all_patients_has_no_interval() -> None:
+    """Nine of ten cells right in each of them: resamples of patients say nothing about others."""
+    truth, right = np.arange(160) % 2 == 0, np.arange(160) % 20 != 0
+    patient = np.repeat(np.arange(8), 20).astype(str)
+    found = bootstrap(LabelledPredictions(truth, (truth == right) * 1.0, patient), 0.5).metrics
+    assert found["sensitivity"].value == pytest.approx(0.9)
+    assert np.isnan([found["sensitivity"].low, found["sensitivity"].high]).all()
+
+
+def alike(*, right: bool) -> LabelledPredictions:
+    """Return cells of 8 patients, of both classes, all called right or all called wrong."""
     truth = np.arange(160) % 2 == 0
     patient = np.repeat(np.arange(8), 20).astype(str)
-    found = bootstrap(LabelledPredictions(truth, truth * 1.0, patient), 0.5).metrics
-    for name in ("accuracy", "sensitivity", "roc_auc"):
-        assert found[name].value == 1
-        assert np.isnan([found[name].low, found[name].high]).all()
+    return LabelledPredictions(truth, (truth == right) * 1.0, patient)
 
 
 def test_a_metric_undefined_in_many_resamples_has_no_interval() -> None:

@@ -7,6 +7,10 @@ percentiles. With few patients the intervals are still too narrow (Cameron, Gelb
 Rev. Econ. Stat. 90, 414): in simulations with strongly differing patients, the intervals from
 15, 30 and 100 patients contained the true sensitivity in 84, 90 and 93 % of 300 studies.
 With fewer than 6 patients there is no interval (`MIN_UNITS`).
+
+Where every cell is right, every resample is, too. The interval of such a proportion is the exact
+one of Clopper & Pearson (1934, Biometrika 26, 404), with a patient as one observation: as if all
+cells of a patient were right or wrong together.
 """
 
 from __future__ import annotations
@@ -35,6 +39,12 @@ _BLOCK = 50
 
 #: A metric that is undefined in more than 1 of 20 resamples gets no interval.
 _MIN_DEFINED = 0.95
+
+#: The metrics that are shares of cells, and so are exactly 0 or 1 where all cells are alike.
+_PROPORTIONS = {"accuracy", "sensitivity", "specificity"}
+
+#: Probability of each end of a 95 % interval.
+_TAIL = 0.025
 
 #: The calibration error gets no interval: it is a mean of absolute values, which the noise of
 #: resampling can only increase, so its percentiles are above the calibration error itself.
@@ -93,9 +103,9 @@ def bootstrap(
     """Return every metric and curve with 95 % percentile intervals from 1,000 resamples.
 
     There is no interval (NaN) for fewer than `MIN_UNITS` patients with cells of the metric's
-    classes, for a metric that is equal in all resamples, such as a sensitivity of 1, and for the
-    calibration error. Without patients single cells are drawn, and the intervals are too narrow.
-    The same seed gives the same intervals.
+    classes, for a metric that is equal in all resamples, unless it is a proportion of 0 or 1, and
+    for the calibration error. Without patients single cells are drawn, and the intervals are too
+    narrow. The same seed gives the same intervals.
     """
     unit: Literal["patients", "cells"] = "cells" if predictions.patient is None else "patients"
     names, unit_of_cell = np.unique(predictions.independent_unit, return_inverse=True)
@@ -107,10 +117,12 @@ def bootstrap(
         for counts in _resamples(len(names), seed)
     ]
     limits = {name: _percentiles(np.concatenate([b[name] for b in blocks])) for name in observed}
-    few = _with_few_units(predictions, unit_of_cell)
+    units = _units_of_metrics(predictions, unit_of_cell)
     for name, (low, high) in limits.items():
-        if name in few or name == _WITHOUT_INTERVAL or np.all(low == high):
+        if units.get(name, MIN_UNITS) < MIN_UNITS or name == _WITHOUT_INTERVAL:
             limits[name] = (low * np.nan, high * np.nan)
+        elif np.all(low == high):
+            limits[name] = _exact_limits(name, low, units)
     roc = ConfidenceBand(_FALSE_POSITIVE_RATES, observed.pop("roc")[0], *limits["roc"])
     pr = ConfidenceBand(_RECALLS, observed.pop("pr")[0], *limits["pr"])
     estimates = {
@@ -130,8 +142,16 @@ def curves(predictions: LabelledPredictions) -> tuple[ConfidenceBand, Confidence
     )
 
 
-def _with_few_units(predictions: LabelledPredictions, unit_of_cell: Ints) -> set[str]:
-    """Return the metrics and curves that rest on fewer than `MIN_UNITS` patients.
+def _exact_limits(name: str, value: Floats, units: dict[str, int]) -> tuple[Floats, Floats]:
+    """Return the exact interval of a proportion that is 0 or 1 in all resamples, else NaN."""
+    if name in _PROPORTIONS and value in (0, 1):
+        width = 1 - _TAIL ** (1 / units[name])  # from P(all of them alike) = _TAIL
+        return (value - width).clip(0), (value + width).clip(max=1)
+    return value * np.nan, value * np.nan
+
+
+def _units_of_metrics(predictions: LabelledPredictions, unit_of_cell: Ints) -> dict[str, int]:
+    """Return the number of patients that each metric or curve rests on.
 
     Sensitivity and F1 rest on those with parasitized cells, specificity on those with uninfected
     cells, accuracy and Brier score on all of them, the other metrics on both classes.
@@ -142,8 +162,7 @@ def _with_few_units(predictions: LabelledPredictions, unit_of_cell: Ints) -> set
     units = dict.fromkeys(("ppv", "npv", "mcc", "roc_auc", "average_precision"), min(of_class))
     units |= dict.fromkeys(("roc", "pr"), min(of_class))
     units |= dict.fromkeys(("accuracy", "brier"), of_all)
-    units |= {"specificity": of_class[0], "sensitivity": of_class[1], "f1": of_class[1]}
-    return {name for name, count in units.items() if count < MIN_UNITS}
+    return units | {"specificity": of_class[0], "sensitivity": of_class[1], "f1": of_class[1]}
 
 
 def _metrics_and_curves(
