@@ -86,12 +86,8 @@ class FieldContext:
 
     @property
     def is_small(self) -> bool:
-        """Whether too few of its cells are there to compare one with.
-
-        Where many are there and few of them healthy, the share called infected is a measure of
-        quality: blood with nucleated red cells is refused by it.
-        """
-        return self.typical is None and self.red_cells < MANY_CELLS
+        """Whether there are too few red cells to compare one with."""
+        return self.red_cells < MANY_CELLS
 
 
 def allow_contrast(decided: CellDecision, normalized: Pixels, bundle: Bundle) -> CellDecision:
