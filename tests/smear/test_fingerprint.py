@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from itertools import combinations
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,11 @@ def content(out: Path) -> dict[str, bytes]:
 
 
 def same(*pictures: Image.Image) -> list[str | None]:
-    fields = [Field(str(k), fingerprint=fingerprint(one)) for k, one in enumerate(pictures)]
+    return same_marks(*map(fingerprint, pictures))
+
+
+def same_marks(*marks: str) -> list[str | None]:
+    fields = [Field(str(k), fingerprint=mark) for k, mark in enumerate(marks)]
     return [field.same_as for field in with_repeats(fields)]
 
 
@@ -59,11 +63,13 @@ def test_of_real_fields_only_copies_are_the_same(site: str) -> None:
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings)
     pictures = [Image.open(path).convert("RGB") for path in files]
     assert len(pictures) >= 24
-    assert same(*pictures) == [None] * len(pictures)
-    for picture, other in combinations(pictures[:8], 2):
-        assert same(picture, *variants(other).values())[1] is None
-    for picture in pictures:
-        assert same(picture, *variants(picture).values()) == [None, "0", "0", "0", "0"]
+    marks = [fingerprint(picture) for picture in pictures]
+    of_variants = [[*map(fingerprint, variants(picture).values())] for picture in pictures]
+    assert same_marks(*marks) == [None] * len(marks)
+    for mark, other in permutations(range(len(marks)), 2):
+        assert same_marks(marks[mark], *of_variants[other])[1] is None
+    for mark, copies in zip(marks, of_variants, strict=True):
+        assert same_marks(mark, *copies) == [None, "0", "0", "0", "0"]
 
 
 def test_pictures_without_structure_are_never_the_same() -> None:
