@@ -22,7 +22,7 @@ from tests.fuzz.oracles import MOST_SECONDS, Case, Watch, require_orderly
 from tests.fuzz.worker import worker
 from tests.support.commands import Outcome
 
-#: Cases of each kind: half a minute for all on a machine that does nothing else.
+#: Cases of each kind: a minute for all on a machine that does nothing else.
 PART = {"cells": 20, "fields": 15, "zips": 60, "folders": 40, "tables": 40, "models": 60}
 PART |= {"states": 15, "records": 30, "worklists": 15}
 

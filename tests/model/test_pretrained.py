@@ -13,8 +13,10 @@ from PIL import Image
 
 import hemozoin
 import microscope
-from hemozoin.data.dataset import decode_cells
+from hemozoin.data.dataset import find_cells
 from hemozoin.data.options import CellOptions
+from hemozoin.data.store import decode_all
+from hemozoin.errors import DataError
 from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.model.bundle import load_bundle
@@ -81,10 +83,11 @@ def test_a_picture_without_a_cell_is_for_review() -> None:
 @pytest.mark.parametrize("name", MEGABYTES)
 def test_it_fits_its_training_cells(name: str, real_zip: Path) -> None:
     predictor = Predictor.load(name)
-    store = decode_cells(real_zip, CellOptions(), predictor.bundle.preprocessing)
-    some = np.arange(0, len(store.cells), 10)
-    p = predictor(store.pixels[some]).astype(np.float64)
-    predictions = LabelledPredictions.from_cells(store.cells.select(some), p)
+    source, cells = find_cells(real_zip, CellOptions())
+    some = cells.select(np.arange(0, len(cells), 10))
+    decoded = decode_all(((source, file) for file in some.file), predictor.bundle.preprocessing)
+    p = predictor(np.stack([cell for cell in decoded if not isinstance(cell, DataError)]))
+    predictions = LabelledPredictions.from_cells(some, p.astype(np.float64))
     metrics = compute_metrics(predictions, predictor.bundle.threshold.value)
     # Higher than for unseen patients (.96), and lower than for memorized labels.
     assert 0.95 < metrics["accuracy"] < 0.995
