@@ -2,9 +2,10 @@
 
     python benchmarks/abstention.py cell_images.zip --labels corrections.csv RUN...
 
-For each finished run, temperature, threshold, review band and out-of-distribution detector are
-fitted on its validation patients, as `hemozoin train` does, and tested on its test patients. One
-row per run goes to benchmarks/results/abstention.csv, which is overwritten.
+For each finished run, temperature, threshold and review band are fitted on its validation
+patients, and the out-of-distribution detector on these and the training patients, as `hemozoin
+train` does. All are tested on its test patients. One row per run goes to
+benchmarks/results/abstention.csv, which is overwritten.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ import markdown_tables as md
 import rows
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.data.cells import LabelledCells
-from hemozoin.decision.ood import fit_ood_detector
 from hemozoin.decision.temperature import calibrate, log_odds
 from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.evaluation.evaluation import evaluate_predictions
 from hemozoin.model.predictor import Predictor
 from hemozoin.training.packaging import DecisionParameters, fit_decision
-from split_cells import cells_of
+from hemozoin.training.runs.run import fit_detector
+from split_cells import split_data_of
 
 FILE = "abstention.csv"
 
@@ -44,13 +45,13 @@ def main() -> None:
 
 
 def _measure(run: Path, data: Path, labels: Path) -> rows.Row:
-    """Fit on a run's validation patients and return the metrics of its test patients."""
+    """Fit as `hemozoin train` does and return the metrics of its test patients."""
     predictor = Predictor.load(run)
-    preprocessing = predictor.bundle.preprocessing
-    cells, pixels = cells_of(run, "validation", data, preprocessing, labels)
+    split_data = split_data_of(run, data, predictor.bundle.preprocessing, labels)
+    cells, pixels = split_data.part("validation")
     decisions = fit_decision(cells, _uncalibrated(predictor, pixels), OperatingPoint())
-    detector = fit_ood_detector(pixels)
-    cells, pixels = cells_of(run, "test", data, preprocessing, labels)
+    detector = fit_detector(split_data)
+    cells, pixels = split_data.part("test")
     metrics = _selective_metrics(decisions, cells, _uncalibrated(predictor, pixels))
     outside = detector.is_out_of_distribution(pixels).mean()
     return metrics | {"out_of_distribution": round(float(outside), 4)}

@@ -2,8 +2,8 @@
 
     python benchmarks/out_of_distribution.py cell_images.zip --fields fields RUN...
 
-For each finished run, a detector is fitted on its validation cells, as `hemozoin train` does. All
-detectors are tested on the same pictures of each kind (ood_pictures.py). `--fields` is a folder
+For each finished run, a detector is fitted as `hemozoin train` does, on cells that are not tested.
+All detectors are tested on the same pictures of each kind (ood_pictures.py). `--fields` is a folder
 with `iml` and `bccd`: whole pictures with annotations.json. Their red cells, cut out by their
 boxes, should pass. One row per kind goes to benchmarks/results/out_of_distribution.csv, which is
 overwritten.
@@ -26,10 +26,11 @@ from hemozoin.data.dataset import find_cells
 from hemozoin.data.options import CellOptions
 from hemozoin.data.picture import decode
 from hemozoin.data.preprocess import Preprocessing, prepare
-from hemozoin.decision.ood import OutOfDistributionDetector, fit_ood_detector
+from hemozoin.decision.ood import OutOfDistributionDetector
 from hemozoin.model.predictor import Predictor
+from hemozoin.training.runs.run import fit_detector
 from ood_pictures import TUNED, field_pictures, out_of_distribution_pictures
-from split_cells import cells_of
+from split_cells import split_data_of
 
 FILE = "out_of_distribution.csv"
 
@@ -49,10 +50,7 @@ def main() -> None:
     given = parser.parse_args()
     rows.remove(FILE)
     preprocessing = Predictor.load(given.runs[0]).bundle.preprocessing
-    detectors = [
-        fit_ood_detector(cells_of(run, "validation", given.data, preprocessing)[1])
-        for run in given.runs
-    ]
+    detectors = [fit_detector(split_data_of(run, given.data, preprocessing)) for run in given.runs]
     for row in _by_kind(detectors, _pictures(given.data, given.fields, preprocessing)):
         rows.append(FILE, row | rows.conditions())
 

@@ -10,6 +10,7 @@ from hemozoin.data.dataset import decode_cells
 from hemozoin.data.options import CellOptions
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.split import read_split
+from hemozoin.training.runs.run import SplitData
 
 
 def cells_of(
@@ -19,6 +20,12 @@ def cells_of(
 
     `split` is "train", "validation" or "test"; `labels` is a list of label corrections.
     """
+    return split_data_of(run, data, preprocessing, labels).part(split)
+
+
+def split_data_of(
+    run: Path, data: Path, preprocessing: Preprocessing, labels: Path | None = None
+) -> SplitData:
+    """Return all cells of a run."""
     store = decode_cells(data, CellOptions(labels=labels), preprocessing)
-    cells = read_split(store.cells, run / "split.csv").part(split)
-    return cells, store.pixels[cells.row]
+    return SplitData(read_split(store.cells, run / "split.csv"), store.pixels, 0)

@@ -66,8 +66,8 @@ def test_of_real_fields_only_copies_are_the_same(site: str) -> None:
     marks = [fingerprint(picture) for picture in pictures]
     of_variants = [[*map(fingerprint, variants(picture).values())] for picture in pictures]
     assert same_marks(*marks) == [None] * len(marks)
-    for mark, other in permutations(range(len(marks)), 2):
-        assert same_marks(marks[mark], *of_variants[other])[1] is None
+    for one, other in permutations(range(len(marks)), 2):
+        assert same_marks(marks[one], *of_variants[other])[1] is None
     for mark, copies in zip(marks, of_variants, strict=True):
         assert same_marks(mark, *copies) == [None, "0", "0", "0", "0"]
 

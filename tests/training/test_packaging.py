@@ -11,6 +11,7 @@ import torch
 
 from hemozoin.arrays import Floats, Pixels, texts
 from hemozoin.data.cells import LabelledCells
+from hemozoin.decision.ood import fit_ood_detector
 from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.model.bundle import Bundle, load_bundle, save_bundle
 from hemozoin.model.predictor import Predictor
@@ -50,7 +51,8 @@ def bundle(classifier: Classifier, pixels: Pixels) -> Bundle:
     with torch.no_grad():  # half of the cells get a p above 1/2, as half of them are parasitized
         classifier.network.head.bias[1] -= float(np.median(odds))
     cells = labelled_cells(labels.tolist(), (f"C{k % 8}" for k in range(len(labels))))
-    return calibrate_and_package(classifier, cells, pixels, RECIPE, OperatingPoint())
+    detector = fit_ood_detector(pixels)
+    return calibrate_and_package(classifier, (cells, pixels), RECIPE, OperatingPoint(), detector)
 
 
 def test_a_bundle_from_disk_gives_the_outputs_of_the_classifier(

@@ -10,7 +10,7 @@ text too many edges, two cells the wrong outline.
 
 The detector does not use the network. The Mahalanobis distance of the network's features from
 those of real cells (Lee et al. 2018, arXiv 1807.03888) detected 1 to 39 % of such pictures; these
-ranges detect about 94 %. A network that sees densities relative to the cell's own mean finds a
+ranges detect about 93 %. A network that sees densities relative to the cell's own mean finds a
 photo similar to a cell. benchmarks/out_of_distribution.py measures how many pictures are detected
 and how many real cells are lost.
 """

@@ -2,8 +2,7 @@
 
 validation cells ──> log odds ──> fit_decision: temperature, threshold, review band,
                                   false-positive rate, counting point
-pixels ──> out-of-distribution detector
-both and the weights ──> package: the bundle with its ONNX graph
+this, the out-of-distribution detector and the weights ──> package: the bundle with its ONNX graph
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from hemozoin.decision.conformal import (
 )
 from hemozoin.decision.counting_point import CountingPoint, fit_counting_point
 from hemozoin.decision.false_positive_rate import fit_false_positive_rate
-from hemozoin.decision.ood import OutOfDistributionDetector, fit_ood_detector
+from hemozoin.decision.ood import OutOfDistributionDetector
 from hemozoin.decision.patient_rate import Moments
 from hemozoin.decision.temperature import calibrate, fit_temperature
 from hemozoin.decision.threshold import OperatingPoint, Threshold, choose_threshold
@@ -57,21 +56,22 @@ class DecisionParameters:
 
 def calibrate_and_package(
     classifier: Classifier,
-    cells: LabelledCells,
-    pixels: Pixels,
+    validation: tuple[LabelledCells, Pixels],
     recipe: Recipe,
     operating_point: OperatingPoint,
+    ood_detector: OutOfDistributionDetector,
     trained_share: float | None = None,
 ) -> Bundle:
-    """Fit decision and out-of-distribution detector on validation cells; return the bundle.
+    """Fit the decision on validation cells; return the bundle.
 
-    `cells` are the validation cells; `pixels` are theirs, uint8 `[N, S, S, 3]`. `trained_share`
+    `validation` are the validation cells and their pixels, uint8 `[N, S, S, 3]`. `trained_share`
     (0..1) of the training cells are parasitized; None: as many as of the validation cells.
     """
+    cells, pixels = validation
     classifier.orientations = recipe.orientations
     logit = uncalibrated_log_odds(classifier, pooled_features(classifier, pixels))
     decision = fit_decision(cells, logit, operating_point, trained_share)
-    return package(classifier, recipe, decision, fit_ood_detector(pixels))
+    return package(classifier, recipe, decision, ood_detector)
 
 
 def fit_decision(

@@ -25,6 +25,7 @@ from hemozoin.data.labels import training_labels
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.data.split import has_patients, read_split, split_by_patient
 from hemozoin.data.store import Store
+from hemozoin.decision.ood import OutOfDistributionDetector, fit_ood_detector
 from hemozoin.evaluation.evaluate import describe_setup, evaluate_cells, write_evaluation
 from hemozoin.evaluation.report import Report, count_splits, summary, unreadable_warning
 from hemozoin.files import replace_file
@@ -49,6 +50,9 @@ from hemozoin.training.trainer import TrainingData, train_classifier
 
 if TYPE_CHECKING:
     from hemozoin.training.runs.tensorboard import TensorBoardLog
+
+#: At most this many cells, spread over all patients, are measured for the detector.
+_MEASURED = 5000
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,12 @@ def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: tor
     )
     with distributed.first_process_first() as first:
         if first:
-            validation = split_data.part("validation")
             bundle = calibrate_and_package(
                 classifier.cpu(),
-                *validation,
+                split_data.part("validation"),
                 config.recipe,
                 config.operating_point,
+                fit_detector(split_data),
                 training_data.trained_share,
             )
             bundle = replace(bundle, patients=seen)
@@ -109,6 +113,15 @@ def run(config: RunConfig, split_data: SplitData, folder: RunFolder, device: tor
             save_bundle(replace(bundle, about=about), folder.model)
             print(summary(report))
             print(f"Report: {folder.path / 'report.html'}\nModel:  {folder.model}")
+
+
+def fit_detector(split_data: SplitData) -> OutOfDistributionDetector:
+    """Return the detector, fitted on the cells of all patients who are not tested.
+
+    It depends on pixels, not on the network, so training cells are as good as validation cells.
+    """
+    rows = split_data.cells.row[split_data.cells.split != "test"]
+    return fit_ood_detector(split_data.pixels[rows[:: 1 + len(rows) // _MEASURED]])
 
 
 def load_split_data(config: RunConfig, split: Path | None) -> SplitData:
