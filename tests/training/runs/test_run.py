@@ -14,12 +14,15 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from hemozoin.arrays import Pixels
 from hemozoin.classes import CLASSES
+from hemozoin.decision.ood import OutOfDistributionDetector, fit_ood_detector
 from hemozoin.model.bundle import load_bundle
 from hemozoin.training.recipe import Recipe
+from hemozoin.training.runs import run as run_module
 from hemozoin.training.runs import start
 from hemozoin.training.runs.config import RunConfig
-from hemozoin.training.runs.run import load_split_data, make_training_data
+from hemozoin.training.runs.run import fit_detector, load_split_data, make_training_data
 from hemozoin.training.runs.start import read_config
 from hemozoin.training.trainer import Trainer
 from tests.conftest import draw_cell, make_cells, make_zip
@@ -388,3 +391,33 @@ def test_few_cells_get_more_epochs(tmp_path: Path, cells_zip: Path) -> None:
     epochs = len(read_rows_of(folder.results))
     assert (epochs - 1) * steps < 8 <= epochs * steps
     assert start.read_config(folder.config).recipe.epochs == epochs
+
+
+# ---- the out-of-distribution detector ----------------------------------------------------------
+
+
+def test_the_detector_is_fitted_on_all_patients_but_those_tested(cells_zip: Path) -> None:
+    split_data = load_split_data(RunConfig(cells_zip, recipe=Recipe(size=32)), None)
+    tested = split_data.cells.split == "test"
+    known = split_data.pixels[split_data.cells.row[~tested]]
+    found, expected = fit_detector(split_data), fit_ood_detector(known)
+    assert (found.low.tolist(), found.high.tolist()) == (
+        expected.low.tolist(),
+        expected.high.tolist(),
+    )
+
+
+def test_the_detector_is_fitted_on_some_of_many_cells(
+    cells_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are spread over the training and validation cells, and no copy of all is made."""
+    measured = []
+
+    def fit(pixels: Pixels) -> OutOfDistributionDetector:
+        measured.append(len(pixels))
+        return fit_ood_detector(pixels)
+
+    monkeypatch.setattr(run_module, "fit_ood_detector", fit)
+    monkeypatch.setattr(run_module, "_MEASURED", 20)
+    fit_detector(load_split_data(RunConfig(cells_zip, recipe=Recipe(size=32)), None))
+    assert 10 < measured[0] <= 20
