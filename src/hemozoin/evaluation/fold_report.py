@@ -12,9 +12,9 @@ from hemozoin.classes import PREVALENCE
 from hemozoin.evaluation.evaluation import LabelSet
 from hemozoin.evaluation.folds import FoldTest, pool_folds, spread_over_folds
 from hemozoin.evaluation.report import (
-    EVALUATION_PLOTS,
     METRICS,
     describe_units,
+    inline_plots,
     sample_size_warnings,
     shown_metric,
 )
@@ -48,7 +48,7 @@ def write_fold_report(folder: Path, report: FoldReport) -> None:
     pooled = pool_folds(report.folds, report.prevalence)
     figures = _draw_plots(pooled, report.folds)
     write_plots(folder, figures)
-    context = _context(report, pooled) | {"plots": _plots(figures)}
+    context = _context(report, pooled) | {"plots": inline_plots(figures)}
     page = pages.render("evaluation/fold_report.html", {}, **context)
     replace_file(folder / "report.html", page)
 
@@ -94,15 +94,6 @@ def _draw_plots(pooled: LabelSet, folds: Sequence[FoldTest]) -> dict[str, Figure
         "roc": roc_plot(pooled.intervals.roc, rocs),
         "precision_recall": precision_recall_plot(pooled.intervals.pr, share, prs),
     }
-
-
-def _plots(figures: Mapping[str, Figure]) -> dict[str, str] | None:
-    """Return the plots as the page has them, or None where none was drawn."""
-    if not figures:
-        return None
-    from hemozoin.reports.svg import figure_svg  # noqa: PLC0415 - optional
-
-    return {name: figure_svg(one, EVALUATION_PLOTS[name]) for name, one in figures.items()}
 
 
 def _text(value: float | None, cells: int) -> str:

@@ -136,7 +136,7 @@ class Report:
 def write_report(path: Path, report: Report, figures: Mapping[str, Figure]) -> None:
     """Write the page, completely or not at all; `figures` are those of `draw_plots`."""
     filters = {"number": _number, "count": "{:,}".format}
-    context = _context(report) | {"plots": _plots(figures)}
+    context = _context(report) | {"plots": inline_plots(figures)}
     replace_file(path, pages.render("evaluation/report.html", filters, **context))
 
 
@@ -251,8 +251,11 @@ def draw_plots(report: Report) -> dict[str, Figure]:
     }
 
 
-def _plots(figures: Mapping[str, Figure]) -> dict[str, Any] | None:
-    """Return the plots as the page has them, or None where none was drawn."""
+def inline_plots(figures: Mapping[str, Figure]) -> dict[str, Any] | None:
+    """Return the plots as SVG in the page, by the names of their files; None where none was drawn.
+
+    Those of training are pairs of title and SVG, at "learning".
+    """
     if not figures:
         return None
     from hemozoin.reports.svg import figure_svg  # noqa: PLC0415 - optional
