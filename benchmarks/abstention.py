@@ -4,7 +4,7 @@
 
 For each finished run, temperature, threshold and review band are fitted on its validation
 patients, and the out-of-distribution detector on these and the training patients, as `hemozoin
-train` does. All are tested on its test patients. One row per run goes to
+train --labels` does. All are tested on its test patients. One row per run goes to
 benchmarks/results/abstention.csv, which is overwritten.
 """
 
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _measure(run: Path, data: Path, labels: Path) -> rows.Row:
-    """Fit as `hemozoin train` does and return the metrics of its test patients."""
+    """Fit as `hemozoin train --labels` does and return the metrics of its test patients."""
     predictor = Predictor.load(run)
     split_data = split_data_of(run, data, predictor.bundle.preprocessing, labels)
     cells, pixels = split_data.part("validation")
