@@ -17,6 +17,7 @@ from hemozoin.data.options import CellOptions
 from hemozoin.errors import ModelError
 from hemozoin.export import export as exporting
 from hemozoin.export.int8 import quantize
+from hemozoin.model import transform
 from hemozoin.model.bundle import FILES, GRAPH, INT8_GRAPH, WEIGHTS, Bundle, load_bundle
 from hemozoin.model.onnx_export import with_graph
 from hemozoin.model.predictor import Predictor
@@ -138,7 +139,7 @@ def test_a_graph_with_another_transform_is_not_written(
     sure_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its weights are right, but not its output."""
-    monkeypatch.setattr("hemozoin.model.transform.DENSITY_GAIN", 3.99)
+    monkeypatch.setattr(transform, "_DENSITIES", transform._DENSITIES * 0.9975)
     line = refused("export", sure_run, "--out", tmp_path / "out")
     assert "ONNX: largest difference 0.00" in line
     assert "(limit 0.0001)" in line

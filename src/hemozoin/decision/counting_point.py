@@ -36,6 +36,7 @@ from hemozoin.decision.conformal import ReviewBand
 from hemozoin.decision.patient_rate import RATE_QUANTILES, PatientRate, fit_moments
 from hemozoin.metrics.beta import mean_at_least
 from hemozoin.metrics.predictions import LabelledPredictions
+from hemozoin.metrics.root import find_root
 
 #: Probability of a false alarm on an uninfected slide, and of each end of a 95 % interval.
 TAIL = 0.025
@@ -51,9 +52,6 @@ _FEWEST = 4
 
 #: Number of thresholds that are compared; fewer false positives are left at each by a like factor.
 _THRESHOLDS = 12
-
-#: Halvings of the limit of detection.
-_HALVINGS = 30
 
 #: Pairs each quantile of the false-positive rate with one of the sensitivity, evenly over all
 #: pairs: multiples of the golden ratio, ranked (Weyl 1916).
@@ -117,12 +115,7 @@ class CountingPoint:
         count = self.reportable_count(red_cells)
         if count is None or self._missed(1, count, red_cells) > _MISSED:
             return None
-        low, high = 0.0, 1.0
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            missed = self._missed(middle, count, red_cells)
-            low, high = (middle, high) if missed > _MISSED else (low, middle)
-        return high
+        return find_root(lambda share: self._missed(share, count, red_cells) - _MISSED)
 
     def _missed(self, infected_share: float, count: int, red_cells: int) -> float:
         return 1 - mean_at_least(count, red_cells, self.counting_probability(infected_share))

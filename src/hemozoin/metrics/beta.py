@@ -17,8 +17,8 @@ from hemozoin.arrays import Floats
 #: The coefficients of -ln(1 - t) - t, for |t| < 0.1.
 _LOGARITHM = (*(1 / k for k in range(18, 1, -1)), 0, 0)
 
-#: The continued fraction ends when a factor is this close to 1.
-_PRECISION = 1e-14
+#: The continued fraction ends when a factor is this close to 1; every fourth is compared.
+_PRECISION, _CHECKED = 1e-14, 4
 
 #: Below the logarithm of the smallest positive number.
 _LOWEST = -745.0
@@ -86,16 +86,18 @@ def _continued_fraction(a: float, b: float, x: Floats, difference: Floats) -> Fl
     It is formula (9) of DiDonato & Morris 1992 (ACM Trans. Math. Softw. 18, 360), evaluated by
     Lentz's method (Lentz 1976, Appl. Opt. 15, 668). Its terms are positive.
     """
-    c = fraction = a / (a + 1) * (1 - (a + b) * difference)
+    linear, square, other = 1 - (a + b) * difference, x * x, 2 - x
+    c = fraction = a / (a + 1) * linear
     d = np.zeros_like(x)
     for n in count(1):
-        alpha = (a + n - 1) * (a + b + n - 1) * n * (b - n) * (x / (a + 2 * n - 1)) ** 2
-        beta = n + n * (b - n) / (a + 2 * n - 1) * x
-        beta += (a + n) / (a + 2 * n + 1) * (1 - (a + b) * difference + n * (2 - x))
+        step = n * (b - n) / (a + 2 * n - 1)
+        alpha = (a + n - 1) * (a + b + n - 1) / (a + 2 * n - 1) * step * square
+        beta = n + step * x + (a + n) / (a + 2 * n + 1) * (linear + n * other)
         d = 1 / (beta + alpha * d)
         c = beta + alpha / c
-        fraction = fraction * c * d
-        if (np.abs(c * d - 1) <= _PRECISION).all():
+        factor = c * d
+        fraction = fraction * factor
+        if n % _CHECKED == 0 and (np.abs(factor - 1) <= _PRECISION).all():
             break
     return fraction
 

@@ -41,6 +41,10 @@ class OnnxBuilder:
         """Add a cast to float64."""
         return self("Cast", x, to=TensorProto.DOUBLE)
 
+    def as_int32(self, x: str) -> str:
+        """Add a cast to int32."""
+        return self("Cast", x, to=TensorProto.INT32)
+
     def as_uint8(self, x: str) -> str:
         """Add a cast to uint8."""
         return self("Cast", x, to=TensorProto.UINT8)

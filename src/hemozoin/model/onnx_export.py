@@ -65,8 +65,9 @@ def onnx_model(bundle: Bundle) -> bytes:
 def add_network(g: OnnxBuilder, bundle: Bundle) -> None:
     """Add the network, from `pixels` to `probabilities`, `features` and `map`."""
     *convolutions, pool, _ = layers(bundle.architecture, bundle.preprocessing.size)
-    transformed = ONNX_TRANSFORMS[bundle.input_transform](g, "pixels")
-    x = _with_rotations(g, transformed, bundle.orientations, bundle.preprocessing.size)
+    size = bundle.preprocessing.size
+    transformed = ONNX_TRANSFORMS[bundle.input_transform](g, "pixels", size)
+    x = _with_rotations(g, transformed, bundle.orientations, size)
     for layer in convolutions:
         x = _convolution(g, x, layer, bundle.architecture, bundle.weights)
     _features(g, x, bundle.orientations, pool)

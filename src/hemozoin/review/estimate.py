@@ -57,6 +57,7 @@ from hemozoin.classes import CLASSES, PARASITIZED
 from hemozoin.decision.conformal import REVIEW
 from hemozoin.metrics.beta import incomplete_beta
 from hemozoin.metrics.bootstrap import Estimate
+from hemozoin.metrics.root import find_root
 from hemozoin.review.agreement import (
     ReviewedCell,
     agreements,
@@ -73,9 +74,6 @@ _TAIL = 0.025
 
 #: The sensitivity if every infected cell can be seen by the person.
 _ALL_SEEN: Floats = np.ones(1)
-
-#: Halvings of the interval from 0 to 1 in which an end is.
-_HALVINGS = 50
 
 #: The share of slides that show an infected cell at the limit of detection.
 _DETECTED = 0.95
@@ -245,12 +243,11 @@ def share_at(
 
     `distribution` increases from 0 to 1. Returns 1 where no share has the probability.
     """
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        below = float(distribution(middle * sensitivities).mean()) < probability
-        low, high = (middle, high) if below else (low, middle)
-    return high
+
+    def above(share: float) -> float:
+        return float(distribution(share * sensitivities).mean()) - probability
+
+    return find_root(above) if above(1) > 0 else 1.0
 
 
 def _weighted_sums(

@@ -91,7 +91,7 @@ def test_only_operations_that_hemozoin_writes_are_allowed() -> None:
     files = [graph for kind in KINDS for graph in graphs(kind)]
     files.append(cell_model(some_bundle(some_classifier())))
     written = {node.kind for file in files for node in read_onnx(file).nodes}
-    assert written == set(_OPERATIONS)
+    assert written | {"ReduceProd", "Where"} == set(_OPERATIONS)  # these two: earlier versions
 
 
 def test_matrix_products() -> None:

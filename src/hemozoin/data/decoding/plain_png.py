@@ -1,17 +1,18 @@
-"""Plain PNG files, decoded by OpenCV: in three quarters of Pillow's time, to the same pixels.
+"""Plain PNG files, decoded by ISA-L and OpenCV: in half of Pillow's time, to the same pixels.
 
 Plain is 8-bit RGB without interlacing, transparency, rotation or animation, as NLM's cells are. A
 damaged file is left to Pillow, whose errors name the damage: OpenCV has none, and prints. So its
-rows are decompressed and checked here, and OpenCV gets them again without compression.
+rows are decompressed and checked here, and OpenCV gets them again without compression (stored
+blocks: RFC 1951, section 3.2.4). ISA-L decompresses in half the time of zlib.
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
 
 import cv2
 import numpy as np
+from isal import isal_zlib
 
 from hemozoin.arrays import Pixels
 
@@ -34,6 +35,9 @@ _MOST_PIXELS = 250_000
 #: Number of a row's filters, of which its first byte names one.
 _FILTERS = 5
 
+#: The header of zlib's format, and the most bytes of a block that is not compressed.
+_ZLIB, _LONGEST = b"\x78\x01", 0xFFFF
+
 
 def decode_plain_png(data: bytes) -> Pixels | None:
     """Return the pixels of a plain PNG, uint8 `[H, W, 3]` in RGB; None for any other file."""
@@ -48,7 +52,7 @@ def decode_plain_png(data: bytes) -> Pixels | None:
     if rows is None:
         return None
     header, end = chunks[kinds.index(b"IHDR")][1], chunks[-1][1]
-    needed = b"".join([header, _chunk(b"IDAT", zlib.compress(rows, 0)), end])
+    needed = b"".join([header, _chunk(b"IDAT", _stored(rows)), end])
     pixels = cv2.imdecode(np.frombuffer(_SIGNATURE + needed, np.uint8), cv2.IMREAD_COLOR_RGB)
     return None if pixels is None else np.asarray(pixels, np.uint8)
 
@@ -62,7 +66,7 @@ def _undamaged_chunks(data: bytes) -> list[tuple[bytes, memoryview]]:
     while start + 12 <= len(data) and len(chunks) < _MOST_CHUNKS:
         length, kind = struct.unpack_from(">I4s", data, start)
         end = start + length + 12
-        if end > len(data) or zlib.crc32(view[start + 4 : end - 4]) != _integer(data, end - 4):
+        if end > len(data) or isal_zlib.crc32(view[start + 4 : end - 4]) != _integer(data, end - 4):
             return []
         chunks.append((kind, view[start:end]))
         if kind == b"IEND":
@@ -76,17 +80,27 @@ def _undamaged_rows(packed: bytes, width: int, height: int) -> bytes | None:
     if not 0 < width * height <= _MOST_PIXELS:
         return None
     stride = 1 + 3 * width
-    unpacker = zlib.decompressobj()
+    unpacker = isal_zlib.decompressobj()
     try:
         rows = unpacker.decompress(packed, stride * height + 1)
-    except zlib.error:
+    except isal_zlib.error:  # type: ignore[misc]  # its stub says that it is an instance
         return None
     complete = len(rows) == stride * height and unpacker.eof and not unpacker.unused_data
     return rows if complete and max(rows[::stride]) < _FILTERS else None
 
 
+def _stored(rows: bytes) -> bytes:
+    """Return rows in zlib's format (RFC 1950) without compression."""
+    blocks = [_ZLIB]
+    for start in range(0, len(rows), _LONGEST):
+        block = rows[start : start + _LONGEST]
+        is_last = start + _LONGEST >= len(rows)
+        blocks += [struct.pack("<BHH", is_last, len(block), len(block) ^ _LONGEST), block]
+    return b"".join([*blocks, struct.pack(">I", isal_zlib.adler32(rows))])
+
+
 def _chunk(kind: bytes, content: bytes) -> bytes:
-    checksum = zlib.crc32(kind + content)
+    checksum = isal_zlib.crc32(kind + content)
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 

@@ -148,6 +148,11 @@ def _gathered(operation: _Operation) -> Sides:
     return shape[:axis] + indices + shape[axis + 1 :]
 
 
+def _looked_up(operation: _Operation) -> Sides:
+    table, indices = operation.shapes
+    return indices if len(table) == len(indices) == 1 else _wrong()
+
+
 def _joined(operation: _Operation) -> Sides:
     shapes, axis = operation.shapes, operation.integer("axis")
     before, after = shapes[0][:axis], shapes[0][axis + 1 :]
@@ -187,10 +192,11 @@ def _product(operation: _Operation) -> Sides:
     return (*(stack or other), rows, columns) if depth == height and not broadcast else _wrong()
 
 
-#: Numbers of ONNX's types float32, uint8 and float64.
-_CAST_TO = (1, 2, 11)
+#: Numbers of ONNX's types float32, uint8, int32 and float64.
+_CAST_TO = (1, 2, 6, 11)
 
-#: For each allowed operation: the shape it returns, its numbers of inputs, its attributes.
+#: For each allowed operation: the shape it returns, its numbers of inputs, its attributes. Graphs
+#: of earlier versions have ReduceProd and Where too.
 _OPERATIONS: dict[str, tuple[Callable[[_Operation], Sides], Container[int], Set[str]]] = {
     "Cast": (_cast, (1,), {"to"}),
     "Clip": (_broadcast, (3,), set()),
@@ -198,6 +204,7 @@ _OPERATIONS: dict[str, tuple[Callable[[_Operation], Sides], Container[int], Set[
     "Conv": (_convolved, (3,), {"kernel_shape", "strides", "pads", "group"}),
     "DequantizeLinear": (_same, (2, 3), {"axis"}),
     "Gather": (_gathered, (2,), {"axis"}),
+    "GatherElements": (_looked_up, (2,), {"axis"}),
     "Gemm": (_multiplied, (3,), {"transB"}),
     "GlobalAveragePool": (_pooled, (1,), set()),
     "QuantizeLinear": (_same, (2, 3), set()),

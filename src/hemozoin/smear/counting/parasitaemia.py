@@ -25,7 +25,6 @@ the reportable count.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,9 +35,7 @@ from hemozoin.arrays import Floats
 from hemozoin.decision.counting_point import TAIL, CountingPoint
 from hemozoin.metrics.beta import mean_at_least, mean_at_most
 from hemozoin.metrics.bootstrap import Estimate
-
-#: The exactness of the ends of an interval.
-_SHORTEST_STEP = 1e-12
+from hemozoin.metrics.root import find_root
 
 #: The probability that a cell is counted, for each patient, given the share of infected cells.
 _Probability = Callable[[float], Floats]
@@ -128,33 +125,11 @@ def _upper_end(k: int, n: int, point: CountingPoint) -> float:
 def _solve_lower_end(k: int, n: int, probability: _Probability) -> float:
     if mean_at_least(k, n, probability(0)) > TAIL:
         return 0.0
-    return _solve(lambda share: mean_at_least(k, n, probability(share)))
+    return find_root(lambda share: mean_at_least(k, n, probability(share)) - TAIL)
 
 
 def _solve_upper_end(k: int, n: int, probability: _Probability) -> float:
     """Return the share with a lower tail of 2.5 %, or 1 if none has: the patient may have s < 1."""
     if k == n or mean_at_most(k, n, probability(1)) > TAIL:
         return 1.0
-    return _solve(lambda share: mean_at_most(k, n, probability(share)))
-
-
-def _solve(tail: Callable[[float], float]) -> float:
-    """Return the share at which a tail probability, monotone in the share, is 2.5 %.
-
-    The method of Ridders 1979 (IEEE Trans. Circuits Syst. 26, 979), until a step is below 1e-12.
-    """
-    low, high, share, step = 0.0, 1.0, 0.0, 1.0
-    at_low, at_high = tail(low) - TAIL, tail(high) - TAIL
-    while abs(step) > _SHORTEST_STEP and high - low > _SHORTEST_STEP:
-        middle = (low + high) / 2
-        at_middle = tail(middle) - TAIL
-        slope = math.copysign(math.sqrt(at_middle**2 - at_low * at_high), at_low - at_high)
-        step = middle + (middle - low) * at_middle / slope - share
-        share += step
-        at_share = tail(share) - TAIL
-        for end, value in ((middle, at_middle), (share, at_share)):
-            if low < end < high and value * at_low > 0:
-                low, at_low = end, value
-            elif low < end < high:
-                high, at_high = end, value
-    return share
+    return find_root(lambda share: mean_at_most(k, n, probability(share)) - TAIL)
