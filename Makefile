@@ -10,8 +10,9 @@ BIN := .venv/bin
 DATA ?=
 RUN ?= runs/demo
 MINUTES ?= 60
-# Two processes: tests that train or screen use several threads themselves.
-PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+# Two processes: tests that train or screen use several threads themselves. A waiting thread leaves
+# its core to the other process.
+PYTEST := OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: demo check test fuzz lint docs clean
 

@@ -25,6 +25,7 @@ from hemozoin.evaluation.report import (
 )
 from hemozoin.metrics.classification import compute_metrics
 from hemozoin.metrics.predictions import LabelledPredictions
+from tests.conftest import encode_plot
 from tests.support.tables import cells_of, without_patients
 
 HOSTILE = "C1</code><script>alert(1)</script>&\"'"
@@ -112,7 +113,10 @@ def full() -> Report:
 
 
 def render(report: Report, folder: Path) -> str:
-    write_report(folder / "report.html", report, draw_plots(report))
+    drawn = draw_plots(report).items()
+    plots = {name: encode_plot(figure, name, "svg", {"Date": None}) for name, figure in drawn}
+    svg_files = {name: plot.decode() for name, plot in plots.items()}
+    write_report(folder / "report.html", report, svg_files)
     assert [file.name for file in folder.iterdir()] == ["report.html"]
     return (folder / "report.html").read_text(encoding="utf-8")
 

@@ -201,9 +201,9 @@ def test_a_full_disk_leaves_no_file(
 @pytest.mark.real
 @pytest.mark.slow
 def test_the_limits_hold_on_real_cells(real_zip: Path, tmp_path: Path) -> None:
-    """After two epochs: ONNX and int8 agree with torch on the test patients."""
+    """After an epoch: ONNX and int8 agree with torch on the test patients."""
     run, out = tmp_path / "run", tmp_path / "out"
-    succeed("train", real_zip, "--out", run, "--epochs", 2)
+    succeed("train", real_zip, "--out", run, "--epochs", 1)
     succeed("export", run, "--out", out)
     parity = load_bundle(out).about["parity"]
     assert parity["torch"]["auc"] > 0.95

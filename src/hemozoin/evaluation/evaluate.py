@@ -107,13 +107,12 @@ def write_evaluation(folder: Path, report: Report, cells: LabelledCells, p: Floa
 
     Each file is written completely or not at all.
     """
-    figures = draw_plots(report)
-    write_plots(folder, figures)
+    plots = write_plots(folder, draw_plots(report))
     names = {"cell": cells.cell, "patient": cells.patient, "label": cells.label}
     table = csv_table({**names, "p_parasitized": p.round(6)})
     replace_file(folder / "predictions.csv", table)
     replace_file(folder / "metrics.json", json.dumps(report.to_dict(), indent=2))
-    write_report(folder / "report.html", report, figures)
+    write_report(folder / "report.html", report, plots)
 
 
 def _find_mistakes(

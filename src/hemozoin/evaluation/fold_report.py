@@ -46,9 +46,8 @@ class FoldReport:
 def write_fold_report(folder: Path, report: FoldReport) -> None:
     """Write report.html and the plots into a folder, each file completely or not at all."""
     pooled = pool_folds(report.folds, report.prevalence)
-    figures = _draw_plots(pooled, report.folds)
-    write_plots(folder, figures)
-    context = _context(report, pooled) | {"plots": inline_plots(figures)}
+    plots = write_plots(folder, _draw_plots(pooled, report.folds))
+    context = _context(report, pooled) | {"plots": inline_plots(plots)}
     page = pages.render("evaluation/fold_report.html", {}, **context)
     replace_file(folder / "report.html", page)
 

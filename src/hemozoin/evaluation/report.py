@@ -133,10 +133,10 @@ class Report:
         return {**self.evaluation.to_dict(), "warnings": _warnings(self)}
 
 
-def write_report(path: Path, report: Report, figures: Mapping[str, Figure]) -> None:
-    """Write the page, completely or not at all; `figures` are those of `draw_plots`."""
+def write_report(path: Path, report: Report, plots: Mapping[str, str]) -> None:
+    """Write the page, completely or not at all; `plots` are SVG files by their names."""
     filters = {"number": _number, "count": "{:,}".format}
-    context = _context(report) | {"plots": inline_plots(figures)}
+    context = _context(report) | {"plots": inline_plots(plots)}
     replace_file(path, pages.render("evaluation/report.html", filters, **context))
 
 
@@ -251,17 +251,17 @@ def draw_plots(report: Report) -> dict[str, Figure]:
     }
 
 
-def inline_plots(figures: Mapping[str, Figure]) -> dict[str, Any] | None:
-    """Return the plots as SVG in the page, by the names of their files; None where none was drawn.
+def inline_plots(plots: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return SVG files, by their names, as parts of the page; None where none was drawn.
 
     Those of training are pairs of title and SVG, at "learning".
     """
-    if not figures:
+    if not plots:
         return None
-    from hemozoin.reports.svg import figure_svg  # noqa: PLC0415 - optional
+    from hemozoin.reports.svg import page_svg  # noqa: PLC0415 - optional
 
     titles = EVALUATION_PLOTS | LEARNING_PLOTS
-    drawn = {name: figure_svg(figure, titles[name]) for name, figure in figures.items()}
+    drawn = {name: page_svg(svg, titles[name]) for name, svg in plots.items()}
     learning = [(titles[name], drawn.pop(name)) for name in LEARNING_PLOTS if name in drawn]
     return {**drawn, "learning": learning}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hemozoin.files import replace_file
+from hemozoin.reports.style import PAPER, STYLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 #: The folder of the plots, in the folder of a run.
 PLOTS = "plots"
 
-#: Format → what identifies the time or the program in such a file: it is left out.
+#: Format → what identifies the time or the program in such a file: it is left out. SVG is the last.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -40,24 +41,27 @@ def plot_file_names(plots: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{PLOTS}/{name}.{kind}" for name in plots for kind in _METADATA)
 
 
-def write_plots(folder: Path, figures: Mapping[str, Figure]) -> None:
+def write_plots(folder: Path, figures: Mapping[str, Figure]) -> dict[str, str]:
     """Write each figure in all formats to `folder`/plots, each file completely or not at all.
 
-    Without figures there is no such folder.
+    Returns the SVG of each. Without figures there is no such folder.
     """
     if figures:
         (folder / PLOTS).mkdir(exist_ok=True)
+    drawn = {}
     for name, figure in figures.items():
         for kind, metadata in _METADATA.items():
-            replace_file(folder / PLOTS / f"{name}.{kind}", _encoded(figure, name, kind, metadata))
+            content = _encoded(figure, name, kind, metadata)
+            replace_file(folder / PLOTS / f"{name}.{kind}", content)
             figure.set_layout_engine("none")  # the first file has found the layout
+        drawn[name] = content.decode()
+    return drawn
 
 
 def _encoded(figure: Figure, name: str, kind: str, metadata: dict[str, Any]) -> bytes:
     import matplotlib as mpl  # noqa: PLC0415 - optional
 
     buffer = io.BytesIO()
-    style: dict[Any, Any] = {"svg.hashsalt": name, "svg.fonttype": "none", "pdf.fonttype": 42}
-    with mpl.rc_context(style):
-        figure.savefig(buffer, format=kind, dpi=_DPI, facecolor="white", metadata=metadata)
+    with mpl.rc_context({**STYLE, "svg.hashsalt": name, "pdf.fonttype": 42}):
+        figure.savefig(buffer, format=kind, dpi=_DPI, facecolor=PAPER, metadata=metadata)
     return buffer.getvalue()

@@ -1,6 +1,6 @@
 """The style of all plots: the colours of the pages in light mode, and matplotlib's settings.
 
-On a page a colour has another value in dark mode, so `figure_svg` puts the variable of base.css in
+On a page a colour has another value in dark mode, so `page_svg` puts the variable of base.css in
 the place of each colour: one drawing is right on a page and in a file.
 """
 
@@ -27,6 +27,9 @@ PARASITIZED_COLOUR, UNINFECTED_COLOUR = VIOLET, ORANGE
 
 #: The variable of base.css for each of these colours.
 CSS_VARIABLES = {colour: f"var(--{name})" for name, colour in LIGHT_COLOURS.items()}
+
+#: The background of a plot in a file of its own; on a page it has none.
+PAPER = "#ffffff"
 
 #: matplotlib's rcParams.
 STYLE: dict[Any, Any] = {

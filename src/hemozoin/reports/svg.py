@@ -9,24 +9,30 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from hemozoin.reports.style import CSS_VARIABLES, STYLE
+from hemozoin.reports.style import CSS_VARIABLES, PAPER, STYLE
 
 
 def figure_svg(figure: Figure, name: str) -> Markup:
-    """Return a figure that was drawn in `STYLE` as an `<svg>` element.
+    """Return a figure that was drawn in `STYLE` as an `<svg>` element of a page: see `page_svg`.
 
-    `name` is what screen readers say. Colours of `hemozoin.reports.style` become the page's CSS
-    variables. The same figure gives the same bytes.
+    The same figure gives the same bytes.
     """
     buffer = io.StringIO()
     with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
         figure.savefig(buffer, format="svg")
-    svg = buffer.getvalue()
+    return page_svg(buffer.getvalue(), name)
+
+
+def page_svg(svg: str, name: str) -> Markup:
+    """Return matplotlib's SVG file as an `<svg>` element; `name` is what screen readers say.
+
+    Colours of `hemozoin.reports.style` become the page's CSS variables, and white none.
+    """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' id="[\w.]+_\d+"', "", svg)  # an id must be unique on the page
     svg = re.sub(r' (?:width|height)="[^"]*pt"', "", svg, count=2)  # the page sets the size
-    for colour, variable in CSS_VARIABLES.items():
+    for colour, variable in {**CSS_VARIABLES, PAPER: "none"}.items():
         svg = svg.replace(colour, variable)
     label = f'<svg role="img" aria-label="{Markup.escape(name)}" '
     return Markup(svg.replace("<svg ", label, 1))
