@@ -148,6 +148,16 @@ class Layer:
     size_in: int
     size_out: int
 
+    @property
+    def gets_zeros(self) -> bool:
+        """Whether its map is padded with zeros in memory while it trains (`DepthwiseConv2d`)."""
+        return self.kind == "depthwise" and is_small(self.size_in, self.stride)
+
+
+def is_small(size: int, stride: int) -> bool:
+    """Return whether a map of `size` px has a single place or two for a 3 × 3 filter."""
+    return size < 2 + stride
+
 
 def layers(architecture: Architecture, size: int) -> tuple[Layer, ...]:
     """Return every layer for square RGB pictures of `size` px, in the order in which they run.

@@ -21,7 +21,14 @@ from collections import OrderedDict
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hemozoin.mobilenet.architecture import SMALLEST_SIZE, Architecture, Layer, Padding, layers
+from hemozoin.mobilenet.architecture import (
+    SMALLEST_SIZE,
+    Architecture,
+    Layer,
+    Padding,
+    is_small,
+    layers,
+)
 
 
 class MobileNet(nn.Module):
@@ -74,17 +81,32 @@ def _conv_norm_relu(layer: Layer, architecture: Architecture) -> nn.Sequential:
 
 def _convolution(layer: Layer, padding: Padding) -> nn.Conv2d:
     """Return the convolution alone. It has no bias, because batch norm adds a shift after it."""
-    asymmetric = padding == "same" and layer.stride == 2
-    convolution = SameConv2d if asymmetric else nn.Conv2d
+    asymmetric, depthwise = padding == "same" and layer.stride == 2, layer.kind == "depthwise"
+    convolution = SameConv2d if asymmetric else DepthwiseConv2d if depthwise else nn.Conv2d
     return convolution(
         layer.channels_in,
         layer.channels_out,
         layer.kernel,
         stride=layer.stride,
         padding=0 if asymmetric else layer.kernel // 2,
-        groups=layer.channels_in if layer.kind == "depthwise" else 1,
+        groups=layer.channels_in if depthwise else 1,
         bias=False,
     )
+
+
+class DepthwiseConv2d(nn.Conv2d):
+    """A 3 × 3 depthwise convolution that trains fast on small maps, too.
+
+    The zeros around a map of 1 or 2 px (3 px with a stride of 2) become pixels of the map while the
+    network trains: oneDNN then computes the gradient in a tenth of the time.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turn [N, C, H, W] into [N, C, ⌈H/stride⌉, ⌈W/stride⌉]."""
+        if not self.training or not is_small(min(x.shape[2:]), self.stride[0]):
+            return super().forward(x)
+        padded = F.pad(x, (1, 1, 1, 1))
+        return F.conv2d(padded, self.weight, stride=self.stride, groups=self.groups)
 
 
 class SameConv2d(nn.Conv2d):

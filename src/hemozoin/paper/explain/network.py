@@ -91,13 +91,16 @@ class NetworkExplanation:
 
         They are the picture (input of the first convolution), the output of every convolution
         (batch norm needs it), the output of every ReLU (ReLU and the next layer need it) and the
-        classifier's input. Batch norm and ReLU share one output, since ReLU works in place. The
-        weights and batch norm's two numbers per channel and batch are not included. This holds
-        for the paper's ReLU and for symmetric padding; a test compares it with torch.
+        classifier's input. Batch norm and ReLU share one output, since ReLU works in place. Small
+        maps are kept once more, with zeros around them (`Layer.gets_zeros`). The weights and batch
+        norm's two numbers per channel and batch are not included. This holds for the paper's ReLU
+        and for symmetric padding; a test compares it with torch.
         """
         *convolutions, pool, _ = self.rows
         kept_twice = sum(row.bytes_out for row in convolutions)
-        return self.rows[0].bytes_in + 2 * kept_twice + pool.bytes_out
+        small = [row.layer for row in convolutions if row.layer.gets_zeros]
+        padded = sum(_FLOAT * layer.channels_in * (layer.size_in + 2) ** 2 for layer in small)
+        return self.rows[0].bytes_in + 2 * kept_twice + padded + pool.bytes_out
 
     @property
     def title(self) -> str:
