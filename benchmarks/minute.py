@@ -6,12 +6,12 @@
 
 Each run is `hemozoin train` in a process of its own with an empty cache, as in `headline.py`; each
 seed splits the patients differently. Before and after each run, another process counts the cells
-per second of a plain step of torch: the same network, of torch's own convolutions, batch and size on
-constant random input, forward, backward and AdamW, without decoding, input transform and
-augmentation. A machine is as
-fast as this step: so that runs on different machines can be compared, `seconds_at_2000` is the
-time of the run on a machine on which the plain step makes 2,000 cells per second. One row per run
-goes to benchmarks/results/minute.csv; runs that have a row are not repeated.
+per second of a plain step of torch: the same network of torch's own convolutions, the same batch
+and size on constant random input, forward, backward and AdamW, without decoding, input transform
+and augmentation. A machine is as fast as this step: so that runs on different machines can be
+compared, `seconds_at_2000` is the time of the run on a machine on which the plain step makes 2,000
+cells per second. One row per run goes to benchmarks/results/minute.csv; runs that have a row are
+not repeated.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ REFERENCE = 2000
 PLAIN_STEP = """
 import time, torch
 from hemozoin import Architecture
-from hemozoin.mobilenet import network
-network.DepthwiseConv2d = torch.nn.Conv2d
-network = network.MobileNet(Architecture(alpha=0.25, classes=2)).to(memory_format=torch.channels_last)
+from hemozoin.mobilenet import network as module
+module.DepthwiseConv2d = torch.nn.Conv2d
+network = module.MobileNet(Architecture(alpha=0.25, classes=2))
+network.to(memory_format=torch.channels_last)
 optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
 inputs = torch.randn(128, 3, 64, 64).contiguous(memory_format=torch.channels_last)
 targets = torch.arange(128) % 2

@@ -28,6 +28,7 @@ from hemozoin.data.decoding.limits import (
 )
 from hemozoin.data.decoding.messages import collected_messages
 from hemozoin.data.decoding.plain_png import decode_plain_png
+from hemozoin.data.decoding.plain_webp import decode_plain_webp
 from hemozoin.data.decoding.rgb import merge_planes, to_rgb
 from hemozoin.data.decoding.tiff_pages import picture_pages
 from hemozoin.errors import DataError, HemozoinError
@@ -109,8 +110,8 @@ def process_cell(data: bytes, name: str, process: Callable[[Pixels], _Result]) -
 
 
 def decode_plain_cell(data: bytes) -> Pixels | None:
-    """Return what `decode_cell` does for a plain PNG of one cell, `[H, W, 3]`; else None."""
-    pixels = decode_plain_png(data)
+    """Return what `decode_cell` does for plain PNG or WebP of one cell, `[H, W, 3]`; else None."""
+    pixels = decode_plain_webp(data) if data.startswith(b"RIFF") else decode_plain_png(data)
     return pixels if pixels is not None and _may_be_one_cell(*pixels.shape[:2]) else None
 
 

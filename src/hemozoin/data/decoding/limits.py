@@ -16,6 +16,10 @@ from PIL import Image
 #: A larger picture is no cell and no field; a small file that claims more pixels is an attack.
 MAX_PIXELS = 64_000_000
 
+#: Most pixels of a plain PNG or WebP of a cell: a batch of them is in memory at once. A cell's has
+#: 20,000; NLM's largest 155,000.
+MAX_PLAIN_PIXELS = 250_000
+
 #: Decoders of Pillow that are Python code, and take about a second for a million pixels; and the
 #: largest picture for them.
 _SLOW_DECODERS, _MAX_SLOW_PIXELS = ("bmp_rle", "ppm", "ppm_plain"), 4_000_000

@@ -15,6 +15,7 @@ import numpy as np
 from isal import isal_zlib
 
 from hemozoin.arrays import Pixels
+from hemozoin.data.decoding.limits import MAX_PLAIN_PIXELS
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -27,10 +28,6 @@ _WITHOUT_EFFECT = {b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"pHYs", b"tIME"
 
 #: Most chunks of a file. A cell's has about ten.
 _MOST_CHUNKS = 1000
-
-#: Most pixels of a file: a batch of them is in memory at once. A cell's has 20,000; NLM's largest
-#: 155,000.
-_MOST_PIXELS = 250_000
 
 #: Number of a row's filters, of which its first byte names one.
 _FILTERS = 5
@@ -77,7 +74,7 @@ def _undamaged_chunks(data: bytes) -> list[tuple[bytes, memoryview]]:
 
 def _undamaged_rows(packed: bytes, width: int, height: int) -> bytes | None:
     """Return the rows of a PNG, each with its filter; None where they are damaged."""
-    if not 0 < width * height <= _MOST_PIXELS:
+    if not 0 < width * height <= MAX_PLAIN_PIXELS:
         return None
     stride = 1 + 3 * width
     unpacker = isal_zlib.decompressobj()
