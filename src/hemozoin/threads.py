@@ -28,8 +28,8 @@ def batches_in_threads(
 ) -> Iterator[_Result]:
     """Yield the results of `work` for batches of `size` items, one per item, in order.
 
-    Threads are enough: Pillow releases Python's lock while it decodes and resizes. At most a few
-    batches per core are in memory, for any number of items.
+    Threads are enough: OpenCV and Pillow release Python's lock while they work, except where Pillow
+    decodes WebP. At most a few batches per core are in memory, for any number of items.
     """
     remaining, cores = iter(items), os.cpu_count() or 1
     waiting: deque[Future[list[_Result]]] = deque()
