@@ -29,7 +29,6 @@ BACKGROUND = -1.0
 #: Scales the standard deviation of the densities to about 1, where networks train best.
 DENSITY_GAIN = 4.0
 
-
 #: The relative density of each level before the cell's mean is subtracted, in float64: a pixel of a
 #: cell has one of 256 levels, so the logarithm is looked up.
 _DENSITIES = -DENSITY_GAIN * np.log((np.arange(256) + 1) / 256)
