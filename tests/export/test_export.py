@@ -34,7 +34,7 @@ def sure_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = make_cells(folder / "cells.zip", patients=9, per_class=20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEMOZOIN_CACHE", str(folder / "cache"))
-        options = ("--size", 32, "--epochs", 14, "--batch", 16, "--learning-rate", 0.004)
+        options = ("--size", 32, "--epochs", 20, "--batch", 16, "--learning-rate", 0.01)
         succeed("train", data, "--out", folder / "run", *options)
     return folder / "run"
 
