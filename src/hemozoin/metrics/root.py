@@ -11,9 +11,10 @@ _EXACTNESS = 1e-12
 def find_root(function: Callable[[float], float]) -> float:
     """Return the share, 0..1, at which a monotone function is 0, to 1e-12.
 
-    The function has different signs at 0 and 1, or is 0 at one of them. The method is that of Chandrupatla 1997 (Adv. Eng.
-    Softw. 28, 145): inverse quadratic interpolation where three points lie so that it is safe, and
-    bisection elsewhere. It needs about a third of the evaluations of bisection alone.
+    The function has different signs at 0 and 1, or is 0 at one of them. The method is that of
+    Chandrupatla 1997 (Adv. Eng. Softw. 28, 145): inverse quadratic interpolation where three points
+    lie so that it is safe, and bisection elsewhere. It needs about a third of the evaluations of
+    bisection alone.
     """
     newest, other, part = 0.0, 1.0, 0.5
     at_newest, at_other = function(newest), function(other)
