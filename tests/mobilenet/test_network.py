@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hemozoin.mobilenet.architecture import Architecture, layers
 from hemozoin.mobilenet.cost import cost
-from hemozoin.mobilenet.network import MobileNet
+from hemozoin.mobilenet.network import DepthwiseConv2d, MobileNet
 
 BODIES = ["separable", "full", "shallow"]
 PADDINGS = ["symmetric", "same"]
@@ -164,6 +164,24 @@ def test_channels_last_gives_the_same_logits() -> None:
     expected = network(x)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     torch.testing.assert_close(network(x.to(memory_format=torch.channels_last)), expected)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_zeros_in_the_map_give_the_same_maps_and_gradients(size: int, stride: int) -> None:
+    """While it trains, a depthwise convolution pads small maps itself."""
+    ours = DepthwiseConv2d(6, 6, 3, stride=stride, padding=1, groups=6, bias=False)
+    plain = nn.Conv2d(6, 6, 3, stride=stride, padding=1, groups=6, bias=False)
+    plain.load_state_dict(ours.state_dict())
+    x = torch.rand(4, 6, size, size, requires_grad=True)
+    found, expected = ours.train()(x), plain(x)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(ours.eval()(x), expected)
+    weight = torch.rand_like(expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(found, (x, ours.weight), weight),
+        torch.autograd.grad(expected, (x, plain.weight), weight),
+    )
 
 
 @pytest.mark.parametrize("padding", PADDINGS)

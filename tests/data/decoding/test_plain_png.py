@@ -44,6 +44,15 @@ def test_the_pixels_are_those_of_pillow() -> None:
         assert (found == NOISE).all()
 
 
+@pytest.mark.parametrize("height", [145, 146, 291, 292, 700])
+def test_rows_of_several_blocks(height: int) -> None:
+    """A block that is not compressed has 65,535 bytes at most, 145.3 rows of 150 px."""
+    noise = np.random.default_rng(1).integers(0, 256, (height, 150, 3), np.uint8)
+    found = decode_plain_png(encoded(Image.fromarray(noise), "PNG"))
+    assert found is not None
+    assert (found == noise).all()
+
+
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
