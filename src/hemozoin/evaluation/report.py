@@ -20,6 +20,7 @@ from hemozoin.images import thumbnail
 from hemozoin.metrics.bootstrap import MIN_UNITS, Estimate
 from hemozoin.reports import page as pages
 from hemozoin.reports.plot_files import can_draw
+from hemozoin.reports.style import PAPER
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -261,7 +262,9 @@ def inline_plots(plots: Mapping[str, str]) -> dict[str, Any] | None:
     from hemozoin.reports.svg import page_svg  # noqa: PLC0415 - optional
 
     titles = EVALUATION_PLOTS | LEARNING_PLOTS
-    drawn = {name: page_svg(svg, titles[name]) for name, svg in plots.items()}
+    drawn = {
+        name: page_svg(svg.replace(PAPER, "none"), titles[name]) for name, svg in plots.items()
+    }
     learning = [(titles[name], drawn.pop(name)) for name in LEARNING_PLOTS if name in drawn]
     return {**drawn, "learning": learning}
 

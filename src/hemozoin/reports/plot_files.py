@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: The folder of the plots, in the folder of a run.
 PLOTS = "plots"
 
-#: Format → what identifies the time or the program in such a file: it is left out. SVG is the last.
+#: Format → what identifies the time or the program in such a file: it is left out.
 _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -48,14 +48,15 @@ def write_plots(folder: Path, figures: Mapping[str, Figure]) -> dict[str, str]:
     """
     if figures:
         (folder / PLOTS).mkdir(exist_ok=True)
-    drawn = {}
+    svg_files = {}
     for name, figure in figures.items():
         for kind, metadata in _METADATA.items():
             content = _encoded(figure, name, kind, metadata)
             replace_file(folder / PLOTS / f"{name}.{kind}", content)
             figure.set_layout_engine("none")  # the first file has found the layout
-        drawn[name] = content.decode()
-    return drawn
+            if kind == "svg":
+                svg_files[name] = content.decode()
+    return svg_files
 
 
 def _encoded(figure: Figure, name: str, kind: str, metadata: dict[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from hemozoin.reports.style import CSS_VARIABLES, PAPER, STYLE
+from hemozoin.reports.style import CSS_VARIABLES, STYLE
 
 
 def figure_svg(figure: Figure, name: str) -> Markup:
@@ -26,13 +26,13 @@ def figure_svg(figure: Figure, name: str) -> Markup:
 def page_svg(svg: str, name: str) -> Markup:
     """Return matplotlib's SVG file as an `<svg>` element; `name` is what screen readers say.
 
-    Colours of `hemozoin.reports.style` become the page's CSS variables, and white none.
+    Colours of `hemozoin.reports.style` become the page's CSS variables.
     """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' id="[\w.]+_\d+"', "", svg)  # an id must be unique on the page
     svg = re.sub(r' (?:width|height)="[^"]*pt"', "", svg, count=2)  # the page sets the size
-    for colour, variable in {**CSS_VARIABLES, PAPER: "none"}.items():
+    for colour, variable in CSS_VARIABLES.items():
         svg = svg.replace(colour, variable)
     label = f'<svg role="img" aria-label="{Markup.escape(name)}" '
     return Markup(svg.replace("<svg ", label, 1))

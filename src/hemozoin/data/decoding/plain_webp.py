@@ -30,9 +30,8 @@ def decode_plain_webp(data: bytes) -> Pixels | None:
     signature, header = struct.unpack_from("<BI", data, _HEADERS)
     width, height = (1 + (header >> bits) % 2**_SIDE_BITS for bits in (0, _SIDE_BITS))
     has_alpha_or_version = header >> 2 * _SIDE_BITS
-    if not is_whole or signature != _SIGNATURE or has_alpha_or_version:
-        return None
-    if width * height > MAX_PLAIN_PIXELS:
+    is_plain = is_whole and signature == _SIGNATURE and not has_alpha_or_version
+    if not is_plain or width * height > MAX_PLAIN_PIXELS:
         return None
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     return None if pixels is None else np.asarray(pixels, np.uint8)
