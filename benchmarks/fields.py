@@ -6,8 +6,9 @@
 `fields/world/bbbc041`, has its marks in the truth.json above it. A found red cell and a marked
 one are the same cell if their boxes have an intersection over union of 0.5 or more; each is
 matched once. An unmatched one counts as wrong only if it is more than 8 px from the picture's
-edge, where cells are often unmarked. The row of the network and the folder in
-benchmarks/results/fields.csv is replaced. stages.py measures the time.
+edge, where cells are often unmarked. The rows of the network and the folder in
+benchmarks/results/fields.csv are replaced: one of all fields, and where some are not usable one
+of the others, which screening counts. stages.py measures the time.
 
 found.csv has a row for each type of marked cell: how many are found, and as what the others are
 lost. There an intersection over union of 0.3 is enough, since people's boxes are larger around
@@ -50,6 +51,9 @@ UNTYPED = {"difficult"}
 #: As what a marked cell is lost; the first object kind is that of a red cell.
 LOST = (*get_args(ObjectKind)[1:], "merged", "nothing")
 
+#: Which fields a row is of.
+ALL, USABLE = "all", "usable"
+
 #: Distance in px from the picture's edge within which nothing counts as wrong.
 EDGE = 8
 
@@ -62,8 +66,9 @@ FOUND, TOUCHED = 0.3, 0.1
 
 @dataclass
 class Score:
-    """The counts and probabilities of all fields together."""
+    """The counts and probabilities of fields together."""
 
+    fields: int = 0
     true_positives: int = 0
     false_positives: int = 0
     false_negatives: int = 0
@@ -79,18 +84,21 @@ def main() -> None:
     parser.add_argument("fields", type=Path)
     parser.add_argument("model")
     given = parser.parse_args()
-    predictor, score = Predictor.load(given.model), Score()
+    predictor, scores = Predictor.load(given.model), {kind: Score() for kind in (ALL, USABLE)}
     fates = dict[str, Counter[str]]()
     marked = list(marked_pictures(given.fields))
     for path, marks in marked:
         found = screen(path, predictor)
         red = [mark for mark in marks if mark["type"] not in OTHERS]
-        add(score, found.cells, red, (found.width, found.height))
+        for score in [*scores.values()] if found.usable else [scores[ALL]]:
+            add(score, found.cells, red, (found.width, found.height))
         for kind, fate in marked_fates(found, red):
             fates.setdefault(kind, Counter())[fate] += 1
-    row = metrics(score, predictor.bundle.threshold.value)
+    if scores[USABLE].fields == scores[ALL].fields:
+        del scores[USABLE]
+    threshold = predictor.bundle.threshold.value
     place = {"model": given.model, "data": given.fields.name}
-    _replace(FILE, place, [{"fields": len(marked), **row}])
+    _replace(FILE, place, [{"of": of, **metrics(scores[of], threshold)} for of in scores])
     _replace(FOUND_FILE, place, [_fates_row(kind, fates[kind]) for kind in sorted(fates)])
 
 
@@ -137,6 +145,7 @@ def add(score: Score, cells: Any, marks: Marks, size: tuple[int, int]) -> None:
     """Add one field to the score."""
     found, boxes = object_boxes(cells), clip(_boxes(mark["box"] for mark in marks), size)
     pairs = match(found, boxes)
+    score.fields += 1
     found_inside, marked_inside = is_inside(found, size), is_inside(boxes, size)
     score.true_positives += len(pairs)
     score.false_positives += int(np.delete(found_inside, [a for a, _ in pairs]).sum())
@@ -183,10 +192,11 @@ def is_inside(boxes: Boxes, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
 
 
 def metrics(score: Score, threshold: float) -> rows.Row:
-    """Return the metrics of all fields together."""
+    """Return the metrics of fields together."""
     errors = score.false_positives + score.false_negatives
     close = np.abs(np.array(score.count_ratios) - 1) <= 0.1
     return {
+        "fields": score.fields,
         "true_positives": score.true_positives,
         "false_positives": score.false_positives,
         "false_negatives": score.false_negatives,
@@ -217,7 +227,7 @@ def table() -> str:
     found = rows.read(FILE)
     lines = [
         (
-            f"`{row['model']}`, {row['data']}",
+            f"`{row['model']}`, {row['data']}{', usable' if row['of'] == USABLE else ''}",
             row["fields"],
             f"{row['true_positives']}, {row['false_positives']}, {row['false_negatives']}",
             row["f1"],
@@ -231,6 +241,7 @@ def table() -> str:
     note = (
         "Red cells found, compared with cells that people marked: the same cell from an"
         " intersection over union of 0.5 on; unmatched cells within 8 px of the edge are ignored."
+        " Usable fields are those that screening counts: it names a flaw of the others."
         " Counts: red cells found divided by red cells marked, per field. AUC, sensitivity and"
         f" specificity are of the matched cells. hemozoin {last['hemozoin']}."
     )
