@@ -4,13 +4,16 @@
 
 For each finished run, temperature, threshold and review band are fitted on its validation
 patients, and the out-of-distribution detector on these and the training patients, as `hemozoin
-train --labels` does. All are tested on its test patients. One row per run goes to
+train --labels` does. All are tested on its test patients. A RUN may also be a cross-validation with
+--labels and --final: there, the decision and the detector are fitted on all patients but a part of
+them, and tested on that part (held_out.py). One row per run or part goes to
 benchmarks/results/abstention.csv, which is overwritten.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,8 +21,10 @@ import numpy as np
 
 import markdown_tables as md
 import rows
+from held_out import CrossValidation
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.data.cells import LabelledCells
+from hemozoin.decision.ood import fit_ood_detector
 from hemozoin.decision.temperature import calibrate, log_odds
 from hemozoin.decision.threshold import OperatingPoint
 from hemozoin.evaluation.evaluation import evaluate_predictions
@@ -40,8 +45,12 @@ def main() -> None:
     given = parser.parse_args()
     rows.remove(FILE)
     for run in given.runs:
-        row: rows.Row = {"run": run.name, **_measure(run, given.data, given.labels)}
-        rows.append(FILE, row | rows.conditions())
+        if (run / "final").is_dir():
+            measured = list(_measure_parts(run))
+        else:
+            measured = [_measure(run, given.data, given.labels)]
+        for part, row in enumerate(measured, 1):
+            rows.append(FILE, {"run": run.name, "part": part, **row, **rows.conditions()})
 
 
 def _measure(run: Path, data: Path, labels: Path) -> rows.Row:
@@ -55,6 +64,16 @@ def _measure(run: Path, data: Path, labels: Path) -> rows.Row:
     metrics = _selective_metrics(decisions, cells, _uncalibrated(predictor, pixels))
     outside = detector.is_out_of_distribution(pixels).mean()
     return metrics | {"out_of_distribution": round(float(outside), 4)}
+
+
+def _measure_parts(run: Path) -> Iterator[rows.Row]:
+    """Yield the metrics of each part of the patients of a cross-validation."""
+    data = CrossValidation.load(run)
+    for own, decisions in data.parts():
+        detector = fit_ood_detector(data.pixels[~own])
+        metrics = _selective_metrics(decisions, data.cells.select(own), data.logit[own])
+        outside = detector.is_out_of_distribution(data.pixels[own]).mean()
+        yield metrics | {"out_of_distribution": round(float(outside), 4)}
 
 
 def _uncalibrated(predictor: Predictor, pixels: Pixels) -> Floats:
@@ -85,15 +104,26 @@ def table() -> str:
     """Return the results in Markdown: a line per run, and their mean."""
     found = rows.read(FILE)
     columns = ("review", "missed", "false_alarms", "accuracy", "accuracy_agreed")
-    named = [(row["run"], [row]) for row in found] + [(f"all (n = {len(found)})", found)]
     lines = [
-        (name, *md.spreads(runs, (*columns, "out_of_distribution"), 3)) for name, runs in named
+        (name, *md.spreads(measured, (*columns, "out_of_distribution"), 3))
+        for name, measured in _named(found)
     ]
     titles = (
         *("run", "for review", "without review: missed", "false alarms", "accuracy"),
         *("accuracy where both labels agree", "out of distribution"),
     )
     return md.table(titles, lines, md.splits_and_machine(found))
+
+
+def _named(found: md.Rows) -> Iterator[tuple[str, md.Rows]]:
+    """Yield what has a line, with its rows: each run, all of them, each cross-validation."""
+    of_run = {name: measured for (name,), measured in md.groups(found, "run").items()}
+    single = {name: measured for name, measured in of_run.items() if len(measured) == 1}
+    yield from single.items()
+    yield f"all (n = {len(single)})", [row for measured in single.values() for row in measured]
+    for name, measured in of_run.items():
+        if name not in single:
+            yield f"`{name}`, held-out parts (n = {len(measured)})", measured
 
 
 if __name__ == "__main__":

@@ -2,14 +2,12 @@
 
     python benchmarks/counting.py fields runs/nano nano
 
-`runs/nano` is a cross-validation with --labels and --final. The patients are dealt into fifths,
-several times, and each fifth is held out in turn: counting point and reference patients are fitted
-on the out-of-fold predictions of the other patients, with the cells on which both labels agree.
-(The folds of the cross-validation alone are too few: five false positives in one of them decided
-the result.) A slide has 5,000 red cells of held-out patients: the infected ones of one patient, the
-uninfected ones of all patients of the fifth, since one patient has only 65 of them; both are drawn
-with replacement. One row per parasitaemia goes to benchmarks/results/counting.csv, and the figure
-to docs/counting.svg.
+`runs/nano` is a cross-validation with --labels and --final. Parts of the patients are held out
+(held_out.py): counting point and reference patients are fitted on the out-of-fold predictions of
+the other patients, with the cells on which both labels agree. A slide has 5,000 red cells of
+held-out patients: the infected ones of one patient, the uninfected ones of all patients of the
+part, since one patient has only 65 of them; both are drawn with replacement. One row
+per parasitaemia goes to benchmarks/results/counting.csv, and the figure to docs/counting.svg.
 
 `fields` has the folders of world.py. Groups of fields of one place are slides that `nano` counts.
 Of `eyepiece_phone` each field is a slide: these are NLM's own photos, of patients of the training
@@ -34,7 +32,8 @@ import fields
 import markdown_tables as md
 import rows
 import world
-from hemozoin.arrays import Bools, Floats, Texts
+from held_out import DEALS, CrossValidation
+from hemozoin.arrays import Floats
 from hemozoin.classes import PARASITIZED
 from hemozoin.decision.counting_point import CountingPoint
 from hemozoin.decision.ood import fit_ood_detector
@@ -48,20 +47,13 @@ from hemozoin.smear.counting.parasitaemia import estimate_parasitaemia
 from hemozoin.smear.counting.slide import Slide, Verdict
 from hemozoin.smear.counting.tally import Tally
 from hemozoin.smear.field import Field
-from hemozoin.training.packaging import DecisionParameters, fit_decision
+from hemozoin.training.packaging import DecisionParameters
 from hemozoin.training.reference import bulk_cells
-from hemozoin.training.runs.final import out_of_fold_log_odds
-from hemozoin.training.runs.folder import RunFolder
-from hemozoin.training.runs.run import load_split_data
-from hemozoin.training.runs.start import read_config
 from microscope import LABELS
 
 FILE, PLACES = "counting.csv", "counting_places.csv"
 
 FIGURE = Path(__file__).parents[1] / "docs" / "counting.svg"
-
-#: Parts of the patients, and how often they are dealt.
-PARTS, DEALS = 5, 4
 
 #: Red cells of a simulated slide, slides of each part and parasitaemia, and the parasitaemias.
 RED_CELLS, SLIDES = 5000, 100
@@ -108,21 +100,15 @@ def main() -> None:
 
 def held_out(run: Path) -> Iterator[Fold]:
     """Yield each part of the patients, with all that is fitted fitted on the others."""
-    folds = [RunFolder(path) for path in sorted(run.glob("fold*/"))]
-    config = read_config(run / "final" / "config.json")
-    data = load_split_data(config, folds[0].split)
-    predicted, logit = out_of_fold_log_odds(folds)
-    odds = dict(zip(predicted.cell, logit, strict=True))
-    logit = np.array([odds[cell] for cell in data.cells.cell])
-    pixels = data.pixels[data.cells.row]
+    data = CrossValidation.load(run)
+    detector = fit_ood_detector(data.pixels)
     assert data.cells.corrected is not None
-    detector = fit_ood_detector(pixels)
-    for own in _parts(data.cells.patient.astype(str)):
-        decision = fit_decision(data.cells.select(~own), logit[~own], config.operating_point)
-        p = calibrate(logit, decision.temperature)
-        bulk = bulk_cells(data.cells, p, pixels, decision.review_band, detector)
-        agree = data.cells.corrected == data.cells.label
-        held = np.isin(bulk.patient, data.cells.patient[own].astype(str))
+    agree = data.cells.corrected == data.cells.label
+    patient = data.cells.patient.astype(str)
+    for own, decision in data.parts():
+        p = calibrate(data.logit, decision.temperature)
+        bulk = bulk_cells(data.cells, p, data.pixels, decision.review_band, detector)
+        held = np.isin(bulk.patient, patient[own])
         reference = fit_reference_patients(bulk.subset(~held))
         assert reference is not None
         yield Fold(
@@ -132,15 +118,6 @@ def held_out(run: Path) -> Iterator[Fold]:
             reference,
             [not any(reference.differences(one)) for one in bulk.subset(held).patients()],
         )
-
-
-def _parts(patient: Texts) -> Iterator[Bools]:
-    """Yield which cells are of a part of the patients, bool `[cells]`."""
-    names, number = np.unique(patient, return_inverse=True)
-    for deal in range(DEALS):
-        part = np.random.default_rng(deal).permutation(len(names)) % PARTS
-        for one in range(PARTS):
-            yield part[number] == one
 
 
 def _points(decision: DecisionParameters) -> dict[str, CountingPoint]:

@@ -1,6 +1,6 @@
 """The pretrained networks, fold by fold: each cell tested by a network not trained on its patient.
 
-    hemozoin crossval cell_images.zip --out runs/nano --final --preset best --epochs 16 \
+    hemozoin crossval cell_images.zip --out runs/nano --final --preset best --orientations 1 \
         --specificity 0.965 --labels corrections.csv --on-correction keep --extra healthy_cells
     hemozoin crossval cell_images.zip --out runs/best --final --preset best --specificity 0.965 \
         --labels corrections.csv --on-correction keep --extra healthy_cells
