@@ -101,21 +101,28 @@ def test_any_network_agrees_in_8_bits(
     assert np.allclose(int8.features.mean(axis=1), fp32.features.mean(axis=1), rtol=0.2)
 
 
-def test_the_convolutions_are_in_8_bits() -> None:
-    bundle = some_bundle(some_classifier())
+@pytest.mark.parametrize(
+    ("body", "convolutions", "in_float"), [("separable", 27, 2), ("full", 14, 1)]
+)
+def test_the_first_convolutions_are_in_float_and_the_others_in_8_bits(
+    body: Body, convolutions: int, in_float: int
+) -> None:
+    bundle = some_bundle(some_classifier(replace(SMALL, body=body)))
     graph = onnx.load_from_string(quantize(bundle, some_cells(8, 32))).graph
     kinds = {array.name: array.data_type for array in graph.initializer}
     arrays = {array.name: onnx.numpy_helper.to_array(array) for array in graph.initializer}
     made_by = {node.output[0]: node for node in graph.node}
-    convolutions = [n for n in graph.node if n.op_type == "Conv" and n.output[0] != "odds"]
-    assert len(convolutions) == 27
-    for node in convolutions:
+    nodes = [n for n in graph.node if n.op_type == "Conv" and n.output[0] != "odds"]
+    assert len(nodes) == convolutions
+    for node in nodes[:in_float]:
+        assert {kinds[name] for name in node.input[1:]} == {onnx.TensorProto.FLOAT}
+    for node in nodes[in_float:]:
         weight, bias = (made_by[name].input[0] for name in node.input[1:])
         assert kinds[weight] == onnx.TensorProto.INT8
         assert kinds[bias] == onnx.TensorProto.INT32
         # Two products of 8 bits, added in 16 as on processors without VNNI.
         assert 2 * 255 * np.abs(arrays[weight].astype(int)).max() < 2**15
-    assert not [node for node in graph.node if node.op_type == "Relu"]
+    assert sum(node.op_type == "Relu" for node in graph.node) == in_float - 1
 
 
 @pytest.mark.slow

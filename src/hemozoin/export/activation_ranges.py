@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -24,31 +22,23 @@ _LOWEST_SHARE = 0.01
 _BATCH = 64
 
 
-@dataclass(frozen=True, eq=False)
-class ActivationRanges:
-    """The range of the network's inputs, and the upper limit of each channel of each layer."""
-
-    inputs: tuple[float, float]
-    #: Name of the layer to float `[C]`, above 0.
-    limits: dict[str, Floats]
-
-
-def measure_ranges(
+def measure_limits(
     model: onnx.ModelProto, parts: GraphParts, pixels: Pixels, quantile: float = QUANTILE
-) -> ActivationRanges:
-    """Return the ranges on cells, uint8 `[N, S, S, 3]`: the widest of all batches."""
-    outputs = [parts.inputs, *(convolution.output for convolution in parts.convolutions)]
+) -> dict[str, Floats]:
+    """Return the upper limit of each channel of each layer: its name to float `[C]`, above 0.
+
+    It is the highest of all batches of cells, uint8 `[N, S, S, 3]`. The lower limit is 0, by ReLU.
+    """
+    outputs = [convolution.output for convolution in parts.convolutions]
     session = _session_with_outputs(model, outputs)
     by_batch: list[list[Floats]] = []
     for batch in batches(pixels, _BATCH):
-        inputs, *maps = session.run(outputs, {"pixels": np.asarray(batch)})
-        ends = np.quantile(inputs, (1 - quantile, quantile)) * (-1, 1)
-        by_batch.append([ends, *(np.quantile(map_, quantile, axis=(0, 2, 3)) for map_ in maps)])
-    ends, *limits = (np.max(of_batches, axis=0) for of_batches in zip(*by_batch, strict=True))
+        maps = session.run(outputs, {"pixels": np.asarray(batch)})
+        by_batch.append([np.quantile(map_, quantile, axis=(0, 2, 3)) for map_ in maps])
+    limits = (np.max(of_batches, axis=0) for of_batches in zip(*by_batch, strict=True))
     names = (convolution.name for convolution in parts.convolutions)
     raised = (limit.clip(min=max(limit.max() * _LOWEST_SHARE, 1e-6)) for limit in limits)
-    low, high = ends.clip(min=0)
-    return ActivationRanges((-low, high), dict(zip(names, raised, strict=True)))
+    return dict(zip(names, raised, strict=True))
 
 
 def _session_with_outputs(

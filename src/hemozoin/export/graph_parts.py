@@ -26,8 +26,9 @@ class Convolution:
     #: Zero padding in pixels at top, left, bottom and right.
     pads: tuple[int, ...]
     groups: int
-    #: Name of the ReLU's output.
+    #: Name of the ReLU's output, and whether it is ReLU6.
     output: str
+    is_relu6: bool = False
 
     @property
     def is_depthwise(self) -> bool:
@@ -56,7 +57,7 @@ def split_graph(graph: onnx.GraphProto) -> GraphParts:
     activations = {node.input[0]: node for node in nodes if node.op_type in ("Relu", "Clip")}
     arrays = {array.name: numpy_helper.to_array(array) for array in graph.initializer}
     convolutions = [
-        _convolution(node, arrays, activations[node.output[0]].output[0])
+        _convolution(node, arrays, activations[node.output[0]])
         for node in nodes
         if node.op_type == "Conv" and node.output[0] in activations
     ]
@@ -66,7 +67,9 @@ def split_graph(graph: onnx.GraphProto) -> GraphParts:
     return GraphParts(input_transform, convolutions, head)
 
 
-def _convolution(node: onnx.NodeProto, arrays: dict[str, Floats], output: str) -> Convolution:
+def _convolution(
+    node: onnx.NodeProto, arrays: dict[str, Floats], activation: onnx.NodeProto
+) -> Convolution:
     attributes = {
         attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute
     }
@@ -78,5 +81,6 @@ def _convolution(node: onnx.NodeProto, arrays: dict[str, Floats], output: str) -
         attributes["strides"][0],
         tuple(attributes["pads"]),
         attributes["group"],
-        output,
+        activation.output[0],
+        activation.op_type == "Clip",
     )

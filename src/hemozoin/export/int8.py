@@ -1,6 +1,10 @@
 """The network in 8 bits: a graph of quantized convolutions (Jacob et al. 2018, arXiv 1712.05877).
 
-    pixels ── input transform (float) ── uint8 ── MobileNet ── float ── features, probabilities, map
+    pixels ── input transform, first layers (float) ── uint8 ── the other layers
+                                         features, probabilities, map ── float ──┘
+
+The first convolution has three input channels, and the depthwise one after it eight at α = 0.25. In
+8 bits ONNX Runtime takes two to three times as long for them as in float, so they stay in float.
 
 ONNX Runtime's convolution has one scale for all input channels, and depthwise filters with their
 batch norm folded in give channels whose ranges differ by a factor of a hundred: most channels
@@ -14,16 +18,16 @@ Zero points that are 0 are left out, as ONNX allows: they would make the file 6 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from hemozoin.arrays import Array, Floats, Pixels, batches
-from hemozoin.export.activation_ranges import QUANTILE, ActivationRanges, measure_ranges
+from hemozoin.arrays import Floats, Pixels, batches
+from hemozoin.export.activation_ranges import QUANTILE, measure_limits
 from hemozoin.export.graph_parts import Convolution, GraphParts, split_graph
 from hemozoin.export.rotation import add_rotations, for_all_rotations
 from hemozoin.model.bundle import Bundle
@@ -42,19 +46,8 @@ _SHARED_LAYERS = 4
 #: Largest bias: an int32 that leaves enough range for the sum that the convolution adds to it.
 _LARGEST_BIAS = 2**30
 
-
-class _Quantization(NamedTuple):
-    """The difference between two levels, and the level of 0 (None: level 0)."""
-
-    scale: np.float32
-    zero_point: Pixels | None = None
-
-    def constants(self) -> list[Array]:
-        return [np.asarray(self.scale)] + ([] if self.zero_point is None else [self.zero_point])
-
-
-#: The quantization of channels that range from 0 to 1.
-_UNIT_RANGE = _Quantization(np.float32(1 / _HIGHEST_ACTIVATION))
+#: The scale of activations, whose channels all range from 0 to 1 in 8 bits.
+_SCALE = np.array(1 / _HIGHEST_ACTIVATION, np.float32)
 
 
 def quantize(bundle: Bundle, pixels: Pixels, quantile: float = QUANTILE) -> bytes:
@@ -62,18 +55,16 @@ def quantize(bundle: Bundle, pixels: Pixels, quantile: float = QUANTILE) -> byte
 
     Inputs, outputs and metadata are those of `onnx_model`. The activation ranges are measured on
     `pixels`, uint8 `[N, S, S, 3]`, a few hundred training cells; a channel's limit is this
-    `quantile` (0..1) of its values. Weights are int8 with a scale per channel; the input transform
-    and everything after the last convolution stay in float.
+    `quantile` (0..1) of its values. Weights are int8 with a scale per channel; the input transform,
+    the first layers and everything after the last convolution stay in float.
     """
     model = onnx.load_from_string(onnx_model(bundle))
     parts = split_graph(model.graph)
-    ranges = measure_ranges(model, parts, pixels, quantile)
+    limits = measure_limits(model, parts, pixels, quantile)
     g = OnnxBuilder()
-    quantization = _input_quantization(ranges)
-    x = _quantized_inputs(g, parts.inputs, quantization, bundle.preprocessing.size)
-    x = _convolutions(g, x, quantization, parts, ranges, bundle)
+    x = _convolutions(g, parts, limits, bundle)
     last = parts.convolutions[-1]
-    scale = _divisors(ranges.limits[last.name]) / _HIGHEST_ACTIVATION
+    scale = _divisors(limits[last.name]) / _HIGHEST_ACTIVATION
     g("DequantizeLinear", x, scale, name=last.output, axis=1)
     _replace_convolutions(model, parts, g.finish({}, {}))
     error = _mean_features(onnx_model(bundle), pixels) - _mean_features(_bytes(model), pixels)
@@ -109,45 +100,44 @@ def _bytes(model: onnx.ModelProto) -> bytes:
     return serialized
 
 
-def _input_quantization(ranges: ActivationRanges) -> _Quantization:
-    low, high = ranges.inputs
-    scale = (high - low) / _HIGHEST_ACTIVATION
-    return _Quantization(np.float32(scale), np.array(round(-low / scale), np.uint8))
-
-
-def _quantized_inputs(g: OnnxBuilder, inputs: str, quantization: _Quantization, size: int) -> str:
-    """Add the quantization of the network's inputs to uint8 `[N, 3, S, S]`.
-
-    ONNX Runtime prefers the channels last in quantized convolutions and would compute the whole
-    input transform in this layout, four times slower. Reshaping to a flat array prevents this.
-    """
-    flat = g("Reshape", inputs, np.array([0, -1]), name="view_flat")
-    rounded = g("QuantizeLinear", flat, *quantization.constants(), name="view_rounded")
-    return g("Reshape", rounded, np.array([0, 3, size, size]), name="view_uint8")
-
-
 def _convolutions(
-    g: OnnxBuilder,
-    x: str,
-    quantization: _Quantization,
-    parts: GraphParts,
-    ranges: ActivationRanges,
-    bundle: Bundle,
+    g: OnnxBuilder, parts: GraphParts, limits: Mapping[str, Floats], bundle: Bundle
 ) -> str:
     """Add all layers, the first ones for all rotations at once."""
-    before = np.ones(3, np.float32)
+    x, before = parts.inputs, np.ones(3, np.float32)
     size, rotations = bundle.preprocessing.size, bundle.orientations
+    in_float = 2 if parts.convolutions[1].is_depthwise else 1
     for number, convolution in enumerate(parts.convolutions, 1):
-        divisors = _divisors(ranges.limits[convolution.name])
+        limit = limits[convolution.name]
+        divisors = _divisors(limit) if number >= in_float else np.ones_like(limit)
         layer = _rescaled(convolution, before, divisors)
         if number <= _SHARED_LAYERS:
             layer = for_all_rotations(layer, rotations, size, is_first=number == 1)
             size = -(-size // layer.stride)
-        x = _convolution(g, x, quantization, layer)
+        if number <= in_float:
+            x = g("Conv", x, layer.weight, layer.bias, name=layer.name, **_attributes(layer))
+            x = _rounded(g, x, layer, size) if number == in_float else _rectified(g, x, layer)
+        else:
+            x = _layer(g, x, layer)
         if number == _SHARED_LAYERS:
             x = add_rotations(g, x, rotations, len(divisors), size)
-        before, quantization = divisors, _UNIT_RANGE
+        before = divisors
     return x
+
+
+def _rectified(g: OnnxBuilder, x: str, layer: Convolution) -> str:
+    return g("Clip", x, 0.0, 6.0) if layer.is_relu6 else g("Relu", x)
+
+
+def _rounded(g: OnnxBuilder, x: str, layer: Convolution, size: int) -> str:
+    """Add the rounding of the last float layer's output to uint8 `[N, C, S, S]`.
+
+    ONNX Runtime prefers the channels last in quantized convolutions and would compute the float
+    layers in this layout, too, four times slower. Reshaping to a flat array prevents this.
+    """
+    flat = g("Reshape", x, np.array([0, -1]), name="flat")
+    rounded = g("QuantizeLinear", flat, _SCALE, name="flat_uint8")
+    return g("Reshape", rounded, np.array([0, len(layer.bias), size, size]), name="first_uint8")
 
 
 def _divisors(limits: Floats) -> Floats:
@@ -172,27 +162,34 @@ def _rescaled(convolution: Convolution, before: Floats, divisors: Floats) -> Con
     )
 
 
-def _convolution(g: OnnxBuilder, x: str, quantization: _Quantization, layer: Convolution) -> str:
-    """Add one layer, uint8 `[N, C, H, W]` to uint8 `[N, C', ⌈H/stride⌉, …]`."""
+def _layer(g: OnnxBuilder, x: str, layer: Convolution) -> str:
+    """Add one layer in 8 bits, uint8 `[N, C, H, W]` to uint8 `[N, C', ⌈H/stride⌉, …]`."""
     scale = np.abs(layer.weight).max(axis=(1, 2, 3)) / _HIGHEST_WEIGHT
     # For a channel with weights near 0 the scale is raised until its bias fits too.
-    scale = np.maximum(scale, np.abs(layer.bias) / quantization.scale / _LARGEST_BIAS)
+    scale = np.maximum(scale, np.abs(layer.bias) / _SCALE / _LARGEST_BIAS)
     scale = scale.clip(min=1e-12).astype(np.float32)
     weight = np.round(layer.weight / scale[:, None, None, None]).astype(np.int8)
-    bias = np.round(layer.bias / (scale * quantization.scale)).astype(np.int32)
+    bias = np.round(layer.bias / (scale * _SCALE)).astype(np.int32)
     name = layer.name
     result = g(
         "Conv",
-        g("DequantizeLinear", x, *quantization.constants(), name=f"{name}_x"),
+        g("DequantizeLinear", x, _SCALE, name=f"{name}_x"),
         g("DequantizeLinear", weight, scale, name=f"{name}_w", axis=0),
-        g("DequantizeLinear", bias, scale * quantization.scale, name=f"{name}_b", axis=0),
+        g("DequantizeLinear", bias, scale * _SCALE, name=f"{name}_b", axis=0),
         name=name,
-        kernel_shape=weight.shape[2:],
-        strides=[layer.stride] * 2,
-        pads=layer.pads,
-        group=layer.groups,
+        **_attributes(layer),
     )
-    return g("QuantizeLinear", result, *_UNIT_RANGE.constants(), name=f"{name}_uint8")
+    return g("QuantizeLinear", result, _SCALE, name=f"{name}_uint8")
+
+
+def _attributes(layer: Convolution) -> dict[str, Any]:
+    """Return the attributes of the layer's node."""
+    return {
+        "kernel_shape": layer.weight.shape[2:],
+        "strides": [layer.stride] * 2,
+        "pads": layer.pads,
+        "group": layer.groups,
+    }
 
 
 def _replace_convolutions(
