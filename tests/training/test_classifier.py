@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
 import pytest
 import torch
 from torch import Tensor
 
 from hemozoin.mobilenet.architecture import Architecture
-from hemozoin.model.transform import BACKGROUND
+from hemozoin.model.checks.graph import OPSET
+from hemozoin.model.onnx_builder import OnnxBuilder
+from hemozoin.model.transform import (
+    BACKGROUND,
+    DENSITIES,
+    DENSITY_GAIN,
+    PLAIN_CYTOPLASM,
+    add_density,
+)
+from hemozoin.onnx_runtime import onnxruntime
 from hemozoin.training.classifier import Classifier, PlainRgb, RelativeOpticalDensity
+
+Levels = npt.NDArray[np.floating[Any]]
 
 SMALL = Architecture(alpha=0.25, classes=2)
 
@@ -59,6 +76,46 @@ def test_cells_do_not_influence_each_other() -> None:
     one, other = cell(STAINS[0], 0.5), cell(STAINS[3], 0.8)
     together = RelativeOpticalDensity()(torch.cat([one, other]))
     assert torch.equal(together[:1], RelativeOpticalDensity()(one))
+
+
+def exact_density(pixels: Tensor) -> Levels:
+    """Return the relative density `[N, 3, S, S]`, from sums of whole numbers of Python."""
+    step = 2.0**-16
+    whole = (DENSITIES / step).astype(np.int64)
+    assert np.allclose(whole * step, -DENSITY_GAIN * np.log((np.arange(256) + 1) / 256), atol=step)
+    levels = pixels.permute(0, 3, 1, 2).numpy()
+    density = whole[levels]
+    relative = []
+    for cell_density, inside in zip(density, levels.max(axis=1) > 0, strict=True):
+        total = cell_density.sum(axis=0)
+        mean = int(total[inside].sum()) / int(inside.sum()) * step
+        low, high = (np.float32(mean + limit) for limit in PLAIN_CYTOPLASM)
+        plain = inside & (total * step > low) & (total * step < high)
+        own = cell_density[:, plain].sum(axis=1) / max(1, plain.sum())
+        relative.append(np.where(inside, (cell_density - own[:, None, None]) * step, BACKGROUND))
+    return np.stack(relative)
+
+
+def as_graph(pixels: Tensor) -> Levels:
+    """Return the same from the ONNX graph."""
+    g, size = OnnxBuilder(), pixels.shape[1]
+    g("Identity", add_density(g, "pixels", size), name="inputs")
+    shapes = {"pixels": (np.uint8, ["N", size, size, 3])}, {"inputs": (np.float32, None)}
+    opset = [onnx.helper.make_opsetid("", OPSET)]
+    model = onnx.helper.make_model(g.finish(*shapes), opset_imports=opset, ir_version=10)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    found: Levels = session.run(None, {"pixels": pixels.numpy()})[0]
+    return found
+
+
+@pytest.mark.parametrize("transform", [RelativeOpticalDensity(), as_graph], ids=["torch", "ONNX"])
+def test_no_pixel_is_on_the_wrong_side_of_a_limit(transform: Callable[[Tensor], Any]) -> None:
+    """One pixel of a cell more or less in the cytoplasm would change the result by 1e-5."""
+    torch.manual_seed(0)
+    noisy = [cell(stain, 0.6).int() + torch.randint(-9, 9, (60, 33, 33, 3)) for stain in STAINS]
+    pixels = torch.cat(noisy).clamp(0, 255).to(torch.uint8)
+    found = np.asarray(transform(pixels))
+    assert np.abs(found - exact_density(pixels)).max() < 3e-6
 
 
 def test_plain_rgb_ranges_from_minus_one_to_one() -> None:

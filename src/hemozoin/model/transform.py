@@ -17,21 +17,26 @@ if TYPE_CHECKING:
 #: The optical density relative to the cell's own cytoplasm, or plain RGB.
 InputTransform = Literal["density", "rgb"]
 
-#: Range of a pixel's optical density minus the cell's mean in which the pixel is plain cytoplasm:
-#: haemoglobin is close to the mean, chromatin and pigment above it, central pallor below. Both
-#: torch and ONNX compute this in 64 bits: in 32 bits their different order of summation puts a
-#: pixel on the other side of a limit in one of 10,000 cells, and changes p by 3e-4.
-PLAIN_CYTOPLASM = (-0.15, 0.08)
+#: Scales the standard deviation of the densities to about 1, where networks train best.
+DENSITY_GAIN = 4.0
+
+#: Range of a pixel's density, summed over the channels, minus the cell's mean in which the pixel is
+#: plain cytoplasm: haemoglobin is close to the mean, chromatin and pigment above it, central pallor
+#: below. In optical density it is -0.15 to 0.08.
+PLAIN_CYTOPLASM = (-0.15 * 3 * DENSITY_GAIN, 0.08 * 3 * DENSITY_GAIN)
 
 #: The value outside the cell, after either transform.
 BACKGROUND = -1.0
 
-#: Scales the standard deviation of the densities to about 1, where networks train best.
-DENSITY_GAIN = 4.0
+#: Sums of the densities of whole levels over the channels are exact in 32 bits, and over a cell in
+#: 64, in any order. With rounded sums, the different order of torch and ONNX would put a pixel on
+#: the other side of a limit in one of 10,000 cells.
+_STEPS = 2**16
 
-#: The relative density of each level before the cell's mean is subtracted, in float64: a pixel of a
-#: cell has one of 256 levels, so the logarithm is looked up.
-_DENSITIES = -DENSITY_GAIN * np.log((np.arange(256) + 1) / 256)
+#: The density of each level, a multiple of 1 / _STEPS: it is looked up.
+DENSITIES = (np.round(-DENSITY_GAIN * np.log((np.arange(256) + 1) / 256) * _STEPS) / _STEPS).astype(
+    np.float32
+)
 
 
 def add_rgb(g: OnnxBuilder, pixels: str, size: int) -> str:
@@ -43,29 +48,27 @@ def add_density(g: OnnxBuilder, pixels: str, size: int) -> str:
     """Add RelativeOpticalDensity of training: uint8 `[N, S, S, 3]` to float `[N, 3, S, S]`."""
     levels = _channels_first(g, pixels)
     is_inside = g("Greater", g("ReduceMax", g.as_float(levels), _CHANNELS, keepdims=1), 0.0)
-    wide = _densities(g, levels, size)
-    cytoplasm = g.as_float(g("And", is_inside, _is_cytoplasm(g, wide, is_inside)))
-    density, inside = g.as_float(wide), g.as_float(is_inside)
-    relative = g("Sub", density, _mean(g, density, cytoplasm))
+    density = _densities(g, levels, size)
+    cytoplasm = g.as_float(g("And", is_inside, _is_cytoplasm(g, density, is_inside)))
     # Where takes twice as long as a product and a sum.
-    outside = g("Mul", g("Sub", 1.0, inside), BACKGROUND)
-    return g("Add", g("Mul", relative, inside), outside)
+    above_background = g("Sub", density, g("Add", _mean(g, density, cytoplasm), BACKGROUND))
+    return g("Add", g("Mul", above_background, g.as_float(is_inside)), BACKGROUND)
 
 
 def _densities(g: OnnxBuilder, levels: str, size: int) -> str:
-    """Add the look-up of each level's density: uint8 to float64, both `[N, 3, S, S]`."""
+    """Add the look-up of each level's density: uint8 to float, both `[N, 3, S, S]`."""
     indices = g("Reshape", g.as_int32(levels), np.array([-1]))
     # Gather takes ten times as long.
-    densities = g("GatherElements", _DENSITIES, indices, axis=0)
+    densities = g("GatherElements", DENSITIES, indices, axis=0)
     return g("Reshape", densities, np.array([-1, 3, size, size]))
 
 
-def _is_cytoplasm(g: OnnxBuilder, densities: str, is_inside: str) -> str:
-    """Add the test for plain cytoplasm: bool `[N, 1, S, S]`, in 64 bits as in training."""
-    density = g("ReduceMean", densities, _CHANNELS, keepdims=1)
-    deviation = g("Sub", density, _mean(g, density, g.as_double(is_inside), np.array(1.0)))
-    low, high = (np.array(DENSITY_GAIN * limit) for limit in PLAIN_CYTOPLASM)
-    return g("And", g("Greater", deviation, low), g("Less", deviation, high))
+def _is_cytoplasm(g: OnnxBuilder, density: str, is_inside: str) -> str:
+    """Add the test for plain cytoplasm: bool `[N, 1, S, S]`."""
+    total = g("ReduceSum", density, _CHANNELS, keepdims=1)
+    mean = _mean(g, g.as_double(total), g.as_double(is_inside), np.array(1.0))
+    low, high = (g.as_float(g("Add", mean, np.array(limit))) for limit in PLAIN_CYTOPLASM)
+    return g("And", g("Greater", total, low), g("Less", total, high))
 
 
 #: Functions that add an input transform to a graph, for cells of a size; each maps the input's name

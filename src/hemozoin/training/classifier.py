@@ -16,7 +16,13 @@ from torch import Tensor, nn
 
 from hemozoin.mobilenet.architecture import Architecture
 from hemozoin.mobilenet.network import MobileNet
-from hemozoin.model.transform import BACKGROUND, DENSITY_GAIN, PLAIN_CYTOPLASM, InputTransform
+from hemozoin.model.transform import (
+    BACKGROUND,
+    DENSITIES,
+    DENSITY_GAIN,
+    PLAIN_CYTOPLASM,
+    InputTransform,
+)
 
 
 class RelativeOpticalDensity(nn.Module):
@@ -36,26 +42,30 @@ class RelativeOpticalDensity(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the relative density, about -2 (pallor) to 5 (chromatin)."""
-        intensity = pixels.permute(0, 3, 1, 2).float().contiguous() + 1
-        product = intensity.prod(dim=1, keepdim=True)
-        inside = product > 1
-        density = -torch.log(intensity / 256)
-        cytoplasm = (inside & _is_cytoplasm(product, inside)).float()
-        relative = (density - _mean(density, cytoplasm)) * DENSITY_GAIN
+        levels = pixels.permute(0, 3, 1, 2).contiguous()
+        inside = levels.amax(dim=1, keepdim=True) > 0
+        density = _densities(levels)
+        cytoplasm = (inside & _is_cytoplasm(density, inside)).float()
+        relative = density - _mean(density, cytoplasm)
         return torch.where(inside, relative, BACKGROUND)
 
 
-def _is_cytoplasm(product: Tensor, inside: Tensor) -> Tensor:
-    """Return which pixels are plain cytoplasm, bool `[N, 1, S, S]`; computed in float64.
+def _densities(levels: Tensor) -> Tensor:
+    """Return the density of levels 0..255: looked up for whole ones, as in the ONNX graph."""
+    if levels.is_floating_point():
+        return torch.log((levels + 1) / 256) * -DENSITY_GAIN
+    table = torch.from_numpy(DENSITIES).to(levels.device)
+    # Other ways to look up take two to four times as long.
+    return table.index_select(0, levels.reshape(-1).long()).view_as(levels)
 
-    `product` is that of the three channels' intensity + 1, which float32 holds exactly: the mean of
-    three logarithms is a third of its logarithm.
-    """
-    wide = torch.float32 if product.device.type == "mps" else torch.float64  # MPS has no float64
-    density = torch.log(product.to(wide)) / -3
-    deviation = density - _mean(density, inside.to(wide))
-    low, high = PLAIN_CYTOPLASM
-    return (deviation > low) & (deviation < high)
+
+def _is_cytoplasm(density: Tensor, inside: Tensor) -> Tensor:
+    """Return which pixels are plain cytoplasm, bool `[N, 1, S, S]`."""
+    wide = torch.float32 if density.device.type == "mps" else torch.float64  # MPS has no float64
+    total = density.sum(dim=1, keepdim=True)
+    mean = _mean(total.to(wide), inside.to(wide))
+    low, high = ((mean + limit).float() for limit in PLAIN_CYTOPLASM)
+    return (total > low) & (total < high)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
