@@ -102,6 +102,14 @@ def test_a_cell_with_few_beside_it_is_called_beyond_the_threshold_for_counting(
     assert reconsider(unsure, violet, few, earlier) is unsure
 
 
+@pytest.mark.parametrize("pixels", [0, 1, 2, 3])
+def test_a_cell_with_hardly_any_pixels_has_no_spot(pixels: int) -> None:
+    """A black object is prepared as an empty picture."""
+    empty = np.zeros((64, 64, 3), np.uint8)
+    empty[10, 10 : 10 + pixels] = 7
+    assert densest_spot(empty) == pytest.approx(np.zeros(3), abs=1e-6)
+
+
 def test_the_densest_spot_is_relative_to_the_cell() -> None:
     spot = densest_spot(cell(0.4 * RED_VIOLET))
     assert spot == pytest.approx(0.4 * RED_VIOLET, abs=0.03)

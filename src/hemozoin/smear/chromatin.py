@@ -156,13 +156,16 @@ def typical_density(spots: Sequence[Floats]) -> float | None:
 def densest_spot(cell: Pixels) -> Floats:
     """Return the density of the densest spot in red, green and blue, relative to the cell's median.
 
-    `cell` is a prepared cell, uint8 `[S, S, 3]`.
+    `cell` is a prepared cell, uint8 `[S, S, 3]`. The density is 0 where it is empty, as that of a
+    black object is.
     """
     levels = cell[_interior(cell)]
+    if not len(levels):
+        return np.zeros(3, np.float32)
     middle = len(levels) // 2
     median = _DENSITY[np.partition(levels, middle, axis=0)[middle]]
     density = _DENSITY[levels]
-    count = max(round(_SPOT * len(levels)), 3)
+    count = min(max(round(_SPOT * len(levels)), 3), len(levels))
     densest = np.argpartition(density @ np.ones(3, np.float32), -count)[-count:]
     return np.asarray(density[densest].mean(axis=0) - median)
 
