@@ -158,7 +158,7 @@ def _require_word(name: str, value: object, kind: object) -> None:
 
 PRESETS: dict[str, Recipe] = {
     "default": Recipe(fewest_steps=300),
-    "best": Recipe(epochs=30, fewest_steps=300, learning_rate=0.01, teachers=4),
+    "best": Recipe(epochs=60, fewest_steps=300, learning_rate=0.01, teachers=4),
     "paper": Recipe(
         epochs=8,
         input_transform="rgb",
