@@ -25,7 +25,7 @@ from hemozoin.training.runs.run import load_split_data
 from hemozoin.training.runs.start import read_config
 
 #: Parts of the patients, and how often they are dealt.
-PARTS, DEALS = 5, 4
+PARTS, DEALS = 5, 20
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,28 +52,58 @@ def test_it_is_stricter_than_the_decision_and_finds_fewer_parasites() -> None:
     assert limits[0] < limits[1] / 2
 
 
-def test_its_rates_are_those_of_the_cells_above_its_threshold() -> None:
-    predictions = some_predictions()
-    point = fitted(predictions)
-    above = predictions.p >= (point.threshold or 0)
-    infected, uninfected = above[predictions.truth], above[~predictions.truth]
-    assert uninfected.sum() >= 4
-    assert point.false_positives.rate == pytest.approx((uninfected.sum() + 1) / len(uninfected))
-    assert point.false_positives.cells == len(uninfected)
-    assert point.sensitivity is not None
-    assert point.sensitivity.rate == pytest.approx(infected.mean(), abs=0.01)
+def exponential_predictions(seed: int) -> LabelledPredictions:
+    """Return 100 patients with 100 cells of each class; the log odds of both are exponential.
+
+    1 % of the uninfected cells are called infected. The mean excess of both is 1.
+    """
+    rng = np.random.default_rng(seed)
+    truth = np.tile(np.arange(200) % 2 == 0, 100)
+    start = np.log(BAND.high / (1 - BAND.high))
+    excess = rng.exponential(1, len(truth)) + np.where(truth, 1, np.log(0.01))
+    names = np.repeat([f"C{number}" for number in range(100)], 200)
+    return LabelledPredictions(truth, 1 / (1 + np.exp(-start - excess)), names)
 
 
-def test_patients_differ_by_the_same_share_at_each_threshold() -> None:
-    """Four false positives say nothing about it: the share is that of all false positives."""
-    predictions = some_predictions()
+@pytest.mark.slow
+def test_the_rates_are_the_true_ones() -> None:
+    """Over many data sets, the error of the false-positive rate is what it is taken for."""
+    errors = []
+    for seed in range(20):
+        point = fitted(exponential_predictions(seed))
+        rate, threshold = point.false_positives, np.array(point.threshold)
+        excess = np.log(threshold / (1 - threshold)) - np.log(BAND.high / (1 - BAND.high))
+        assert rate.rate * rate.cells >= 5 * 0.999
+        assert point.sensitivity is not None
+        assert point.sensitivity.rate == pytest.approx(min(np.exp(1 - excess), 1), abs=0.03)
+        true = 0.01 * np.exp(-excess)
+        errors.append((rate.rate / true - 1) / np.sqrt((1 + excess**2) / 100))
+    assert abs(np.mean(errors)) < 0.7
+    assert 0.6 < np.std(errors) < 1.6
+
+
+def test_the_deviation_by_hand() -> None:
+    """Differences between patients as a share of the rate, and the error of the rate itself."""
+    predictions = exponential_predictions(0)
     point, decided = fitted(predictions), fit_false_positive_rate(predictions, BAND)
     assert decided is not None
-    strict = Moments(point.false_positives.rate, 0.0, 40, 2000)
-    counted = Moments(point.false_positives.rate - 1 / 2000, 0.0, 40, 2000)
-    share = decided.spread / decided.mean
-    expected = strict.of_unseen_patient(share * counted.mean)
-    assert point.false_positives.sd == pytest.approx(expected.sd)
+    share = point.false_positives.rate / decided.rate
+    count = int(np.sum(predictions.p[~predictions.truth] > BAND.high))
+    relative_error = (1 + np.log(share) ** 2) / count
+    variance = decided.spread**2 * 1.01 + decided.mean**2 * relative_error
+    assert point.false_positives.sd == pytest.approx(share * np.sqrt(variance))
+
+
+@pytest.mark.parametrize("false_positives", [0, 1, 5])
+def test_with_few_false_positives_it_is_that_of_the_decisions(false_positives: int) -> None:
+    predictions = some_predictions()
+    uninfected = np.flatnonzero(~predictions.truth)
+    p = predictions.p.copy()
+    p[uninfected] = np.minimum(p[uninfected], 0.5)
+    p[uninfected[:false_positives]] = 0.99
+    point = fitted(LabelledPredictions(predictions.truth, p, predictions.patient))
+    assert point.threshold == pytest.approx(BAND.high)
+    assert point.false_positives.rate == pytest.approx(false_positives / len(uninfected), rel=0.1)
 
 
 def test_few_or_unknown_patients_give_none() -> None:

@@ -8,16 +8,22 @@ that, since the sensitivity is known.
 For each threshold, false-positive rate and sensitivity of an unseen patient are fitted on the
 cells of patients that the network was not trained on. The threshold with the lowest limit of
 detection is chosen (Currie 1968, Anal. Chem. 40, 586): the lowest parasitaemia at which 95 % of
-slides have more cells called than 97.5 % of uninfected slides. At least four false positives
-must be left, or the rate would be a guess. It is fitted with one more than there are: the threshold
-was put just above the next uninfected cell, and where k of n cells are above the (k + 1)th, the
-expected share of unseen cells there is (k + 1) / (n + 1) (order statistics; Vovk et al. 2005,
-Algorithmic Learning in a Random World, section 2.2).
+slides have more cells called than 97.5 % of uninfected slides.
 
-Four false positives say nothing about how much patients differ. So the differences are fitted
-on all false positives of the decisions, and taken as a share of the rate. In the cross-validation
-of `nano` the standard deviation between patients was .51 of the rate for all called cells (68 false
-positives), 0 from p = .75 on (43) and .37 from p = .85 on (24): it did not grow with the threshold.
+Of 10,000 uninfected cells, five are left beyond a strict threshold, and five say little about a
+rate: one more or less decides. But some sixty are called infected, and beyond the threshold of the
+decisions their log odds are distributed exponentially (exceedances of a high threshold: Davison &
+Smith 1990, J. R. Stat. Soc. B 52, 393). With n of them, of mean excess m, the share
+
+    exp(-t / m), with a relative standard error of √((1 + (t / m)²) / n)
+
+is expected t further on. Where this is fewer than five, too little is known of the tail.
+
+A few false positives say nothing about how much patients differ either. So the differences are
+fitted on all false positives of the decisions, and taken as a share of the rate. In the
+cross-validation of an earlier `nano` the standard deviation between patients was .51 of the rate
+for all called cells (68 false positives), 0 from p = .75 on (43) and .37 from p = .85 on (24): it
+did not grow with the threshold.
 """
 
 from __future__ import annotations
@@ -25,7 +31,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -33,7 +39,8 @@ import numpy as np
 from hemozoin.arrays import Floats
 from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import ReviewBand
-from hemozoin.decision.patient_rate import RATE_QUANTILES, PatientRate, fit_moments
+from hemozoin.decision.patient_rate import RATE_QUANTILES, Moments, PatientRate, fit_moments
+from hemozoin.decision.temperature import log_odds, sigmoid
 from hemozoin.metrics.beta import mean_at_least
 from hemozoin.metrics.predictions import LabelledPredictions
 from hemozoin.metrics.root import find_root
@@ -47,10 +54,10 @@ _MISSED = 0.05
 #: Number of red cells for which the threshold is chosen: WHO's, for a quality-checked count.
 _RED_CELLS = 5000
 
-#: Fewest false positives from which a rate is fitted.
-_FEWEST = 4
+#: Fewest false positives that are expected beyond the threshold.
+_FEWEST = 5
 
-#: Number of thresholds that are compared; fewer false positives are left at each by a like factor.
+#: Number of thresholds that are compared; each leaves fewer false positives by the same factor.
 _THRESHOLDS = 12
 
 #: Pairs each quantile of the false-positive rate with one of the sensitivity, evenly over all
@@ -160,30 +167,34 @@ def fit_counting_point(
 def _points(predictions: LabelledPredictions, band: ReviewBand) -> Iterator[CountingPoint]:
     """Yield the counting point of each threshold, from the strictest to that of the decisions."""
     uninfected, infected = (predictions.subset(predictions.truth == one) for one in (False, True))
-    decided = fit_moments(uninfected.p > band.high, uninfected.patient)
+    called = uninfected.p > band.high
+    decided = fit_moments(called, uninfected.patient)
     if decided is None:
         return
-    for threshold in _thresholds(predictions, band):
-        f = fit_moments(uninfected.p >= threshold, uninfected.patient)
+    start = log_odds(np.array(band.high))
+    excess = log_odds(uninfected.p[called]) - start
+    count, mean_excess = len(excess), excess.mean() if len(excess) else 0.0
+    for share in _shares(count):
+        threshold = float(sigmoid(start - mean_excess * np.log(share)))
+        f = _beyond(decided, share, count)
         s = fit_moments(infected.p >= threshold, infected.patient)
-        if f and s and s.rate > f.rate:
-            spread = decided.spread / decided.mean * f.mean
-            f = replace(f, rate=min(1.0, f.rate + 1 / f.cells))
-            yield CountingPoint(threshold, f.of_unseen_patient(spread), s.of_unseen_patient())
+        if s and s.rate > f.rate:
+            yield CountingPoint(threshold, f, s.of_unseen_patient())
 
 
-def _thresholds(predictions: LabelledPredictions, band: ReviewBand) -> Iterator[float]:
-    """Yield thresholds, each halfway between the p of an uninfected cell and the next higher p.
+def _shares(count: int) -> Floats:
+    """Return the shares of false positives that are left at each threshold; the last one is 1."""
+    if count <= _FEWEST:
+        return np.ones(1)
+    return np.geomspace(_FEWEST / count, 1, _THRESHOLDS)
 
-    Between two uninfected cells, the lowest threshold is the one with the highest sensitivity. The
-    last one counts all cells that are decided parasitized.
+
+def _beyond(decided: Moments, share: float, count: int) -> PatientRate:
+    """Return the false-positive rate beyond a threshold that leaves a share of `count` of them.
+
+    `decided` is the rate of the decisions (see the module).
     """
-    called = predictions.subset(predictions.p > band.high)
-    if not len(called):
-        return
-    p, false_positives = np.unique(called.p), np.sort(called.p[~called.truth])[::-1]
-    left = np.geomspace(_FEWEST, max(len(false_positives), _FEWEST), _THRESHOLDS)
-    for k in np.unique(left.round().astype(int)):
-        below = false_positives[k] if k < len(false_positives) else band.high
-        if np.sum(false_positives > below) >= min(_FEWEST, len(false_positives)):
-            yield float((below + p[p > below][0]) / 2)
+    differences = decided.spread**2 * (1 + 1 / decided.patients)
+    sampling = decided.mean**2 * (1 + math.log(share) ** 2) / max(count, 1)
+    sd = share * math.sqrt(differences + sampling)
+    return PatientRate(decided.rate * share, sd, decided.patients, decided.cells)
