@@ -48,10 +48,10 @@ class CrossValidation:
         ordered = np.array([of_cell[cell] for cell in data.cells.cell])
         return cls(config, data.cells, data.pixels[data.cells.row], ordered)
 
-    def parts(self) -> Iterator[tuple[Bools, DecisionParameters]]:
+    def parts(self, deals: int = DEALS) -> Iterator[tuple[Bools, DecisionParameters]]:
         """Yield which cells are held out, bool `[cells]`, and the decision fitted on the others."""
         names, number = np.unique(self.cells.patient.astype(str), return_inverse=True)
-        for deal in range(DEALS):
+        for deal in range(deals):
             part = np.random.default_rng(deal).permutation(len(names)) % PARTS
             for one in range(PARTS):
                 own = part[number] == one
