@@ -66,7 +66,7 @@ class Networks:
         yield "one teacher: the default recipe", teachers[:1]
         yield "mean of the teachers", teachers
         yield "learns from the mean, 6 epochs", [self.of(short)]
-        yield f"learns from the mean, {best.epochs} epochs: `best`", [student]
+        yield f"learns from the mean, {best.epochs} epochs", [student]
 
     @property
     def checkpoint(self) -> Path:

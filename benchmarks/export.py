@@ -222,26 +222,19 @@ def _training_cells(run: Path, data: Path, bundle: Bundle, count: int) -> Pixels
 
 
 def table() -> str:
-    """Return the results in Markdown: the loss of each variant on each run's test patients."""
-    lines = [
-        (
-            row["run"],
-            row["variant"],
-            f"{int(row['cells']):,}",
-            f"{float(row['auc_drop']):z.4f}",
-            f"{float(row['accuracy_drop']):z.4f}",
-            row["decisions_changed"],
-        )
-        for row in rows.read(FILE)
-    ]
+    """Return the results in Markdown: the loss of each variant on the runs' test patients."""
+    lines = []
+    for (variant,), runs in md.groups(rows.read(FILE), "variant").items():
+        changed = sum(int(row["decisions_changed"]) for row in runs)
+        cells = sum(int(row["cells"]) for row in runs)
+        losses = md.spreads(runs, ("auc_drop", "accuracy_drop"))
+        lines.append((variant, len(runs), *losses, f"{changed:,} of {cells:,}"))
     note = (
         "Compared with the fp32 network, on test patients that neither it nor the calibration has"
-        " seen; `hemozoin` is that of `hemozoin export`."
+        " seen: mean ± standard deviation over n folds of a cross-validation. `hemozoin` is that of"
+        " `hemozoin export`."
     )
-    columns = (
-        *("run", "quantization", "test cells", "AUC lost", "accuracy lost"),
-        "decisions changed",
-    )
+    columns = ("quantization", "n", "AUC lost", "accuracy lost", "decisions changed")
     return md.table(columns, lines, note)
 
 
