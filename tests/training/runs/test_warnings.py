@@ -101,8 +101,8 @@ def test_a_poor_fit_says_what_to_try() -> None:
     (found,) = poor_fit_warning(replace(DEFAULT, epochs=3), 0.83)
     assert "AUC 0.830 on the validation cells" in found
     assert "--init nano" in found
-    assert "--epochs 30 (now 3)" in found
-    (wide,) = poor_fit_warning(replace(DEFAULT, alpha=0.5, epochs=30), 0.83)
+    assert "--epochs 60 (now 3)" in found
+    (wide,) = poor_fit_warning(replace(DEFAULT, alpha=0.5, epochs=60), 0.83)
     assert "--init" not in wide
     assert "--epochs" not in wide
     assert "more patients" in wide
