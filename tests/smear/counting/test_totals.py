@@ -24,6 +24,7 @@ SLIDES = {
     "below the reportable limit": [some_field(infected=3, healthy=300)],
     "not reported": [some_field(infected=3, healthy=300), some_field(flaws=(BLURRED,))],
     "not compensated": [some_field(infected=30, healthy=300)],
+    "one or two false alarms decide": [some_field(infected=14, healthy=300)],
     "too many for review": [some_field(infected=3, healthy=300, review=100)],
 }
 
@@ -74,6 +75,24 @@ def test_it_is_as_a_new_count_would_write_it(kind: str) -> None:
             assert json.loads(json.dumps(found)) == slide_json(kind, now)
     confirmed = slide_json(kind, reviewed(3))["verdict"]
     assert confirmed == ("not reported" if kind == "not reported" else "confirmed by a person")
+
+
+def test_few_cells_are_not_reported_for_one_or_two_false_alarms() -> None:
+    verdicts = {}
+    for healthy in (300, 600):
+        for infected in range(healthy // 20 * 2):
+            tally = Tally("slide", POINT)
+            tally.add(some_field(infected=infected, healthy=healthy - infected))
+            verdicts[healthy, infected] = tally.slide(Blood())
+    few = [verdicts[300, k].verdict for k in range(30)]
+    first = few.index("needs confirmation")
+    assert few[first : first + 3] == ["needs confirmation", "needs confirmation", "reportable"]
+    assert {*few[:first]} == {"below the reportable limit"}
+    assert {*few[first + 2 :]} == {"reportable"}
+    slide = verdicts[300, first]
+    assert slide.reason == "with fewer than 500 red cells, one or two false alarms decide"
+    assert slide.unconfirmed is None  # a count of all decisions has no threshold
+    assert "needs confirmation" not in [verdicts[600, k].verdict for k in range(60)]
 
 
 def test_what_hemozoin_has_not_written_is_refused() -> None:

@@ -16,13 +16,19 @@ from __future__ import annotations
 
 import math
 
+#: The fewest red cells that any of them asks for: CDC, where many are infected.
+FEWEST_RED_CELLS = 500
+
+#: Why a slide with fewer may need confirmation.
+TOO_FEW = f"with fewer than {FEWEST_RED_CELLS} red cells, one or two false alarms decide"
+
 #: CDC asks for more cells below this parasitaemia.
 _LOW_PARASITAEMIA = 0.01
 
 
 def red_cells_asked(parasitaemia: float) -> dict[str, int]:
     """Return the number of red cells that each guideline asks for, at a parasitaemia in 0..1."""
-    cdc = 2000 if parasitaemia < _LOW_PARASITAEMIA else 500
+    cdc = 2000 if parasitaemia < _LOW_PARASITAEMIA else FEWEST_RED_CELLS
     return {"CDC": cdc, "BSH": 1000, "WHO": 5000}
 
 

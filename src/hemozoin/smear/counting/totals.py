@@ -1,9 +1,10 @@
 """The numbers of a slide's fields and cells, and the result that follows from them.
 
 A slide is not reported if half of its fields fail; that is not a negative result. It needs
-confirmation by a person if it is unlike the slides on which the network's rates were measured. By
-a model that does not know what those look like, a slide is not reported if too many of its cells
-are for review.
+confirmation by a person if it is unlike the slides on which the network's rates were measured, or
+if one or two false alarms decide, among fewer red cells than any guideline asks for. By a model
+that does not know what those slides look like, a slide is not reported if too many of its cells are
+for review.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Self
 
 from hemozoin.decision.counting_point import CountingPoint
 from hemozoin.smear.counting.blood import Blood
+from hemozoin.smear.counting.guidelines import FEWEST_RED_CELLS, TOO_FEW
 from hemozoin.smear.counting.parasitaemia import clopper_pearson, estimate_parasitaemia
 from hemozoin.smear.counting.record.slide_record import record_from_dict
 from hemozoin.smear.counting.reviewed_count import ReviewedCount
@@ -69,9 +71,13 @@ class SlideTotals:
     def slide(self, name: str, blood: Blood, reviewed: ReviewedCount | None = None) -> Slide:
         """Return the result; with `reviewed`, a person has looked at cells."""
         failure = self._reason_not_reported(bool(reviewed and reviewed.is_settled))
-        reason = failure or self.differences
         point, cells = self.counting_point, self.red_cells
+        few = self._is_reported_of_few()
+        reason = failure or self.differences or (TOO_FEW if few else None)
         known = point if reason is None else None
+        unconfirmed = self.unconfirmed
+        if few and point and point.threshold:
+            unconfirmed = point.infected_share(self.counted / cells)
         return Slide(
             slide=name,
             fields=self.fields,
@@ -87,11 +93,20 @@ class SlideTotals:
             counting_point=point,
             called=None if failure else clopper_pearson(self.infected, cells),
             parasitaemia=estimate_parasitaemia(self.counted, cells, known) if known else None,
-            unconfirmed=self.unconfirmed if failure is None else None,
+            unconfirmed=unconfirmed if failure is None else None,
             reason=reason,
             fields_repeated=self.fields_repeated,
             reviewed=reviewed,
         )
+
+    def _is_reported_of_few(self) -> bool:
+        """Return whether, of few red cells, one or two false alarms decide that it is reported."""
+        point, cells = self.counting_point, self.red_cells
+        if point is None or not 0 < cells < FEWEST_RED_CELLS:
+            return False
+        counts = self.counted, max(0, self.counted - 2)
+        low, low_without = (estimate_parasitaemia(k, cells, point).estimate.low for k in counts)
+        return low > 0 == low_without
 
     def _reason_not_reported(self, is_settled: bool) -> str | None:
         failed = self.fields_flawed + self.fields_unreadable

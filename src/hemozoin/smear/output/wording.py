@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hemozoin.about import DISCLAIMER
 from hemozoin.decision.patient_rate import PatientRate
 from hemozoin.metrics.bootstrap import Estimate
+from hemozoin.smear.counting.guidelines import TOO_FEW
 from hemozoin.smear.counting.slide import Slide, Verdict
 from hemozoin.smear.output.numbers import interval, percent, two_digits, with_noun
 from hemozoin.smear.output.record_wording import guideline_sentence, manual_line
@@ -35,6 +36,12 @@ _NOTES: dict[Verdict, str] = {
         "This is not a negative result. Take better pictures, or examine the slide yourself."
     ),
 }
+
+_FEW = (
+    "Without one or two of the cells that are counted as infected, the slide would be below the"
+    " reportable limit. Screen more fields of it, or let a person look at these cells, and at"
+    " others."
+)
 
 _HINT = (
     "Until then, take the unconfirmed share for no more than a hint: it may be wrong by a factor of"
@@ -78,7 +85,7 @@ def _unconfirmed(slide: Slide) -> Iterator[str]:
 
 def note(slide: Slide) -> str | None:
     """Return what the reader has to know about the verdict; None for a slide that is reported."""
-    text = _NOTES.get(slide.verdict)
+    text = _FEW if slide.reason == TOO_FEW else _NOTES.get(slide.verdict)
     is_hint = slide.verdict == "needs confirmation" and slide.unconfirmed is not None
     return f"{text} {_HINT}" if is_hint else text
 
