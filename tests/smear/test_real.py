@@ -12,6 +12,7 @@ from PIL import Image
 import hemozoin
 from fields import Score, add, metrics
 from hemozoin.smear.counting.blood import Blood
+from hemozoin.smear.counting.guidelines import TOO_FEW
 from hemozoin.smear.counting.tally import Tally
 from hemozoin.smear.field import SmearObject
 from hemozoin.smear.screen import Screener
@@ -53,9 +54,10 @@ def test_white_cells_of_another_camera_are_found(real_fields: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.parametrize(
-    ("pattern", "fields", "confirm"),
+    ("pattern", "fields", "unlike"),
     [
-        ("world/eyepiece_phone/*143411.jpg", 1, False),  # NLM's own photo
+        # NLM's own photo, of an uninfected patient; 2 of 224 cells are counted.
+        ("world/eyepiece_phone/*143411.jpg", 1, False),
         ("world/chula12/*", 4, True),
         ("world/bbbc041/*", 3, True),
         ("bccd/*.jpg", 8, True),
@@ -63,13 +65,15 @@ def test_white_cells_of_another_camera_are_found(real_fields: Path) -> None:
     ],
 )
 def test_slides_of_other_microscopes_need_confirmation(
-    real_fields: Path, pattern: str, fields: int, confirm: bool
+    real_fields: Path, pattern: str, fields: int, unlike: bool
 ) -> None:
     predictor = hemozoin.load("nano")
     tally = Tally("slide", predictor.bundle.counting, predictor.bundle.reference_patients)
     for path in sorted(real_fields.glob(pattern))[:fields]:
         tally.add(hemozoin.screen(path, predictor))
-    assert (tally.slide(Blood()).verdict == "needs confirmation") == confirm
+    slide = tally.slide(Blood())
+    assert slide.verdict == "needs confirmation"
+    assert (slide.reason != TOO_FEW) == unlike
 
 
 def is_inside(found: SmearObject, box: list[float]) -> bool:
