@@ -2,7 +2,7 @@
 
 A network that was not trained on its patient classified each cell of a cross-validation. But
 temperature, threshold, review band and counting point of the final network are fitted on all of
-these predictions. Here the patients are dealt into fifths, several times, and each fifth is held
+these predictions. Here the patients are dealt into parts, several times, and each part is held
 out in turn, to test what was fitted on the others. (The folds of the cross-validation alone are
 too few for counts: five false positives in one of them decided the result.)
 """
@@ -48,12 +48,14 @@ class CrossValidation:
         ordered = np.array([of_cell[cell] for cell in data.cells.cell])
         return cls(config, data.cells, data.pixels[data.cells.row], ordered)
 
-    def parts(self, deals: int = DEALS) -> Iterator[tuple[Bools, DecisionParameters]]:
+    def parts(
+        self, parts: int = PARTS, deals: int = DEALS
+    ) -> Iterator[tuple[Bools, DecisionParameters]]:
         """Yield which cells are held out, bool `[cells]`, and the decision fitted on the others."""
         names, number = np.unique(self.cells.patient.astype(str), return_inverse=True)
         for deal in range(deals):
-            part = np.random.default_rng(deal).permutation(len(names)) % PARTS
-            for one in range(PARTS):
+            part = np.random.default_rng(deal).permutation(len(names)) % parts
+            for one in range(parts):
                 own = part[number] == one
                 others = self.cells.select(~own), self.logit[~own]
                 yield own, fit_decision(*others, self.config.operating_point)
