@@ -129,11 +129,10 @@ class Moments(_Rate):
         error = math.sqrt(2 / max(self.patients - 1, 1)) * (self.sd**2 + sampling)
         return math.sqrt(self.sd**2 + error)
 
-    def of_unseen_patient(self, spread: float | None = None) -> PatientRate:
-        """Return the rate of an unseen patient; `spread` is used instead of the own one."""
-        spread = self.spread if spread is None else spread
+    def of_unseen_patient(self) -> PatientRate:
+        """Return the rate of an unseen patient."""
         sampling = self.mean * (1 - self.mean)
-        variance = spread**2 * (1 + 1 / self.patients) + sampling / self.cells
+        variance = self.spread**2 * (1 + 1 / self.patients) + sampling / self.cells
         return PatientRate(self.rate, math.sqrt(variance), self.patients, self.cells)
 
 

@@ -69,8 +69,7 @@ class Tally:
 
     def _compare(self, reference: ReferencePatients, bulk: Appearance) -> None:
         """Note how the slide differs from the known ones, and what to expect of it then."""
-        totals, point = self._totals, self._totals.counting_point
+        totals = self._totals
         totals.differences = "; ".join(reference.differences(bulk)) or None
-        # A count of all decisions has no threshold that holds on other microscopes.
-        if totals.differences and point and point.threshold and bulk.cells:
-            totals.unconfirmed = point.infected_share(totals.counted / totals.red_cells)
+        if totals.differences and bulk.cells:
+            totals.unconfirmed = totals.share_by_mean_rates()

@@ -75,9 +75,7 @@ class SlideTotals:
         few = self._is_reported_of_few()
         reason = failure or self.differences or (TOO_FEW if few else None)
         known = point if reason is None else None
-        unconfirmed = self.unconfirmed
-        if few and point and point.threshold:
-            unconfirmed = point.infected_share(self.counted / cells)
+        unconfirmed = self.share_by_mean_rates() if few else self.unconfirmed
         return Slide(
             slide=name,
             fields=self.fields,
@@ -99,14 +97,23 @@ class SlideTotals:
             reviewed=reviewed,
         )
 
+    def share_by_mean_rates(self) -> float | None:
+        """Return the estimate by the mean rates of the known patients, for at least one red cell.
+
+        None for a count of all decisions: it has no threshold that holds on other microscopes.
+        """
+        point = self.counting_point
+        if point is None or point.threshold is None:
+            return None
+        return point.infected_share(self.counted / self.red_cells)
+
     def _is_reported_of_few(self) -> bool:
         """Return whether, of few red cells, one or two false alarms decide that it is reported."""
         point, cells = self.counting_point, self.red_cells
         if point is None or not 0 < cells < FEWEST_RED_CELLS:
             return False
-        counts = self.counted, max(0, self.counted - 2)
-        low, low_without = (estimate_parasitaemia(k, cells, point).estimate.low for k in counts)
-        return low > 0 == low_without
+        least = point.reportable_count(cells)
+        return least is not None and least <= self.counted < least + 2
 
     def _reason_not_reported(self, is_settled: bool) -> str | None:
         failed = self.fields_flawed + self.fields_unreadable
