@@ -14,6 +14,7 @@ import abstention
 import audits
 import capacity
 import cell_stages
+import compression
 import counting
 import distillation
 import export
@@ -50,6 +51,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "audits": audits.table,
     "capacity": capacity.table,
     "cell_stages": cell_stages.table,
+    "compression": compression.table,
     "counting": counting.table,
     "counting_places": counting.places_table,
     "distillation": distillation.table,
@@ -98,7 +100,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     ),
     "docs/audit.md": ("audits", "ppi"),
     "docs/counting.md": ("counting", "counting_places", "quantification", "audits"),
-    "docs/microscopes.md": ("field_context", "stippling", "world"),
+    "docs/microscopes.md": ("field_context", "stippling", "world", "compression"),
     "docs/minute.md": ("minute", "replicas", "minute_steps", "growth"),
     "docs/quick-start.md": ("install", "startup"),
     "docs/serve.md": ("serve",),

@@ -64,7 +64,7 @@ def test_pixels_well_inside_are_plain_bilinear_resampling() -> None:
 
 
 def test_a_cell_of_the_right_size_is_unchanged() -> None:
-    cell = on_black(noise(64, 64, low=9))
+    cell = on_black(noise(64, 64, low=60))
     assert (prepare(cell, Preprocessing()) == np.asarray(cell)).all()
 
 
@@ -90,12 +90,64 @@ def test_a_batch_has_each_cell_as_if_it_were_alone() -> None:
 
 def test_pixels_not_brighter_than_the_background_are_black() -> None:
     pixels = noise(64, 64, low=10)
-    pixels[10:20, :32] = (8, 3, 8)
-    pixels[10:20, 32:] = (0, 9, 0)
+    pixels[20:30, 20:32] = (8, 3, 8)
+    pixels[20:30, 32:44] = (0, 9, 0)
     cell = prepare(on_black(pixels), Preprocessing())
-    assert not cell[10:20, :32].any()
-    assert (cell[10:20, 32:50] == (0, 9, 0)).all()
-    assert not prepare(on_black(pixels), Preprocessing(background=9))[10:20].any()
+    assert not cell[20:30, 20:32].any()
+    assert (cell[20:30, 32:44] == (0, 9, 0)).all()
+    assert not prepare(on_black(pixels), Preprocessing(background=9))[20:30, 20:44].any()
+
+
+# ---- dark pixels around a cell on black --------------------------------------------------------
+
+
+def stained_cell() -> Image.Image:
+    """Return a cell on black with a dark purple spot near its rim."""
+    image = disc(130, 120, (215, 165, 180))
+    ImageDraw.Draw(image).ellipse((20, 60, 38, 78), fill=(110, 60, 140))
+    return image
+
+
+@pytest.mark.parametrize("quality", [95, 75, 50])
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_a_compressed_cell_has_the_outline_and_colours_of_the_original(
+    form: str, quality: int
+) -> None:
+    original = prepare(stained_cell(), Preprocessing()).astype(int)
+    loose = Image.new("RGB", (150, 140))
+    loose.paste(stained_cell(), (9, 10))
+    cell = prepare(decode(encoded(loose, form, quality=quality)), Preprocessing()).astype(int)
+    inside = original.any(axis=2)
+    assert (cell.any(axis=2) != inside).mean() < 0.03
+    assert np.abs(cell - original)[inside].mean() < 6
+
+
+def test_without_the_step_the_outline_of_a_jpeg_is_another_one() -> None:
+    original = prepare(stained_cell(), Preprocessing()).any(axis=2)
+    loose = Image.new("RGB", (150, 140))
+    loose.paste(stained_cell(), (9, 10))
+    jpeg = decode(encoded(loose, "JPEG", quality=75))
+    assert (prepare(jpeg, Preprocessing(dark_share=0)).any(axis=2) != original).mean() > 0.05
+
+
+def test_dark_pixels_are_taken_away_around_a_cell_but_not_in_it() -> None:
+    image = disc(64, 64, (200, 200, 200))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((28, 28, 35, 35), fill=(12, 12, 12))  # pigment
+    draw.ellipse((0, 0, 63, 63), outline=(49, 49, 49), width=2)
+    cell = prepare(image, Preprocessing())
+    expected = disc(60, 60, (200, 200, 200))
+    ImageDraw.Draw(expected).rectangle((26, 26, 33, 33), fill=(12, 12, 12))
+    outline = np.asarray(expected.resize((64, 64), Image.Resampling.NEAREST)).any(axis=2)
+    assert (cell.any(axis=2) != outline).mean() < 0.03
+    assert (cell[30:34, 30:34] == 12).all()
+
+
+def test_a_dark_picture_is_measured_by_its_own_mean() -> None:
+    dark = Image.fromarray(np.asarray(stained_cell()) // 5)
+    cell = prepare(dark, Preprocessing())
+    assert (cell == prepare(dark, Preprocessing(dark_share=0))).all()
+    assert cell.any()
 
 
 def test_the_cell_is_stretched_to_a_square() -> None:
@@ -140,7 +192,14 @@ def test_it_is_read_from_its_own_description() -> None:
         "resample": "bilinear over the cell's own pixels",
         "size": 96,
         "background": 12,
+        "dark_share": 0.25,
     }
+
+
+def test_models_of_earlier_versions_keep_their_steps() -> None:
+    earlier = Preprocessing(dark_share=0).to_dict()
+    assert "dark_share" not in earlier
+    assert Preprocessing.from_dict(earlier) == Preprocessing(dark_share=0)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +211,9 @@ def test_it_is_read_from_its_own_description() -> None:
         ({"size": -64}, "size -64"),
         ({"background": 255}, "background 255"),
         ({"background": -1}, "background -1"),
+        ({"dark_share": 1}, "dark_share 1"),
+        ({"dark_share": -0.1}, "dark_share -0.1"),
+        ({"dark_share": "a quarter"}, "a quarter"),
         ({"color": "BGR"}, "another version"),
         ({"resample": "nearest"}, "another version"),
         ({"mean": 0.5}, "another version"),

@@ -11,6 +11,7 @@ not depend on the camera.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -66,6 +67,30 @@ def is_cut_out(inside: Bools) -> bool:
 def has_black_border(sides: Sequence[Bools]) -> bool:
     """Do the same as `is_cut_out` for the outermost rows and columns of a picture."""
     return 1 - sum(map(np.count_nonzero, sides)) / sum(side.size for side in sides) > _CUT_OUT
+
+
+def without_dark_rim(levels: Pixels, inside: Bools, share: float) -> Bools:
+    """Return a cell on black without the dark pixels around it: bool `[H, W]`.
+
+    `levels` are those of the brightest channel, `inside` is what is brighter than black. A pixel is
+    dark if it has at most `share` of the mean level inside. Lossy compression leaves such pixels
+    around a cell; dark pixels in it, such as pigment, have brighter ones on all four sides.
+    """
+    count, total = int(np.count_nonzero(inside)), int(levels[inside].sum())
+    bright = inside & (levels > math.floor(total * share / max(count, 1)))
+    return inside if np.count_nonzero(bright) == count else inside & _enclosed(bright)
+
+
+def _enclosed(mask: Bools) -> Bools:
+    """Return the pixels that are in a mask or have pixels of it on all four sides."""
+    upright, level = (_between(mask, axis) for axis in (0, 1))
+    return upright & level
+
+
+def _between(mask: Bools, axis: int) -> Bools:
+    """Return what lies between the first and the last pixel of a mask along an axis."""
+    ahead = np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis), axis)
+    return np.asarray(np.logical_or.accumulate(mask, axis) & ahead)
 
 
 def find_cell(picture: Pixels) -> Bools:

@@ -15,7 +15,13 @@ import numpy as np
 from PIL import Image
 
 from hemozoin.arrays import Pixels
-from hemozoin.data.cutout import brightest, find_cell, is_cut_out, with_weaker_stain
+from hemozoin.data.cutout import (
+    brightest,
+    find_cell,
+    is_cut_out,
+    with_weaker_stain,
+    without_dark_rim,
+)
 from hemozoin.errors import ModelError
 
 
@@ -24,7 +30,9 @@ class Preprocessing:
     """How a picture of a cell becomes `size` x `size` pixels.
 
     Pixels that are brighter than `background` (0..255) in some channel belong to the cell; the
-    others become black. A picture that isn't mostly black along its border shows the background
+    others become black, and so do those around it that are no brighter than `dark_share` (0..1)
+    of the cell's mean: a JPEG of a cell on black has such pixels (`cutout.without_dark_rim`). A
+    picture that isn't mostly black along its border shows the background
     of the slide, and perhaps other cells: there, the cell in the middle is found (`data.cutout`),
     the rest becomes black, and a stain stronger than that of any training cell is made weaker. The
     cell is cropped to its bounding box and stretched to a square by bilinear resampling over the
@@ -34,21 +42,30 @@ class Preprocessing:
 
     size: int = 64
     background: int = 8
+    dark_share: float = 0.25
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a size or background out of range."""
+        """Raise ValueError for a value out of range."""
         if self.size < 1 or not 0 <= self.background < 255:
             raise ValueError(f"size {self.size} (from 1), background {self.background} (0..254)")
+        if not 0 <= self.dark_share < 1:
+            raise ValueError(f"dark_share {self.dark_share} (0 to below 1)")
 
     def to_dict(self) -> dict[str, object]:
-        """Return the steps as plain values, for the config.json of a model."""
+        """Return the steps as plain values, for the config.json of a model.
+
+        `dark_share` is missing where it is 0, as in the models of earlier versions.
+        """
         steps = {
             "color": "RGB",
             "outline": "brighter than background; on glass, the cell in the middle",
             "crop": "to the cell's edges",
             "resample": "bilinear over the cell's own pixels",
         }
-        return {**steps, **asdict(self)}
+        values = asdict(self)
+        if not self.dark_share:
+            del values["dark_share"]
+        return {**steps, **values}
 
     @classmethod
     def from_dict(cls, data: dict[str, object]) -> Preprocessing:
@@ -58,7 +75,9 @@ class Preprocessing:
         """
         try:
             preprocessing = cls(
-                size=int(str(data["size"])), background=int(str(data["background"]))
+                size=int(str(data["size"])),
+                background=int(str(data["background"])),
+                dark_share=float(str(data.get("dark_share", 0.0))),
             )
         except KeyError as error:
             raise ModelError(f"preprocessing in config.json: {error} is missing") from error
@@ -91,7 +110,7 @@ def prepare_batch(pictures: Sequence[Image.Image | Pixels], preprocessing: Prepr
     size = preprocessing.size
     if not pictures:
         return np.empty((0, size, size, 3), np.uint8)
-    cells = [_cut_out(np.asarray(picture), preprocessing.background) for picture in pictures]
+    cells = [_cut_out(np.asarray(picture), preprocessing) for picture in pictures]
     resampled = np.zeros((len(cells), size, size, 4), np.uint8)
     for number, cell in enumerate(cells):
         if cell.size:
@@ -99,10 +118,13 @@ def prepare_batch(pictures: Sequence[Image.Image | Pixels], preprocessing: Prepr
     return _divided(resampled)
 
 
-def _cut_out(pixels: Pixels, background: int) -> Pixels:
+def _cut_out(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     """Return the cell's bounding box, `[h, w, 4]`: colour and 255 in the cell, 0 outside."""
-    inside = brightest(pixels) > background
-    if not is_cut_out(inside):
+    levels = brightest(pixels)
+    inside = levels > preprocessing.background
+    if is_cut_out(inside):
+        inside = without_dark_rim(levels, inside, preprocessing.dark_share)
+    else:
         cell = find_cell(pixels)
         pixels, inside = with_weaker_stain(pixels, cell), inside & cell
     mask = inside.view(np.uint8)

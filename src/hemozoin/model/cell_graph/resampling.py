@@ -26,11 +26,28 @@ def add_prepared(g: OnnxBuilder, picture: str, preprocessing: Preprocessing) -> 
     levels = g.as_float(picture)
     brightest = g("ReduceMax", levels, np.array([2]), keepdims=1)
     inside = g.as_float(g("Greater", brightest, float(preprocessing.background)))
+    if preprocessing.dark_share:
+        inside = _without_dark_rim(g, brightest, inside, preprocessing.dark_share)
     planes = g("Concat", g("Mul", levels, inside), g("Mul", inside, 255.0), axis=2)
     planes = g.as_double(g("Transpose", planes, perm=[2, 0, 1]))
     colour = _divided(g, _resampled(g, planes, inside, size))
     colour = g("Transpose", g.as_uint8(colour), perm=[1, 2, 0])
     return g("Reshape", colour, np.array([1, size, size, 3]), name="pixels")
+
+
+def _without_dark_rim(g: OnnxBuilder, levels: str, inside: str, share: float) -> str:
+    """Add `hemozoin.data.cutout.without_dark_rim`; all are `[H, W, 1]`, `inside` is 0 or 1."""
+    wide = g.as_double(inside)
+    everywhere = np.array([0, 1, 2])
+    total = g("ReduceSum", g("Mul", g.as_double(levels), wide), everywhere, keepdims=1)
+    count = g("Max", g("ReduceSum", wide, everywhere, keepdims=1), _ONE)
+    dark = g("Floor", g("Div", g("Mul", total, np.array(share)), count))
+    bright = g("Mul", inside, g.as_float(g("Greater", g.as_double(levels), dark)))
+    for axis in (0, 1):
+        for reverse in (0, 1):
+            passed = g("CumSum", bright, np.array(axis), reverse=reverse)
+            inside = g("Mul", inside, g.as_float(g("Greater", passed, 0.0)))
+    return inside
 
 
 def _resampled(g: OnnxBuilder, planes: str, inside: str, size: int) -> str:

@@ -8,7 +8,7 @@ validates: all of pydantic takes 60 ms longer to import, and every prediction wa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Literal, get_args
 
 from pydantic_core import SchemaValidator, ValidationError
@@ -117,9 +117,12 @@ def _or_null(schema: CoreSchema, allowed: str) -> CoreSchema:
     return schemas.nullable_schema(schema, metadata=_allowed(allowed))
 
 
-def _object(**keys: CoreSchema) -> CoreSchema:
-    """Return the schema of an object with exactly these keys."""
-    fields = {key: schemas.typed_dict_field(schema) for key, schema in keys.items()}
+def _object(optional: Collection[str] = (), /, **keys: CoreSchema) -> CoreSchema:
+    """Return the schema of an object with these keys and no others; some may be missing."""
+    fields = {
+        key: schemas.typed_dict_field(schema, required=key not in optional)
+        for key, schema in keys.items()
+    }
     allowed = _allowed(", ".join(keys))
     return schemas.typed_dict_schema(fields, extra_behavior="forbid", metadata=allowed)
 
@@ -210,12 +213,14 @@ _KEYS: dict[str, CoreSchema] = {
     "view": _one_of(InputTransform),
     "orientations": _whole(1, 4),
     "preprocessing": _object(
+        ("dark_share",),  # missing in models of earlier versions
         color=_TEXT,
         outline=_TEXT,
         crop=_TEXT,
         resample=_TEXT,
         size=_whole(SMALLEST_SIZE, LARGEST_SIZE),
         background=_whole(0, 254),
+        dark_share=_INNER,
     ),
     "temperature": _number(MIN_TEMPERATURE, MAX_TEMPERATURE),
     "threshold": _object(

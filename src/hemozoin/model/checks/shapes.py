@@ -212,7 +212,7 @@ _OPERATIONS: dict[str, tuple[Callable[[_Operation], Sides], Container[int], Set[
     "Softmax": (_same, (1,), {"axis"}),
     "Transpose": (_transposed, (1,), {"perm"}),
     "Where": (_broadcast, (3,), set()),
-    "CumSum": (_same, (2,), set()),
+    "CumSum": (_same, (2,), {"reverse"}),
     "MatMul": (_product, (2,), set()),
     **dict.fromkeys(("Abs", "Floor", "Log", "Neg", "Relu", "Sqrt"), (_same, (1,), set())),
     **dict.fromkeys(
