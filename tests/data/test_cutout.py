@@ -11,7 +11,13 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from hemozoin.arrays import Pixels
-from hemozoin.data.cutout import find_cell, is_cut_out, with_weaker_stain, without_dark_rim
+from hemozoin.data.cutout import (
+    dark_level,
+    enclosed,
+    find_cell,
+    is_cut_out,
+    with_weaker_stain,
+)
 from hemozoin.data.picture import decode
 from hemozoin.data.preprocess import Preprocessing, prepare
 from hemozoin.data.source import open_source
@@ -169,23 +175,17 @@ def test_marked_cells_of_fields_are_not_cut_out(real_fields: Path) -> None:
     assert np.mean(np.array(found) < 0.35) < 0.03
 
 
-@pytest.mark.parametrize(("level", "is_kept"), [(48, False), (52, True)])
-def test_dark_is_a_quarter_of_the_mean_level(level: int, is_kept: bool) -> None:
-    """The mean of all five levels is 200."""
-    levels = np.array([[level, *[(1000 - level) // 4] * 4]], np.uint8)
-    inside = np.ones_like(levels, np.bool_)
-    assert without_dark_rim(levels, inside, 0.25)[0].tolist() == [is_kept, *[True] * 4]
+def test_the_dark_level_is_a_share_of_the_mean_inside_rounded_down() -> None:
+    levels = np.array([[4, 100, 103, 5]], np.uint8)
+    assert dark_level(levels, levels > 8, 0.25) == 25
+    assert dark_level(levels, levels > 8, 0.0) == 0
+    assert dark_level(levels, levels > 200, 0.25) == 0
 
 
-def test_dark_pixels_with_bright_ones_on_all_four_sides_are_kept() -> None:
-    levels = np.full((5, 5), 10, np.uint8)
-    levels[[0, 2, 2, 4], [2, 0, 4, 2]] = 250
-    inside = np.ones_like(levels, np.bool_)
-    kept = without_dark_rim(levels, inside, 0.25)
-    assert kept.sum() == 5
-    assert kept[2, 2]
-
-
-def test_a_black_picture_has_no_rim() -> None:
-    black = np.zeros((4, 4), np.uint8)
-    assert not without_dark_rim(black, black.view(np.bool_), 0.25).any()
+def test_pixels_with_some_of_the_mask_on_all_four_sides_are_enclosed() -> None:
+    mask = np.zeros((5, 5), np.bool_)
+    mask[[0, 2, 2, 4], [2, 0, 4, 2]] = True
+    added = enclosed(mask) & ~mask
+    assert np.argwhere(added).tolist() == [[2, 2]]
+    mask[0, 2] = False
+    assert (enclosed(mask) == mask).all()

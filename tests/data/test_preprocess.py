@@ -143,6 +143,13 @@ def test_dark_pixels_are_taken_away_around_a_cell_but_not_in_it() -> None:
     assert (cell[30:34, 30:34] == 12).all()
 
 
+@pytest.mark.parametrize("level", [9, 16, 30])
+def test_a_background_that_is_nearly_black_counts_as_black(level: int) -> None:
+    pixels = np.asarray(stained_cell())
+    nearly_black = np.where(pixels.any(axis=2, keepdims=True), pixels, np.uint8(level))
+    assert (prepare(nearly_black, Preprocessing()) == prepare(pixels, Preprocessing())).all()
+
+
 def test_a_dark_picture_is_measured_by_its_own_mean() -> None:
     dark = Image.fromarray(np.asarray(stained_cell()) // 5)
     cell = prepare(dark, Preprocessing())

@@ -69,20 +69,14 @@ def has_black_border(sides: Sequence[Bools]) -> bool:
     return 1 - sum(map(np.count_nonzero, sides)) / sum(side.size for side in sides) > _CUT_OUT
 
 
-def without_dark_rim(levels: Pixels, inside: Bools, share: float) -> Bools:
-    """Return a cell on black without the dark pixels around it: bool `[H, W]`.
-
-    `levels` are those of the brightest channel, `inside` is what is brighter than black. A pixel is
-    dark if it has at most `share` of the mean level inside. Lossy compression leaves such pixels
-    around a cell; dark pixels in it, such as pigment, have brighter ones on all four sides.
-    """
+def dark_level(levels: Pixels, inside: Bools, share: float) -> int:
+    """Return `share` of the mean level inside, rounded down; `levels` and `inside` are `[H, W]`."""
     count, total = int(np.count_nonzero(inside)), int(levels[inside].sum())
-    bright = inside & (levels > math.floor(total * share / max(count, 1)))
-    return inside if np.count_nonzero(bright) == count else inside & _enclosed(bright)
+    return math.floor(total * share / max(count, 1))
 
 
-def _enclosed(mask: Bools) -> Bools:
-    """Return the pixels that are in a mask or have pixels of it on all four sides."""
+def enclosed(mask: Bools) -> Bools:
+    """Return the pixels `[H, W]` that are in a mask or have pixels of it on all four sides."""
     upright, level = (_between(mask, axis) for axis in (0, 1))
     return upright & level
 

@@ -17,10 +17,11 @@ from PIL import Image
 from hemozoin.arrays import Pixels
 from hemozoin.data.cutout import (
     brightest,
+    dark_level,
+    enclosed,
     find_cell,
     is_cut_out,
     with_weaker_stain,
-    without_dark_rim,
 )
 from hemozoin.errors import ModelError
 
@@ -30,14 +31,14 @@ class Preprocessing:
     """How a picture of a cell becomes `size` x `size` pixels.
 
     Pixels that are brighter than `background` (0..255) in some channel belong to the cell; the
-    others become black, and so do those around it that are no brighter than `dark_share` (0..1)
-    of the cell's mean: a JPEG of a cell on black has such pixels (`cutout.without_dark_rim`). A
-    picture that isn't mostly black along its border shows the background
-    of the slide, and perhaps other cells: there, the cell in the middle is found (`data.cutout`),
-    the rest becomes black, and a stain stronger than that of any training cell is made weaker. The
-    cell is cropped to its bounding box and stretched to a square by bilinear resampling over the
-    cell's own pixels. If black pixels were averaged in, every cell would get a dark rim, which
-    looks like a parasite to a network that sees optical density.
+    others become black. So do those that are no brighter than `dark_share` (0..1) of the mean of
+    the former, unless brighter ones lie on all four sides, as around pigment: a JPEG of a cell on
+    black has such pixels around the cell. A picture that isn't mostly dark along its border shows
+    the background of the slide, and perhaps other cells: there, the cell in the middle is found
+    (`data.cutout`), the rest becomes black, and a stain stronger than that of any training cell is
+    made weaker. The cell is cropped to its bounding box and stretched to a square by bilinear
+    resampling over the cell's own pixels. If black pixels were averaged in, every cell would get a
+    dark rim, which looks like a parasite to a network that sees optical density.
     """
 
     size: int = 64
@@ -122,8 +123,9 @@ def _cut_out(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     """Return the cell's bounding box, `[h, w, 4]`: colour and 255 in the cell, 0 outside."""
     levels = brightest(pixels)
     inside = levels > preprocessing.background
-    if is_cut_out(inside):
-        inside = without_dark_rim(levels, inside, preprocessing.dark_share)
+    bright = inside & (levels > dark_level(levels, inside, preprocessing.dark_share))
+    if is_cut_out(bright):
+        inside &= enclosed(bright)
     else:
         cell = find_cell(pixels)
         pixels, inside = with_weaker_stain(pixels, cell), inside & cell

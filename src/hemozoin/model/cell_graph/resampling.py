@@ -36,7 +36,10 @@ def add_prepared(g: OnnxBuilder, picture: str, preprocessing: Preprocessing) -> 
 
 
 def _without_dark_rim(g: OnnxBuilder, levels: str, inside: str, share: float) -> str:
-    """Add `hemozoin.data.cutout.without_dark_rim`; all are `[H, W, 1]`, `inside` is 0 or 1."""
+    """Take the dark pixels around a cell away, as `prepare` does.
+
+    All are `[H, W, 1]`; `inside`, and what is returned, is 1 in the cell and 0 outside.
+    """
     wide = g.as_double(inside)
     everywhere = np.array([0, 1, 2])
     total = g("ReduceSum", g("Mul", g.as_double(levels), wide), everywhere, keepdims=1)
