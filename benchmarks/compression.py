@@ -1,22 +1,25 @@
-"""Lossy compression: what JPEG and WebP change in the decisions on cells.
+"""Lossy compression: what JPEG and WebP change in the decisions on cells and on whole fields.
 
-    python benchmarks/compression.py cell_images.zip --labels corrections.csv RUN fields/iml
+    python benchmarks/compression.py cells cell_images.zip RUN --labels corrections.csv
+    python benchmarks/compression.py fields fields
 
 RUN is a cross-validation: the network of each fold classifies some of the cells that it was not
 trained on, as they are and compressed. Half of the rows are without the step that takes the dark
-pixels around a cell on black away (`dark_share` is 0). Of the folder of fields, each picture is
-compressed as a whole, and its marked cells are cut out afterwards; the network is `nano`. The rows
-are in benchmarks/results/compression.csv, which is overwritten.
+pixels around a cell on black away (`dark_share` is 0). `fields` has the pictures of world.py, which
+are compressed as a whole and screened with `nano`. The rows are in compression.csv and
+compression_fields.csv in benchmarks/results/, which are overwritten.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -28,48 +31,74 @@ from hemozoin.arrays import Bools, Floats
 from hemozoin.classes import PARASITIZED
 from hemozoin.data.dataset import find_cells
 from hemozoin.data.options import CellOptions
-from hemozoin.data.picture import decode_cell
+from hemozoin.data.picture import decode, decode_cell
 from hemozoin.data.preprocess import Preprocessing, prepare_batch
 from hemozoin.data.split import read_split
+from hemozoin.errors import DataError
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
-from microscope import cells_in, marked_pictures
+from world import Marks, Place, Truth, all_pictures, by_place
 
-FILE = "compression.csv"
+FILE, FIELDS_FILE = "compression.csv", "compression_fields.csv"
 
 #: One cell of so many is classified.
 _EVERY = 4
 
 METRICS = ("auc", "sensitivity", "specificity", "review")
 
+#: What is summed over the places with thin films.
+COUNTS = (
+    *("pictures", "answered", "red_cells", "review", "healthy_cells", "healthy_called"),
+    *("infected_fields", "infected_fields_found"),
+    *("marked_infected", "marked_infected_called", "marked_infected_review"),
+    *("marked_uninfected", "marked_uninfected_called"),
+)
+
 
 class Compression(NamedTuple):
-    """A format of Pillow, its quality (1 to 100), and whether colours have half the resolution."""
+    """A format of Pillow, its quality (1 to 100), and the size of the picture before (1: as it is).
+
+    A JPEG has colours at half the resolution, unless they are full.
+    """
 
     form: str
     quality: int
-    halved: bool
+    scale: float = 1.0
+    full_colours: bool = False
 
     def __str__(self) -> str:
         """Return the name in the table."""
         if self.form == "PNG":
-            return "lossless"
-        return f"{self.form}, quality {self.quality}{'' if self.halved else ', full colours'}"
+            return "as it is"
+        size = "" if self.scale == 1 else f"{self.scale:g} of the size, "
+        return f"{size}{self.form}, quality {self.quality}{', full colours' * self.full_colours}"
+
+    def save(self, picture: Image.Image, file: IO[bytes] | Path) -> None:
+        """Write a picture."""
+        subsampling = {"subsampling": 2 * (not self.full_colours)} if self.form == "JPEG" else {}
+        size = [max(1, round(self.scale * side)) for side in picture.size]
+        smaller = picture if self.scale == 1 else picture.resize(size)
+        smaller.save(file, self.form, quality=self.quality, **subsampling)
 
     def apply(self, picture: Image.Image) -> Image.Image:
         """Return a picture as it is after compression and decompression."""
         file = io.BytesIO()
-        subsampling = {"subsampling": 2 if self.halved else 0} if self.form == "JPEG" else {}
-        picture.save(file, self.form, quality=self.quality, **subsampling)
+        self.save(picture, file)
         return Image.open(file).convert("RGB")
 
 
-LOSSLESS = Compression("PNG", 100, False)
-COMPRESSIONS = (
+LOSSLESS = Compression("PNG", 100)
+CELL_COMPRESSIONS = (
     LOSSLESS,
-    Compression("JPEG", 95, False),
-    *(Compression("JPEG", quality, True) for quality in (95, 90, 75, 50, 25)),
-    *(Compression("WEBP", quality, True) for quality in (90, 80, 50)),
+    Compression("JPEG", 95, full_colours=True),
+    *(Compression("JPEG", quality) for quality in (95, 90, 75, 50, 25)),
+    *(Compression("WEBP", quality) for quality in (90, 80, 50)),
+)
+FIELD_COMPRESSIONS = (
+    LOSSLESS,
+    *(Compression("JPEG", quality) for quality in (90, 75, 50, 25)),
+    Compression("WEBP", 80),
+    Compression("JPEG", 75, scale=0.5),
 )
 
 #: A picture, and whether it is of a parasitized cell.
@@ -77,25 +106,72 @@ _Cell = tuple[Image.Image, bool]
 
 
 def main() -> None:
-    """Measure each compression."""
+    """Measure cells or fields."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("fields", type=Path)
-    parser.add_argument("--labels", type=Path, required=True)
+    of = parser.add_subparsers(dest="of", required=True)
+    cells, fields = of.add_parser("cells"), of.add_parser("fields")
+    cells.add_argument("data", type=Path)
+    cells.add_argument("run", type=Path)
+    cells.add_argument("--labels", type=Path, required=True)
+    fields.add_argument("fields", type=Path)
     given = parser.parse_args()
+    if given.of == "cells":
+        measure_cells(given.run, given.data, given.labels)
+    else:
+        measure_fields(given.fields)
+
+
+def measure_cells(run: Path, data: Path, labels: Path) -> None:
+    """Measure each compression of cells, without and with the step."""
     rows.remove(FILE)
-    for compression in COMPRESSIONS:
+    for compression in CELL_COMPRESSIONS:
         for share in (0.0, Preprocessing().dark_share):
-            row = _measure_cells(given.run, given.data, given.labels, compression, share)
-            _append("NLM", compression, share, row)
-        row = _measure_fields(given.fields, compression)
-        _append(given.fields.name, compression, Preprocessing().dark_share, row)
+            kind = {"compression": str(compression), "dark_share": share}
+            row = _measure_cells(run, data, labels, compression, share)
+            rows.append(FILE, kind | row | rows.conditions())
 
 
-def _append(data: str, compression: Compression, share: float, row: rows.Row) -> None:
-    kind = {"data": data, "compression": str(compression), "dark_share": share}
-    rows.append(FILE, {**kind, **row, **rows.conditions()})
+def measure_fields(folder: Path) -> None:
+    """Screen all pictures with each compression."""
+    rows.remove(FIELDS_FILE)
+    predictor, truths = Predictor.load("nano"), all_pictures(folder)
+    for compression in FIELD_COMPRESSIONS:
+        with tempfile.TemporaryDirectory() as copies:
+            places = by_place(predictor, _compressed(truths, compression, Path(copies)))
+        row = _sums(list(places.values()), predictor.bundle.threshold.value)
+        rows.append(FIELDS_FILE, {"compression": str(compression), **row, **rows.conditions()})
+
+
+def _compressed(truths: list[Truth], compression: Compression, folder: Path) -> list[Truth]:
+    """Write a compressed copy of each picture; one that can't be decoded stays as it is."""
+    if compression == LOSSLESS:
+        return truths
+    copies = []
+    for number, truth in enumerate(truths):
+        copy = folder / f"{number}.{compression.form.lower()}"
+        try:
+            picture = decode(truth.path.read_bytes())
+        except DataError:
+            copies.append(truth)
+        else:
+            compression.save(picture, copy)
+            copies.append(replace(truth, path=copy, cells=_scaled(truth.cells, compression.scale)))
+    return copies
+
+
+def _scaled(marks: Marks, scale: float) -> Marks:
+    return [{**mark, "box": [scale * side for side in mark["box"]]} for mark in marks]
+
+
+def _sums(places: list[Place], threshold: float) -> rows.Row:
+    """Return the sums over places; of pictures to be refused, only how many were answered."""
+    found = [place.row(threshold) for place in places]
+    thin, others = (
+        [row for row in found if (row["kind"] == "thin") == is_thin] for is_thin in (1, 0)
+    )
+    sums = {name: sum(int(str(row[name])) for row in thin) for name in COUNTS}
+    refused = sum(int(str(row["pictures"])) - int(str(row["answered"])) for row in others)
+    return {**sums, "others": sum(int(str(row["pictures"])) for row in others), "refused": refused}
 
 
 def _measure_cells(
@@ -120,15 +196,6 @@ def _held_out_cells(fold: Path, data: Path, labels: Path) -> Iterator[_Cell]:
     for row in agreed[::_EVERY]:
         name = cells.file[row]
         yield decode_cell(source.read(name), name), cells.label[row] == PARASITIZED
-
-
-def _measure_fields(fields: Path, compression: Compression) -> rows.Row:
-    cells = (
-        (cell, label == PARASITIZED)
-        for path, marks in marked_pictures(fields)
-        for cell, label in cells_in(compression.apply(Image.open(path).convert("RGB")), marks)
-    )
-    return _metrics(*_classify(Predictor.load("nano"), Preprocessing(), cells))
 
 
 def _classify(
@@ -159,27 +226,50 @@ def _metrics(truth: Bools, found: Floats) -> rows.Row:
 
 
 def table() -> str:
-    """Return the results in Markdown: a line per data set and compression."""
+    """Return the results on cells in Markdown: a line per compression, without and with."""
     found = rows.read(FILE)
-    shares = sorted({float(row["dark_share"]) for row in found})
-    of_row = {(row["data"], row["compression"], float(row["dark_share"])): row for row in found}
     lines = []
-    for data, compression in dict.fromkeys((row["data"], row["compression"]) for row in found):
-        both = [of_row.get((data, compression, share)) for share in shares]
-        cells = [" → ".join(f"{float(row[name]):.4f}" for row in both if row) for name in METRICS]
-        lines.append((data, compression, *cells))
-    lines.sort(key=lambda line: line[0] != "NLM")
-    counts = "; ".join(
-        f"{row['data']}: {int(row['parasitized']):,} parasitized and {int(row['uninfected']):,}"
-        " uninfected cells"
-        for row in {row["data"]: row for row in found}.values()
-    )
+    for (compression,), both in md.groups(found, "compression").items():
+        cells = (" → ".join(f"{float(row[name]):.4f}" for row in both) for name in METRICS)
+        lines.append((compression, *cells))
     note = (
-        f"{counts}. NLM's cells are on black and were held out; cells of fields are on their"
-        " background. Without → with the step that takes dark pixels around a cell on black away."
+        f"{int(found[0]['parasitized']):,} parasitized, {int(found[0]['uninfected']):,} uninfected"
+        " cells on black, held out. Without → with the step that takes dark pixels around a cell"
+        f" away. {md.machine(found)}"
+    )
+    return md.table(("cells saved", "AUC", "sensitivity", "specificity", "for review"), lines, note)
+
+
+def fields_table() -> str:
+    """Return the results on whole fields in Markdown: a line per compression."""
+    found = rows.read(FIELDS_FILE)
+    lines = [
+        (
+            row["compression"],
+            *(
+                f"{row[part]} of {int(row[whole]):,}"
+                for part, whole in (
+                    ("answered", "pictures"),
+                    ("refused", "others"),
+                    ("review", "red_cells"),
+                    ("healthy_called", "healthy_cells"),
+                    ("infected_fields_found", "infected_fields"),
+                    ("marked_infected_called", "marked_infected"),
+                    ("marked_uninfected_called", "marked_uninfected"),
+                )
+            ),
+        )
+        for row in found
+    ]
+    note = (
+        "All places of the table above, screened with `nano`. Marked cells: those that were found."
         f" {md.machine(found)}"
     )
-    columns = ("data", "compression", "AUC", "sensitivity", "specificity", "for review")
+    columns = (
+        *("photos saved", "thin films answered", "others refused", "red cells for review"),
+        *("healthy blood: called infected", "fields with parasites: found"),
+        *("marked infected cells called", "marked uninfected cells called"),
+    )
     return md.table(columns, lines, note)
 
 

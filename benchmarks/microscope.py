@@ -94,18 +94,14 @@ def measure(model: str, marked: list[MarkedCell]) -> rows.Row:
 def marked_cells(folder: Path) -> Iterator[MarkedCell]:
     """Yield the marked cells of a folder of fields."""
     for path, marks in marked_pictures(folder):
-        for crop, label in cells_in(Image.open(path).convert("RGB"), marks):
-            yield crop, label, path.name
-
-
-def cells_in(picture: Image.Image, marks: Marks) -> Iterator[tuple[Image.Image, str]]:
-    """Yield picture and label of each marked cell of a field."""
-    for cell in marks:
-        x, y, width, height = cell["box"]
-        left, top = max(x, 0), max(y, 0)
-        right, bottom = min(x + width, picture.width), min(y + height, picture.height)
-        if cell["type"] in LABELS and left < right and top < bottom:
-            yield picture.crop((left, top, right, bottom)), LABELS[cell["type"]]
+        picture = Image.open(path).convert("RGB")
+        for cell in marks:
+            x, y, width, height = cell["box"]
+            left, top = max(x, 0), max(y, 0)
+            right, bottom = min(x + width, picture.width), min(y + height, picture.height)
+            if cell["type"] in LABELS and left < right and top < bottom:
+                crop = picture.crop((left, top, right, bottom))
+                yield crop, LABELS[cell["type"]], path.name
 
 
 def marked_pictures(folder: Path) -> Iterator[tuple[Path, Marks]]:

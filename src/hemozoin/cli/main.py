@@ -42,8 +42,8 @@ from hemozoin.progress import one_line
 # this makes training 50 times slower; with a short spin it is only 3 times slower.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
-# OpenBLAS starts its threads when it is imported, which takes the processor half as long as all other
-# imports. Our products of matrices are too small for several threads.
+# OpenBLAS starts its threads when it is imported, which takes the processor half as long as all
+# other imports. Our products of matrices are too small for several threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = App(
