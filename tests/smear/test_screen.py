@@ -237,9 +237,9 @@ SQUARE = ((0, 0), (40, 0), (40, 40), (0, 40))
 DENTED = ((0, 0), (20, 4), (40, 0), (40, 40), (0, 40))  # convexity 0.95
 
 
-def film_flaws(cells: list[Cell], nuclei: int = 0, clumps: int = 0) -> set[str]:
+def film_flaws(cells: list[Cell], nuclei: int = 0, clumps: int = 0, stain: float = 0.3) -> set[str]:
     clump = SmearObject("clump", 0, 0, 40, 40, SQUARE)
-    found = Segmentation((clump,) * clumps, 40.0, 0.3, nuclei, stain=np.full(3, 0.3))
+    found = Segmentation((clump,) * clumps, 40.0, 0.3, nuclei, stain=np.full(3, stain))
     return {flaw.what for flaw in find_flaws(np.full((400, 400, 3), 200, np.uint8), found, cells)}
 
 
@@ -250,6 +250,21 @@ def test_ragged_pieces_are_no_thin_film() -> None:
     assert "not a thin film" not in film_flaws(
         found_cells(15, "uninfected", SQUARE) + found_cells(25, "uninfected", ragged)
     )
+
+
+def test_ragged_cells_of_which_many_are_for_review_are_no_thin_film() -> None:
+    ragged = ((0, 0), (20, 5), (40, 0), (40, 40), (0, 40))  # convexity 0.94
+    half = found_cells(12, "uninfected", ragged), found_cells(8, "uninfected", SQUARE)
+    unsure = found_cells(12, "review", ragged)
+    assert "not a thin film" in film_flaws(unsure + half[1])
+    assert "not a thin film" not in film_flaws(half[0] + half[1])
+    assert "not a thin film" not in film_flaws(unsure + half[1] + half[1])
+
+
+def test_objects_that_are_hardly_darker_than_the_background_are_too_pale() -> None:
+    cells = found_cells(10, "uninfected", SQUARE)
+    assert "too pale" in film_flaws(cells, stain=0.05)
+    assert "too pale" not in film_flaws(cells, stain=0.07)
 
 
 def test_a_field_with_more_clumps_than_cells_is_overcrowded() -> None:
@@ -266,8 +281,12 @@ def test_a_thick_film_has_nuclei_and_few_red_cells() -> None:
 
 
 def test_where_most_cells_are_called_infected_they_have_nuclei() -> None:
-    infected, healthy = (found_cells(n, d, SQUARE) for n, d in ((14, "parasitized"), (6, "review")))
+    infected, healthy = (
+        found_cells(n, d, SQUARE) for n, d in ((14, "parasitized"), (6, "uninfected"))
+    )
+    unsure = found_cells(14, "review", SQUARE)
     assert "red cells with a nucleus" in film_flaws(infected + healthy)
+    assert "red cells with a nucleus" in film_flaws(infected[:4] + unsure[:10] + healthy)
     assert "red cells with a nucleus" not in film_flaws(infected + healthy + healthy)
     assert "red cells with a nucleus" not in film_flaws(infected)  # too few to tell
 

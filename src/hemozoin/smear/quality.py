@@ -15,6 +15,7 @@ import numpy as np
 from hemozoin.arrays import Pixels
 from hemozoin.classes import PARASITIZED
 from hemozoin.data.cutout import brightest
+from hemozoin.decision.conformal import REVIEW
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION
 from hemozoin.smear.field import Cell, Flaw
 from hemozoin.smear.segmentation.background import downscaled_density
@@ -43,12 +44,20 @@ _MIN_CELLS, _MIN_CELLS_IF_COVERED, _COVERED = 5, 3, 0.2
 #: pieces.
 _MIN_CONVEXITY = 0.945
 
+#: Least median convexity where more than this share of the cells is for review: neither alone is
+#: unusual in thin smears, both are only in other pictures.
+_MIN_MEDIAN_CONVEXITY, _MUCH_REVIEW = 0.95, 0.35
+
+#: Least density of the objects in green, relative to the background: 0.09 or more in thin smears.
+_MIN_STAIN = 0.06
+
 #: Most bodies as dark as a nucleus per red cell, where there are at least so many: in a thick film
 #: only the nuclei of white cells are left. In a thin smear there is one white cell in 700 or so.
 _MAX_NUCLEI, _MANY_NUCLEI = 0.2, 5
 
-#: Largest share of red cells that may be called infected, where there are at least so many: in
-#: the blood of birds and reptiles nearly every nucleus is. In a severe malaria it is below 0.5.
+#: Largest share of red cells that may be called infected or be for review, where there are at least
+#: so many: in the blood of birds and reptiles nearly every nucleus is. In a severe malaria it is
+#: below 0.55.
 MAX_INFECTED, MANY_CELLS = 0.6, 20
 
 #: Largest share of the cells that may be out of distribution.
@@ -82,6 +91,7 @@ def _measured(pixels: Pixels, segmentation: Segmentation, cells: Sequence[Cell])
     if len(cells) < fewest:
         yield Flaw("empty or not a smear", "red cells", len(cells), fewest)
         return
+    yield Flaw("too pale", "density of the objects", float(segmentation.stain[1]), _MIN_STAIN)
     yield from _film(segmentation, cells)
     yield Flaw("too coarse", "diameter of the red cells in px", diameter, _MIN_DIAMETER)
     steepness = _steepness(pixels, segmentation)
@@ -97,14 +107,19 @@ def _measured(pixels: Pixels, segmentation: Segmentation, cells: Sequence[Cell])
 
 def _film(segmentation: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
     """Yield the measures of a thin film of human blood: many convex cells, few white ones."""
-    convexity = float(np.percentile([_convexity(cell) for cell in cells], 75))
-    yield Flaw("not a thin film", "convexity of the red cells", convexity, _MIN_CONVEXITY)
+    median, upper = map(float, np.percentile([_convexity(cell) for cell in cells], (50, 75)))
+    yield Flaw("not a thin film", "convexity of the red cells", upper, _MIN_CONVEXITY)
+    review = float(np.mean([cell.decision == REVIEW for cell in cells]))
+    if review > _MUCH_REVIEW:
+        measure = "median convexity, with many cells for review"
+        yield Flaw("not a thin film", measure, median, _MIN_MEDIAN_CONVEXITY)
     nuclei = segmentation.nuclei
     if nuclei >= _MANY_NUCLEI:
         yield Flaw(_THICK, "nuclei per red cell", nuclei / len(cells), _MAX_NUCLEI)
     if len(cells) >= MANY_CELLS:
         infected = float(np.mean([cell.decision == PARASITIZED for cell in cells]))
-        yield Flaw(_NUCLEATED, "share of cells called infected", infected, MAX_INFECTED)
+        measure = "share of cells called infected or for review"
+        yield Flaw(_NUCLEATED, measure, infected + review, MAX_INFECTED)
 
 
 def _convexity(cell: Cell) -> float:
