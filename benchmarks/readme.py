@@ -14,7 +14,6 @@ import abstention
 import audits
 import capacity
 import cell_stages
-import compression
 import counting
 import distillation
 import export
@@ -29,6 +28,7 @@ import leaks
 import microscope
 import minute
 import out_of_distribution
+import picture_processing
 import ppi
 import pretrained
 import quantification
@@ -51,8 +51,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "audits": audits.table,
     "capacity": capacity.table,
     "cell_stages": cell_stages.table,
-    "compression": compression.table,
-    "compression_fields": compression.fields_table,
+    "compressed_cells": picture_processing.table,
+    "processed_fields": picture_processing.fields_table,
     "counting": counting.table,
     "counting_places": counting.places_table,
     "distillation": distillation.table,

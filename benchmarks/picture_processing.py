@@ -1,13 +1,13 @@
-"""Lossy compression: what JPEG and WebP change in the decisions on cells and on whole fields.
+"""What cameras and messengers do to pictures, and what it changes in the decisions on cells.
 
-    python benchmarks/compression.py cells cell_images.zip RUN --labels corrections.csv
-    python benchmarks/compression.py fields fields
+    python benchmarks/picture_processing.py cells cell_images.zip RUN --labels corrections.csv
+    python benchmarks/picture_processing.py fields fields
 
 RUN is a cross-validation: the network of each fold classifies some of the cells that it was not
 trained on, as they are and compressed. Half of the rows are without the step that takes the dark
 pixels around a cell on black away (`dark_share` is 0). `fields` has the pictures of world.py, which
-are compressed as a whole and screened with `nano`. The rows are in compression.csv and
-compression_fields.csv in benchmarks/results/, which are overwritten.
+are changed as a whole and screened with `nano`. The rows are in compressed_cells.csv and
+processed_fields.csv in benchmarks/results/, which are overwritten.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from __future__ import annotations
 import argparse
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from sklearn.metrics import roc_auc_score
 
 import markdown_tables as md
@@ -39,7 +39,7 @@ from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
 from world import Marks, Place, Truth, all_pictures, by_place
 
-FILE, FIELDS_FILE = "compression.csv", "compression_fields.csv"
+FILE, FIELDS_FILE = "compressed_cells.csv", "processed_fields.csv"
 
 #: One cell of so many is classified.
 _EVERY = 4
@@ -55,30 +55,51 @@ COUNTS = (
 )
 
 
-class Compression(NamedTuple):
-    """A format of Pillow, its quality (1 to 100), and the size of the picture before (1: as it is).
+#: What a camera does to a photo, and by how much it is strong but seen.
+PROCESSING: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "gamma 0.7": lambda picture: _with_gamma(picture, 0.7),
+    "gamma 1.4": lambda picture: _with_gamma(picture, 1.4),
+    "saturation 0.4": lambda picture: ImageEnhance.Color(picture).enhance(0.4),
+    "saturation 1.6": lambda picture: ImageEnhance.Color(picture).enhance(1.6),
+    "contrast 1.4": lambda picture: ImageEnhance.Contrast(picture).enhance(1.4),
+    "sharpened": lambda picture: picture.filter(ImageFilter.UnsharpMask(2, 150, 0)),
+    "blurred": lambda picture: picture.filter(ImageFilter.GaussianBlur(1)),
+    "mirrored": ImageOps.mirror,
+}
 
-    A JPEG has colours at half the resolution, unless they are full.
+
+def _with_gamma(picture: Image.Image, gamma: float) -> Image.Image:
+    return picture.point([round(255 * (level / 255) ** gamma) for level in range(256)] * 3)
+
+
+class Version(NamedTuple):
+    """A version of a picture: a format of Pillow, its quality (1 to 100), and what comes before.
+
+    `scale` is the size (1: as it is), `processing` a key of `PROCESSING`. A JPEG has colours at
+    half the resolution, unless they are full.
     """
 
-    form: str
-    quality: int
+    form: str = "PNG"
+    quality: int = 100
     scale: float = 1.0
     full_colours: bool = False
+    processing: str = ""
 
     def __str__(self) -> str:
         """Return the name in the table."""
         if self.form == "PNG":
-            return "as it is"
+            return self.processing or "as it is"
         size = "" if self.scale == 1 else f"{self.scale:g} of the size, "
         return f"{size}{self.form}, quality {self.quality}{', full colours' * self.full_colours}"
 
     def save(self, picture: Image.Image, file: IO[bytes] | Path) -> None:
         """Write a picture."""
+        if self.processing:
+            picture = PROCESSING[self.processing](picture)
+        if self.scale != 1:
+            picture = picture.resize([max(1, round(self.scale * side)) for side in picture.size])
         subsampling = {"subsampling": 2 * (not self.full_colours)} if self.form == "JPEG" else {}
-        size = [max(1, round(self.scale * side)) for side in picture.size]
-        smaller = picture if self.scale == 1 else picture.resize(size)
-        smaller.save(file, self.form, quality=self.quality, **subsampling)
+        picture.save(file, self.form, quality=self.quality, **subsampling)
 
     def apply(self, picture: Image.Image) -> Image.Image:
         """Return a picture as it is after compression and decompression."""
@@ -86,19 +107,28 @@ class Compression(NamedTuple):
         self.save(picture, file)
         return Image.open(file).convert("RGB")
 
+    def marks(self, marks: Marks, width: int) -> Marks:
+        """Return the marks of a picture of that width in the version."""
+        boxes = (mark["box"] for mark in marks)
+        if self.processing == "mirrored":
+            boxes = ([width - x - w, y, w, h] for x, y, w, h in boxes)
+        scaled = ([self.scale * side for side in box] for box in boxes)
+        return [{**mark, "box": box} for mark, box in zip(marks, scaled, strict=True)]
 
-LOSSLESS = Compression("PNG", 100)
-CELL_COMPRESSIONS = (
-    LOSSLESS,
-    Compression("JPEG", 95, full_colours=True),
-    *(Compression("JPEG", quality) for quality in (95, 90, 75, 50, 25)),
-    *(Compression("WEBP", quality) for quality in (90, 80, 50)),
+
+AS_IT_IS = Version()
+CELL_VERSIONS = (
+    AS_IT_IS,
+    Version("JPEG", 95, full_colours=True),
+    *(Version("JPEG", quality) for quality in (95, 90, 75, 50, 25)),
+    *(Version("WEBP", quality) for quality in (90, 80, 50)),
 )
-FIELD_COMPRESSIONS = (
-    LOSSLESS,
-    *(Compression("JPEG", quality) for quality in (90, 75, 50, 25)),
-    Compression("WEBP", 80),
-    Compression("JPEG", 75, scale=0.5),
+FIELD_VERSIONS = (
+    AS_IT_IS,
+    *(Version("JPEG", quality) for quality in (90, 75, 50, 25)),
+    Version("WEBP", 80),
+    Version("JPEG", 75, scale=0.5),
+    *(Version(processing=name) for name in PROCESSING),
 )
 
 #: A picture, and whether it is of a parasitized cell.
@@ -122,45 +152,42 @@ def main() -> None:
 
 
 def measure_cells(run: Path, data: Path, labels: Path) -> None:
-    """Measure each compression of cells, without and with the step."""
+    """Measure each version of cells, without and with the step."""
     rows.remove(FILE)
-    for compression in CELL_COMPRESSIONS:
+    for version in CELL_VERSIONS:
         for share in (0.0, Preprocessing().dark_share):
-            kind = {"compression": str(compression), "dark_share": share}
-            row = _measure_cells(run, data, labels, compression, share)
+            kind = {"version": str(version), "dark_share": share}
+            row = _measure_cells(run, data, labels, version, share)
             rows.append(FILE, kind | row | rows.conditions())
 
 
 def measure_fields(folder: Path) -> None:
-    """Screen all pictures with each compression."""
+    """Screen all pictures in each version."""
     rows.remove(FIELDS_FILE)
     predictor, truths = Predictor.load("nano"), all_pictures(folder)
-    for compression in FIELD_COMPRESSIONS:
+    for version in FIELD_VERSIONS:
         with tempfile.TemporaryDirectory() as copies:
-            places = by_place(predictor, _compressed(truths, compression, Path(copies)))
+            places = by_place(predictor, _changed(truths, version, Path(copies)))
         row = _sums(list(places.values()), predictor.bundle.threshold.value)
-        rows.append(FIELDS_FILE, {"compression": str(compression), **row, **rows.conditions()})
+        rows.append(FIELDS_FILE, {"version": str(version), **row, **rows.conditions()})
 
 
-def _compressed(truths: list[Truth], compression: Compression, folder: Path) -> list[Truth]:
-    """Write a compressed copy of each picture; one that can't be decoded stays as it is."""
-    if compression == LOSSLESS:
+def _changed(truths: list[Truth], version: Version, folder: Path) -> list[Truth]:
+    """Write a version of each picture; one that can't be decoded stays as it is."""
+    if version == AS_IT_IS:
         return truths
     copies = []
     for number, truth in enumerate(truths):
-        copy = folder / f"{number}.{compression.form.lower()}"
+        copy = folder / f"{number}.{version.form.lower()}"
         try:
             picture = decode(truth.path.read_bytes())
         except DataError:
             copies.append(truth)
         else:
-            compression.save(picture, copy)
-            copies.append(replace(truth, path=copy, cells=_scaled(truth.cells, compression.scale)))
+            version.save(picture, copy)
+            marks = version.marks(truth.cells, picture.width)
+            copies.append(replace(truth, path=copy, cells=marks))
     return copies
-
-
-def _scaled(marks: Marks, scale: float) -> Marks:
-    return [{**mark, "box": [scale * side for side in mark["box"]]} for mark in marks]
 
 
 def _sums(places: list[Place], threshold: float) -> rows.Row:
@@ -174,15 +201,13 @@ def _sums(places: list[Place], threshold: float) -> rows.Row:
     return {**sums, "others": sum(int(str(row["pictures"])) for row in others), "refused": refused}
 
 
-def _measure_cells(
-    run: Path, data: Path, labels: Path, compression: Compression, share: float
-) -> rows.Row:
+def _measure_cells(run: Path, data: Path, labels: Path, version: Version, share: float) -> rows.Row:
     parts = []
     for fold in sorted(run.glob("fold*/")):
         predictor = Predictor.load(fold)
         cells = _held_out_cells(fold, data, labels)
-        compressed = ((compression.apply(picture), truth) for picture, truth in cells)
-        parts.append(_classify(predictor, Preprocessing(dark_share=share), compressed))
+        changed = ((version.apply(picture), truth) for picture, truth in cells)
+        parts.append(_classify(predictor, Preprocessing(dark_share=share), changed))
     truth, found = zip(*parts, strict=True)
     return _metrics(np.concatenate(truth), np.concatenate(found))
 
@@ -226,12 +251,12 @@ def _metrics(truth: Bools, found: Floats) -> rows.Row:
 
 
 def table() -> str:
-    """Return the results on cells in Markdown: a line per compression, without and with."""
+    """Return the results on cells in Markdown: a line per version, without and with."""
     found = rows.read(FILE)
     lines = []
-    for (compression,), both in md.groups(found, "compression").items():
+    for (version,), both in md.groups(found, "version").items():
         cells = (" → ".join(f"{float(row[name]):.4f}" for row in both) for name in METRICS)
-        lines.append((compression, *cells))
+        lines.append((version, *cells))
     note = (
         f"{int(found[0]['parasitized']):,} parasitized, {int(found[0]['uninfected']):,} uninfected"
         " cells on black, held out. Without → with the step that takes dark pixels around a cell"
@@ -241,11 +266,11 @@ def table() -> str:
 
 
 def fields_table() -> str:
-    """Return the results on whole fields in Markdown: a line per compression."""
+    """Return the results on whole fields in Markdown: a line per version."""
     found = rows.read(FIELDS_FILE)
     lines = [
         (
-            row["compression"],
+            row["version"],
             *(
                 f"{row[part]} of {int(row[whole]):,}"
                 for part, whole in (
@@ -266,7 +291,7 @@ def fields_table() -> str:
         f" {md.machine(found)}"
     )
     columns = (
-        *("photos saved", "thin films answered", "others refused", "red cells for review"),
+        *("photos", "thin films answered", "others refused", "red cells for review"),
         *("healthy blood: called infected", "fields with parasites: found"),
         *("marked infected cells called", "marked uninfected cells called"),
     )
