@@ -13,10 +13,10 @@ from PIL import Image, ImageDraw, ImageFilter
 from hemozoin.arrays import Pixels
 from hemozoin.data.cutout import (
     dark_level,
-    enclosed,
     find_cell,
     is_cut_out,
     with_weaker_stain,
+    without_dark_rim,
 )
 from hemozoin.data.picture import decode
 from hemozoin.data.preprocess import Preprocessing, prepare
@@ -175,17 +175,17 @@ def test_marked_cells_of_fields_are_not_cut_out(real_fields: Path) -> None:
     assert np.mean(np.array(found) < 0.35) < 0.03
 
 
-def test_the_dark_level_is_a_share_of_the_mean_inside_rounded_down() -> None:
-    levels = np.array([[4, 100, 103, 5]], np.uint8)
-    assert dark_level(levels, levels > 8, 0.25) == 25
-    assert dark_level(levels, levels > 8, 0.0) == 0
-    assert dark_level(levels, levels > 200, 0.25) == 0
+def test_the_dark_level_is_a_share_of_the_mean_rounded_down() -> None:
+    levels = np.array([[0, 100, 103, 0]], np.uint8)
+    assert dark_level(levels, 0.25) == 25
+    assert dark_level(levels, 0.0) == 0
+    assert dark_level(np.zeros((3, 4), np.uint8), 0.25) == 0
 
 
-def test_pixels_with_some_of_the_mask_on_all_four_sides_are_enclosed() -> None:
-    mask = np.zeros((5, 5), np.bool_)
-    mask[[0, 2, 2, 4], [2, 0, 4, 2]] = True
-    added = enclosed(mask) & ~mask
-    assert np.argwhere(added).tolist() == [[2, 2]]
-    mask[0, 2] = False
-    assert (enclosed(mask) == mask).all()
+def test_dark_pixels_with_bright_ones_on_all_four_sides_are_kept() -> None:
+    inside, bright = np.ones((5, 5), np.bool_), np.zeros((5, 5), np.bool_)
+    bright[[0, 2, 2, 4], [2, 0, 4, 2]] = True
+    assert np.argwhere(without_dark_rim(inside, bright) & ~bright).tolist() == [[2, 2]]
+    bright[0, 2] = False
+    assert (without_dark_rim(inside, bright) == bright).all()
+    assert (without_dark_rim(inside, inside) == inside).all()

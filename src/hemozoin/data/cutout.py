@@ -69,16 +69,17 @@ def has_black_border(sides: Sequence[Bools]) -> bool:
     return 1 - sum(map(np.count_nonzero, sides)) / sum(side.size for side in sides) > _CUT_OUT
 
 
-def dark_level(levels: Pixels, inside: Bools, share: float) -> int:
-    """Return `share` of the mean level inside, rounded down; `levels` and `inside` are `[H, W]`."""
-    count, total = int(np.count_nonzero(inside)), int(levels[inside].sum())
+def dark_level(levels: Pixels, share: float) -> int:
+    """Return `share` of the mean of the levels `[H, W]` that are not 0, rounded down."""
+    count, total = cv2.countNonZero(levels), cv2.sumElems(levels)[0]  # exact up to 2^53
     return math.floor(total * share / max(count, 1))
 
 
-def enclosed(mask: Bools) -> Bools:
-    """Return the pixels `[H, W]` that are in a mask or have pixels of it on all four sides."""
-    upright, level = (_between(mask, axis) for axis in (0, 1))
-    return upright & level
+def without_dark_rim(inside: Bools, bright: Bools) -> Bools:
+    """Return the pixels inside that are bright, or have bright ones on all four sides: `[H, W]`."""
+    if np.array_equal(inside, bright):  # nearly always, unless the picture was compressed
+        return inside
+    return inside & _between(bright, 0) & _between(bright, 1)
 
 
 def _between(mask: Bools, axis: int) -> Bools:

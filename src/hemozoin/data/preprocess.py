@@ -18,10 +18,10 @@ from hemozoin.arrays import Pixels
 from hemozoin.data.cutout import (
     brightest,
     dark_level,
-    enclosed,
     find_cell,
     is_cut_out,
     with_weaker_stain,
+    without_dark_rim,
 )
 from hemozoin.errors import ModelError
 
@@ -121,11 +121,11 @@ def prepare_batch(pictures: Sequence[Image.Image | Pixels], preprocessing: Prepr
 
 def _cut_out(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     """Return the cell's bounding box, `[h, w, 4]`: colour and 255 in the cell, 0 outside."""
-    levels = brightest(pixels)
-    inside = levels > preprocessing.background
-    bright = inside & (levels > dark_level(levels, inside, preprocessing.dark_share))
+    _, lit = cv2.threshold(brightest(pixels), preprocessing.background, 0, cv2.THRESH_TOZERO)
+    levels: Pixels = np.asarray(lit, np.uint8)
+    inside, bright = levels > 0, levels > dark_level(levels, preprocessing.dark_share)
     if is_cut_out(bright):
-        inside &= enclosed(bright)
+        inside = without_dark_rim(inside, bright)
     else:
         cell = find_cell(pixels)
         pixels, inside = with_weaker_stain(pixels, cell), inside & cell
