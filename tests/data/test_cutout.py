@@ -183,9 +183,10 @@ def test_the_dark_level_is_a_share_of_the_mean_rounded_down() -> None:
 
 
 def test_dark_pixels_with_bright_ones_on_all_four_sides_are_kept() -> None:
-    inside, bright = np.ones((5, 5), np.bool_), np.zeros((5, 5), np.bool_)
-    bright[[0, 2, 2, 4], [2, 0, 4, 2]] = True
-    assert np.argwhere(without_dark_rim(inside, bright) & ~bright).tolist() == [[2, 2]]
-    bright[0, 2] = False
-    assert (without_dark_rim(inside, bright) == bright).all()
-    assert (without_dark_rim(inside, inside) == inside).all()
+    levels = np.full((5, 5), 10, np.uint8)
+    levels[[0, 2, 2, 4], [2, 0, 4, 2]] = 200
+    bright = levels > 100
+    assert np.argwhere(without_dark_rim(levels, bright) & ~bright).tolist() == [[2, 2]]
+    levels[2, 2] = 0
+    assert (without_dark_rim(levels, bright) == bright).all()
+    assert without_dark_rim(levels, levels > 0).sum() == 24

@@ -75,11 +75,14 @@ def dark_level(levels: Pixels, share: float) -> int:
     return math.floor(total * share / max(count, 1))
 
 
-def without_dark_rim(inside: Bools, bright: Bools) -> Bools:
-    """Return the pixels inside that are bright, or have bright ones on all four sides: `[H, W]`."""
-    if np.array_equal(inside, bright):  # nearly always, unless the picture was compressed
-        return inside
-    return inside & _between(bright, 0) & _between(bright, 1)
+def without_dark_rim(levels: Pixels, bright: Bools) -> Bools:
+    """Return the pixels that are bright, or have bright ones on all four sides: bool `[H, W]`.
+
+    `levels` are 0 outside of the cell and of its rim; the rest that is not bright is dark.
+    """
+    if np.count_nonzero(bright) == cv2.countNonZero(levels):  # as in most pictures
+        return bright
+    return (levels > 0) & _between(bright, 0) & _between(bright, 1)
 
 
 def _between(mask: Bools, axis: int) -> Bools:

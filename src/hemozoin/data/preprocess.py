@@ -123,12 +123,12 @@ def _cut_out(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     """Return the cell's bounding box, `[h, w, 4]`: colour and 255 in the cell, 0 outside."""
     _, lit = cv2.threshold(brightest(pixels), preprocessing.background, 0, cv2.THRESH_TOZERO)
     levels: Pixels = np.asarray(lit, np.uint8)
-    inside, bright = levels > 0, levels > dark_level(levels, preprocessing.dark_share)
+    bright = levels > dark_level(levels, preprocessing.dark_share)
     if is_cut_out(bright):
-        inside = without_dark_rim(inside, bright)
+        inside = without_dark_rim(levels, bright)
     else:
         cell = find_cell(pixels)
-        pixels, inside = with_weaker_stain(pixels, cell), inside & cell
+        pixels, inside = with_weaker_stain(pixels, cell), (levels > 0) & cell
     mask = inside.view(np.uint8)
     left, top, width, height = cv2.boundingRect(mask)
     box = np.s_[top : top + height, left : left + width]
