@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from signal import SIGTERM
 from typing import get_args
@@ -17,7 +18,7 @@ import pytest
 from PIL import Image
 
 from hemozoin import __version__
-from hemozoin.cli.main import app
+from hemozoin.cli.main import app, main
 from hemozoin.cli.options import Preset
 from hemozoin.data import source
 from hemozoin.training.recipe import PRESETS
@@ -254,6 +255,23 @@ def test_a_run_that_sigterm_stopped_is_resumed(tmp_path: Path, cells_zip: Path) 
     assert (out / "results.csv").read_text().count("\n") < 31
     succeed("train", "--resume", out)
     assert (out / "results.csv").read_text().count("\n") == 31
+
+
+def test_a_sigterm_during_a_destructor_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Freed:
+        def __del__(self) -> None:
+            signal.raise_signal(SIGTERM)
+
+    def verb(*_: object, **__: object) -> None:
+        Freed()  # what is raised there is ignored
+        time.sleep(30)
+
+    monkeypatch.setattr("hemozoin.cli.main.app", verb)
+    hook, started = sys.unraisablehook, time.monotonic()
+    assert main([]) == 143
+    assert time.monotonic() - started < 20
+    assert sys.unraisablehook is hook
+    assert signal.getsignal(SIGTERM) == signal.SIG_DFL
 
 
 @pytest.mark.slow

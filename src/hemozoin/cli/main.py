@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import current_thread, main_thread
+from threading import Timer, current_thread, main_thread
 from types import FrameType
 
 from cyclopts import App, CycloptsError, Parameter
@@ -79,6 +79,10 @@ app.command(
 )
 
 
+#: Seconds after which an ignored exception is raised again: the destructor has ended by then.
+_AGAIN = 0.1
+
+
 class _Terminated(BaseException):
     """SIGTERM has arrived."""
 
@@ -127,7 +131,8 @@ def _open_standard_streams() -> None:
 def _termination_as_exception() -> Iterator[None]:
     """Raise _Terminated at SIGTERM, so that files are removed as after Ctrl-C.
 
-    A second SIGTERM ends the process at once. torchrun ends its processes itself.
+    A second SIGTERM ends the process at once. torchrun ends its processes itself. Python ignores
+    what is raised in a destructor or a callback that runs at the moment: it is then raised again.
     """
     is_default = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     if not is_default or "WORLD_SIZE" in os.environ or current_thread() is not main_thread():
@@ -138,11 +143,20 @@ def _termination_as_exception() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         raise _Terminated
 
+    def raise_again(ignored: sys.UnraisableHookArgs) -> None:
+        if ignored.exc_type is not _Terminated:
+            report_ignored(ignored)
+            return
+        signal.signal(signal.SIGTERM, terminate)
+        Timer(_AGAIN, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    report_ignored, sys.unraisablehook = sys.unraisablehook, raise_again
     signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        sys.unraisablehook = report_ignored
 
 
 def _require_no_empty_word(words: list[str]) -> None:
