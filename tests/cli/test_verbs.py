@@ -274,6 +274,18 @@ def test_a_sigterm_during_a_destructor_is_not_lost(monkeypatch: pytest.MonkeyPat
     assert signal.getsignal(SIGTERM) == signal.SIG_DFL
 
 
+def test_a_sigterm_that_was_ignored_does_not_end_what_comes_after_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Freed:
+        def __del__(self) -> None:
+            signal.raise_signal(SIGTERM)
+
+    monkeypatch.setattr("hemozoin.cli.main.app", lambda *_, **__: Freed() and None)
+    assert main([]) == 0
+    time.sleep(0.3)  # it would come after 0.1 s, and end this process
+
+
 @pytest.mark.slow
 def test_json_is_json(finished_run: Path) -> None:
     data, model = finished_run.parent / "cells.zip", finished_run / "model"

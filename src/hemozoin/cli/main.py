@@ -143,18 +143,23 @@ def _termination_as_exception() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         raise _Terminated
 
+    timers: list[Timer] = []
+
     def raise_again(ignored: sys.UnraisableHookArgs) -> None:
         if ignored.exc_type is not _Terminated:
             report_ignored(ignored)
             return
         signal.signal(signal.SIGTERM, terminate)
-        Timer(_AGAIN, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        timers.append(Timer(_AGAIN, os.kill, (os.getpid(), signal.SIGTERM)))
+        timers[-1].start()
 
     report_ignored, sys.unraisablehook = sys.unraisablehook, raise_again
     signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:
+        for timer in timers:  # the command may have ended before
+            timer.cancel()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         sys.unraisablehook = report_ignored
 
