@@ -27,7 +27,7 @@ from sklearn.metrics import roc_auc_score
 
 import markdown_tables as md
 import rows
-from hemozoin.arrays import Bools, Floats
+from hemozoin.arrays import Bools, Floats, Pixels
 from hemozoin.classes import PARASITIZED
 from hemozoin.data.dataset import find_cells
 from hemozoin.data.options import CellOptions
@@ -54,6 +54,8 @@ COUNTS = (
     *("marked_uninfected", "marked_uninfected_called"),
 )
 
+#: Without and with the step for dark pixels.
+_SHARES = (0.0, Preprocessing().dark_share)
 
 #: What a camera does to a photo, and by how much it is strong but seen.
 PROCESSING: dict[str, Callable[[Image.Image], Image.Image]] = {
@@ -134,6 +136,9 @@ FIELD_VERSIONS = (
 #: A picture, and whether it is of a parasitized cell.
 _Cell = tuple[Image.Image, bool]
 
+#: Of a cell: p, whether it is called parasitized, and whether it is for review.
+_Judged = tuple[float, bool, bool]
+
 
 def main() -> None:
     """Measure cells or fields."""
@@ -155,9 +160,8 @@ def measure_cells(run: Path, data: Path, labels: Path) -> None:
     """Measure each version of cells, without and with the step."""
     rows.remove(FILE)
     for version in CELL_VERSIONS:
-        for share in (0.0, Preprocessing().dark_share):
+        for share, row in _measure_cells(run, data, labels, version).items():
             kind = {"version": str(version), "dark_share": share}
-            row = _measure_cells(run, data, labels, version, share)
             rows.append(FILE, kind | row | rows.conditions())
 
 
@@ -193,23 +197,26 @@ def _changed(truths: list[Truth], version: Version, folder: Path) -> list[Truth]
 def _sums(places: list[Place], threshold: float) -> rows.Row:
     """Return the sums over places; of pictures to be refused, only how many were answered."""
     found = [place.row(threshold) for place in places]
-    thin, others = (
-        [row for row in found if (row["kind"] == "thin") == is_thin] for is_thin in (1, 0)
-    )
+    thin = [row for row in found if row["kind"] == "thin"]
+    others = [row for row in found if row["kind"] != "thin"]
     sums = {name: sum(int(str(row[name])) for row in thin) for name in COUNTS}
     refused = sum(int(str(row["pictures"])) - int(str(row["answered"])) for row in others)
     return {**sums, "others": sum(int(str(row["pictures"])) for row in others), "refused": refused}
 
 
-def _measure_cells(run: Path, data: Path, labels: Path, version: Version, share: float) -> rows.Row:
-    parts = []
+def _measure_cells(run: Path, data: Path, labels: Path, version: Version) -> dict[float, rows.Row]:
+    """Return the metrics of a version for each of `_SHARES`."""
+    truth: list[bool] = []
+    found: dict[float, list[_Judged]] = {share: [] for share in _SHARES}
     for fold in sorted(run.glob("fold*/")):
-        predictor = Predictor.load(fold)
-        cells = _held_out_cells(fold, data, labels)
-        changed = ((version.apply(picture), truth) for picture, truth in cells)
-        parts.append(_classify(predictor, Preprocessing(dark_share=share), changed))
-    truth, found = zip(*parts, strict=True)
-    return _metrics(np.concatenate(truth), np.concatenate(found))
+        predictor, cells = Predictor.load(fold), _held_out_cells(fold, data, labels)
+        while batch := list(islice(cells, BATCH)):
+            pictures = [version.apply(picture) for picture, _ in batch]
+            truth += [is_parasitized for _, is_parasitized in batch]
+            for share in _SHARES:
+                prepared = prepare_batch(pictures, Preprocessing(dark_share=share))
+                found[share] += _judged(predictor, prepared)
+    return {share: _metrics(np.array(truth), np.array(one, float)) for share, one in found.items()}
 
 
 def _held_out_cells(fold: Path, data: Path, labels: Path) -> Iterator[_Cell]:
@@ -223,19 +230,10 @@ def _held_out_cells(fold: Path, data: Path, labels: Path) -> Iterator[_Cell]:
         yield decode_cell(source.read(name), name), cells.label[row] == PARASITIZED
 
 
-def _classify(
-    predictor: Predictor, preprocessing: Preprocessing, cells: Iterator[_Cell]
-) -> tuple[Bools, Floats]:
-    """Return truth, bool `[cells]`; and p, whether called parasitized, and whether for review."""
-    truth: list[bool] = []
-    found: list[tuple[float, bool, bool]] = []
-    while batch := list(islice(cells, BATCH)):
-        pictures, true = zip(*batch, strict=True)
-        truth += true
-        for one in predictor.decide(prepare_batch(pictures, preprocessing)):
-            called = one.p_parasitized >= predictor.bundle.threshold.value
-            found.append((one.p_parasitized, called, one.reason is not None))
-    return np.array(truth), np.array(found, float)
+def _judged(predictor: Predictor, prepared: Pixels) -> Iterator[_Judged]:
+    threshold = predictor.bundle.threshold.value
+    for one in predictor.decide(prepared):
+        yield one.p_parasitized, one.p_parasitized >= threshold, one.reason is not None
 
 
 def _metrics(truth: Bools, found: Floats) -> rows.Row:

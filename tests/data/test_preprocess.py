@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from hemozoin.arrays import Pixels
 from hemozoin.data.picture import decode
@@ -102,10 +102,10 @@ def test_pixels_not_brighter_than_the_background_are_black() -> None:
 
 
 def stained_cell() -> Image.Image:
-    """Return a cell on black with a dark purple spot near its rim."""
-    image = disc(130, 120, (215, 165, 180))
-    ImageDraw.Draw(image).ellipse((20, 60, 38, 78), fill=(110, 60, 140))
-    return image
+    """Return a cell on black, with a margin, and with a dark purple spot near its rim."""
+    cell = disc(130, 120, (215, 165, 180))
+    ImageDraw.Draw(cell).ellipse((20, 60, 38, 78), fill=(110, 60, 140))
+    return ImageOps.expand(cell, (9, 10, 11, 10))
 
 
 @pytest.mark.parametrize("quality", [95, 75, 50])
@@ -114,9 +114,8 @@ def test_a_compressed_cell_has_the_outline_and_colours_of_the_original(
     form: str, quality: int
 ) -> None:
     original = prepare(stained_cell(), Preprocessing()).astype(int)
-    loose = Image.new("RGB", (150, 140))
-    loose.paste(stained_cell(), (9, 10))
-    cell = prepare(decode(encoded(loose, form, quality=quality)), Preprocessing()).astype(int)
+    stored = encoded(stained_cell(), form, quality=quality)
+    cell = prepare(decode(stored), Preprocessing()).astype(int)
     inside = original.any(axis=2)
     assert (cell.any(axis=2) != inside).mean() < 0.03
     assert np.abs(cell - original)[inside].mean() < 6
@@ -124,9 +123,7 @@ def test_a_compressed_cell_has_the_outline_and_colours_of_the_original(
 
 def test_without_the_step_the_outline_of_a_jpeg_is_another_one() -> None:
     original = prepare(stained_cell(), Preprocessing()).any(axis=2)
-    loose = Image.new("RGB", (150, 140))
-    loose.paste(stained_cell(), (9, 10))
-    jpeg = decode(encoded(loose, "JPEG", quality=75))
+    jpeg = decode(encoded(stained_cell(), "JPEG", quality=75))
     assert (prepare(jpeg, Preprocessing(dark_share=0)).any(axis=2) != original).mean() > 0.05
 
 
