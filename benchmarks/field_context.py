@@ -1,12 +1,13 @@
-"""What a field shows of a cell: gain and cost of asking for chromatin, and of recalibration.
+"""What a field shows of a cell: gain and cost of chromatin, recalibration and stain normalization.
 
     python benchmarks/field_context.py cell_images.zip fields --labels corrections.csv nano best
 
 Cells are decided by the network alone, then with `smear/chromatin.py`, then also with
-`smear/recalibration.py`, as `screen` does. NLM's cells come without fields, so only chromatin is
-asked for; they are compared by their corrected labels, and the networks have learned them: their
-lines say what the rule takes from the called cells, not how good the networks are. `fields` has the
-folders of world.py; uninfected are the marked cells, and all red cells of healthy blood. The rows
+`smear/recalibration.py`, then also with the tint of the stain changed by `smear/normalization.py`,
+as `screen` does. NLM's cells come without fields, so only chromatin is asked for; they are compared
+by their corrected labels, and the networks have learned them: their lines say what the rule takes
+from the called cells, not how good the networks are. `fields` has the folders of world.py;
+uninfected are the marked cells, and all red cells of healthy blood, of answered pictures. The rows
 of a network replace its earlier ones in benchmarks/results/field_context.csv.
 """
 
@@ -17,6 +18,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
+
+import numpy as np
 
 import markdown_tables as md
 import rows
@@ -38,15 +41,17 @@ COUNTED = (
 
 #: What a decision is made by, and the functions that are put out of action for it.
 STEPS = {
-    "network": ("allow_contrast", "reconsider", "log_odds_shift"),
-    "chromatin": ("log_odds_shift",),
-    "both": (),
+    "network": ("allow_contrast", "reconsider", "log_odds_shift", "tint_gain"),
+    "chromatin": ("log_odds_shift", "tint_gain"),
+    "recalibration": ("tint_gain",),
+    "tint": (),
 }
 
 _WITHOUT = {
-    "allow_contrast": lambda decided, *_: decided,
-    "reconsider": lambda decided, *_: decided,
-    "log_odds_shift": lambda *_: 0.0,
+    "allow_contrast": ("screen", lambda decided, *_: decided),
+    "reconsider": ("screen", lambda decided, *_: decided),
+    "log_odds_shift": ("screen", lambda *_: 0.0),
+    "tint_gain": ("normalization", np.ones_like),
 }
 
 
@@ -102,7 +107,7 @@ def _columns() -> list[str]:
 def places(predictor: Predictor, truths: list[world.Truth]) -> Iterator[rows.Row]:
     """Yield the row of each place in which something is known of the cells."""
     counts = {step: _counts(predictor, truths, without) for step, without in STEPS.items()}
-    for place, last in counts["both"].items():
+    for place, last in counts["tint"].items():
         if last["infected"] or last["uninfected"] or last["infected_fields"]:
             known = {name: count for name, count in last.items() if name not in COUNTED}
             counted = {
@@ -119,7 +124,8 @@ def _counts(
     """Return the counts of each place: of marked cells, or of all cells of healthy blood."""
     with ExitStack() as stack:
         for name in without:
-            stack.enter_context(patch(f"hemozoin.smear.screen.{name}", _WITHOUT[name]))
+            module, instead = _WITHOUT[name]
+            stack.enter_context(patch(f"hemozoin.smear.{module}.{name}", instead))
         places = world.by_place(predictor, truths)
     counts = {}
     for name, place in places.items():
@@ -148,7 +154,8 @@ def table() -> str:
             _line(f"**`{model}`, all fields**", [r for r in places if r["place"] != "NLM"])
         )
     note = (
-        "By the network alone → with chromatin asked for → also recalibrated. NLM: corrected"
+        "By the network alone → with chromatin asked for → also recalibrated → also with the tint"
+        " of the stain normalized. NLM: corrected"
         " labels, cells that the networks have learned. Elsewhere: marked cells, or all red cells"
         " of healthy blood. " + md.machine(found)
     )
@@ -172,10 +179,10 @@ def _line(name: str, places: md.Rows) -> list[str]:
         name,
         f"{total['infected']:,}" if total["infected"] else "",
         change("infected_called") if total["infected"] else "",
-        change("infected_review") if total["infected"] and "both" in steps else "",
+        change("infected_review") if total["infected"] and "tint" in steps else "",
         f"{total['uninfected']:,}" if total["uninfected"] else "",
         change("uninfected_called") if total["uninfected"] else "",
-        change("review") if total["review_both"] else "",
+        change("review") if total["review_tint"] else "",
         f"{change('infected_fields_found')} of {fields}" if fields else "",
     ]
 

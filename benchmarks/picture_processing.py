@@ -285,7 +285,8 @@ def fields_table() -> str:
         for row in found
     ]
     note = (
-        "All places of the table above, screened with `nano`. Marked cells: those that were found."
+        "All places of the table above, screened with `nano`. Marked cells: those that were found"
+        " in answered pictures."
         f" {md.machine(found)}"
     )
     columns = (

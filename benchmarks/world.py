@@ -77,13 +77,14 @@ class Place:
         }
 
     def _marked(self, threshold: float) -> rows.Row:
-        """Return the figures on marked cells: those found, and the decisions on the infected."""
+        """Return how many marked cells are found; the decisions are those in answered pictures."""
         marked = [(truth, found) for truth, found in self.results if truth.cells]
         decisions, score = [], Score()
         for truth, found in marked:
             red = [mark for mark in truth.cells if mark["type"] not in OTHERS]
             add(score, found.cells, red, (found.width, found.height))
-            decisions += [(label, cell.decision) for cell, label in marked_cells(found, red)]
+            if found.usable:
+                decisions += [(label, cell.decision) for cell, label in marked_cells(found, red)]
         found_metrics = metrics(score, threshold) if marked else {}
         infected = [decision for label, decision in decisions if label == PARASITIZED]
         uninfected = [decision for label, decision in decisions if label == UNINFECTED]
@@ -193,8 +194,8 @@ def table() -> str:
         )
     note = (
         "A picture is answered if it has no flaw; of thick films and other pictures none should be."
-        " Review and called: shares of the red cells of answered pictures. Infected cells: marked"
-        " cells that were found. " + md.machine(found)
+        " Review and called: shares of the red cells of answered pictures. Infected and uninfected"
+        " cells: marked cells that were found in answered pictures. " + md.machine(found)
     )
     columns = (
         *("network, place", "film", "pictures", "answered", "for review"),

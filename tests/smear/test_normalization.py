@@ -63,16 +63,37 @@ def test_a_weak_stain_is_not_amplified_without_limit() -> None:
     assert optical_density(seen)[3, 3] == pytest.approx(GLASS + 2.5 * 0.05, abs=0.02)
 
 
-def test_the_network_sees_an_ordinary_stain_as_it_is() -> None:
-    pixels = cell(GLASS, np.array([0.3, 0.5, 0.35]))[None]
-    assert field_stain(GLASS, np.array([0.3, 0.5, 0.35])).for_network(pixels, [HERE]) is pixels
-
-
-def test_the_network_sees_a_dark_stain_weaker_and_with_its_own_tint() -> None:
-    own = np.array([0.6, 0.9, 0.6])
+def seen_by_network(own: Floats) -> Floats:
+    """Return the stain that the network sees in a cell whose field has the stain `own`."""
     [seen] = optical_density(field_stain(GLASS, own).for_network(cell(GLASS, own)[None], [HERE]))
-    assert (seen[3, 3] - GLASS).mean() == pytest.approx(0.42, abs=0.02)
-    assert (seen[3, 3] - GLASS) / own == pytest.approx(np.full(3, 0.6), abs=0.03)
+    return np.asarray(seen[3, 3] - GLASS)
+
+
+def test_the_network_sees_a_stain_like_nlms_as_it_is() -> None:
+    own = 1.1 * (HEALTHY - GLASS)
+    assert seen_by_network(own) == pytest.approx(own, abs=0.02)
+
+
+def test_the_network_sees_a_tint_half_way_to_nlms() -> None:
+    own = np.array([0.1, 0.4, 0.3])
+    target = (HEALTHY - GLASS) / (HEALTHY - GLASS).mean()
+    half_way = np.sqrt(own / own.mean() * target) * own.mean()
+    assert seen_by_network(own) == pytest.approx(half_way, abs=0.02)
+
+
+def test_the_network_sees_a_dark_stain_weaker() -> None:
+    seen = seen_by_network(2 * (HEALTHY - GLASS))
+    assert seen.mean() == pytest.approx(0.42, abs=0.02)
+    assert seen / seen.mean() == pytest.approx(
+        (HEALTHY - GLASS) / (HEALTHY - GLASS).mean(), abs=0.05
+    )
+
+
+@pytest.mark.parametrize("own", [[0.0, 0.3, 0.2], [-0.1, 0.4, 0.2], [0.0, 0.0, 0.0]])
+def test_a_channel_without_stain_is_not_amplified_without_limit(own: list[float]) -> None:
+    pixels = cell(GLASS, np.full(3, 0.05))
+    [seen] = field_stain(GLASS, np.array(own)).for_network(pixels[None], [HERE])
+    assert (optical_density(seen)[3, 3] - GLASS <= 2.5 * 0.05 + 0.02).all()
 
 
 def test_each_cell_has_the_background_around_it() -> None:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 import hemozoin
+from hemozoin.arrays import Floats
 from hemozoin.data.cutout import is_cut_out
 from hemozoin.errors import DataError
 from hemozoin.model.predictor import Predictor
@@ -237,9 +238,11 @@ SQUARE = ((0, 0), (40, 0), (40, 40), (0, 40))
 DENTED = ((0, 0), (20, 4), (40, 0), (40, 40), (0, 40))  # convexity 0.95
 
 
-def film_flaws(cells: list[Cell], nuclei: int = 0, clumps: int = 0, stain: float = 0.3) -> set[str]:
+def film_flaws(
+    cells: list[Cell], nuclei: int = 0, clumps: int = 0, stain: float | Floats = 0.3
+) -> set[str]:
     clump = SmearObject("clump", 0, 0, 40, 40, SQUARE)
-    found = Segmentation((clump,) * clumps, 40.0, 0.3, nuclei, stain=np.full(3, stain))
+    found = Segmentation((clump,) * clumps, 40.0, 0.3, nuclei, stain=np.zeros(3) + stain)
     return {flaw.what for flaw in find_flaws(np.full((400, 400, 3), 200, np.uint8), found, cells)}
 
 
@@ -265,6 +268,12 @@ def test_objects_that_are_hardly_darker_than_the_background_are_too_pale() -> No
     cells = found_cells(10, "uninfected", SQUARE)
     assert "too pale" in film_flaws(cells, stain=0.05)
     assert "too pale" not in film_flaws(cells, stain=0.07)
+
+
+def test_objects_without_light_in_a_channel_have_too_much_contrast() -> None:
+    cells = found_cells(10, "uninfected", SQUARE)
+    assert "too much contrast" in film_flaws(cells, stain=np.array([0.5, 4.4, 0.8]))
+    assert "too much contrast" not in film_flaws(cells, stain=np.array([0.6, 1.9, 0.8]))
 
 
 def test_a_field_with_more_clumps_than_cells_is_overcrowded() -> None:

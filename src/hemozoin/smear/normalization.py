@@ -8,9 +8,13 @@ objects are healthy red cells:
 
     out-of-distribution detector    background and stain of each channel are exchanged for those of
                                     the training cells: a yellow or a green smear is not strange
-    network                         sees densities relative to the cell's own, so only the strength
-                                    of the stain is changed, and only where it is beyond that of
-                                    any training cell
+    network                         sees densities relative to the cell's own. The tint is brought
+                                    half way to that of the training cells (the geometric mean of
+                                    both): all the way, fewer infected cells are called. The
+                                    strength is changed only where it is beyond that of any
+                                    training cell
+
+benchmarks/field_context.py shows gain and cost.
 
 Macenko et al. 2009 (ISBI) separate two dyes first; red cells of a thin film need no separation.
 """
@@ -31,8 +35,15 @@ from hemozoin.smear.field import SmearObject
 #: Optical density of NLM's healthy cells (median of 160 patients) in red, green and blue.
 _HEALTHY = np.array([0.309, 0.489, 0.464])
 
-#: Largest factor by which the stain of a channel is made stronger: more would amplify noise.
+#: The stain of NLM's healthy cells, relative to the background.
+_TARGET = _HEALTHY - STANDARD_BACKGROUND
+
+#: Largest factor by which the stain of a channel is made stronger: more would amplify noise. What
+#: the network sees is not made weaker by more than that either.
 _MAX_GAIN = 2.5
+
+#: Least strength of a stain that has a tint; a weaker one is noise.
+_FAINTEST = 0.001
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,20 +73,22 @@ class FieldStain:
         return self._changed(cells, found, self._detector_gain)
 
     def for_network(self, cells: Pixels, found: Sequence[SmearObject]) -> Pixels:
-        """Return prepared cells with a stain no stronger than that of the training cells."""
-        if self._network_gain is None:
-            return cells
+        """Return prepared cells with a stain more like that of the training cells.
+
+        Its tint is half way to theirs, and it is no stronger.
+        """
         return self._changed(cells, found, self._network_gain)
 
     @cached_property
     def _detector_gain(self) -> StainChange:
-        target = _HEALTHY - STANDARD_BACKGROUND
-        return StainChange(target / np.maximum(self.stain, target / _MAX_GAIN))
+        return StainChange(_TARGET / np.maximum(self.stain, _TARGET / _MAX_GAIN))
 
     @cached_property
-    def _network_gain(self) -> StainChange | None:
-        is_beyond = self.strength > MAX_STAIN
-        return StainChange(np.full(3, MAX_STAIN / self.strength)) if is_beyond else None
+    def _network_gain(self) -> StainChange:
+        gain = tint_gain(self.stain)
+        strength = float((gain * self.stain).mean())
+        gain *= MAX_STAIN / max(strength, MAX_STAIN)
+        return StainChange(np.maximum(gain, 1 / _MAX_GAIN))
 
     def _changed(self, cells: Pixels, found: Sequence[SmearObject], gain: StainChange) -> Pixels:
         """Return cells with another background and a stain `gain` times as strong."""
@@ -91,3 +104,13 @@ class FieldStain:
         y = [int((one.y + one.height / 2) / self.height * rows) for one in found]
         x = [int((one.x + one.width / 2) / self.width * columns) for one in found]
         return [min(row, rows - 1) for row in y], [min(column, columns - 1) for column in x]
+
+
+def tint_gain(stain: Floats) -> Floats:
+    """Return a factor for each channel, `[3]`, that brings a stain's tint half way to NLM's.
+
+    `stain` `[3]` are densities relative to the background.
+    """
+    tint = np.maximum(stain, _FAINTEST) / max(float(stain.mean()), _FAINTEST)
+    gain: Floats = np.minimum(np.sqrt(_TARGET / _TARGET.mean() / tint), _MAX_GAIN)
+    return gain

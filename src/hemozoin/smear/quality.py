@@ -51,6 +51,10 @@ _MIN_MEDIAN_CONVEXITY, _MUCH_REVIEW = 0.95, 0.35
 #: Least density of the objects in green, relative to the background: 0.09 or more in thin smears.
 _MIN_STAIN = 0.06
 
+#: Largest density of the objects in any channel: 1.9 in thin smears. A camera that makes contrast
+#: or colours stronger leaves cells without light in one channel, at 5.5.
+_MAX_STAIN = 2.7
+
 #: Most bodies as dark as a nucleus per red cell, where there are at least so many: in a thick film
 #: only the nuclei of white cells are left. In a thin smear there is one white cell in 700 or so.
 _MAX_NUCLEI, _MANY_NUCLEI = 0.2, 5
@@ -58,14 +62,14 @@ _MAX_NUCLEI, _MANY_NUCLEI = 0.2, 5
 #: Largest share of red cells that may be called infected or be for review, where there are at least
 #: so many: in the blood of birds and reptiles nearly every nucleus is. In a severe malaria it is
 #: below 0.55.
-MAX_INFECTED, MANY_CELLS = 0.6, 20
+_MAX_INFECTED, MANY_CELLS = 0.6, 20
 
 #: Largest share of the cells that may be out of distribution.
 _MAX_OUT_OF_DISTRIBUTION = 0.5
 
 #: Two flaws that say what the picture shows; and the flaws whose limit is a maximum.
 _THICK, _NUCLEATED = "a thick film; only thin films are counted", "red cells with a nucleus"
-_MAXIMA = {_THICK, _NUCLEATED, "overcrowded", "not a smear"}
+_MAXIMA = {_THICK, _NUCLEATED, "overcrowded", "not a smear", "too much contrast"}
 
 #: Diameter of a red cell, in px, in the copy in which the steepness is measured. It is less where
 #: the copy would have more px than the last number, or where the cells are too coarse anyway: a
@@ -93,6 +97,8 @@ def _measured(pixels: Pixels, segmentation: Segmentation, cells: Sequence[Cell])
         return
     yield Flaw("too pale", "density of the objects", float(segmentation.stain[1]), _MIN_STAIN)
     yield from _film(segmentation, cells)
+    densest = float(segmentation.stain.max())
+    yield Flaw("too much contrast", "density of the objects in one channel", densest, _MAX_STAIN)
     yield Flaw("too coarse", "diameter of the red cells in px", diameter, _MIN_DIAMETER)
     steepness = _steepness(pixels, segmentation)
     yield Flaw("out of focus", "steepness of the cells' edges", steepness, _MIN_STEEPNESS)
@@ -119,7 +125,7 @@ def _film(segmentation: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
     if len(cells) >= MANY_CELLS:
         infected = float(np.mean([cell.decision == PARASITIZED for cell in cells]))
         measure = "share of cells called infected or for review"
-        yield Flaw(_NUCLEATED, measure, infected + review, MAX_INFECTED)
+        yield Flaw(_NUCLEATED, measure, infected + review, _MAX_INFECTED)
 
 
 def _convexity(cell: Cell) -> float:

@@ -24,10 +24,12 @@ from hemozoin.decision.conformal import ReviewBand
 from hemozoin.decision.reference_patients import ReferencePatients
 from hemozoin.decision.temperature import log_odds, sigmoid
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, CellDecision, decide
-from hemozoin.smear.quality import MAX_INFECTED
 
 #: With fewer cells, the median is too uncertain.
 _FEWEST_CELLS = 10
+
+#: Largest share of the cells that may be called infected: with more, the median is no healthy cell.
+_MAX_CALLED = 0.6
 
 
 def log_odds_shift(
@@ -35,13 +37,13 @@ def log_odds_shift(
 ) -> float:
     """Return by how much the log odds of a field's red cells are too high, 0 or more.
 
-    It is 0 for fewer than 10 cells, for more than `MAX_INFECTED` called, and without reference
+    It is 0 for fewer than 10 cells, for more than 60 % of them called, and without reference
     patients. A median cell that is called is taken for one that is just too close to call.
     """
     if reference is None or len(p_parasitized) < _FEWEST_CELLS:
         return 0.0
     p = np.array(p_parasitized)
-    if (band.decide_all(p) == PARASITIZED).mean() > MAX_INFECTED:
+    if (band.decide_all(p) == PARASITIZED).mean() > _MAX_CALLED:
         return 0.0
     median = np.minimum(np.median(p), band.high)
     return round(max(float(log_odds(median)) - reference.highest_median, 0.0), 4)
