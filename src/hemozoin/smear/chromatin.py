@@ -159,12 +159,13 @@ def densest_spot(cell: Pixels) -> Floats:
     `cell` is a prepared cell, uint8 `[S, S, 3]`. The density is 0 where it is empty, as that of a
     black object is.
     """
-    levels = cell[_interior(cell)]
-    if not len(levels):
+    inside = np.flatnonzero(_interior(cell))
+    if not len(inside):
         return np.zeros(3, np.float32)
+    levels = np.take(cell.reshape(-1, 3), inside, axis=0)  # a mask takes four times as long
     middle = len(levels) // 2
     median = _DENSITY[np.partition(levels, middle, axis=0)[middle]]
-    density = _DENSITY[levels]
+    density = np.take(_DENSITY, levels)
     count = min(max(round(_SPOT * len(levels)), 3), len(levels))
     densest = np.argpartition(density @ np.ones(3, np.float32), -count)[-count:]
     return np.asarray(density[densest].mean(axis=0) - median)
