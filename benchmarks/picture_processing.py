@@ -27,6 +27,7 @@ from sklearn.metrics import roc_auc_score
 
 import markdown_tables as md
 import rows
+from fields import marked_fates
 from hemozoin.arrays import Bools, Floats, Pixels
 from hemozoin.classes import PARASITIZED
 from hemozoin.data.dataset import find_cells
@@ -37,6 +38,7 @@ from hemozoin.data.split import read_split
 from hemozoin.errors import DataError
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
+from microscope import LABELS
 from world import Marks, Place, Truth, all_pictures, by_place
 
 FILE, FIELDS_FILE = "compressed_cells.csv", "processed_fields.csv"
@@ -49,7 +51,7 @@ METRICS = ("auc", "sensitivity", "specificity", "review")
 #: What is summed over the places with thin films.
 COUNTS = (
     *("pictures", "answered", "red_cells", "review", "healthy_cells", "healthy_called"),
-    *("infected_fields", "infected_fields_found"),
+    *("infected_fields", "infected_fields_found", "infected_marks", "infected_marks_found"),
     *("marked_infected", "marked_infected_called", "marked_infected_review"),
     *("marked_uninfected", "marked_uninfected_called"),
 )
@@ -196,12 +198,23 @@ def _changed(truths: list[Truth], version: Version, folder: Path) -> list[Truth]
 
 def _sums(places: list[Place], threshold: float) -> rows.Row:
     """Return the sums over places; of pictures to be refused, only how many were answered."""
-    found = [place.row(threshold) for place in places]
+    found = [place.row(threshold) | _infected_marks(place) for place in places]
     thin = [row for row in found if row["kind"] == "thin"]
     others = [row for row in found if row["kind"] != "thin"]
     sums = {name: sum(int(str(row[name])) for row in thin) for name in COUNTS}
     refused = sum(int(str(row["pictures"])) - int(str(row["answered"])) for row in others)
     return {**sums, "others": sum(int(str(row["pictures"])) for row in others), "refused": refused}
+
+
+def _infected_marks(place: Place) -> rows.Row:
+    """Return how many infected cells are marked away from the pictures' edges, and are found."""
+    fates = [
+        fate
+        for truth, found in place.results
+        for kind, fate in marked_fates(found, truth.cells)
+        if LABELS.get(kind) == PARASITIZED
+    ]
+    return {"infected_marks": len(fates), "infected_marks_found": fates.count("found")}
 
 
 def _measure_cells(run: Path, data: Path, labels: Path, version: Version) -> dict[float, rows.Row]:
@@ -277,6 +290,7 @@ def fields_table() -> str:
                     ("review", "red_cells"),
                     ("healthy_called", "healthy_cells"),
                     ("infected_fields_found", "infected_fields"),
+                    ("infected_marks_found", "infected_marks"),
                     ("marked_infected_called", "marked_infected"),
                     ("marked_uninfected_called", "marked_uninfected"),
                 )
@@ -285,14 +299,14 @@ def fields_table() -> str:
         for row in found
     ]
     note = (
-        "All places of the table above, screened with `nano`. Marked cells: those that were found"
-        " in answered pictures."
+        "All places of the table above, screened with `nano`. Called: of the marked cells that were"
+        " found in answered pictures."
         f" {md.machine(found)}"
     )
     columns = (
         *("photos", "thin films answered", "others refused", "red cells for review"),
         *("healthy blood: called infected", "fields with parasites: found"),
-        *("marked infected cells called", "marked uninfected cells called"),
+        *("marked infected cells: found", "called", "marked uninfected cells called"),
     )
     return md.table(columns, lines, note)
 

@@ -51,7 +51,19 @@ def kind_of(region: Region, around: Surroundings) -> ObjectKind:
         return "cut by the edge"
     least = KIND.min_single_outlier if region.color_outlier else KIND.min_single
     single = region.single_cell_score > least
-    return "red cell" if single or _separation(region, around) > KIND.min_separation else "clump"
+    return "red cell" if single or _is_separate(region, around) else "clump"
+
+
+def _is_separate(region: Region, around: Surroundings) -> bool:
+    """Return whether a region is separate enough for a red cell; one with a dense spot needs less.
+
+    Infected cells are swollen or crenated: with the same limit, more of them are lost than of
+    healthy ones.
+    """
+    separation = _separation(region, around)
+    if separation > KIND.min_separation:
+        return True
+    return separation > KIND.min_spotted and _spot(region, around.relative) > KIND.spot
 
 
 def _separation(region: Region, around: Surroundings) -> float:
@@ -64,6 +76,13 @@ def _separation(region: Region, around: Surroundings) -> float:
     touching = _touching_share(region, around.foreground)
     crowded = cv2.mean(within(around.crowding, region.box), region.mask)[0] / 255
     return math.cbrt(region.single_cell_score) * (1 - touching) * (1 - crowded)
+
+
+def _spot(region: Region, relative: Floats) -> float:
+    """Return the density of a region's densest spot over its median."""
+    grey = cv2.transform(within(relative, region.box), np.full((1, 3), 1 / 3))
+    median, densest = np.percentile(grey[region.mask > 0], (50, KIND.densest))
+    return float(densest / max(median, KIND.min_density))
 
 
 def _touching_share(region: Region, foreground: Levels) -> float:
