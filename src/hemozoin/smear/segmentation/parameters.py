@@ -192,8 +192,8 @@ class KindParameters:
     #: fields, each in seven of the versions of benchmarks/picture_processing.py.
     min_separation: float = 0.1
     #: The same for a region with a dense spot: this percentile of the density is at least so many
-    #: times the median, which is taken to be at least the last number. In 48 fields of
-    #: two places in these versions .945 instead of .922 of the infected cells are found, at the same F1.
+    #: times the median, which is taken to be at least the last number. In 48 fields of two places
+    #: in these versions .945 instead of .922 of the infected cells are found, at the same F1.
     min_spotted: float = 0.07
     densest: float = 99
     spot: float = 1.6
