@@ -1,7 +1,8 @@
-"""The lit disc of an eyepiece: found where there is one, and only there."""
+"""The field of view, a disc or between bars: found where there is one, and only there."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import cv2
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import hemozoin
 from hemozoin.arrays import Pixels
-from hemozoin.smear.field_of_view import fill_surround, find_field_of_view
+from hemozoin.smear.field_of_view import Disc, Rectangle, fill_surround, find_field_of_view
 
 GLASS = (225, 215, 205)
 
@@ -29,21 +31,21 @@ def eyepiece(
 
 def test_the_disc_is_found_to_a_few_pixels() -> None:
     view = find_field_of_view(eyepiece())
-    assert view is not None
+    assert isinstance(view, Disc)
     assert (view.x, view.y) == pytest.approx((430, 310), abs=4)
     assert 0.94 * 260 < view.radius < 260
 
 
 def test_a_disc_cut_by_the_border_is_found() -> None:
     view = find_field_of_view(eyepiece(height=420, y=210))
-    assert view is not None
+    assert isinstance(view, Disc)
     assert (view.x, view.y) == pytest.approx((430, 210), abs=8)
 
 
 def test_a_soft_vignette_is_found() -> None:
     pixels = np.asarray(cv2.GaussianBlur(eyepiece(), (0, 0), 12), np.uint8)
     view = find_field_of_view(pixels)
-    assert view is not None
+    assert isinstance(view, Disc)
     assert (view.x, view.y) == pytest.approx((430, 310), abs=6)
 
 
@@ -51,7 +53,7 @@ def test_a_scale_bar_and_text_do_not_hide_the_disc() -> None:
     pixels = eyepiece()
     cv2.rectangle(pixels, (560, 420), (640, 426), (0, 255, 0), -1)
     cv2.putText(pixels, "x100", (20, 560), cv2.FONT_HERSHEY_SIMPLEX, 1, (255, 255, 255), 2)
-    assert find_field_of_view(pixels) is not None
+    assert isinstance(find_field_of_view(pixels), Disc)
 
 
 def test_light_that_reaches_the_whole_picture_has_no_disc() -> None:
@@ -65,9 +67,55 @@ def test_a_picture_of_one_colour_has_no_disc(level: int) -> None:
     assert find_field_of_view(np.full((200, 300, 3), level, np.uint8)) is None
 
 
-def test_a_square_on_black_is_no_disc() -> None:
-    pixels = np.full((400, 500, 3), 5, np.uint8)
-    pixels[60:340, 90:400] = GLASS
+def field(height: int = 600, width: int = 900) -> Pixels:
+    """Return a picture full of cells, some of them at its border."""
+    pixels = np.full((height, width, 3), GLASS, np.uint8)
+    for x, y in np.random.default_rng(0).uniform(0, 1, (90, 2)):
+        cv2.circle(pixels, (int(x * width), int(y * height)), 22, (90, 40, 70), -1)
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("bar", "expected"),
+    [
+        (np.s_[:, :90], Rectangle(90, -math.inf, math.inf, math.inf)),
+        (np.s_[:, 820:], Rectangle(-math.inf, -math.inf, 820, math.inf)),
+        (np.s_[:150], Rectangle(-math.inf, 150, math.inf, math.inf)),
+        (np.s_[590:], Rectangle(-math.inf, -math.inf, math.inf, 590)),
+    ],
+)
+def test_a_black_bar_ends_the_field_of_view(bar: tuple[slice, ...], expected: Rectangle) -> None:
+    pixels = field()
+    pixels[bar] = 4
+    assert vars(find_field_of_view(pixels)) == pytest.approx(vars(expected), abs=8)
+
+
+def test_bars_on_all_sides_with_a_line_of_text() -> None:
+    pixels = field()
+    pixels[:80] = pixels[520:] = 0
+    pixels[:, :60] = pixels[:, 800:] = 0
+    cv2.putText(pixels, "Thin film, x100", (300, 560), cv2.FONT_HERSHEY_SIMPLEX, 1, GLASS, 2)
+    view = find_field_of_view(pixels)
+    assert isinstance(view, Rectangle)
+    assert vars(view) == pytest.approx({"left": 60, "top": 80, "right": 800, "bottom": 520}, abs=8)
+
+
+def test_a_bent_bar_is_no_huge_disc() -> None:
+    pixels = field()
+    y, x = np.ogrid[:600, :900]
+    pixels[x + 4e-5 * (y - 300) ** 2 > 810] = 3
+    assert isinstance(find_field_of_view(pixels), Rectangle)
+
+
+def test_a_dark_spot_at_the_border_is_no_disc() -> None:
+    pixels = field()
+    cv2.circle(pixels, (0, 300), 160, (4, 4, 4), -1)
+    assert find_field_of_view(pixels) is None
+
+
+def test_an_oval_is_no_rectangle() -> None:
+    pixels = np.full((600, 900, 3), 5, np.uint8)
+    cv2.ellipse(pixels, (450, 300), (400, 200), 0, 0, 360, GLASS, -1)
     assert find_field_of_view(pixels) is None
 
 
@@ -80,6 +128,26 @@ def test_the_surround_becomes_background() -> None:
     assert (filled[~inside] == GLASS).all()
 
 
+def test_cells_in_front_of_bars_are_cut_by_the_edge() -> None:
+    view = Rectangle(-math.inf, 100, 500, math.inf).shrunk(10)
+    x, y = np.array([0.0, 485, 495]), np.array([200.0, 200, 200])
+    assert view.contains(x, y).tolist() == [True, True, False]
+    assert view.contains(x, y - 95).tolist() == [False, False, False]
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("bar", [np.s_[:, :120], np.s_[880:]])
+def test_a_real_field_is_counted_beside_a_bar(real_fields: Path, bar: tuple[slice, ...]) -> None:
+    picture = np.array(Image.open(real_fields / "iml" / "PA171709.JPG").convert("RGB"))
+    whole = hemozoin.screen(picture)
+    picture[bar] = 0
+    found = hemozoin.screen(picture)
+    assert found.usable
+    assert found.diameter == pytest.approx(whole.diameter, rel=0.05)
+    assert 0.8 * len(whole.cells) < len(found.cells) < len(whole.cells)
+
+
 @pytest.mark.real
 @pytest.mark.slow
 def test_discs_in_real_pictures(real_fields: Path) -> None:
@@ -87,4 +155,4 @@ def test_discs_in_real_pictures(real_fields: Path) -> None:
     for place, expected in (("eyepiece_phone", True), ("eyepiece_uganda", True), ("green", False)):
         for path in sorted((real_fields / "world" / place).iterdir()):
             found = find_field_of_view(np.asarray(Image.open(path).convert("RGB")))
-            assert (found is not None) is expected, path.name
+            assert isinstance(found, Disc) is expected, path.name

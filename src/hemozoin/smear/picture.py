@@ -12,7 +12,7 @@ from hemozoin.data.cutout import brightest, has_black_border
 from hemozoin.data.decoding.limits import MAX_PIXELS
 from hemozoin.data.picture import TooManyPixelsError, decode, image_from_array, is_animation
 from hemozoin.errors import DataError
-from hemozoin.smear.field_of_view import find_field_of_view
+from hemozoin.smear.field_of_view import Disc, find_field_of_view
 
 #: A picture before it is decoded: the content of its file, or the pixels `[H, W, 3]` of a tile.
 PictureData = bytes | Pixels
@@ -64,10 +64,11 @@ def field_from(picture: Image.Image, name: str = "picture") -> Image.Image:
 
 
 def _is_cell_on_black(picture: Image.Image) -> bool:
-    """Return whether a picture shows a cell that was cut out, not a field through an eyepiece."""
+    """Return whether a picture shows a cell that was cut out, not a field with a dark surround."""
     if not has_black_border([brightest(side) > _NOT_BLACK for side in _sides(picture)]):
         return False
-    return min(picture.size) < _LARGE or find_field_of_view(np.asarray(picture)) is None
+    view = find_field_of_view(np.asarray(picture))
+    return view is None or (isinstance(view, Disc) and min(picture.size) < _LARGE)
 
 
 def _sides(picture: Image.Image) -> Iterator[Pixels]:

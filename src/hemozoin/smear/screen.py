@@ -39,7 +39,7 @@ from hemozoin.smear.recalibration import log_odds_shift, recalibrate
 from hemozoin.smear.segmentation.cell_size import cell_diameter
 from hemozoin.smear.segmentation.objects import Segmentation, segment
 
-#: An object is cut by the edge of an eyepiece's disc where it is closer to it than this, in
+#: An object is cut by the rim of the field of view where it is closer to it than this, in
 #: diameters of a red cell: outlines are as exact as that.
 _RIM = 0.08
 
@@ -63,7 +63,7 @@ class Screener:
         found = self._segment(pixels, name)
         objects = found.objects
         if view:
-            inner = replace(view, radius=view.radius - _RIM * found.diameter)
+            inner = view.shrunk(_RIM * found.diameter)
             objects = tuple(_cut_by(inner, one) for one in objects)
         red = [one for one in objects if one.kind == "red cell"]
         clumps = [one for one in objects if one.kind == "clump"]
@@ -116,7 +116,7 @@ class Screener:
 
 
 def _without_surround(picture: Image.Image) -> tuple[Pixels, FieldOfView | None]:
-    """Return a field's pixels, and its disc if it was taken through an eyepiece."""
+    """Return a field's pixels, and its field of view where that is not the whole picture."""
     pixels = np.asarray(picture)
     view = find_field_of_view(pixels)
     return (fill_surround(pixels, view) if view else pixels), view
@@ -127,7 +127,7 @@ def _stain(found: Segmentation, picture: Image.Image) -> FieldStain:
 
 
 def _cut_by(view: FieldOfView, found: SmearObject) -> SmearObject:
-    """Return an object, as cut by the edge where it reaches the rim of an eyepiece's disc."""
+    """Return an object, as cut by the edge where it reaches the rim of the field of view."""
     x, y = found.corners().T
     whole = view.contains(x, y).all()
     return found if whole else replace(found, kind="cut by the edge")
