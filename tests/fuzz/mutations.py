@@ -118,8 +118,9 @@ def changed_json(text: bytes, rng: Random) -> bytes:
         value = json.loads(text)
     except (ValueError, RecursionError):  # it was changed before
         return mutated(text, rng)
-    for _ in range(rng.choice([1, 1, 1, 2, 5])):
-        value = _changed_value(value, rng)
+    for number in range(rng.choice([1, 1, 1, 2, 5])):
+        # A thousand copies once: copies of copies would not fit into memory.
+        value = _changed_value(value, rng, copies=1 if number else 1000)
     return json.dumps(value).encode(errors="surrogatepass")
 
 
@@ -128,8 +129,8 @@ _NO_JSON += [b"[" * 100_000, b'{"a":' * 100_000, b"1" * 10_000, b"NaN", b"\0" * 
 _NO_JSON += [b'{"a": 1, "a": 2}', b"[1e999]", b"[[]" + b",[]" * 300_000 + b"]"]
 
 
-def _changed_value(value: Any, rng: Random) -> Any:
-    """Return a value of JSON with a change at one place."""
+def _changed_value(value: Any, rng: Random, copies: int) -> Any:
+    """Return a value of JSON with a change at one place, which may be `copies` more of an item."""
     if not isinstance(value, dict | list) or not value or rng.random() < 0.15:
         return deepcopy(rng.choice(VALUES))  # further changes are made in place
     key = rng.choice([*value]) if isinstance(value, dict) else rng.randrange(len(value))
@@ -139,9 +140,9 @@ def _changed_value(value: Any, rng: Random) -> Any:
     elif how < 0.2 and isinstance(value, dict):
         value[rng.choice(["a", "", str(key) + "x", "x" * 5000, "\0"])] = value.pop(key)
     elif how < 0.25 and isinstance(value, list):
-        value[key:key] = [value[key]] * rng.choice([1, 1000])
+        value[key:key] = [value[key]] * rng.choice([1, copies])
     else:
-        value[key] = _changed_value(value[key], rng)
+        value[key] = _changed_value(value[key], rng, copies)
     return value
 
 
