@@ -75,6 +75,7 @@ def field(height: int = 600, width: int = 900) -> Pixels:
     return pixels
 
 
+@pytest.mark.parametrize("level", [0, 40, 128, 255])
 @pytest.mark.parametrize(
     ("bar", "expected"),
     [
@@ -84,27 +85,48 @@ def field(height: int = 600, width: int = 900) -> Pixels:
         (np.s_[590:], Rectangle(-math.inf, -math.inf, math.inf, 590)),
     ],
 )
-def test_a_black_bar_ends_the_field_of_view(bar: tuple[slice, ...], expected: Rectangle) -> None:
+def test_a_margin_of_one_colour_ends_the_field_of_view(
+    bar: tuple[slice, ...], expected: Rectangle, level: int
+) -> None:
     pixels = field()
-    pixels[bar] = 4
+    pixels[bar] = level
     assert vars(find_field_of_view(pixels)) == pytest.approx(vars(expected), abs=8)
 
 
-def test_bars_on_all_sides_with_a_line_of_text() -> None:
+@pytest.mark.parametrize(("level", "ink"), [(0, 230), (255, 0)])
+def test_margins_on_all_sides_with_a_line_of_text(level: int, ink: int) -> None:
     pixels = field()
-    pixels[:80] = pixels[520:] = 0
-    pixels[:, :60] = pixels[:, 800:] = 0
-    cv2.putText(pixels, "Thin film, x100", (300, 560), cv2.FONT_HERSHEY_SIMPLEX, 1, GLASS, 2)
+    pixels[:80] = pixels[520:] = level
+    pixels[:, :60] = pixels[:, 800:] = level
+    cv2.putText(pixels, "Thin film, x100", (300, 560), cv2.FONT_HERSHEY_SIMPLEX, 1, (ink,) * 3, 2)
     view = find_field_of_view(pixels)
     assert isinstance(view, Rectangle)
     assert vars(view) == pytest.approx({"left": 60, "top": 80, "right": 800, "bottom": 520}, abs=8)
 
 
-def test_a_bent_bar_is_no_huge_disc() -> None:
+def test_a_disc_between_white_margins() -> None:
+    pixels = np.full((800, 1100, 3), 255, np.uint8)
+    pixels[100:700, 100:1000] = eyepiece()
+    view = find_field_of_view(pixels)
+    assert isinstance(view, Disc)
+    assert (view.x, view.y) == pytest.approx((530, 410), abs=4)
+    assert 0.94 * 260 < view.radius < 260
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_sparse_field_on_even_glass_has_no_margins(seed: int) -> None:
+    pixels = np.full((600, 900, 3), GLASS, np.uint8)
+    for x, y in np.random.default_rng(seed).uniform(0.1, 0.9, (12, 2)):
+        cv2.circle(pixels, (int(x * 900), int(y * 600)), 22, (90, 40, 70), -1)
+    assert find_field_of_view(pixels) is None
+
+
+def test_a_bent_bar_takes_nothing_from_the_field() -> None:
     pixels = field()
     y, x = np.ogrid[:600, :900]
     pixels[x + 4e-5 * (y - 300) ** 2 > 810] = 3
-    assert isinstance(find_field_of_view(pixels), Rectangle)
+    view = find_field_of_view(pixels)
+    assert view is None or (view.mask(pixels.shape) & (pixels[..., 0] > 3)).mean() > 0.8
 
 
 def test_a_dark_spot_at_the_border_is_no_disc() -> None:

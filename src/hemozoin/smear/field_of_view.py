@@ -1,12 +1,12 @@
-"""The field of view, in a picture whose surround is dark: a lit disc, or a rectangle.
+"""The field of view, where it is not the whole picture: a lit disc, or a rectangle.
 
-A phone held to an eyepiece shows a disc; a screenshot, a frame of a video or a slide of a talk has
-black bars. The surround is replaced by the colour of the background of the slide, so that the rest
-of the program sees an ordinary field; what lies at the rim of the field of view is cut by the edge,
-as at the border of a picture.
+A phone held to an eyepiece shows a disc in the dark. A screenshot, a frame of a video or a figure
+of a paper has margins of one colour. What surrounds the field of view is replaced by the colour of
+the background of the slide, so that the rest of the program sees an ordinary field; what lies at
+the rim of the field of view is cut by the edge, as at the border of a picture.
 
     picture ── small copy ─┬─ dark pixels connected to the border ── circle fitted to their edge
-                           └─ rows and columns with hardly any light ── rectangle between them
+                           └─ lines of one colour along a side ── straight end of this margin
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ _MAX_DEVIATION = 0.03
 #: Share of the radius that is left out at the rim, where the light falls off.
 _RIM = 0.03
 
-#: Least share of what is lit that a disc holds: a circle fitted to a dark spot at the border, or to
-#: a bent bar, holds less.
+#: Least share of what is lit that a disc holds: a circle fitted to a dark spot at the border holds
+#: less.
 _MIN_LIT = 0.8
 
 
-#: A row or column with less light than this share of the brightest one is in a black bar.
-_BAR = 0.25
+#: A pixel has the colour of a margin if no channel differs by more levels. At least this share of
+#: the outermost line has it. Text may cover a margin up to the second share.
+_SAME, _UNIFORM, _TEXT = 8, 0.95, 0.25
 
-#: Side of the corners of a rectangle, as a share of its sides, and the least share of them that is
-#: lit: in an oval, a soft vignette or a cell on black they are dark. Of 126 fields with bars drawn
-#: at four places each, 501 of 504 are found, and no rectangle in 4,414 of NLM's cells.
-_CORNER, _LIT_CORNERS = 0.1, 0.6
+#: A margin ends where the share of pixels with other colours reaches this share of its largest
+#: value, which is at least the second one. A field's cells begin gradually, a margin ends at once.
+_END, _LEAST = 0.5, 0.3
 
 
 class FieldOfView(ABC):
-    """A lit part of a picture; lengths and places are in px of the picture."""
+    """A part of a picture; lengths and places are in px of the picture."""
 
     @abstractmethod
     def contains(self, x: Floats, y: Floats) -> Bools:
@@ -87,7 +87,7 @@ class Disc(FieldOfView):
 
 @dataclass(frozen=True)
 class Rectangle(FieldOfView):
-    """A lit rectangle; a side that is the picture's own is infinitely far away."""
+    """A rectangle; a side that is the picture's own is infinitely far away."""
 
     left: float
     top: float
@@ -107,61 +107,71 @@ class Rectangle(FieldOfView):
 
 
 def find_field_of_view(pixels: Pixels) -> FieldOfView | None:
-    """Return the lit part of a picture, uint8 `[H, W, 3]`; None where light reaches all of it."""
+    """Return the field of view in a picture, uint8 `[H, W, 3]`; None where it is all of it."""
     height, width = pixels.shape[:2]
     scale = max(1.0, max(width, height) / _SIDE)
-    light = brightest(_resized(pixels, max(1, round(width / scale)), max(1, round(height / scale))))
-    dark = light < _DARK * np.percentile(light, 95)
-    return _find_disc(dark, scale) or _find_rectangle(dark, scale)
+    small = _resized(pixels, max(1, round(width / scale)), max(1, round(height / scale)))
+    rows, columns = _without_margins(small)
+    disc = _find_disc(brightest(np.ascontiguousarray(small[rows, columns])))
+    if disc:
+        x, y = disc.x + columns.start, disc.y + rows.start
+        return Disc(x * scale, y * scale, disc.radius * scale)
+    return _rectangle(rows, columns, small.shape, scale)
 
 
-def _find_disc(dark: Bools, scale: float) -> Disc | None:
-    """Return the lit disc in a small copy, in px of the picture; None without one."""
-    lit = _without_surround(dark)
+def _find_disc(light: Pixels) -> Disc | None:
+    """Return the lit disc in a small copy, in px of it; None without one."""
+    lit = _without_surround(light)
     if lit is None:
         return None
     edge = _edge(lit)
     if len(edge) < 8:
         return None
     x, y, radius, deviation = _fit_circle(edge)
-    if deviation > _MAX_DEVIATION * radius or radius > max(dark.shape):
+    size = min(radius, max(lit.shape))  # of the part that can be seen
+    disc = Disc(x, y, radius - _RIM * size)
+    if deviation > _MAX_DEVIATION * size or lit[disc.mask(lit.shape)].sum() < _MIN_LIT * lit.sum():
         return None
-    disc = Disc(x, y, radius * (1 - _RIM))
-    if (disc.mask(lit.shape) & lit).sum() < _MIN_LIT * lit.sum():
-        return None
-    return Disc(x * scale, y * scale, disc.radius * scale)
+    return disc
 
 
-def _find_rectangle(dark: Bools, scale: float) -> Rectangle | None:
-    """Return the rectangle between black bars in a small copy, in px of the picture; None without.
+def _without_margins(small: Pixels) -> tuple[slice, slice]:
+    """Return the rows and the columns between the margins of a small copy."""
+    height, width = small.shape[:2]
+    turned = small.swapaxes(0, 1)
+    rows = slice(_margin(small), height - _margin(small[::-1]))
+    columns = slice(_margin(turned), width - _margin(turned[::-1]))
+    if small[rows, columns].size < _MIN_VIEW * small.size:
+        return slice(0, height), slice(0, width)
+    return rows, columns
 
-    One px of the copy at each bar is left out.
+
+def _rectangle(
+    rows: slice, columns: slice, shape: tuple[int, ...], scale: float
+) -> Rectangle | None:
+    """Return some rows and columns of a small copy in px of the picture; None for all of them.
+
+    One px of the copy along each margin is left out.
     """
-    (top, bottom), (left, right) = (_between_bars(1 - dark.mean(axis=axis)) for axis in (1, 0))
-    if (top, bottom, left, right) == (0, dark.shape[0], 0, dark.shape[1]):
-        return None
-    lit = ~dark[top:bottom, left:right]
-    if lit.size < _MIN_VIEW * dark.size or _corners(lit).mean() < _LIT_CORNERS:
-        return None
-    return Rectangle(
-        (left + 1) * scale if left else -math.inf,
-        (top + 1) * scale if top else -math.inf,
-        (right - 1) * scale if right < dark.shape[1] else math.inf,
-        (bottom - 1) * scale if bottom < dark.shape[0] else math.inf,
-    )
+    left, right = _ends(columns, shape[1], scale)
+    top, bottom = _ends(rows, shape[0], scale)
+    is_all = not any(map(math.isfinite, (left, top, right, bottom)))
+    return None if is_all else Rectangle(left, top, right, bottom)
 
 
-def _between_bars(light: Floats) -> tuple[int, int]:
-    """Return the first row that is not in a bar, and the last one + 1, from the light of each."""
-    inside = np.flatnonzero(light >= _BAR * light.max())
-    return int(inside[0]), int(inside[-1]) + 1
+def _ends(lines: slice, count: int, scale: float) -> tuple[float, float]:
+    start = (lines.start + 1) * scale if lines.start else -math.inf
+    return start, (lines.stop - 1) * scale if lines.stop < count else math.inf
 
 
-def _corners(lit: Bools) -> Bools:
-    """Return the pixels of the four corners of a rectangle, `[n]`."""
-    height, width = (max(1, round(_CORNER * side)) for side in lit.shape)
-    rows = np.concatenate([lit[:height], lit[-height:]])
-    return np.concatenate([rows[:, :width], rows[:, -width:]]).ravel()
+def _margin(lines: Pixels) -> int:
+    """Return the number of lines of the margin at the top of a picture `[h, w, 3]`, 0 without."""
+    color = np.median(lines[0], axis=0)
+    differs = (np.abs(lines - color) > _SAME).any(axis=2).mean(axis=1)
+    end = int(np.argmax(differs >= _END * differs.max()))
+    margin = differs[: max(end - 1, 1)]  # without the line that may have both
+    is_margin = margin[0] <= 1 - _UNIFORM and margin.max() <= _TEXT * differs.max()
+    return end if is_margin and differs.max() >= _LEAST else 0
 
 
 def fill_surround(pixels: Pixels, view: FieldOfView) -> Pixels:
@@ -174,9 +184,10 @@ def fill_surround(pixels: Pixels, view: FieldOfView) -> Pixels:
     return filled
 
 
-def _without_surround(dark: Bools) -> Bools | None:
+def _without_surround(light: Pixels) -> Bools | None:
     """Return the largest region that is not dark surround, holes filled; None without surround."""
-    surround = _at_the_border(dark.view(np.uint8))
+    dark = (light < _DARK * np.percentile(light, 95)).astype(np.uint8)
+    surround = _at_the_border(dark)
     if surround.mean() < _MIN_SURROUND:
         return None
     count, labels, measures, _ = cv2.connectedComponentsWithStats((~surround).astype(np.uint8))
