@@ -167,11 +167,18 @@ def _ends(lines: slice, count: int, scale: float) -> tuple[float, float]:
 def _margin(lines: Pixels) -> int:
     """Return the number of lines of the margin at the top of a picture `[h, w, 3]`, 0 without."""
     color = np.median(lines[0], axis=0)
-    differs = (np.abs(lines - color) > _SAME).any(axis=2).mean(axis=1)
-    end = int(np.argmax(differs >= _END * differs.max()))
-    margin = differs[: max(end - 1, 1)]  # without the line that may have both
-    is_margin = margin[0] <= 1 - _UNIFORM and margin.max() <= _TEXT * differs.max()
-    return end if is_margin and differs.max() >= _LEAST else 0
+    if _differing(lines[:1], color)[0] > 1 - _UNIFORM:
+        return 0
+    share = _differing(lines, color)
+    end = int(np.argmax(share >= _END * share.max()))
+    # The last line may be partly margin, partly field.
+    text = share[: max(end - 1, 1)].max()
+    return end if share.max() >= _LEAST and text <= _TEXT * share.max() else 0
+
+
+def _differing(lines: Pixels, color: Floats) -> Floats:
+    """Return the share of the pixels of each line `[h, w, 3]` that have another colour, `[h]`."""
+    return np.asarray((np.abs(lines - color) > _SAME).any(axis=2).mean(axis=1))
 
 
 def fill_surround(pixels: Pixels, view: FieldOfView) -> Pixels:
