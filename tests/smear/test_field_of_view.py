@@ -94,11 +94,13 @@ def test_a_margin_of_one_colour_ends_the_field_of_view(
 
 
 @pytest.mark.parametrize(("level", "ink"), [(0, 230), (255, 0)])
-def test_margins_on_all_sides_with_a_line_of_text(level: int, ink: int) -> None:
+def test_margins_on_all_sides_with_long_lines_of_text(level: int, ink: int) -> None:
     pixels = field()
     pixels[:80] = pixels[520:] = level
     pixels[:, :60] = pixels[:, 800:] = level
-    cv2.putText(pixels, "Thin film, x100", (300, 560), cv2.FONT_HERSHEY_SIMPLEX, 1, (ink,) * 3, 2)
+    caption = "Figure 3. A thin blood film, stained with Giemsa, x100"
+    for y in (40, 556):
+        cv2.putText(pixels, caption, (20, y), cv2.FONT_HERSHEY_SIMPLEX, 0.95, (ink,) * 3, 2)
     view = find_field_of_view(pixels)
     assert isinstance(view, Rectangle)
     assert vars(view) == pytest.approx({"left": 60, "top": 80, "right": 800, "bottom": 520}, abs=8)

@@ -42,12 +42,13 @@ _MIN_LIT = 0.8
 
 
 #: A pixel has the colour of a margin if no channel differs by more levels. At least this share of
-#: the outermost line has it. Text may cover a margin up to the second share.
-_SAME, _UNIFORM, _TEXT = 8, 0.95, 0.25
+#: the outermost line has it.
+_SAME, _UNIFORM = 8, 0.95
 
-#: A margin ends where the share of pixels with other colours reaches this share of its largest
-#: value, which is at least the second one. A field's cells begin gradually, a margin ends at once.
-_END, _LEAST = 0.5, 0.3
+#: Of the lines of a field, at least this share has other colours than the margin. The field is the
+#: longest run of lines with at least half of the largest share; a line of text is a short one.
+#: Above the field the share is below a quarter: cells come gradually, a margin ends at once.
+_OTHER, _RUN, _ABOVE = 0.5, 0.5, 0.25
 
 
 class FieldOfView(ABC):
@@ -170,10 +171,19 @@ def _margin(lines: Pixels) -> int:
     if _differing(lines[:1], color)[0] > 1 - _UNIFORM:
         return 0
     share = _differing(lines, color)
-    end = int(np.argmax(share >= _END * share.max()))
-    # The last line may be partly margin, partly field.
-    text = share[: max(end - 1, 1)].max()
-    return end if share.max() >= _LEAST and text <= _TEXT * share.max() else 0
+    most = share.max()
+    if most < _OTHER:
+        return 0
+    start = _longest_run(share >= _RUN * most)
+    above = share[max(start - 2, 0)]  # the next line may be partly margin, partly field
+    return start if above <= _ABOVE * most else 0
+
+
+def _longest_run(inside: Bools) -> int:
+    """Return where the longest run of True begins, `[n]` with one or more."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]])))
+    starts, stops = ends[::2], ends[1::2]
+    return int(starts[np.argmax(stops - starts)])
 
 
 def _differing(lines: Pixels, color: Floats) -> Floats:
