@@ -69,11 +69,17 @@ PROCESSING: dict[str, Callable[[Image.Image], Image.Image]] = {
     "sharpened": lambda picture: picture.filter(ImageFilter.UnsharpMask(2, 150, 0)),
     "blurred": lambda picture: picture.filter(ImageFilter.GaussianBlur(1)),
     "mirrored": ImageOps.mirror,
+    "white margins": lambda picture: ImageOps.expand(picture, _margin(picture.width), "white"),
 }
 
 
 def _with_gamma(picture: Image.Image, gamma: float) -> Image.Image:
     return picture.point([round(255 * (level / 255) ** gamma) for level in range(256)] * 3)
+
+
+def _margin(width: int) -> int:
+    """Return the width of a margin of a tenth of a picture's width."""
+    return width // 10
 
 
 class Version(NamedTuple):
@@ -116,6 +122,8 @@ class Version(NamedTuple):
         boxes = (mark["box"] for mark in marks)
         if self.processing == "mirrored":
             boxes = ([width - x - w, y, w, h] for x, y, w, h in boxes)
+        if self.processing == "white margins":
+            boxes = ([x + _margin(width), y + _margin(width), w, h] for x, y, w, h in boxes)
         scaled = ([self.scale * side for side in box] for box in boxes)
         return [{**mark, "box": box} for mark, box in zip(marks, scaled, strict=True)]
 

@@ -150,10 +150,7 @@ def _without_margins(small: Pixels) -> tuple[slice, slice]:
 def _rectangle(
     rows: slice, columns: slice, shape: tuple[int, ...], scale: float
 ) -> Rectangle | None:
-    """Return some rows and columns of a small copy in px of the picture; None for all of them.
-
-    One px of the copy along each margin is left out.
-    """
+    """Return some rows and columns of a small copy in px of the picture; None for all of them."""
     left, right = _ends(columns, shape[1], scale)
     top, bottom = _ends(rows, shape[0], scale)
     is_all = not any(map(math.isfinite, (left, top, right, bottom)))
@@ -161,12 +158,15 @@ def _rectangle(
 
 
 def _ends(lines: slice, count: int, scale: float) -> tuple[float, float]:
-    start = (lines.start + 1) * scale if lines.start else -math.inf
-    return start, (lines.stop - 1) * scale if lines.stop < count else math.inf
+    start = lines.start * scale if lines.start else -math.inf
+    return start, lines.stop * scale if lines.stop < count else math.inf
 
 
 def _margin(lines: Pixels) -> int:
-    """Return the number of lines of the margin at the top of a picture `[h, w, 3]`, 0 without."""
+    """Return the number of lines of the margin at the top of a picture `[h, w, 3]`, 0 without.
+
+    The first line of the field counts as one of the margin: it may be partly that.
+    """
     color = np.median(lines[0], axis=0)
     if _differing(lines[:1], color)[0] > 1 - _UNIFORM:
         return 0
@@ -176,7 +176,7 @@ def _margin(lines: Pixels) -> int:
         return 0
     start = _longest_run(share >= _RUN * most)
     above = share[max(start - 2, 0)]  # the next line may be partly margin, partly field
-    return start if above <= _ABOVE * most else 0
+    return start + 1 if start and above <= _ABOVE * most else 0
 
 
 def _longest_run(inside: Bools) -> int:
