@@ -270,6 +270,13 @@ def test_objects_that_are_hardly_darker_than_the_background_are_too_pale() -> No
     assert "too pale" not in film_flaws(cells, stain=0.07)
 
 
+def test_oval_nuclei_are_no_red_cells_of_a_mammal() -> None:
+    oval = ((0, 10), (40, 10), (40, 30), (0, 30))
+    assert "red cells with a nucleus" in film_flaws(found_cells(25, "uninfected", oval))
+    assert "red cells with a nucleus" not in film_flaws(found_cells(24, "uninfected", oval))
+    assert "red cells with a nucleus" not in film_flaws(found_cells(25, "uninfected", SQUARE))
+
+
 def test_objects_without_light_in_a_channel_have_too_much_contrast() -> None:
     cells = found_cells(10, "uninfected", SQUARE)
     assert "too much contrast" in film_flaws(cells, stain=np.array([0.5, 4.4, 0.8]))
