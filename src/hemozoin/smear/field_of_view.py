@@ -59,8 +59,8 @@ class FieldOfView(ABC):
         """Return which of these places are in the field of view; arrays of the same shape."""
 
     @abstractmethod
-    def shrunk(self, margin: float) -> FieldOfView:
-        """Return the field of view without a margin at its rim."""
+    def shrunk(self, rim: float) -> FieldOfView:
+        """Return the field of view without a rim of this width."""
 
     def mask(self, shape: tuple[int, ...]) -> Bools:
         """Return which pixels of a picture with this shape, `(H, W, ...)`, are in it."""
@@ -81,9 +81,9 @@ class Disc(FieldOfView):
         inside: Bools = (x - self.x) ** 2 + (y - self.y) ** 2 <= self.radius**2
         return inside
 
-    def shrunk(self, margin: float) -> Disc:
+    def shrunk(self, rim: float) -> Disc:
         """Return a disc with a smaller radius."""
-        return Disc(self.x, self.y, self.radius - margin)
+        return Disc(self.x, self.y, self.radius - rim)
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,9 @@ class Rectangle(FieldOfView):
         inside: Bools = across & down
         return inside
 
-    def shrunk(self, margin: float) -> Rectangle:
+    def shrunk(self, rim: float) -> Rectangle:
         """Return a rectangle whose sides are further inside."""
-        left, top = self.left + margin, self.top + margin
-        return Rectangle(left, top, self.right - margin, self.bottom - margin)
+        return Rectangle(self.left + rim, self.top + rim, self.right - rim, self.bottom - rim)
 
 
 def find_field_of_view(pixels: Pixels) -> FieldOfView | None:
