@@ -7,13 +7,12 @@ cells have a nucleus; and photos of other things (benchmarks/world.py).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 
-from hemozoin.arrays import Pixels
+from hemozoin.arrays import Ints, Pixels
 from hemozoin.classes import PARASITIZED
 from hemozoin.data.cutout import brightest
 from hemozoin.decision.conformal import REVIEW
@@ -21,6 +20,7 @@ from hemozoin.model.prediction import OUT_OF_DISTRIBUTION
 from hemozoin.smear.field import Cell, Flaw
 from hemozoin.smear.segmentation.background import downscaled_density
 from hemozoin.smear.segmentation.objects import Segmentation
+from hemozoin.smear.segmentation.shape import axis_ratio
 
 #: Least brightness of the background, 0..255: the 95th percentile of the brightest channel.
 _MIN_BRIGHTNESS = 80
@@ -119,7 +119,8 @@ def _measured(pixels: Pixels, segmentation: Segmentation, cells: Sequence[Cell])
 
 def _film(segmentation: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
     """Yield the measures of a thin film of human blood: many convex cells, few white ones."""
-    median, upper = map(float, np.percentile([_convexity(cell) for cell in cells], (50, 75)))
+    outlines = [cell.corners() for cell in cells]
+    median, upper = map(float, np.percentile([*map(_convexity, outlines)], (50, 75)))
     yield Flaw("not a thin film", "convexity of the red cells", upper, _MIN_CONVEXITY)
     review = float(np.mean([cell.decision == REVIEW for cell in cells]))
     if review > _MUCH_REVIEW:
@@ -133,22 +134,20 @@ def _film(segmentation: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
         measure = "share of cells called infected or for review"
         yield Flaw(_NUCLEATED, measure, infected + review, _MAX_INFECTED)
     if len(cells) >= _ENOUGH_FOR_SHAPE:
-        elongation = float(np.median([_elongation(cell) for cell in cells]))
+        elongation = float(np.median([*map(_elongation, outlines)]))
         yield Flaw(_NUCLEATED, "median elongation", elongation, _MAX_ELONGATION)
 
 
-def _convexity(cell: Cell) -> float:
-    """Return the area of an outline over that of its convex hull, 0..1."""
-    corners = cell.corners()
+def _convexity(corners: Ints) -> float:
+    """Return the area of an outline, int32 `[n, 2]`, over that of its convex hull, 0..1."""
     hull = cv2.contourArea(cv2.convexHull(corners))
     return cv2.contourArea(corners) / hull if hull else 0.0
 
 
-def _elongation(cell: Cell) -> float:
-    """Return the ratio of the axes of the ellipse with the same second moments, 1 or more."""
-    m = cv2.moments(cell.corners())
-    mean, half = (m["mu20"] + m["mu02"]) / 2, math.hypot((m["mu20"] - m["mu02"]) / 2, m["mu11"])
-    return math.sqrt((mean + half) / (mean - half)) if mean > half else math.inf
+def _elongation(corners: Ints) -> float:
+    """Return the elongation of the inside of an outline, int32 `[n, 2]`: 1 or more."""
+    m = cv2.moments(corners)
+    return axis_ratio(m["mu20"], m["mu02"], m["mu11"])
 
 
 def _is_beyond(flaw: Flaw) -> bool:

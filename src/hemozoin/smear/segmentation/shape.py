@@ -61,8 +61,16 @@ class Shape:
         n, (x, y, xx, xy, yy) = self.area, self.sums
         pixel = 1 / 12  # the variance inside of a square pixel
         a, b, c = ((n * s - t) / n**2 for s, t in ((xx, x * x), (yy, y * y), (xy, x * y)))
-        mean, half = (a + b) / 2 + pixel, math.hypot((a - b) / 2, c)
-        return math.sqrt((mean + half) / (mean - half))
+        return axis_ratio(a, b, c, pixel)
+
+
+def axis_ratio(xx: float, yy: float, xy: float, inner: float = 0) -> float:
+    """Return the ratio of the axes of the ellipse with these central second moments, 1 or more.
+
+    `inner` is added to both variances. The ratio is infinite for a line.
+    """
+    mean, half = (xx + yy) / 2 + inner, math.hypot((xx - yy) / 2, xy)
+    return math.sqrt((mean + half) / (mean - half)) if mean > half else math.inf
 
 
 def measure_shape(mask: Levels, box: Box) -> Shape:
