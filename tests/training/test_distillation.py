@@ -8,38 +8,55 @@ import pytest
 import torch
 from torch import nn
 
+from hemozoin.mobilenet.architecture import Architecture
+from hemozoin.mobilenet.network import MobileNet
 from hemozoin.training.distillation import Teachers
 from hemozoin.training.recipe import PRESETS, Recipe
 
 
-class Constant(nn.Module):
-    """A network whose logits are the same for every input."""
+def trained(architecture: Architecture, seed: int) -> MobileNet:
+    """Return a network with random weights, whose batch norms have seen something."""
+    torch.manual_seed(seed)
+    network = MobileNet(architecture)
+    nn.init.normal_(network.head.weight)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for values in (module.running_mean, module.running_var, module.weight, module.bias):
+                assert values is not None
+                nn.init.uniform_(values, 0.5, 1.5)
+    return network
 
-    def __init__(self, *logits: float) -> None:
-        super().__init__()
-        self.logits = torch.tensor(logits, dtype=torch.float32)
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.logits.expand(len(inputs), 2)
-
-
-def test_targets_are_the_softmax_of_the_mean_logits() -> None:
-    teachers = Teachers([Constant(0, 1), Constant(0, 5), Constant(3, 0)])
-    expected = torch.softmax(torch.tensor([1.0, 2.0]), dim=0)
-    assert torch.allclose(teachers(torch.zeros(4, 3, 8, 8)), expected.expand(4, 2))
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        Architecture(alpha=0.25, classes=2),
+        Architecture(alpha=0.5, classes=2, padding="same", activation="relu6", bn_epsilon=1e-3),
+        Architecture(alpha=0.25, classes=2, body="full"),
+    ],
+    ids=["default", "of Keras", "full convolutions"],
+)
+def test_targets_are_the_softmax_of_the_mean_logits(architecture: Architecture, count: int) -> None:
+    networks = [trained(architecture, seed).eval() for seed in range(count)]
+    cells = torch.randn(5, 3, 48, 48)
+    with torch.no_grad():
+        logits = [network(cells) for network in networks]
+        found = Teachers(networks)(cells)
+    assert torch.stack(logits).std() > 0.1
+    assert torch.allclose(found, torch.softmax(sum(logits) / count, dim=1), atol=1e-6)
 
 
 def test_batches_do_not_change_the_teachers() -> None:
     """Batch norm uses its running statistics, and keeps them."""
-    network = nn.Sequential(
-        nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2)
-    )
-    teachers = Teachers([network.train()])
-    before = copy.deepcopy(teachers.state_dict())
-    cells = torch.randn(8, 3, 4, 4)
+    network = trained(Architecture(alpha=0.25, classes=2), 0).train()
+    teachers = Teachers([network])
+    before = copy.deepcopy([teachers.state_dict(), network.state_dict()])
+    cells = torch.randn(8, 3, 32, 32)
     together, alone = teachers(cells), teachers(cells[:1])
     assert torch.allclose(together[:1], alone)
-    assert all(torch.equal(before[name], now) for name, now in teachers.state_dict().items())
+    for old, new in zip(before, [teachers.state_dict(), network.state_dict()], strict=True):
+        assert all(torch.equal(old[name], now) for name, now in new.items())
 
 
 def test_a_teacher_has_the_schedule_of_the_default_recipe() -> None:
