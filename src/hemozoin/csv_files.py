@@ -12,6 +12,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +146,9 @@ def is_like_formula(value: str) -> bool:
     return bool(_UNSAFE.match(value))
 
 
+@lru_cache
 def _escaped(value: str) -> str:
+    """Return text as it is written; a column of a table has the same few values again and again."""
     return _UNSAFE.sub(r"'\1", value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,9 +17,13 @@ from hemozoin.smear.output.folder import CELLS, CLUMPS, FIELDS
 
 _CELL = ("x", "y", "width", "height", "p_parasitized", "decision", "reason")
 
+_values_of_cell = attrgetter("cell", *_CELL)
+
 CELL_COLUMNS = ("slide", "field", "cell", *_CELL, "answer")
 
 _CLUMP = ("x", "y", "width", "height", "p_parasitized")
+
+_values_of_clump = attrgetter(*_CLUMP)
 
 CLUMP_COLUMNS = ("slide", "field", "cell", "red_cells", *_CLUMP, "answer")
 
@@ -71,18 +76,17 @@ def _cell_rows(
     slide: str, field: Field, answers: Mapping[tuple[str, int], str]
 ) -> Iterator[tuple[object, ...]]:
     for cell in field.cells:
-        values = (getattr(cell, name) for name in _CELL)
-        yield slide, field.field, cell.cell, *values, answers.get((field.field, cell.cell))
+        answer = answers.get((field.field, cell.cell))
+        yield slide, field.field, *_values_of_cell(cell), answer
 
 
 def _clump_rows(
     slide: str, field: Field, answers: Mapping[tuple[str, int], str]
 ) -> Iterator[tuple[object, ...]]:
     for number, clump in field.clumps():
-        values = (getattr(clump, name) for name in _CLUMP)
         answer = answers.get((field.field, number))
         red_cells = round(field.red_cells_in(clump), 2)
-        yield slide, field.field, number, red_cells, *values, answer
+        yield slide, field.field, number, red_cells, *_values_of_clump(clump), answer
 
 
 def _field_row(slide: str, field: Field) -> tuple[object, ...]:
