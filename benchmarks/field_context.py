@@ -4,11 +4,12 @@
 
 Cells are decided by the network alone, then with `smear/chromatin.py`, then also with
 `smear/recalibration.py`, then also with the tint of the stain changed by `smear/normalization.py`,
-as `screen` does. NLM's cells come without fields, so only chromatin is asked for; they are compared
-by their corrected labels, and the networks have learned them: their lines say what the rule takes
-from the called cells, not how good the networks are. `fields` has the folders of world.py;
-uninfected are the marked cells, and all red cells of healthy blood, of answered pictures. The rows
-of a network replace its earlier ones in benchmarks/results/field_context.csv.
+then also by the colour of the whole cell (`chromatin.is_red_violet`), as `screen` does. NLM's cells
+come without fields, so only chromatin is asked for; they are compared by their corrected labels,
+and the networks have learned them: their lines say what the rule takes from the called cells, not
+how good the networks are. `fields` has the folders of world.py; uninfected are the marked cells,
+and all red cells of healthy blood, of answered pictures. The rows of a network replace its earlier
+ones in benchmarks/results/field_context.csv.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from hemozoin.data.dataset import decode_cells
 from hemozoin.data.options import CellOptions
 from hemozoin.data.store import Store
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.chromatin import FieldContext, densest_spot, may_be_chromatin
+from hemozoin.smear.chromatin import FieldContext, may_be_chromatin, stain_of
 
 FILE = "field_context.csv"
 
@@ -42,16 +43,21 @@ COUNTED = (
 #: What a decision is made by, and the functions that are put out of action for it.
 STEPS = {
     "network": ("allow_contrast", "reconsider", "log_odds_shift", "tint_gain"),
-    "chromatin": ("log_odds_shift", "tint_gain"),
-    "recalibration": ("tint_gain",),
-    "tint": (),
+    "chromatin": ("log_odds_shift", "tint_gain", "is_red_violet"),
+    "recalibration": ("tint_gain", "is_red_violet"),
+    "tint": ("is_red_violet",),
+    "red_violet": (),
 }
+
+#: The step that `screen` decides by.
+_LAST = "red_violet"
 
 _WITHOUT = {
     "allow_contrast": ("screen", lambda decided, *_: decided),
     "reconsider": ("screen", lambda decided, *_: decided),
     "log_odds_shift": ("screen", lambda *_: 0.0),
     "tint_gain": ("normalization", np.ones_like),
+    "is_red_violet": ("chromatin", lambda *_: False),
 }
 
 
@@ -81,9 +87,9 @@ def nlm(predictor: Predictor, store: Store) -> rows.Row:
     assert truth is not None  # there is a list of corrections
     alone = predictor.bundle.review_band.decide_all(predictor(store.pixels)) == PARASITIZED
     shown = alone.copy()
-    spots = map(densest_spot, store.pixels[alone])
-    no_field = FieldContext(stain=0, red_cells=0, typical=None)
-    shown[alone] = [may_be_chromatin(spot, no_field) for spot in spots]
+    no_field = FieldContext(stain=0, red_cells=0)
+    stains = [stain_of(cell, np.zeros(3), area=1) for cell in store.pixels[alone]]
+    shown[alone] = [may_be_chromatin(stain.spot, no_field) for stain in stains]
     infected, uninfected = (truth == label for label in (PARASITIZED, UNINFECTED))
     counts = {
         "infected_called_network": int(alone[infected].sum()),
@@ -107,7 +113,7 @@ def _columns() -> list[str]:
 def places(predictor: Predictor, truths: list[world.Truth]) -> Iterator[rows.Row]:
     """Yield the row of each place in which something is known of the cells."""
     counts = {step: _counts(predictor, truths, without) for step, without in STEPS.items()}
-    for place, last in counts["tint"].items():
+    for place, last in counts[_LAST].items():
         if last["infected"] or last["uninfected"] or last["infected_fields"]:
             known = {name: count for name, count in last.items() if name not in COUNTED}
             counted = {
@@ -155,7 +161,7 @@ def table() -> str:
         )
     note = (
         "By the network alone → with chromatin asked for → also recalibrated → also with the tint"
-        " of the stain normalized. NLM: corrected"
+        " of the stain normalized → also by the colour of the whole cell. NLM: corrected"
         " labels, cells that the networks have learned. Elsewhere: marked cells, or all red cells"
         " of healthy blood. " + md.machine(found)
     )
@@ -179,10 +185,10 @@ def _line(name: str, places: md.Rows) -> list[str]:
         name,
         f"{total['infected']:,}" if total["infected"] else "",
         change("infected_called") if total["infected"] else "",
-        change("infected_review") if total["infected"] and "tint" in steps else "",
+        change("infected_review") if total["infected"] and _LAST in steps else "",
         f"{total['uninfected']:,}" if total["uninfected"] else "",
         change("uninfected_called") if total["uninfected"] else "",
-        change("review") if total["review_tint"] else "",
+        change("review") if total[f"review_{_LAST}"] else "",
         f"{change('infected_fields_found')} of {fields}" if fields else "",
     ]
 

@@ -12,13 +12,14 @@ from hemozoin.decision.ood import STAIN_AND_TEXTURE, OutOfDistributionDetector, 
 from hemozoin.model.bundle import Bundle
 from hemozoin.model.prediction import NO_CHROMATIN, OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
 from hemozoin.smear.chromatin import (
+    CellStain,
     FieldContext,
     allow_contrast,
-    densest_spot,
     is_plain,
+    is_red_violet,
     may_be_chromatin,
     reconsider,
-    typical_density,
+    stain_of,
 )
 
 CYTOPLASM = np.array([0.30, 0.50, 0.45])
@@ -37,8 +38,20 @@ CALLED = CellDecision(0.9, "parasitized", None, np.zeros((4, 4)))
 STRANGE = CALLED._replace(decision="review", reason=OUT_OF_DISTRIBUTION)
 
 
+#: The density of the background around drawn cells, and of a healthy cell relative to it.
+BACKGROUND = np.array([0.1, 0.1, 0.1])
+HEALTHY = CYTOPLASM - BACKGROUND
+
+
 def context(stain: float = 0.25, typical: float | None = None, red_cells: int = 50) -> FieldContext:
-    return FieldContext(stain, red_cells, typical)
+    """Return a field in which `typical` is the density of healthy cells' spots."""
+    healthy = [] if typical is None else [CellStain(np.full(3, typical), HEALTHY, 100.0)] * 5
+    return FieldContext(stain, red_cells, healthy)
+
+
+def shown(spot: Floats, noise: float = 0.01) -> CellStain:
+    """Return what a drawn cell shows, with a spot of a density."""
+    return stain_of(cell(spot, noise), BACKGROUND, 100.0)
 
 
 def cell(spot: Floats, noise: float = 0.01) -> Pixels:
@@ -62,7 +75,7 @@ def bundle() -> Bundle:
 
 
 @pytest.mark.parametrize(
-    ("spot", "stain", "shown"),
+    ("spot", "stain", "is_chromatin"),
     [
         (0.2 * RED_VIOLET, 0.25, True),  # faint, but of the colour of chromatin
         (0.5 * GREY, 0.25, True),  # grey, but dense
@@ -72,12 +85,12 @@ def bundle() -> Bundle:
         (1.5 * BLACK, 0.25, False),  # a scale bar in the picture
     ],
 )
-def test_chromatin_is_red_violet_or_dense(spot: Floats, stain: float, shown: bool) -> None:
-    assert may_be_chromatin(densest_spot(cell(spot)), context(stain)) == shown
+def test_chromatin_is_red_violet_or_dense(spot: Floats, stain: float, is_chromatin: bool) -> None:
+    assert may_be_chromatin(shown(spot).spot, context(stain)) == is_chromatin
 
 
 def test_a_distinct_spot_may_have_more_red() -> None:
-    reddish, grey = (densest_spot(cell(0.2 * np.array(s))) for s in ((0.5, 1, 0.6), (0.8, 1, 0.6)))
+    reddish, grey = (shown(0.2 * np.array(s)).spot for s in ((0.5, 1, 0.6), (0.8, 1, 0.6)))
     typical = float(reddish.mean())
     assert not may_be_chromatin(reddish, context())
     assert not may_be_chromatin(reddish, context(typical=typical / 2.9))
@@ -88,7 +101,7 @@ def test_a_distinct_spot_may_have_more_red() -> None:
 def test_a_cell_with_few_beside_it_is_called_beyond_the_threshold_for_counting(
     bundle: Bundle,
 ) -> None:
-    violet, point = densest_spot(cell(RED_VIOLET)), bundle.counting_point
+    violet, point = shown(RED_VIOLET), bundle.counting_point
     assert point
     assert point.threshold is not None
     sure = CALLED._replace(p_parasitized=point.threshold)
@@ -107,17 +120,26 @@ def test_a_cell_with_hardly_any_pixels_has_no_spot(pixels: int) -> None:
     """A black object is prepared as an empty picture."""
     empty = np.zeros((64, 64, 3), np.uint8)
     empty[10, 10 : 10 + pixels] = 7
-    assert densest_spot(empty) == pytest.approx(np.zeros(3), abs=1e-6)
+    found = stain_of(empty, BACKGROUND, 1.0)
+    assert found.spot == pytest.approx(np.zeros(3), abs=1e-6)
+    if not pixels:
+        assert found.mean == pytest.approx(np.zeros(3))
 
 
 def test_the_densest_spot_is_relative_to_the_cell() -> None:
-    spot = densest_spot(cell(0.4 * RED_VIOLET))
+    spot = shown(0.4 * RED_VIOLET).spot
     assert spot == pytest.approx(0.4 * RED_VIOLET, abs=0.03)
-    assert densest_spot(cell(0.4 * RED_VIOLET, noise=0)) == pytest.approx(spot, abs=0.03)
+    assert shown(0.4 * RED_VIOLET, noise=0).spot == pytest.approx(spot, abs=0.03)
+
+
+def test_the_mean_density_is_relative_to_the_background() -> None:
+    assert shown(0 * GREY).mean == pytest.approx(HEALTHY, abs=0.02)
+    dark = stain_of(cell(0 * GREY), BACKGROUND - 0.2, 100.0)
+    assert dark.mean == pytest.approx(HEALTHY + 0.2, abs=0.02)
 
 
 def test_a_called_cell_without_chromatin_is_for_review(bundle: Bundle) -> None:
-    grey, violet = (densest_spot(cell(spot)) for spot in (0.2 * GREY, RED_VIOLET))
+    grey, violet = (shown(spot) for spot in (0.2 * GREY, RED_VIOLET))
     decided = reconsider(CALLED, grey, context(), bundle)
     assert (decided.decision, decided.reason) == ("review", NO_CHROMATIN)
     assert decided.p_parasitized == CALLED.p_parasitized
@@ -125,36 +147,36 @@ def test_a_called_cell_without_chromatin_is_for_review(bundle: Bundle) -> None:
 
 
 def test_what_healthy_cells_show_as_well_is_plain() -> None:
-    faint, violet, grey = (
-        densest_spot(cell(s)) for s in (0.2 * RED_VIOLET, RED_VIOLET, 0.2 * GREY)
-    )
-    typical = typical_density([faint] * 5)
+    faint, violet, grey = (shown(s).spot for s in (0.2 * RED_VIOLET, RED_VIOLET, 0.2 * GREY))
+    typical = context(typical=float(faint.mean())).typical
     assert typical == pytest.approx(faint.mean())
     assert is_plain(faint, context(typical=typical))
     assert not is_plain(violet, context(typical=typical))
     # One that is grey and faint is plain up to twice the density.
     assert is_plain(grey, context(typical=grey.mean() / 1.9))
     assert not is_plain(grey, context(typical=grey.mean() / 2.1))
-    too_few = typical_density([faint] * 4)
-    assert not is_plain(faint, context(typical=too_few))
+    too_few = FieldContext(0.25, 50, [shown(0.2 * RED_VIOLET)] * 4)
+    assert too_few.typical is None
+    assert not is_plain(faint, too_few)
 
 
 def test_a_plain_cell_is_decided_one_step_lower(bundle: Bundle) -> None:
-    spot = densest_spot(cell(0.2 * RED_VIOLET))
-    typical = float(spot.mean())
-    called = reconsider(CALLED, spot, context(typical=typical), bundle)
+    faint = shown(0.2 * RED_VIOLET)
+    typical = float(faint.spot.mean())
+    called = reconsider(CALLED, faint, context(typical=typical), bundle)
     assert (called.decision, called.reason) == ("review", NO_CHROMATIN)
     close = CALLED._replace(p_parasitized=0.4, decision="review", reason=TOO_CLOSE)
-    decided = reconsider(close, spot, context(typical=typical), bundle)
+    twice = faint._replace(spot=2 * faint.spot)
+    decided = reconsider(close, faint, context(typical=typical), bundle)
     assert (decided.decision, decided.reason) == ("uninfected", None)
-    assert reconsider(close, 2 * spot, context(typical=typical), bundle) is close
+    assert reconsider(close, twice, context(typical=typical), bundle) is close
     labelled = close._replace(p_parasitized=bundle.threshold.value)  # its label is parasitized
-    assert reconsider(labelled, spot, context(typical=typical), bundle) is labelled
-    assert reconsider(STRANGE, spot, context(typical=typical), bundle) is STRANGE
+    assert reconsider(labelled, faint, context(typical=typical), bundle) is labelled
+    assert reconsider(STRANGE, faint, context(typical=typical), bundle) is STRANGE
 
 
 def test_cells_that_are_not_called_infected_are_not_for_review_for_it(bundle: Bundle) -> None:
-    grey = densest_spot(cell(0.2 * GREY))
+    grey = shown(0.2 * GREY)
     for p, decision, reason in (
         (0.01, "uninfected", None),
         (0.4, "review", TOO_CLOSE),
@@ -162,6 +184,62 @@ def test_cells_that_are_not_called_infected_are_not_for_review_for_it(bundle: Bu
     ):
         decided = CALLED._replace(p_parasitized=p, decision=decision, reason=reason)
         assert reconsider(decided, grey, context(), bundle) is decided
+
+
+# ---- cells that are red-violet as a whole ------------------------------------------------------
+
+
+def field_of(count: int, spot: float = 0.2, area: float = 100.0) -> FieldContext:
+    """Return a field of healthy cells whose colours vary by a few per cent."""
+    colors = HEALTHY * np.random.default_rng(0).normal(1, 0.03, (count, 3))
+    return FieldContext(0.25, 50, [CellStain(np.full(3, spot), one, area) for one in colors])
+
+
+#: A cell full of parasite: no distinct spot, and less red than the others. Its spot is grey.
+FULL = CellStain(0.2 * GREY, HEALTHY * np.array([0.8, 1.1, 1.0]), 100.0)
+
+
+@pytest.mark.parametrize(
+    ("color", "expected"),
+    [
+        ((0.8, 1.1, 1.0), True),
+        ((1.0, 1.0, 1.0), False),
+        ((1.6, 1.6, 1.6), False),  # two cells on each other
+        ((1.2, 1.0, 1.0), False),  # blue
+        ((1.0, 1.0, 0.6), False),  # less blue, as dirt may have
+    ],
+)
+def test_a_cell_is_red_violet_compared_with_its_field(
+    color: tuple[float, float, float], expected: bool
+) -> None:
+    found = FULL._replace(mean=HEALTHY * np.array(color))
+    assert is_red_violet(found, field_of(20)) == expected
+    tinted = FieldContext(0.25, 50, [one._replace(mean=found.mean) for one in field_of(20).healthy])
+    assert not is_red_violet(found, tinted)  # all cells of this field are so
+    assert not is_red_violet(found, field_of(7))
+    assert not is_red_violet(found, field_of(0))
+
+
+def test_a_platelet_is_no_red_violet_cell() -> None:
+    assert is_red_violet(FULL, field_of(20, area=160.0))
+    assert not is_red_violet(FULL, field_of(20, area=170.0))
+
+
+def test_a_red_violet_cell_needs_no_chromatin(bundle: Bundle) -> None:
+    assert reconsider(CALLED, FULL, field_of(20), bundle) is CALLED
+    assert is_plain(FULL.spot, field_of(20, spot=0.5))
+    assert reconsider(CALLED, FULL, field_of(20, spot=0.5), bundle) is CALLED
+    healthy = FULL._replace(mean=HEALTHY)
+    assert reconsider(CALLED, healthy, field_of(20), bundle).reason == NO_CHROMATIN
+
+
+def test_a_red_violet_cell_is_called_although_it_is_strange(bundle: Bundle) -> None:
+    decided = reconsider(STRANGE, FULL, field_of(20), bundle)
+    assert (decided.decision, decided.reason) == ("parasitized", None)
+    healthy = FULL._replace(mean=HEALTHY)
+    assert reconsider(STRANGE, healthy, field_of(20), bundle) is STRANGE
+    close = STRANGE._replace(p_parasitized=bundle.review_band.high - 0.01)
+    assert reconsider(close, FULL, field_of(20), bundle) is close
 
 
 def test_a_called_cell_is_not_strange_for_its_contrast_alone(bundle: Bundle) -> None:

@@ -13,20 +13,27 @@ contrast than others. In a field both are known (optical densities, Beer-Lambert
                       twice as dense.
     much contrast     A cell full of parasite and pigment has more contrast than the training cells.
                       Where the network calls such a cell infected, its contrast isn't strange.
+    red-violet        An old parasite fills its cell, has no distinct spot, and makes the whole cell
+                      more red-violet than the others. A platelet is so, too, but is smaller.
 
-A called cell that is plain or has no chromatin is for review. A plain one that is too close to
-call is uninfected, if that is its label. In a field with few cells to compare with, a cell is
-called only where p is beyond the threshold for counting.
+A called cell that is plain or has no chromatin is for review, unless all of it is red-violet. One
+that is red-violet and not like the training cells is called, if the network calls it. A plain one
+that is too close to call is uninfected, if that is its label. In a field with few cells to compare
+with, a cell is called only where p is beyond the threshold for counting.
 
 The numbers for chromatin were chosen on NLM's infected cells, of which 0.6 to 0.8 % go to review
 for it, and on the drops and platelets of BCCD; those for plain cells on NLM's cells and BBBC041;
-those for distinct spots on all places. benchmarks/field_context.py shows gain and cost.
+those for distinct spots on all places. All of a cell is red-violet by the usual three standard
+deviations. benchmarks/field_context.py shows gain and cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -39,6 +46,7 @@ from hemozoin.model.bundle import Bundle
 from hemozoin.model.prediction import NO_CHROMATIN, OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
 from hemozoin.optics import optical_density
 from hemozoin.smear.quality import MANY_CELLS
+from hemozoin.smear.segmentation.color import TypicalColor, typical_color
 
 #: Red density of chromatin over its green density, at most. 95 % of NLM's infected cells are
 #: below 0.35; drops and platelets on cells of BCCD are from 0.47 to 0.80.
@@ -60,6 +68,10 @@ _MIN_DENSITY = 0.3
 #: infected cells, 0.2 % are below the first.
 _PLAIN, _PLAIN_IF_GREY = 1.4, 2.0
 
+#: All of a cell is red-violet where its colour is this many standard deviations from that of
+#: healthy cells, and its area at least this share of theirs. Platelets have 0.3 to 0.4 of it.
+_RED_VIOLET, _NOT_PLATELET = 3.0, 0.6
+
 #: Fewest healthy cells that show what is typical of a field.
 _FEWEST = 5
 
@@ -72,22 +84,50 @@ _RIM = 1 / 32
 _DENSITY = optical_density(np.arange(256))
 
 
+class CellStain(NamedTuple):
+    """What a cell shows of its stain: optical densities in red, green and blue, `[3]`.
+
+    `spot` is the density of its densest spot, relative to its median; `mean` that of all of it,
+    relative to the background. `area` is in px².
+    """
+
+    spot: Floats
+    mean: Floats
+    area: float
+
+
 @dataclass(frozen=True)
 class FieldContext:
     """What a field shows of its cells.
 
     `stain` is the mean density of its red cells, relative to the background; `red_cells` their
-    number; `typical` the `typical_density` of its healthy cells' densest spots.
+    number; `healthy` what healthy ones of them show.
     """
 
     stain: float
     red_cells: int
-    typical: float | None
+    healthy: Sequence[CellStain] = ()
 
     @property
     def is_small(self) -> bool:
         """Whether there are too few red cells to compare one with."""
         return self.red_cells < MANY_CELLS
+
+    @cached_property
+    def typical(self) -> float | None:
+        """The median density of healthy cells' densest spots; None for too few cells."""
+        spots = [cell.spot for cell in self.healthy]
+        return float(np.median(np.mean(spots, axis=1))) if len(spots) >= _FEWEST else None
+
+    @cached_property
+    def color(self) -> TypicalColor:
+        """The typical colour of healthy cells, from which none is far for too few cells."""
+        return typical_color([cell.mean.tolist() for cell in self.healthy])
+
+    @cached_property
+    def area(self) -> float:
+        """The median area of healthy cells, at least one, in px²."""
+        return median(cell.area for cell in self.healthy)
 
 
 def allow_contrast(decided: CellDecision, normalized: Pixels, bundle: Bundle) -> CellDecision:
@@ -95,21 +135,22 @@ def allow_contrast(decided: CellDecision, normalized: Pixels, bundle: Bundle) ->
 
     `normalized` is the prepared cell, uint8 `[S, S, 3]`, as the detector sees it.
     """
-    if decided.reason != OUT_OF_DISTRIBUTION:
+    if not _is_called_but_strange(decided, bundle):
         return decided
-    called = bundle.review_band.decide(decided.p_parasitized) == PARASITIZED
-    lenient = bundle.ood_detector.ignoring_contrast()
-    if not called or lenient.is_out_of_distribution(normalized[None])[0]:
+    if bundle.ood_detector.ignoring_contrast().is_out_of_distribution(normalized[None])[0]:
         return decided
     return decided._replace(decision=PARASITIZED, reason=None)
 
 
 def reconsider(
-    decided: CellDecision, spot: Floats, context: FieldContext, bundle: Bundle
+    decided: CellDecision, cell: CellStain, context: FieldContext, bundle: Bundle
 ) -> CellDecision:
-    """Return the decision on a cell with a `densest_spot`, with what its field shows of it."""
-    plain = is_plain(spot, context)
-    if decided.decision == PARASITIZED and (plain or not may_be_chromatin(spot, context)):
+    """Return the decision on a cell with what the field shows of it."""
+    plain, red_violet = is_plain(cell.spot, context), is_red_violet(cell, context)
+    if red_violet and _is_called_but_strange(decided, bundle):
+        decided = decided._replace(decision=PARASITIZED, reason=None)
+    has_none = not red_violet and (plain or not may_be_chromatin(cell.spot, context))
+    if decided.decision == PARASITIZED and has_none:
         return decided._replace(decision=REVIEW, reason=NO_CHROMATIN)
     if decided.decision == PARASITIZED and context.is_small and not _is_counted(decided, bundle):
         return decided._replace(decision=REVIEW, reason=TOO_CLOSE)
@@ -117,6 +158,12 @@ def reconsider(
     if decided.reason == TOO_CLOSE and plain and label == UNINFECTED:
         return decided._replace(decision=UNINFECTED, reason=None)
     return decided
+
+
+def _is_called_but_strange(decided: CellDecision, bundle: Bundle) -> bool:
+    """Return whether a cell is for review only because it is not like the training cells."""
+    called = bundle.review_band.decide(decided.p_parasitized) == PARASITIZED
+    return called and decided.reason == OUT_OF_DISTRIBUTION
 
 
 def _is_counted(decided: CellDecision, bundle: Bundle) -> bool:
@@ -148,27 +195,30 @@ def is_plain(spot: Floats, context: FieldContext) -> bool:
     return bool(spot.mean() < limit * context.typical)
 
 
-def typical_density(spots: Sequence[Floats]) -> float | None:
-    """Return the median density of healthy cells' densest spots; None for too few cells."""
-    return float(np.median(np.mean(spots, axis=1))) if len(spots) >= _FEWEST else None
+def is_red_violet(cell: CellStain, context: FieldContext) -> bool:
+    """Return whether all of a cell is more red-violet than healthy cells, and no platelet."""
+    if context.color.red_violet(cell.mean.tolist()) < _RED_VIOLET:
+        return False
+    return cell.area >= _NOT_PLATELET * context.area
 
 
-def densest_spot(cell: Pixels) -> Floats:
-    """Return the density of the densest spot in red, green and blue, relative to the cell's median.
+def stain_of(cell: Pixels, background: Floats, area: float) -> CellStain:
+    """Return what a prepared cell, uint8 `[S, S, 3]`, shows of its stain.
 
-    `cell` is a prepared cell, uint8 `[S, S, 3]`. The density is 0 where it is empty, as that of a
-    black object is.
+    `background` is the density next to it, `[3]`, and `area` its area in px². All is 0 where the
+    cell is empty, as the densities of a black object are.
     """
     inside = np.flatnonzero(_interior(cell))
     if not len(inside):
-        return np.zeros(3, np.float32)
+        return CellStain(np.zeros(3, np.float32), np.zeros(3, np.float32), area)
     levels = np.take(cell.reshape(-1, 3), inside, axis=0)  # a mask takes four times as long
     middle = len(levels) // 2
-    median = _DENSITY[np.partition(levels, middle, axis=0)[middle]]
+    median_density = _DENSITY[np.partition(levels, middle, axis=0)[middle]]
     density = np.take(_DENSITY, levels)
     count = min(max(round(_SPOT * len(levels)), 3), len(levels))
     densest = np.argpartition(density @ np.ones(3, np.float32), -count)[-count:]
-    return np.asarray(density[densest].mean(axis=0) - median)
+    spot = density[densest].mean(axis=0) - median_density
+    return CellStain(spot, density.mean(axis=0) - background, area)
 
 
 def _interior(cell: Pixels) -> Bools:

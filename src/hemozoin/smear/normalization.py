@@ -92,18 +92,21 @@ class FieldStain:
 
     def _changed(self, cells: Pixels, found: Sequence[SmearObject], gain: StainChange) -> Pixels:
         """Return cells with another background and a stain `gain` times as strong."""
-        levels = gain.levels(self.background[self._places(found)])
+        levels = gain.levels(self.background_at(found))
         changed = np.empty_like(cells)
         for cell, level, result in zip(cells, levels, changed, strict=True):
             cv2.LUT(cell, level[None], result)
         return changed
 
-    def _places(self, found: Sequence[SmearObject]) -> tuple[list[int], list[int]]:
-        """Return the rows and the columns of the background around objects."""
+    def background_at(self, found: Sequence[SmearObject]) -> Floats:
+        """Return the density of the background around objects, `[n, 3]`."""
         rows, columns = self.background.shape[:2]
         y = [int((one.y + one.height / 2) / self.height * rows) for one in found]
         x = [int((one.x + one.width / 2) / self.width * columns) for one in found]
-        return [min(row, rows - 1) for row in y], [min(column, columns - 1) for column in x]
+        at: Floats = self.background[
+            [min(row, rows - 1) for row in y], [min(column, columns - 1) for column in x]
+        ]
+        return at
 
 
 def tint_gain(stain: Floats) -> Floats:

@@ -24,11 +24,11 @@ from hemozoin.model.prediction import CellDecision
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
 from hemozoin.smear.chromatin import (
+    CellStain,
     FieldContext,
     allow_contrast,
-    densest_spot,
     reconsider,
-    typical_density,
+    stain_of,
 )
 from hemozoin.smear.field import Cell, Clump, Field, SmearObject
 from hemozoin.smear.field_of_view import FieldOfView, fill_surround, find_field_of_view
@@ -146,16 +146,12 @@ def classify_cells(
         for one in _seen_by_network(pixels, objects[start : start + BATCH], predictor, stain)
     ]
     shift, seen = _recalibrated(alone, predictor.bundle)
-    step = 1 + len(seen) // _HEALTHY
-    healthy = [densest_spot(one.prepared) for one in seen[::step] if one.is_healthy]
-    red_cells = sum(one.found.kind == "red cell" for one in seen)
-    context = FieldContext(stain.strength, red_cells, typical_density(healthy))
+    context = _context(seen, stain)
     judged = []
     for number, one in enumerate(seen, 1):
         decided = one.decided
         if decided.decision != UNINFECTED:
-            spot = densest_spot(one.prepared)
-            decided = reconsider(decided, spot, context, predictor.bundle)
+            decided = reconsider(decided, _stain_of(one, stain), context, predictor.bundle)
         cell = Cell(
             **vars(one.found),
             cell=number,
@@ -190,6 +186,18 @@ def _seen_by_network(
     for number, (one, alone) in enumerate(zip(objects, decisions, strict=True)):
         decided = allow_contrast(alone, normalized[number], bundle)
         yield _Seen(one, prepared[number], decided)
+
+
+def _context(seen: Sequence[_Seen], stain: FieldStain) -> FieldContext:
+    step = 1 + len(seen) // _HEALTHY
+    healthy = [_stain_of(one, stain) for one in seen[::step] if one.is_healthy]
+    red_cells = sum(one.found.kind == "red cell" for one in seen)
+    return FieldContext(stain.strength, red_cells, healthy)
+
+
+def _stain_of(one: _Seen, stain: FieldStain) -> CellStain:
+    (background,) = stain.background_at([one.found])
+    return stain_of(one.prepared, background, one.found.area)
 
 
 def _recalibrated(alone: list[_Seen], bundle: Bundle) -> tuple[float, list[_Seen]]:

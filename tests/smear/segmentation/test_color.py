@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hemozoin.smear.segmentation.splitting.color import Triple, typical_color
+from hemozoin.smear.segmentation.color import Triple, typical_color
 
 PINK, GREY = (0.1, 0.5, 0.25), (0.24, 0.3, 0.25)
 

@@ -12,7 +12,7 @@
     foreground mask
        │  nuclei         white cells, taken out of the mask
        │  splitting/     clumps cut into pieces (watershed), and these merged to the regions that
-       │                 are most like single cells (merge_tree) by shape and colour (color)
+       │                 are most like single cells (merge_tree) by shape and colour
        ▼
     regions
        │  kinds          red cell, platelet, debris, cut by the edge, or clump
@@ -20,6 +20,6 @@
     objects              objects.py runs all of it
 
 Every number is in parameters. The steps share levels (histograms, Otsu's threshold), morphology,
-distance, regions and shape. They use functions that OpenCV has in Python and in JavaScript, and
-from the stain on they compute with integers, so that rounding decides nothing.
+distance, regions, shape and color. They use functions that OpenCV has in Python and in
+JavaScript, and from the stain on they compute with integers, so that rounding decides nothing.
 """

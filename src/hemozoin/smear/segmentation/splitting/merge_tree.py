@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Floats, Ints
+from hemozoin.smear.segmentation.color import Triple, typical_color
 from hemozoin.smear.segmentation.parameters import CELL
 from hemozoin.smear.segmentation.regions import Box, Region, bounding_box, boxes_of, mask_of, within
 from hemozoin.smear.segmentation.shape import Shape, measure_shape
-from hemozoin.smear.segmentation.splitting.color import Triple, typical_color
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,9 @@
 """Colour outliers: objects whose colour differs from the others of their field.
 
 Cells full of parasite are such outliers: the dyes that stain a parasite absorb other colours than
-haemoglobin does, and a cell that swells gets paler. The typical colours depend on the stain and
-the camera, so an object is compared only with the others of the same field.
+haemoglobin does (less red: they are red-violet), and a cell that swells gets paler. The typical
+colours depend on the stain and the camera, so an object is compared only with the others of the
+same field.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ class TypicalColor:
         """Return whether an object of this mean density is a colour outlier."""
         deviations = zip(_measures(density), self.median, self.spread, strict=True)
         return math.hypot(*((m - middle) / spread for m, middle, spread in deviations)) > _OUTLIER
+
+    def red_violet(self, density: Triple) -> float:
+        """Return by how many standard deviations a density has less red, relative to green."""
+        red_over_green, *_ = _measures(density)
+        return (self.median[0] - red_over_green) / self.spread[0]
 
 
 def typical_color(densities: Sequence[Triple]) -> TypicalColor:
