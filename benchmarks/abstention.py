@@ -3,10 +3,10 @@
     python benchmarks/abstention.py cell_images.zip --labels corrections.csv RUN...
 
 For each finished run, temperature, threshold and review band are fitted on its validation
-patients, and the out-of-distribution detector on these and the training patients, as `hemozoin
-train --labels` does. All are tested on its test patients. A RUN may also be a cross-validation with
---labels and --final: there, the decision and the detector are fitted on all patients but a part of
-them, and tested on that part (held_out.py). One row per run or part goes to
+patients, as `hemozoin train` does without and with --labels, and the out-of-distribution detector
+on these and the training patients. All are tested on its test patients. A RUN may also be a
+cross-validation with --labels and --final: there, the decision and the detector are fitted on all
+patients but a part of them, and tested on that part (held_out.py). One row per run or part goes to
 benchmarks/results/abstention.csv, which is overwritten.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,9 @@ from split_cells import split_data_of
 
 FILE = "abstention.csv"
 
+#: The labels that the band is fitted by: as given, or of the cells on which both labels agree.
+GIVEN, BOTH = "as given", "corrected"
+
 #: Parts of the patients of a cross-validation. With a tenth of them held out, enough are left (100
 #: with infected cells) for the lower error rate that the band of the whole is fitted for.
 _PARTS = 10
@@ -52,22 +55,28 @@ def main() -> None:
         if (run / "final").is_dir():
             measured = list(_measure_parts(run))
         else:
-            measured = [_measure(run, given.data, given.labels)]
+            measured = list(_measure(run, given.data, given.labels))
         for part, row in enumerate(measured, 1):
             rows.append(FILE, {"run": run.name, "part": part, **row, **rows.conditions()})
 
 
-def _measure(run: Path, data: Path, labels: Path) -> rows.Row:
-    """Fit as `hemozoin train --labels` does and return the metrics of its test patients."""
+def _measure(run: Path, data: Path, labels: Path) -> Iterator[rows.Row]:
+    """Yield the metrics of its test patients, fitted by the labels as given and by both."""
     predictor = Predictor.load(run)
     split_data = split_data_of(run, data, predictor.bundle.preprocessing, labels)
     cells, pixels = split_data.part("validation")
-    decisions = fit_decision(cells, _uncalibrated(predictor, pixels), OperatingPoint())
+    logit = _uncalibrated(predictor, pixels)
     detector = fit_detector(split_data)
-    cells, pixels = split_data.part("test")
-    metrics = _selective_metrics(decisions, cells, _uncalibrated(predictor, pixels))
+    tested, pixels = split_data.part("test")
     outside = detector.is_out_of_distribution(pixels).mean()
-    return metrics | {"out_of_distribution": round(float(outside), 4)}
+    for fitted_by, labelled in ((GIVEN, replace(cells, corrected=None)), (BOTH, cells)):
+        decisions = fit_decision(labelled, logit, OperatingPoint())
+        metrics = _selective_metrics(decisions, tested, _uncalibrated(predictor, pixels))
+        yield {
+            "labels": fitted_by,
+            **metrics,
+            "out_of_distribution": round(float(outside), 4),
+        }
 
 
 def _measure_parts(run: Path) -> Iterator[rows.Row]:
@@ -77,7 +86,7 @@ def _measure_parts(run: Path) -> Iterator[rows.Row]:
         detector = fit_ood_detector(data.pixels[~own])
         metrics = _selective_metrics(decisions, data.cells.select(own), data.logit[own])
         outside = detector.is_out_of_distribution(data.pixels[own]).mean()
-        yield metrics | {"out_of_distribution": round(float(outside), 4)}
+        yield {"labels": BOTH, **metrics, "out_of_distribution": round(float(outside), 4)}
 
 
 def _uncalibrated(predictor: Predictor, pixels: Pixels) -> Floats:
@@ -121,13 +130,14 @@ def table() -> str:
 
 def _named(found: md.Rows) -> Iterator[tuple[str, md.Rows]]:
     """Yield what has a line, with its rows: each run, all of them, each cross-validation."""
-    of_run = {name: measured for (name,), measured in md.groups(found, "run").items()}
-    single = {name: measured for name, measured in of_run.items() if len(measured) == 1}
-    yield from single.items()
-    yield f"all (n = {len(single)})", [row for measured in single.values() for row in measured]
-    for name, measured in of_run.items():
-        if name not in single:
-            yield f"`{name}`, held-out parts (n = {len(measured)})", measured
+    parts = {name for (name,), measured in md.groups(found, "run").items() if len(measured) > 2}
+    single = [row for row in found if row["run"] not in parts]
+    for (labels,), measured in md.groups(single, "labels").items():
+        yield from ((f"{row['run']}, labels {labels}", [row]) for row in measured)
+        yield f"all (n = {len(measured)}), labels {labels}", measured
+    for name in sorted(parts, reverse=True):
+        measured = [row for row in found if row["run"] == name]
+        yield f"`{name}`, held-out parts (n = {len(measured)})", measured
 
 
 if __name__ == "__main__":

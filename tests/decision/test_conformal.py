@@ -75,11 +75,12 @@ def test_every_patient_has_the_same_weight() -> None:
 
 
 def test_the_limit_has_the_rank_of_split_conformal_prediction() -> None:
-    # 99 cells at .01 .. .99 and a rate of .05: (4 missed + 1 new) / 100.
-    p = np.arange(1, 100) / 100
+    # 99 cells, of which the fifth is at .23, and a rate of .05: (4 missed + 1 new) / 100.
+    p = 0.2 + 0.6 * np.arange(1, 100) / 100
     predictions = LabelledPredictions(np.repeat([True, False], 99), np.concatenate([p, 1 - p]))
     band = fit_review_band(predictions, 0.5, 0.0501)
-    assert (band.low, band.high) == pytest.approx((0.05, 0.95))
+    assert (band.low, band.high) == pytest.approx((0.23, 0.77))
+    assert band.error_rate == 0.0501
 
 
 def test_a_good_network_reviews_nothing_and_decisions_match_labels() -> None:
@@ -93,6 +94,27 @@ def test_a_good_network_reviews_nothing_and_decisions_match_labels() -> None:
     for threshold in (0.01, 0.5, 0.99):
         band = fit_review_band(overlapping, threshold, 0.03)
         assert band.low <= threshold <= band.high
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_wrong_labels_do_not_send_all_cells_to_review(mirrored: bool) -> None:
+    """One in ten parasitized cells is an uninfected one with a wrong label."""
+    rng = np.random.default_rng(0)
+    truth, patient = np.repeat([True, False], 1000), np.tile(np.arange(20), 100).astype(str)
+    wrong = truth & (rng.random(2000) < 0.1)
+    p = np.where(truth & ~wrong, rng.uniform(0.8, 1, 2000), rng.uniform(0, 0.1, 2000))
+    p[:40], p[-40:] = 0.3, 0.3  # cells that can't be told
+    if mirrored:
+        truth, p = ~truth, 1 - p
+    predictions = LabelledPredictions(truth, p, patient)
+    band = fit_review_band(predictions, 0.5, 0.04)
+    expected = (0.5, 0.85) if mirrored else (0.15, 0.5)
+    assert (band.low, band.high) == pytest.approx(expected)
+    metrics = selective_metrics(predictions, band)
+    assert metrics.review == 80 / 2000
+    share = max(metrics.missed, metrics.false_alarms)
+    assert 0.08 < share <= band.error_rate < 0.13
+    assert fit_review_band(predictions, 0.5, band.error_rate).error_rate == band.error_rate
 
 
 def test_a_lower_rate_reviews_more() -> None:
