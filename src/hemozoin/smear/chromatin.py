@@ -16,14 +16,14 @@ contrast than others. In a field both are known (optical densities, Beer-Lambert
     red-violet        An old parasite fills its cell, has no distinct spot, and makes the whole cell
                       more red-violet than the others. A platelet is so, too, but is smaller.
 
-A called cell that is plain or has no chromatin is for review, unless all of it is red-violet. One
-that is red-violet and not like the training cells is called, if the network calls it. A plain one
-that is too close to call is uninfected, if that is its label. In a field with few cells to compare
-with, a cell is called only where p is beyond the threshold for counting.
+A called cell that is plain or has no chromatin is for review, unless it is red-violet as a whole;
+then it is called even if it is not like the training cells. A plain cell that is too close to call
+is uninfected, if that is its label. In a field with few cells to compare with, a cell is called
+only where p is beyond the threshold for counting.
 
 The numbers for chromatin were chosen on NLM's infected cells, of which 0.6 to 0.8 % go to review
 for it, and on the drops and platelets of BCCD; those for plain cells on NLM's cells and BBBC041;
-those for distinct spots on all places. All of a cell is red-violet by the usual three standard
+those for distinct spots on all places. A whole cell is red-violet by the usual three standard
 deviations. benchmarks/field_context.py shows gain and cost.
 """
 
@@ -68,8 +68,8 @@ _MIN_DENSITY = 0.3
 #: infected cells, 0.2 % are below the first.
 _PLAIN, _PLAIN_IF_GREY = 1.4, 2.0
 
-#: All of a cell is red-violet where its colour is this many standard deviations from that of
-#: healthy cells, and its area at least this share of theirs. Platelets have 0.3 to 0.4 of it.
+#: A whole cell is red-violet where its colour is this many standard deviations from that of healthy
+#: cells, and its area at least this share of theirs. Platelets have 0.3 to 0.4 of it.
 _RED_VIOLET, _NOT_PLATELET = 3.0, 0.6
 
 #: Fewest healthy cells that show what is typical of a field.
@@ -87,8 +87,8 @@ _DENSITY = optical_density(np.arange(256))
 class CellStain(NamedTuple):
     """What a cell shows of its stain: optical densities in red, green and blue, `[3]`.
 
-    `spot` is the density of its densest spot, relative to its median; `mean` that of all of it,
-    relative to the background. `area` is in px².
+    `spot` is the density of its densest spot, relative to its median; `mean` that of the whole
+    cell, relative to the background. `area` is in px².
     """
 
     spot: Floats
@@ -196,7 +196,7 @@ def is_plain(spot: Floats, context: FieldContext) -> bool:
 
 
 def is_red_violet(cell: CellStain, context: FieldContext) -> bool:
-    """Return whether all of a cell is more red-violet than healthy cells, and no platelet."""
+    """Return whether a cell as a whole is more red-violet than healthy ones, and no platelet."""
     if context.color.red_violet(cell.mean.tolist()) < _RED_VIOLET:
         return False
     return cell.area >= _NOT_PLATELET * context.area

@@ -9,9 +9,10 @@ objects are healthy red cells:
     out-of-distribution detector    background and stain of each channel are exchanged for those of
                                     the training cells: a yellow or a green smear is not strange
     network                         sees densities relative to the cell's own. The tint is brought
-                                    three quarters of the way to that of the training cells: all
-                                    the way, fewer infected cells are called. The strength is
-                                    changed only where it is beyond that of any training cell
+                                    half way to that of the training cells (the geometric mean of
+                                    both): all the way, fewer infected cells are called. The
+                                    strength is changed only where it is beyond that of any
+                                    training cell
 
 benchmarks/field_context.py shows gain and cost.
 
@@ -40,9 +41,6 @@ _TARGET = _HEALTHY - STANDARD_BACKGROUND
 #: Largest factor by which the stain of a channel is made stronger: more would amplify noise. What
 #: the network sees is not made weaker by more than that either.
 _MAX_GAIN = 2.5
-
-#: How far the tint is brought to that of the training cells, from 0 to 1, in logarithms of density.
-_TINT = 0.75
 
 #: Least strength of a stain that has a tint; a weaker one is noise.
 _FAINTEST = 0.001
@@ -77,7 +75,7 @@ class FieldStain:
     def for_network(self, cells: Pixels, found: Sequence[SmearObject]) -> Pixels:
         """Return prepared cells with a stain more like that of the training cells.
 
-        Its tint is three quarters of the way to theirs, and it is no stronger.
+        Its tint is half way to theirs, and it is no stronger.
         """
         return self._changed(cells, found, self._network_gain)
 
@@ -112,10 +110,10 @@ class FieldStain:
 
 
 def tint_gain(stain: Floats) -> Floats:
-    """Return a factor for each channel, `[3]`, that brings a stain's tint nearer to NLM's.
+    """Return a factor for each channel, `[3]`, that brings a stain's tint half way to NLM's.
 
     `stain` `[3]` are densities relative to the background.
     """
     tint = np.maximum(stain, _FAINTEST) / max(float(stain.mean()), _FAINTEST)
-    gain: Floats = np.minimum((_TARGET / _TARGET.mean() / tint) ** _TINT, _MAX_GAIN)
+    gain: Floats = np.minimum(np.sqrt(_TARGET / _TARGET.mean() / tint), _MAX_GAIN)
     return gain
