@@ -8,7 +8,6 @@ import pytest
 import hemozoin
 from hemozoin.arrays import Floats
 from hemozoin.decision.conformal import ReviewBand
-from hemozoin.decision.reference_patients import ReferencePatients
 from hemozoin.decision.temperature import log_odds, sigmoid
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
 from hemozoin.smear.recalibration import log_odds_shift, recalibrate, shifted
@@ -17,8 +16,8 @@ BAND = ReviewBand(0.2, 0.6, 0.01)
 
 
 @pytest.fixture(scope="module")
-def reference() -> ReferencePatients:
-    found = hemozoin.load("nano").bundle.reference_patients
+def highest() -> float:
+    found = hemozoin.load("nano").bundle.highest_healthy_median
     assert found is not None
     return found
 
@@ -32,43 +31,39 @@ def decision(odds: float) -> CellDecision:
     return CellDecision(p, BAND.decide(p), None, np.zeros((2, 2)))
 
 
-def test_a_field_like_the_known_ones_stays(reference: ReferencePatients) -> None:
-    assert log_odds_shift(probabilities(np.linspace(-6, -2, 51)), reference, BAND) == 0
+def test_a_field_like_the_known_ones_stays(highest: float) -> None:
+    assert log_odds_shift(probabilities(np.linspace(-6, -2, 51)), highest, BAND) == 0
     assert recalibrate(decision(3.0), 0.0, BAND).p_parasitized == decision(3.0).p_parasitized
 
 
 def test_a_field_whose_median_is_too_high_is_lowered_to_the_highest_known(
-    reference: ReferencePatients,
+    highest: float,
 ) -> None:
-    field = probabilities(reference.highest_median + 1.5 + np.linspace(-1, 1, 51))
-    shift = log_odds_shift(field, reference, BAND)
+    field = probabilities(highest + 1.5 + np.linspace(-1, 1, 51))
+    shift = log_odds_shift(field, highest, BAND)
     assert shift == pytest.approx(1.5, abs=1e-3)
     after = [shifted(p, shift) for p in field]
-    assert float(np.median(log_odds(np.array(after)))) == pytest.approx(
-        reference.highest_median, abs=0.01
-    )
+    assert float(np.median(log_odds(np.array(after)))) == pytest.approx(highest, abs=0.01)
 
 
-def test_a_field_with_too_many_called_cells_stays(reference: ReferencePatients) -> None:
+def test_a_field_with_too_many_called_cells_stays(highest: float) -> None:
     field = probabilities(np.r_[np.full(31, 4.0), np.full(19, -4.0)])
-    assert log_odds_shift(field, reference, BAND) == 0
+    assert log_odds_shift(field, highest, BAND) == 0
 
 
-def test_the_clear_calls_of_a_heavy_infection_stay(reference: ReferencePatients) -> None:
+def test_the_clear_calls_of_a_heavy_infection_stay(highest: float) -> None:
     field = np.r_[np.full(28, 5.0), np.full(22, -1.0)]
-    shift = log_odds_shift(probabilities(field), reference, BAND)
-    highest = float(log_odds(np.array(BAND.high)))
-    assert shift == pytest.approx(highest - reference.highest_median, abs=1e-3)
+    shift = log_odds_shift(probabilities(field), highest, BAND)
+    close_to_call = float(log_odds(np.array(BAND.high)))
+    assert shift == pytest.approx(close_to_call - highest, abs=1e-3)
     again = [recalibrate(decision(odds), shift, BAND).decision for odds in field]
     assert again == ["parasitized"] * 28 + ["uninfected"] * 22
 
 
-def test_few_cells_and_networks_without_reference_have_no_shift(
-    reference: ReferencePatients,
-) -> None:
-    assert log_odds_shift(probabilities(np.full(9, -1.0)), reference, BAND) == 0
+def test_few_cells_and_networks_of_few_patients_have_no_shift(highest: float) -> None:
+    assert log_odds_shift(probabilities(np.full(9, -1.0)), highest, BAND) == 0
     assert log_odds_shift(probabilities(np.full(50, -1.0)), None, BAND) == 0
-    assert log_odds_shift([], reference, BAND) == 0
+    assert log_odds_shift([], highest, BAND) == 0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ conformal.py             the review band: probabilities for which the network ab
 patient_rate.py          how often a patient's cells are called, and how patients differ in it
 false_positive_rate.py   this rate for uninfected cells that are decided parasitized
 counting_point.py        the threshold for counting thousands of cells, with both of its rates
+healthy_log_odds.py      how infected the healthy cells of a slide may look to the network
 reference_patients.py    whether a slide is like those on which the rates were measured
 ood.py                   out-of-distribution detector: pictures that do not show a red cell
 

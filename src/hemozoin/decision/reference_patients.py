@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hemozoin.arrays import Bools, Floats
+from hemozoin.decision.healthy_log_odds import FEW_ABOVE
 from hemozoin.decision.ood import STAIN_AND_TEXTURE
 from hemozoin.decision.patient_rate import PatientRate, fit_moments
 from hemozoin.metrics.beta import mean_at_least
@@ -44,10 +45,6 @@ _DECIMALS = 6
 
 #: Share of the patients whose distance is beyond the limit.
 _BEYOND = 0.025
-
-#: Standard deviations above the mean beyond which few patients are: 2 in 100 of a normal
-#: distribution.
-_FEW_ABOVE = 2.0
 
 #: Probability that an unseen patient has as many cells for review, or strange ones.
 _RARE = 0.005
@@ -97,7 +94,7 @@ class ReferencePatients:
     def highest_median(self) -> float:
         """The median log odds of a slide than which few of the known patients have a higher one."""
         median = LOG_ODDS_QUANTILES.index(0.5)
-        return float(self.mean[median] + _FEW_ABOVE * np.sqrt(self.covariance[median, median]))
+        return float(self.mean[median] + FEW_ABOVE * np.sqrt(self.covariance[median, median]))
 
     def distance(self, appearance: Appearance) -> float:
         """Return the Mahalanobis distance of a slide with known measures."""

@@ -30,6 +30,7 @@ from hemozoin.classes import CLASSES, PARASITIZED, UNINFECTED
 from hemozoin.data.preprocess import Preprocessing
 from hemozoin.decision.conformal import ReviewBand
 from hemozoin.decision.counting_point import CountingPoint
+from hemozoin.decision.healthy_log_odds import HealthyLogOdds
 from hemozoin.decision.ood import OutOfDistributionDetector
 from hemozoin.decision.patient_rate import Moments
 from hemozoin.decision.reference_patients import ReferencePatients
@@ -65,11 +66,11 @@ class Bundle:
 
     Threshold, review band, out-of-distribution detector, false-positive rate and counting point
     were fitted on validation patients; the last two are None where too few patients were known.
-    `reference_patients` says what slides of these patients look like; it needs many, and older
-    folders have neither it nor a counting point. `graphs` are the
-    ONNX files by name; a saved bundle always has GRAPH. `about` is the origin of the network:
-    data, split, recipe and metrics. `patients` are those that it has seen, None where this is not
-    known.
+    `healthy_log_odds` says how infected healthy slides look to the network, `reference_patients`
+    what slides of these patients look like; the first needs some patients, the second many, and
+    older folders have neither. `graphs` are the ONNX files by name; a saved bundle always has
+    GRAPH. `about` is the origin of the network: data, split, recipe and metrics. `patients` are
+    those that it has seen, None where this is not known.
     """
 
     architecture: Architecture
@@ -84,6 +85,7 @@ class Bundle:
     about: dict[str, Any] = field(default_factory=dict)
     false_positive_rate: Moments | None = None
     counting_point: CountingPoint | None = None
+    healthy_log_odds: HealthyLogOdds | None = None
     reference_patients: ReferencePatients | None = None
     patients: SeenPatients | None = None
 
@@ -102,6 +104,12 @@ class Bundle:
             return self.counting_point
         rate = self.false_positive_rate.of_unseen_patient()
         return CountingPoint(threshold=None, false_positives=rate)
+
+    @property
+    def highest_healthy_median(self) -> float | None:
+        """The median log odds of a slide than which few healthy ones have a higher one."""
+        known = self.reference_patients or self.healthy_log_odds
+        return known.highest_median if known else None
 
     def label(self, p_parasitized: float) -> str:
         """Return the class name for a probability, by the threshold."""
@@ -161,6 +169,7 @@ def _to_config(bundle: Bundle) -> dict[str, Any]:
         "band": bundle.review_band.to_dict(),
         **({"false_positives": false_positive_rate.to_dict()} if false_positive_rate else {}),
         **({"counting": bundle.counting_point.to_dict()} if bundle.counting_point else {}),
+        **({"healthy_log_odds": healthy.to_dict()} if (healthy := bundle.healthy_log_odds) else {}),
         **({"reference": reference.to_dict()} if (reference := bundle.reference_patients) else {}),
         **({"patients": bundle.patients.to_dict()} if bundle.patients else {}),
         "about": bundle.about,
@@ -193,6 +202,7 @@ def _to_bundle(config: dict[str, Any], files: Mapping[str, bytes], folder: Path)
         about=config["about"],
         false_positive_rate=_optional(Moments.from_dict, config.get("false_positives")),
         counting_point=_optional(CountingPoint.from_dict, config.get("counting")),
+        healthy_log_odds=_optional(HealthyLogOdds.from_dict, config.get("healthy_log_odds")),
         reference_patients=_optional(ReferencePatients.from_dict, config.get("reference")),
         patients=SeenPatients.from_dict(config["patients"]) if config.get("patients") else None,
     )

@@ -5,10 +5,10 @@ all cells, healthy ones too, can look more infected to it: its log odds are too 
 same amount. The usual correction is another intercept (recalibration in the large: Janssen et al.
 2008, J Clin Epidemiol 61, 76; Steyerberg 2019, Clinical Prediction Models, chapter 20). It needs
 labels elsewhere, but not here: in nearly all fields most red cells are healthy, so the median cell
-is a healthy one, and its log odds are known of the reference patients. Where the median is above
-those of nearly all of them, the log odds of the field's cells are lowered until it is not. They
-are never raised, and other fields stay as they are. So do those in which so many cells are called
-infected that they are no thin smear of a mammal's blood (see `quality`).
+is a healthy one, and its log odds are known of patients that the network was not trained on. Where
+the median is above those of nearly all of them, the log odds of the field's cells are lowered until
+it is not. They are never raised, and other fields stay as they are. So do those in which so many
+cells are called infected that they are no thin smear of a mammal's blood (see `quality`).
 
 benchmarks/field_context.py shows gain and cost in other places.
 """
@@ -21,7 +21,6 @@ import numpy as np
 
 from hemozoin.classes import PARASITIZED
 from hemozoin.decision.conformal import ReviewBand
-from hemozoin.decision.reference_patients import ReferencePatients
 from hemozoin.decision.temperature import log_odds, sigmoid
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, CellDecision, decide
 
@@ -33,20 +32,21 @@ _MAX_CALLED = 0.6
 
 
 def log_odds_shift(
-    p_parasitized: Sequence[float], reference: ReferencePatients | None, band: ReviewBand
+    p_parasitized: Sequence[float], highest: float | None, band: ReviewBand
 ) -> float:
     """Return by how much the log odds of a field's red cells are too high, 0 or more.
 
-    It is 0 for fewer than 10 cells, for more than 60 % of them called, and without reference
-    patients. A median cell that is called is taken for one that is just too close to call.
+    `highest` is the highest median of the log odds that healthy slides have. The shift is 0 where
+    it is not known, for fewer than 10 cells, and for more than 60 % of them called. A median cell
+    that is called is taken for one that is just too close to call.
     """
-    if reference is None or len(p_parasitized) < _FEWEST_CELLS:
+    if highest is None or len(p_parasitized) < _FEWEST_CELLS:
         return 0.0
     p = np.array(p_parasitized)
     if (band.decide_all(p) == PARASITIZED).mean() > _MAX_CALLED:
         return 0.0
     median = np.minimum(np.median(p), band.high)
-    return round(max(float(log_odds(median)) - reference.highest_median, 0.0), 4)
+    return round(max(float(log_odds(median)) - highest, 0.0), 4)
 
 
 def shifted(p_parasitized: float, shift: float) -> float:

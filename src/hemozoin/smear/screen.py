@@ -204,7 +204,7 @@ def _recalibrated(alone: list[_Seen], bundle: Bundle) -> tuple[float, list[_Seen
     """Return the shift of a field's log odds, and its objects with it."""
     p = [one.decided.p_parasitized for one in alone if one.found.kind == "red cell"]
     band = bundle.review_band
-    shift = log_odds_shift(p, bundle.reference_patients, band)
+    shift = log_odds_shift(p, bundle.highest_healthy_median, band)
     return shift, [one._replace(decided=recalibrate(one.decided, shift, band)) for one in alone]
 
 

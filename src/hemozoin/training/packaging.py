@@ -1,7 +1,7 @@
 """From a trained classifier to a bundle.
 
 validation cells ──> log odds ──> fit_decision: temperature, threshold, review band,
-                                  false-positive rate, counting point
+                                  false-positive rate, counting point, healthy log odds
 this, the out-of-distribution detector and the weights ──> package: the bundle with its ONNX graph
 """
 
@@ -25,6 +25,7 @@ from hemozoin.decision.conformal import (
 )
 from hemozoin.decision.counting_point import CountingPoint, fit_counting_point
 from hemozoin.decision.false_positive_rate import fit_false_positive_rate
+from hemozoin.decision.healthy_log_odds import HealthyLogOdds, fit_healthy_log_odds
 from hemozoin.decision.ood import OutOfDistributionDetector
 from hemozoin.decision.patient_rate import Moments
 from hemozoin.decision.temperature import calibrate, fit_temperature
@@ -52,6 +53,7 @@ class DecisionParameters:
     review_band: ReviewBand
     false_positive_rate: Moments | None
     counting_point: CountingPoint | None
+    healthy_log_odds: HealthyLogOdds | None
 
 
 def calibrate_and_package(
@@ -84,9 +86,8 @@ def fit_decision(
 
     `logit` is float `[cells]`, the uncalibrated log odds of parasitized; `trained_share` as in
     `choose_threshold`. Temperature and threshold are fitted on the labels as given, since the
-    metrics use those too. Where corrections are known, review band, false-positive rate and
-    counting point are fitted on the cells on which both labels agree: wrong labels would be errors
-    of the network there.
+    metrics use those too. Where corrections are known, the others are fitted on the cells on which
+    both labels agree: wrong labels would be errors of the network there.
     """
     temperature = fit_temperature(cells.label == PARASITIZED, logit, _patients_of(cells))
     predictions = LabelledPredictions.from_cells(cells, calibrate(logit, temperature))
@@ -102,6 +103,7 @@ def fit_decision(
         review_band,
         fit_false_positive_rate(predictions, review_band),
         fit_counting_point(predictions, review_band),
+        fit_healthy_log_odds(predictions, review_band),
     )
 
 
@@ -131,6 +133,7 @@ def package(
         weights={name: tensor.numpy() for name, tensor in classifier.state_dict().items()},
         false_positive_rate=decision.false_positive_rate,
         counting_point=decision.counting_point,
+        healthy_log_odds=decision.healthy_log_odds,
     )
     return with_graph(bundle)
 

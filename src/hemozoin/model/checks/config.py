@@ -251,6 +251,10 @@ _KEYS: dict[str, CoreSchema] = {
         ),
         "threshold, false_positives and sensitivity, or null",
     ),
+    "healthy_log_odds": _or_null(
+        _object(mean=_number(-50, 50), sd=_number(0, 50), patients=_COUNT),
+        "mean, sd and patients, or null",
+    ),
     "reference": _where(
         schemas.any_schema(),
         lambda found: found is None or _is_reference(found),
@@ -269,7 +273,7 @@ _KEYS: dict[str, CoreSchema] = {
 }
 
 #: Missing in older models, and in those of few or unknown patients.
-_OPTIONAL = {"false_positives", "counting", "reference", "patients"}
+_OPTIONAL = {"false_positives", "counting", "healthy_log_odds", "reference", "patients"}
 
 #: Other keys are ignored, as they always were.
 _SCHEMA = schemas.typed_dict_schema(
