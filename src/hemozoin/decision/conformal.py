@@ -48,8 +48,8 @@ CHECKED_ERROR_RATE = 0.007
 
 #: Least probability of a mistake for which a cell is left to a person (Chow 1970, IEEE Trans. Inf.
 #: Theory 16, 41). If .05 of the labels are wrong, it is .11 by the right ones: one mistake in nine
-#: cells. Without this limit, default runs sent 15 to 22 % of the test cells to review, with it 3 %,
-#: and those that they decided were as often right (benchmarks/abstention.py).
+#: cells. Without this limit, two of three default runs sent 16 and 22 % of the test cells to
+#: review, with it 3 %, and those that they decided were as often right (benchmarks/abstention.py).
 _LEAST_RISK = 0.15
 
 
