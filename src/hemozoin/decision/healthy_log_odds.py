@@ -22,7 +22,7 @@ _FEWEST_PATIENTS, _FEWEST_CELLS = 8, 10
 
 #: Standard deviations above the mean beyond which few patients are: 2 in 100 of a normal
 #: distribution.
-FEW_ABOVE = 2.0
+_FEW_ABOVE = 2.0
 
 _DECIMALS = 6
 
@@ -38,7 +38,7 @@ class HealthyLogOdds:
     @property
     def highest_median(self) -> float:
         """The median of a slide than which few of the known patients have a higher one."""
-        return self.mean + FEW_ABOVE * self.sd
+        return self.mean + _FEW_ABOVE * self.sd
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hemozoin.arrays import Bools, Floats
-from hemozoin.decision.healthy_log_odds import FEW_ABOVE
+from hemozoin.decision.healthy_log_odds import HealthyLogOdds
 from hemozoin.decision.ood import STAIN_AND_TEXTURE
 from hemozoin.decision.patient_rate import PatientRate, fit_moments
 from hemozoin.metrics.beta import mean_at_least
@@ -91,10 +91,11 @@ class ReferencePatients:
             raise ValueError("the covariance is not positive definite")
 
     @property
-    def highest_median(self) -> float:
-        """The median log odds of a slide than which few of the known patients have a higher one."""
+    def healthy_log_odds(self) -> HealthyLogOdds:
+        """The median log odds of their healthy cells."""
         median = LOG_ODDS_QUANTILES.index(0.5)
-        return float(self.mean[median] + FEW_ABOVE * np.sqrt(self.covariance[median, median]))
+        sd = float(np.sqrt(self.covariance[median, median]))
+        return HealthyLogOdds(float(self.mean[median]), sd, self.review.patients)
 
     def distance(self, appearance: Appearance) -> float:
         """Return the Mahalanobis distance of a slide with known measures."""

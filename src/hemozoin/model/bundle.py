@@ -108,7 +108,8 @@ class Bundle:
     @property
     def highest_healthy_median(self) -> float | None:
         """The median log odds of a slide than which few healthy ones have a higher one."""
-        known = self.reference_patients or self.healthy_log_odds
+        reference = self.reference_patients
+        known = reference.healthy_log_odds if reference else self.healthy_log_odds
         return known.highest_median if known else None
 
     def label(self, p_parasitized: float) -> str:
