@@ -288,3 +288,22 @@ def test_gametocytes_with_little_red_violet_are_called_infected(real_fields: Pat
     found = hemozoin.screen(real_fields / "iml" / "PA171898.JPG", "nano")
     (gametocyte,) = (cell for cell in found.cells if abs(cell.x - 700) + abs(cell.y - 679) < 20)
     assert gametocyte.decision == "parasitized"
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("picture", "x", "y"),
+    [
+        ("world/bbbc041/4fc9a597-aaa8-43b0-ad1c-2eabbe442e84.webp", 276, 449),  # a trophozoite
+        ("world/bbbc041/0d2aba33-6920-4001-bd54-59fe0bf9f50e.webp", 607, 316),  # a schizont
+        ("iml/PA171736.JPG", 1067, 634),  # a gametocyte
+    ],
+)
+def test_cells_full_of_parasite_are_called_infected(
+    real_fields: Path, picture: str, x: int, y: int
+) -> None:
+    """They have no distinct spot of chromatin, or are not like the training cells."""
+    found = hemozoin.screen(real_fields / picture, "nano")
+    (cell,) = (c for c in found.cells if c.x < x < c.x + c.width and c.y < y < c.y + c.height)
+    assert cell.decision == "parasitized"
