@@ -1,5 +1,5 @@
 # A network in a minute: `hemozoin train` on 22,066 cells of 160 patients, from zip to report.
-# 49 ± 1 s, n = 3, 2 cores, plain step 2461 ± 93/s; labels agree: 0.9919 ± 0.0045.
+# 48 ± 1 s, n = 3, 2 cores, plain step 2578 ± 263/s; labels agree: 0.9923 ± 0.0026.
 """The default run, timed from an empty cache, beside a plain step of torch.
 
     python benchmarks/minute.py cell_images.zip --labels corrections.csv
