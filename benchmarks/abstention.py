@@ -53,9 +53,9 @@ def main() -> None:
     rows.remove(FILE)
     for run in given.runs:
         if (run / "final").is_dir():
-            measured = list(_measure_parts(run))
+            measured = _measure_parts(run)
         else:
-            measured = list(_measure(run, given.data, given.labels))
+            measured = _measure(run, given.data, given.labels)
         for part, row in enumerate(measured, 1):
             rows.append(FILE, {"run": run.name, "part": part, **row, **rows.conditions()})
 
@@ -66,17 +66,13 @@ def _measure(run: Path, data: Path, labels: Path) -> Iterator[rows.Row]:
     split_data = split_data_of(run, data, predictor.bundle.preprocessing, labels)
     cells, pixels = split_data.part("validation")
     logit = _uncalibrated(predictor, pixels)
-    detector = fit_detector(split_data)
     tested, pixels = split_data.part("test")
-    outside = detector.is_out_of_distribution(pixels).mean()
+    tested_logit = _uncalibrated(predictor, pixels)
+    outside = fit_detector(split_data).is_out_of_distribution(pixels).mean()
     for fitted_by, labelled in ((GIVEN, replace(cells, corrected=None)), (BOTH, cells)):
         decisions = fit_decision(labelled, logit, OperatingPoint())
-        metrics = _selective_metrics(decisions, tested, _uncalibrated(predictor, pixels))
-        yield {
-            "labels": fitted_by,
-            **metrics,
-            "out_of_distribution": round(float(outside), 4),
-        }
+        metrics = _selective_metrics(decisions, tested, tested_logit)
+        yield {"labels": fitted_by, **metrics, "out_of_distribution": round(float(outside), 4)}
 
 
 def _measure_parts(run: Path) -> Iterator[rows.Row]:
@@ -130,14 +126,14 @@ def table() -> str:
 
 def _named(found: md.Rows) -> Iterator[tuple[str, md.Rows]]:
     """Yield what has a line, with its rows: each run, all of them, each cross-validation."""
-    parts = {name for (name,), measured in md.groups(found, "run").items() if len(measured) > 2}
-    single = [row for row in found if row["run"] not in parts]
-    for (labels,), measured in md.groups(single, "labels").items():
+    single = {row["run"] for row in found if row["labels"] == GIVEN}
+    of_runs = [row for row in found if row["run"] in single]
+    for (labels,), measured in md.groups(of_runs, "labels").items():
         yield from ((f"{row['run']}, labels {labels}", [row]) for row in measured)
         yield f"all (n = {len(measured)}), labels {labels}", measured
-    for name in sorted(parts, reverse=True):
-        measured = [row for row in found if row["run"] == name]
-        yield f"`{name}`, held-out parts (n = {len(measured)})", measured
+    for (name,), measured in md.groups(found, "run").items():
+        if name not in single:
+            yield f"`{name}`, held-out parts (n = {len(measured)})", measured
 
 
 if __name__ == "__main__":

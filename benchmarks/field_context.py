@@ -50,7 +50,7 @@ STEPS = {
 }
 
 #: The step that `screen` decides by.
-_LAST = "red_violet"
+_LAST = [*STEPS][-1]
 
 _WITHOUT = {
     "allow_contrast": ("screen", lambda decided, *_: decided),

@@ -45,7 +45,6 @@ ERROR_RATE = 0.04
 #: two of 22 parasitized cells of another microscope (IML) are decided uninfected.
 CHECKED_ERROR_RATE = 0.007
 
-
 #: Least probability of a mistake for which a cell is left to a person (Chow 1970, IEEE Trans. Inf.
 #: Theory 16, 41). If .05 of the labels are wrong, it is .11 by the right ones: one mistake in nine
 #: cells. Without this limit, two of three default runs sent 16 and 22 % of the test cells to
@@ -58,8 +57,7 @@ class ReviewBand:
     """The probabilities for which the network abstains: low ≤ p ≤ high is `review`.
 
     The band keeps `error_rate`: of the cells of either class at most this share is decided to be
-    of the other class. Raises ValueError unless 0 ≤ low ≤ high ≤ 1 and
-    0 < error_rate < 1.
+    of the other class. Raises ValueError unless 0 ≤ low ≤ high ≤ 1 and 0 < error_rate < 1.
     """
 
     low: float
@@ -116,7 +114,8 @@ def fit_review_band(
     kept = max(missed.rate(low), alarms.rate(below_high))
     if kept > error_rate:
         error_rate = math.ceil(1000 * kept) / 1000
-    return ReviewBand(low, max(1 - below_high, threshold), error_rate)
+    high = max(1 - below_high, threshold)  # 1 - (1 - threshold) may round to less than it
+    return ReviewBand(low, high, error_rate)
 
 
 def units_needed(error_rate: float) -> int:
