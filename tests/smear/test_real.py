@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 import hemozoin
 from fields import Score, add, metrics
@@ -49,6 +49,36 @@ def test_white_cells_of_another_camera_are_found(real_fields: Path) -> None:
         true_positives += sum(any(row) for row in inside)
     assert true_positives >= 0.9 * marked
     assert found <= true_positives + 3
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_a_sharpened_photo_is_judged_like_the_photo(real_fields: Path) -> None:
+    screener, called = Screener(hemozoin.load("nano")), []
+    for path in sorted((real_fields / "world" / "bbbc041").iterdir())[:8]:
+        picture = Image.open(path).convert("RGB")
+        sharpened = picture.filter(ImageFilter.UnsharpMask(2, 150, 0))
+        both = screener(picture), screener(sharpened)
+        called += [(one.usable, one.infected) for one in both]
+    assert all(usable for usable, _ in called[::2])
+    assert sum(usable for usable, _ in called[1::2]) >= 7  # 3 without denoising
+    infected, sharpened_infected = (sum(count for _, count in called[part::2]) for part in (0, 1))
+    assert sharpened_infected <= 2 * infected
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_a_field_in_which_glare_hides_chromatin_is_not_answered(real_fields: Path) -> None:
+    screener = Screener(hemozoin.load("nano"))
+    flawed = [0, 0]
+    for path in sorted((real_fields / "world" / "bbbc041").iterdir())[:8]:
+        light = (np.asarray(Image.open(path).convert("RGB")) / 255) ** 2.2
+        for glare in (0, 1):
+            veiled = 255 * (0.9 * light + 0.09 * glare) ** (1 / 2.2)
+            found = screener(Image.fromarray(veiled.astype(np.uint8)))
+            flawed[glare] += "too little contrast" in {flaw.what for flaw in found.flaws}
+    assert flawed[0] == 0
+    assert flawed[1] >= 5
 
 
 @pytest.mark.slow

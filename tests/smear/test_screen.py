@@ -239,11 +239,25 @@ DENTED = ((0, 0), (20, 4), (40, 0), (40, 40), (0, 40))  # convexity 0.95
 
 
 def film_flaws(
-    cells: list[Cell], nuclei: int = 0, clumps: int = 0, stain: float | Floats = 0.3
+    cells: list[Cell],
+    nuclei: int = 0,
+    clumps: int = 0,
+    stain: float | Floats = 0.3,
+    darkest: int = 60,
 ) -> set[str]:
     clump = SmearObject("clump", 0, 0, 40, 40, SQUARE)
     found = Segmentation((clump,) * clumps, 40.0, 0.3, nuclei, stain=np.zeros(3) + stain)
-    return {flaw.what for flaw in find_flaws(np.full((400, 400, 3), 200, np.uint8), found, cells)}
+    pixels = np.full((400, 400, 3), 200, np.uint8)
+    pixels[:8, :8] = darkest
+    return {flaw.what for flaw in find_flaws(pixels, found, cells)}
+
+
+def test_where_nothing_is_denser_than_the_cells_chromatin_would_not_be_seen() -> None:
+    cells = found_cells(40, "uninfected", SQUARE)
+    assert "too little contrast" not in film_flaws(cells, darkest=140)  # density 0.6
+    assert "too little contrast" in film_flaws(cells, darkest=165)  # density 0.44
+    assert "too little contrast" not in film_flaws(cells[:19], darkest=165)
+    assert "too pale" in film_flaws(cells, stain=0.0)  # contrast can't be measured
 
 
 def test_ragged_pieces_are_no_thin_film() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from hemozoin.arrays import Pixels
 from hemozoin.classes import PARASITIZED, UNINFECTED
 from hemozoin.data.picture import image_from_array, rgb_from_image
-from hemozoin.data.preprocess import prepare_batch
+from hemozoin.data.preprocess import Preprocessing, prepare_batch
 from hemozoin.data.source import FolderSource
 from hemozoin.decision.ood import cell_stain_and_texture
 from hemozoin.errors import DataError
@@ -30,11 +30,12 @@ from hemozoin.smear.chromatin import (
     reconsider,
     stain_of,
 )
+from hemozoin.smear.denoising import blur_needed, blurred
 from hemozoin.smear.field import Cell, Clump, Field, SmearObject
 from hemozoin.smear.field_of_view import FieldOfView, fill_surround, find_field_of_view
 from hemozoin.smear.normalization import FieldStain
 from hemozoin.smear.picture import decode_field, field_from, require_many_cells
-from hemozoin.smear.quality import find_flaws
+from hemozoin.smear.quality import MANY_CELLS, find_flaws
 from hemozoin.smear.recalibration import log_odds_shift, recalibrate
 from hemozoin.smear.segmentation.cell_size import cell_diameter
 from hemozoin.smear.segmentation.objects import Segmentation, segment
@@ -44,7 +45,7 @@ from hemozoin.smear.segmentation.objects import Segmentation, segment
 _RIM = 0.08
 
 #: At most this many cells are measured for what is typical of a field's healthy cells: of their
-#: densest spots, and of their stain and texture.
+#: densest spots and their grain, and of their stain and texture.
 _HEALTHY, _MEASURED = 24, 48
 
 
@@ -59,14 +60,9 @@ class Screener:
 
     def __call__(self, picture: Image.Image, name: str = "") -> Field:
         """Screen a field, RGB; raises DataError where it shows single cells, or too many."""
-        pixels, view = _without_surround(picture)
-        found = self._segment(pixels, name)
-        objects = found.objects
-        if view:
-            inner = view.shrunk(_RIM * found.diameter)
-            objects = tuple(_cut_by(inner, one) for one in objects)
-        red = [one for one in objects if one.kind == "red cell"]
-        clumps = [one for one in objects if one.kind == "clump"]
+        pixels, found = self._segment(picture, name)
+        red = [one for one in found.objects if one.kind == "red cell"]
+        clumps = [one for one in found.objects if one.kind == "clump"]
         stain = _stain(found, picture)
         shift, judged = classify_cells(pixels, red + clumps, self._predictor, stain)
         cells = tuple(cell for cell, _ in judged[: len(red)])
@@ -77,7 +73,7 @@ class Screener:
             diameter=round(found.diameter, 1),
             cells=cells,
             others=(
-                *(one for one in objects if one.kind not in ("red cell", "clump")),
+                *(one for one in found.objects if one.kind not in ("red cell", "clump")),
                 *(
                     Clump(**vars(one), p_parasitized=cell.p_parasitized)
                     for one, (cell, _) in zip(clumps, judged[len(red) :], strict=True)
@@ -95,24 +91,31 @@ class Screener:
 
         The field is RGB, the result of the function uint8 `[S, S, 3]`. Raises DataError as a call.
         """
-        pixels, _ = _without_surround(picture)
-        stain = _stain(self._segment(pixels, name), picture)
+        pixels, found = self._segment(picture, name)
+        stain = _stain(found, picture)
         preprocessing = self._predictor.bundle.preprocessing
+        blur = _blur(_prepare(pixels, found.objects, preprocessing), found.objects, stain)
 
         def seen(one: SmearObject) -> Pixels:
-            cells = prepare_batch([cut_out(pixels, one)], preprocessing)
+            cells = blurred(_prepare(pixels, [one], preprocessing), blur)
             pixels_seen: Pixels = stain.for_network(cells, [one])[0]
             return pixels_seen
 
         return seen
 
-    def _segment(self, pixels: Pixels, name: str) -> Segmentation:
+    def _segment(self, picture: Image.Image, name: str) -> tuple[Pixels, Segmentation]:
+        """Return a field's pixels and what is in them; what the rim cuts is cut by the edge."""
+        pixels, view = _without_surround(picture)
         try:
             diameter = self._diameter or cell_diameter(pixels)
             require_many_cells(pixels.shape[1], pixels.shape[0], diameter)
-            return segment(pixels, diameter)
+            found = segment(pixels, diameter)
         except DataError as error:
             raise DataError(f"{name or 'picture'}: {error}") from error
+        if view is None:
+            return pixels, found
+        inner = view.shrunk(_RIM * found.diameter)
+        return pixels, replace(found, objects=tuple(_cut_by(inner, one) for one in found.objects))
 
 
 def _without_surround(picture: Image.Image) -> tuple[Pixels, FieldOfView | None]:
@@ -140,10 +143,12 @@ def classify_cells(
 
     With each comes the prepared cell, uint8 `[S, S, 3]`. The field is uint8 `[H, W, 3]`.
     """
+    prepared = _prepare(pixels, objects, predictor.bundle.preprocessing)
+    prepared = blurred(prepared, _blur(prepared, objects, stain))
     alone = [
         one
-        for start in range(0, len(objects), BATCH)
-        for one in _seen_by_network(pixels, objects[start : start + BATCH], predictor, stain)
+        for batch in _batches(len(objects))
+        for one in _seen_by_network(prepared[batch], objects[batch], predictor, stain)
     ]
     shift, seen = _recalibrated(alone, predictor.bundle)
     context = _context(seen, stain)
@@ -175,12 +180,37 @@ class _Seen(NamedTuple):
         return self.found.kind == "red cell" and self.decided.decision == UNINFECTED
 
 
+def _prepare(
+    pixels: Pixels, objects: Sequence[SmearObject], preprocessing: Preprocessing
+) -> Pixels:
+    """Return objects of a field as prepared cells, `[N, S, S, 3]`."""
+    prepared = np.empty((len(objects), preprocessing.size, preprocessing.size, 3), np.uint8)
+    for batch in _batches(len(objects)):
+        prepared[batch] = prepare_batch(
+            [cut_out(pixels, one) for one in objects[batch]], preprocessing
+        )
+    return prepared
+
+
+def _batches(count: int) -> Iterator[slice]:
+    """Yield the parts of so many objects that are done at once."""
+    return (slice(start, start + BATCH) for start in range(0, count, BATCH))
+
+
+def _blur(prepared: Pixels, objects: Sequence[SmearObject], stain: FieldStain) -> float:
+    """Return how much a field's cells have to be blurred, 0..1; with few, nothing is typical."""
+    red = [number for number, one in enumerate(objects) if one.kind == "red cell"]
+    if len(red) < MANY_CELLS:
+        return 0.0
+    sample = red[:: 1 + len(red) // _HEALTHY]
+    return blur_needed(stain.for_network(prepared[sample], [objects[one] for one in sample]))
+
+
 def _seen_by_network(
-    pixels: Pixels, objects: Sequence[SmearObject], predictor: Predictor, stain: FieldStain
+    prepared: Pixels, objects: Sequence[SmearObject], predictor: Predictor, stain: FieldStain
 ) -> Iterator[_Seen]:
-    """Yield a batch of objects with the decisions on each of them alone."""
+    """Yield a batch of prepared objects with the decisions on each of them alone."""
     bundle = predictor.bundle
-    prepared = prepare_batch([cut_out(pixels, one) for one in objects], bundle.preprocessing)
     normalized = stain.for_detector(prepared, objects)
     decisions = predictor.decide(stain.for_network(prepared, objects), normalized)
     for number, (one, alone) in enumerate(zip(objects, decisions, strict=True)):
