@@ -1,4 +1,4 @@
-"""What cameras and messengers do to pictures, and what it changes in the decisions on cells.
+"""What microscopes, cameras and messengers do to pictures, and what it changes in the decisions.
 
     python benchmarks/picture_processing.py cells cell_images.zip RUN --labels corrections.csv
     python benchmarks/picture_processing.py fields fields
@@ -59,18 +59,47 @@ COUNTS = (
 #: Without and with the step for dark pixels.
 _SHARES = (0.0, Preprocessing().dark_share)
 
-#: What a camera does to a photo, and by how much it is strong but seen.
+#: What a microscope or a camera does to a photo, and by how much it is strong but seen.
 PROCESSING: dict[str, Callable[[Image.Image], Image.Image]] = {
     "gamma 0.7": lambda picture: _with_gamma(picture, 0.7),
     "gamma 1.4": lambda picture: _with_gamma(picture, 1.4),
     "saturation 0.4": lambda picture: ImageEnhance.Color(picture).enhance(0.4),
     "saturation 1.6": lambda picture: ImageEnhance.Color(picture).enhance(1.6),
+    "contrast 0.7": lambda picture: ImageEnhance.Contrast(picture).enhance(0.7),
     "contrast 1.4": lambda picture: ImageEnhance.Contrast(picture).enhance(1.4),
     "sharpened": lambda picture: picture.filter(ImageFilter.UnsharpMask(2, 150, 0)),
     "blurred": lambda picture: picture.filter(ImageFilter.GaussianBlur(1)),
     "mirrored": ImageOps.mirror,
     "white margins": lambda picture: ImageOps.expand(picture, _margin(picture.width), "white"),
+    "warm light": lambda picture: _in_light(picture, lambda light: light * _WARM),
+    "dim light": lambda picture: _in_light(picture, lambda light: 0.4 * light),
+    "vignetting": lambda picture: _in_light(picture, _with_vignetting),
+    "glare, 3 %": lambda picture: _in_light(picture, lambda light: 0.97 * light + 0.03),
+    "glare, 10 %": lambda picture: _in_light(picture, lambda light: 0.9 * light + 0.1),
+    "noise": lambda picture: _with_noise(picture, 8),
 }
+
+#: Red, green and blue of a halogen lamp, as shares of those of daylight.
+_WARM: Floats = np.array([1.0, 0.85, 0.5])
+
+
+def _in_light(picture: Image.Image, change: Callable[[Floats], Floats]) -> Image.Image:
+    """Change a picture's light, `[H, W, 3]` from 0 to 1: its levels without the gamma of 2.2."""
+    light = change((np.asarray(picture) / 255) ** 2.2).clip(0, 1)
+    return Image.fromarray(np.rint(255 * light ** (1 / 2.2)).astype(np.uint8))
+
+
+def _with_vignetting(light: Floats) -> Floats:
+    """Return light that falls to .4 in the corners."""
+    y, x = (np.linspace(-1, 1, side) ** 2 for side in light.shape[:2])
+    return np.asarray(light * (1 - 0.3 * (y[:, None, None] + x[:, None])))
+
+
+def _with_noise(picture: Image.Image, deviation: float) -> Image.Image:
+    """Add normal noise to each level."""
+    pixels = np.asarray(picture)
+    noise = np.random.default_rng(0).normal(0, deviation, pixels.shape)
+    return Image.fromarray((pixels + noise).clip(0, 255).astype(np.uint8))
 
 
 def _with_gamma(picture: Image.Image, gamma: float) -> Image.Image:

@@ -5,22 +5,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageEnhance
 
 import hemozoin
+from fields import OTHERS
 from hemozoin.arrays import Floats, Pixels
+from hemozoin.classes import UNINFECTED
 from hemozoin.decision.ood import STAIN_AND_TEXTURE, OutOfDistributionDetector, cell_measures
 from hemozoin.model.bundle import Bundle
 from hemozoin.model.prediction import NO_CHROMATIN, OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
 from hemozoin.smear.chromatin import (
+    SUSPECT,
     CellStain,
     FieldContext,
     allow_contrast,
+    is_enlarged,
     is_plain,
     is_red_violet,
     may_be_chromatin,
     reconsider,
     stain_of,
 )
+from world import marked_cells, marked_fields
 
 CYTOPLASM = np.array([0.30, 0.50, 0.45])
 
@@ -242,6 +248,35 @@ def test_a_red_violet_cell_is_called_although_it_is_strange(bundle: Bundle) -> N
     assert reconsider(close, FULL, field_of(20), bundle) is close
 
 
+def test_an_enlarged_cell_has_a_dark_spot_and_is_larger_than_the_others() -> None:
+    enlarged = CellStain(0.4 * RED_VIOLET, HEALTHY, 130.0)
+    typical = float(enlarged.spot.mean()) / 2
+    assert is_enlarged(enlarged, field_of(20, spot=typical))
+    assert not is_enlarged(enlarged, field_of(20, spot=1.01 * typical))
+    assert not is_enlarged(enlarged, field_of(20, spot=typical, area=101.0))
+    assert not is_enlarged(enlarged, field_of(4, spot=typical))
+    assert not is_enlarged(enlarged, field_of(0))
+
+
+def test_a_red_violet_or_enlarged_cell_is_not_taken_for_uninfected(bundle: Bundle) -> None:
+    enlarged = CellStain(0.4 * RED_VIOLET, HEALTHY, 130.0)
+    unlikely = CALLED._replace(p_parasitized=SUSPECT, decision="uninfected")
+    for cell in (FULL, enlarged):
+        decided = reconsider(unlikely, cell, field_of(20, spot=0.1), bundle)
+        assert (decided.decision, decided.reason) == ("review", TOO_CLOSE)
+        less = unlikely._replace(p_parasitized=SUSPECT - 0.01)
+        assert reconsider(less, cell, field_of(20, spot=0.1), bundle) is less
+    healthy = FULL._replace(mean=HEALTHY)
+    assert reconsider(unlikely, healthy, field_of(20, spot=0.1), bundle) is unlikely
+
+
+def test_a_red_violet_cell_without_a_spot_stays_for_review(bundle: Bundle) -> None:
+    close = CALLED._replace(p_parasitized=0.4, decision="review", reason=TOO_CLOSE)
+    assert is_plain(FULL.spot, field_of(20, spot=0.5))
+    decided = reconsider(close, FULL, field_of(20, spot=0.5), bundle)
+    assert (decided.decision, decided.reason) == ("review", TOO_CLOSE)
+
+
 def test_a_called_cell_is_not_strange_for_its_contrast_alone(bundle: Bundle) -> None:
     much = cell(1.2 * RED_VIOLET)
     wide = np.where([name in CONTRAST for name in MEASURES], 0, np.float32(9))
@@ -288,6 +323,23 @@ def test_gametocytes_with_little_red_violet_are_called_infected(real_fields: Pat
     found = hemozoin.screen(real_fields / "iml" / "PA171898.JPG", "nano")
     (gametocyte,) = (cell for cell in found.cells if abs(cell.x - 700) + abs(cell.y - 679) < 20)
     assert gametocyte.decision == "parasitized"
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_infected_cells_in_weak_colours_are_rarely_taken_for_uninfected(real_fields: Path) -> None:
+    """5 of 24 if red-violet and enlarged cells are not for review, 2 if they are."""
+    predictor, truths = hemozoin.load("nano"), marked_fields(real_fields / "iml", infected=None)
+    decisions = []
+    for truth in truths:
+        picture = ImageEnhance.Color(Image.open(truth.path).convert("RGB")).enhance(0.4)
+        found = hemozoin.screen(picture, predictor)
+        marks = [mark for mark in truth.cells if mark["type"] not in OTHERS]
+        decisions += [
+            one.decision for one, kind in marked_cells(found, marks) if kind != UNINFECTED
+        ]
+    assert len(decisions) >= 20
+    assert decisions.count("uninfected") <= 3
 
 
 @pytest.mark.real

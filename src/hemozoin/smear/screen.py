@@ -24,6 +24,7 @@ from hemozoin.model.prediction import CellDecision
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
 from hemozoin.smear.chromatin import (
+    SUSPECT,
     CellStain,
     FieldContext,
     allow_contrast,
@@ -155,7 +156,7 @@ def classify_cells(
     judged = []
     for number, one in enumerate(seen, 1):
         decided = one.decided
-        if decided.decision != UNINFECTED:
+        if decided.decision != UNINFECTED or decided.p_parasitized >= SUSPECT:
             decided = reconsider(decided, _stain_of(one, stain), context, predictor.bundle)
         cell = Cell(
             **vars(one.found),
