@@ -1,15 +1,16 @@
-"""What a field shows of a cell: gain and cost of chromatin, recalibration and stain normalization.
+"""What a field shows of a cell: gain and cost of chromatin, recalibration and normalization.
 
     python benchmarks/field_context.py cell_images.zip fields --labels corrections.csv nano best
 
 Cells are decided by the network alone, then with `smear/chromatin.py`, then also with
-`smear/recalibration.py`, then also with the tint of the stain changed by `smear/normalization.py`,
-then also by the colour of the whole cell (`chromatin.is_red_violet`), as `screen` does. NLM's cells
-come without fields, so only chromatin is asked for; they are compared by their corrected labels,
-and the networks have learned them: their lines say what the rule takes from the called cells, not
-how good the networks are. `fields` has the folders of world.py; uninfected are the marked cells,
-and all red cells of healthy blood, of answered pictures. The rows of a network replace its earlier
-ones in benchmarks/results/field_context.csv.
+`smear/recalibration.py`, then also with the tint of the stain changed by `smear/normalization.py`
+and grain blurred by `smear/denoising.py`, then also by the colour and the size of the whole cell
+(`chromatin.is_red_violet`, `is_enlarged`), as `screen` does. NLM's cells come without fields, so
+only chromatin is asked for; they are compared by their corrected labels, and the networks have
+learned them: their lines say what the rule takes from the called cells, not how good the networks
+are. `fields` has the folders of world.py; uninfected are the marked cells, and all red cells of
+healthy blood, of answered pictures. The rows of a network replace its earlier ones in
+benchmarks/results/field_context.csv.
 """
 
 from __future__ import annotations
@@ -40,13 +41,16 @@ COUNTED = (
     "infected_fields_found",
 )
 
+#: The functions that judge a whole cell, and those that change what the network sees.
+_WHOLE_CELL, _NORMALIZATION = ("is_red_violet", "is_enlarged"), ("tint_gain", "blur_needed")
+
 #: What a decision is made by, and the functions that are put out of action for it.
 STEPS = {
-    "network": ("allow_contrast", "reconsider", "log_odds_shift", "tint_gain"),
-    "chromatin": ("log_odds_shift", "tint_gain", "is_red_violet"),
-    "recalibration": ("tint_gain", "is_red_violet"),
-    "tint": ("is_red_violet",),
-    "red_violet": (),
+    "network": ("allow_contrast", "reconsider", "log_odds_shift", *_NORMALIZATION),
+    "chromatin": ("log_odds_shift", *_NORMALIZATION, *_WHOLE_CELL),
+    "recalibration": (*_NORMALIZATION, *_WHOLE_CELL),
+    "normalization": _WHOLE_CELL,
+    "whole_cell": (),
 }
 
 #: The step that `screen` decides by.
@@ -57,7 +61,9 @@ _WITHOUT = {
     "reconsider": ("screen", lambda decided, *_: decided),
     "log_odds_shift": ("screen", lambda *_: 0.0),
     "tint_gain": ("normalization", np.ones_like),
+    "blur_needed": ("screen", lambda *_: 0.0),
     "is_red_violet": ("chromatin", lambda *_: False),
+    "is_enlarged": ("chromatin", lambda *_: False),
 }
 
 
@@ -161,9 +167,9 @@ def table() -> str:
         )
     note = (
         "By the network alone → with chromatin asked for → also recalibrated → also with the tint"
-        " of the stain normalized → also by the colour of the whole cell. NLM: corrected"
-        " labels, cells that the networks have learned. Elsewhere: marked cells, or all red cells"
-        " of healthy blood. " + md.machine(found)
+        " of the stain normalized and grain blurred → also by the colour and the size of the whole"
+        " cell. NLM: corrected labels, cells that the networks have learned. Elsewhere: marked"
+        " cells, or all red cells of healthy blood. " + md.machine(found)
     )
     columns = (
         *("network, place", "infected cells", "of these called", "of these for review"),
