@@ -310,15 +310,15 @@ def test_a_thick_film_has_nuclei_and_few_red_cells() -> None:
     assert thick not in film_flaws(found_cells(40, "uninfected", DENTED), nuclei=8)
 
 
-def test_where_most_cells_are_called_infected_they_have_nuclei() -> None:
+def test_a_field_in_which_most_cells_look_infected_is_not_counted() -> None:
     infected, healthy = (
         found_cells(n, d, SQUARE) for n, d in ((14, "parasitized"), (6, "uninfected"))
     )
     unsure = found_cells(14, "review", SQUARE)
-    assert "red cells with a nucleus" in film_flaws(infected + healthy)
-    assert "red cells with a nucleus" in film_flaws(infected[:4] + unsure[:10] + healthy)
-    assert "red cells with a nucleus" not in film_flaws(infected + healthy + healthy)
-    assert "red cells with a nucleus" not in film_flaws(infected)  # too few to tell
+    assert "most cells look infected" in film_flaws(infected + healthy)
+    assert "most cells look infected" in film_flaws(infected[:4] + unsure[:10] + healthy)
+    assert "most cells look infected" not in film_flaws(infected + healthy + healthy)
+    assert "most cells look infected" not in film_flaws(infected)  # too few to tell
 
 
 # ---- through an eyepiece -----------------------------------------------------------------------

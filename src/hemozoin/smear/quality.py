@@ -68,8 +68,8 @@ _MIN_CONTRAST, _DENSEST = 1.7, 1e-4
 _MAX_NUCLEI, _MANY_NUCLEI = 0.2, 5
 
 #: Largest share of red cells that may be called infected or be for review, where there are at least
-#: so many: in the blood of birds and reptiles nearly every nucleus is. In a severe malaria it is
-#: below 0.55.
+#: so many: in the blood of birds and reptiles nearly every nucleus is, and with much grain nearly
+#: every cell. In a severe malaria it is below 0.55.
 _MAX_INFECTED, MANY_CELLS = 0.6, 20
 
 #: Largest median elongation (ratio of the axes) of the red cells, where there are at least so many:
@@ -82,7 +82,10 @@ _MAX_OUT_OF_DISTRIBUTION = 0.5
 
 #: Two flaws that say what the picture shows; and the flaws whose limit is a maximum.
 _THICK, _NUCLEATED = "a thick film; only thin films are counted", "red cells with a nucleus"
-_MAXIMA = {_THICK, _NUCLEATED, "overcrowded", "not a smear", "too much contrast"}
+_MAXIMA = {
+    *(_THICK, _NUCLEATED, "most cells look infected"),
+    *("overcrowded", "not a smear", "too much contrast"),
+}
 
 #: Least density of the objects that is divided by.
 _FAINTEST = 0.001
@@ -146,7 +149,7 @@ def _film(segmentation: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
     if len(cells) >= MANY_CELLS:
         infected = float(np.mean([cell.decision == PARASITIZED for cell in cells]))
         measure = "share of cells called infected or for review"
-        yield Flaw(_NUCLEATED, measure, infected + review, _MAX_INFECTED)
+        yield Flaw("most cells look infected", measure, infected + review, _MAX_INFECTED)
     if len(cells) >= _ENOUGH_FOR_SHAPE:
         elongation = float(np.median([*map(_elongation, outlines)]))
         yield Flaw(_NUCLEATED, "median elongation", elongation, _MAX_ELONGATION)
