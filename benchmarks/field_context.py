@@ -2,14 +2,13 @@
 
     python benchmarks/field_context.py cell_images.zip fields --labels corrections.csv nano best
 
-Cells are decided by the network alone, then with `smear/chromatin.py`, then also with
-`smear/recalibration.py`, then also with the tint of the stain changed by `smear/normalization.py`
-and grain blurred by `smear/denoising.py`, then also by the colour and the size of the whole cell
-(`chromatin.is_red_violet`, `is_enlarged`), as `screen` does. NLM's cells come without fields, so
-only chromatin is asked for; they are compared by their corrected labels, and the networks have
-learned them: their lines say what the rule takes from the called cells, not how good the networks
-are. `fields` has the folders of world.py; uninfected are the marked cells, and all red cells of
-healthy blood, of answered pictures. The rows of a network replace its earlier ones in
+Cells are decided by the network alone, then with the modules of `smear/classification`: chromatin,
+then also recalibration, then also the tint of the stain (normalization) and grain (denoising), then
+also the colour and the size of the whole cell (chromatin again), as `screen` does. NLM's cells come
+without fields, so only chromatin is asked for; they are compared by their corrected labels, and the
+networks have learned them: their lines say what the rule takes from the called cells, not how good
+the networks are. `fields` has the folders of world.py; uninfected are the marked cells, and all red
+cells of healthy blood, of answered pictures. The rows of a network replace its earlier ones in
 benchmarks/results/field_context.csv.
 """
 
@@ -31,7 +30,7 @@ from hemozoin.data.dataset import decode_cells
 from hemozoin.data.options import CellOptions
 from hemozoin.data.store import Store
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.chromatin import FieldContext, may_be_chromatin, stain_of
+from hemozoin.smear.classification.chromatin import FieldContext, may_be_chromatin, stain_of
 
 FILE = "field_context.csv"
 
@@ -57,11 +56,11 @@ STEPS = {
 _LAST = [*STEPS][-1]
 
 _WITHOUT = {
-    "allow_contrast": ("screen", lambda decided, *_: decided),
-    "reconsider": ("screen", lambda decided, *_: decided),
-    "log_odds_shift": ("screen", lambda *_: 0.0),
+    "allow_contrast": ("classify", lambda decided, *_: decided),
+    "reconsider": ("classify", lambda decided, *_: decided),
+    "log_odds_shift": ("classify", lambda *_: 0.0),
     "tint_gain": ("normalization", np.ones_like),
-    "blur_needed": ("screen", lambda *_: 0.0),
+    "blur_needed": ("classify", lambda *_: 0.0),
     "is_red_violet": ("chromatin", lambda *_: False),
     "is_enlarged": ("chromatin", lambda *_: False),
 }
@@ -137,7 +136,7 @@ def _counts(
     with ExitStack() as stack:
         for name in without:
             module, instead = _WITHOUT[name]
-            stack.enter_context(patch(f"hemozoin.smear.{module}.{name}", instead))
+            stack.enter_context(patch(f"hemozoin.smear.classification.{module}.{name}", instead))
         places = world.by_place(predictor, truths)
     counts = {}
     for name, place in places.items():

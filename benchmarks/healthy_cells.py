@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from hemozoin.arrays import Pixels
-from hemozoin.smear.screen import cut_out
+from hemozoin.smear.classification.classify import cut_out
 from hemozoin.smear.segmentation.objects import segment
 
 PLACES = ("bccd", "world/chula12")

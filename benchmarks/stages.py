@@ -38,11 +38,12 @@ import markdown_tables as md
 import rows
 from hemozoin.arrays import Pixels
 from hemozoin.model.predictor import Predictor
-from hemozoin.smear.normalization import FieldStain
+from hemozoin.smear.classification.classify import classify_cells
+from hemozoin.smear.classification.normalization import FieldStain
 from hemozoin.smear.output.overlay import draw_overlay
 from hemozoin.smear.picture import decode_field
 from hemozoin.smear.quality import find_flaws
-from hemozoin.smear.screen import Screener, classify_cells
+from hemozoin.smear.screen import Screener
 from hemozoin.smear.segmentation.cell_size import cell_diameter
 from hemozoin.smear.segmentation.objects import segment
 

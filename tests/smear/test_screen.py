@@ -15,10 +15,11 @@ from hemozoin.arrays import Floats
 from hemozoin.data.cutout import is_cut_out
 from hemozoin.errors import DataError
 from hemozoin.model.predictor import Predictor
+from hemozoin.smear.classification.classify import cut_out
 from hemozoin.smear.field import Cell, Field, SmearObject
 from hemozoin.smear.picture import decode_field
 from hemozoin.smear.quality import find_flaws
-from hemozoin.smear.screen import cut_out, screen
+from hemozoin.smear.screen import screen
 from hemozoin.smear.segmentation.objects import Segmentation, segment
 from hemozoin.synthetic.cell import draw_cell, draw_patient
 from hemozoin.synthetic.smear import draw_smear

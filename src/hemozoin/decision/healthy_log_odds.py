@@ -3,7 +3,7 @@
 Most red cells of a slide are healthy, so its median cell is one. Where the network sees another
 microscope, or another stain, the log odds of all cells are shifted alike. How much a median differs
 between patients is known from patients that the network was not trained on; a slide beyond that is
-recalibrated (`smear/recalibration.py`).
+recalibrated (`smear/classification/recalibration.py`).
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from hemozoin.optics import optical_density
 #: share of that range. Stain and lamp differ between laboratories, shapes don't. Infinite where
 #: no value is too extreme: a cell can't be too round or absorb too much green. Colours may differ
 #: little towards those of a nucleus of a white cell, or of exchanged channels: there, other stains
-#: are measured against their own background (`smear.normalization`). Much grain is a camera's that
+#: are measured against their own background (`smear.classification`). Much grain is a camera's that
 #: sharpens; of 1,400 strange pictures of 38 kinds, one more passes than with a tolerance of 0.1.
 _TOLERANCE: dict[str, tuple[float, float]] = {
     "area": (0.3, 0.3),

@@ -29,9 +29,9 @@ from hemozoin.review.agreement import ReviewedCell, reviewed_cells
 from hemozoin.review.field_pictures import read_field
 from hemozoin.review.found_cells import CLUMP, FoundCells, read_found_cells
 from hemozoin.review.reviews import REVIEWS, read_reviews
+from hemozoin.smear.classification.classify import cut_out
 from hemozoin.smear.output.folder import SLIDES, SlideFolder
 from hemozoin.smear.output.results import SavedSlide
-from hemozoin.smear.screen import cut_out
 
 #: The class folders that `hemozoin train` looks for.
 _FOLDERS = {PARASITIZED: "Parasitized", UNINFECTED: "Uninfected"}

@@ -7,8 +7,9 @@
     pictures
       │  picture        decoded; refused where they can't be fields
       │  segmentation/  objects with their outlines and kinds
-      │  screen         red cells cut out, and classified by the network (normalization, chromatin,
-      │                 recalibration: by what the field shows of stain and of its other cells)
+      │  screen         one picture, from here to its flaws
+      │  classification/  red cells classified by the network, and by what the field shows of stain
+      │                 and of its other cells
       │  quality        flaws, such as a field out of focus
       ▼
     fields              plain data (field)

@@ -17,9 +17,9 @@ from hemozoin.model.saliency_card import overlay_map
 from hemozoin.serve.slide_files import SlideFiles
 from hemozoin.serve.work import maps as module
 from hemozoin.serve.work.maps import CellMaps
+from hemozoin.smear.classification.recalibration import shifted
 from hemozoin.smear.execution.run import screen_slides
 from hemozoin.smear.picture import decode_field
-from hemozoin.smear.recalibration import shifted
 from hemozoin.smear.screen import Screener
 from tests.support.smears import make_fields
 

@@ -29,9 +29,9 @@ from hemozoin.model.predictor import Predictor
 from hemozoin.model.saliency import activation_maps
 from hemozoin.model.saliency_card import overlay_map
 from hemozoin.serve.work.process import give_way
+from hemozoin.smear.classification.recalibration import shifted
 from hemozoin.smear.field import Cell, SmearObject
 from hemozoin.smear.picture import decode_field
-from hemozoin.smear.recalibration import shifted
 from hemozoin.smear.screen import Screener
 
 #: Seconds without a question after which the process ends: it takes 200 MB.

@@ -14,7 +14,7 @@ from hemozoin.classes import UNINFECTED
 from hemozoin.decision.ood import STAIN_AND_TEXTURE, OutOfDistributionDetector, cell_measures
 from hemozoin.model.bundle import Bundle
 from hemozoin.model.prediction import NO_CHROMATIN, OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
-from hemozoin.smear.chromatin import (
+from hemozoin.smear.classification.chromatin import (
     SUSPECT,
     CellStain,
     FieldContext,

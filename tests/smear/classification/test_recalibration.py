@@ -10,7 +10,7 @@ from hemozoin.arrays import Floats
 from hemozoin.decision.conformal import ReviewBand
 from hemozoin.decision.temperature import log_odds, sigmoid
 from hemozoin.model.prediction import OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
-from hemozoin.smear.recalibration import log_odds_shift, recalibrate, shifted
+from hemozoin.smear.classification.recalibration import log_odds_shift, recalibrate, shifted
 
 BAND = ReviewBand(0.2, 0.6, 0.01)
 

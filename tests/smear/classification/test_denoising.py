@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hemozoin.arrays import Pixels
-from hemozoin.smear.denoising import blur_needed, blurred
+from hemozoin.smear.classification.denoising import blur_needed, blurred
 
 SIZE, LEVEL = 64, 150
 

@@ -7,8 +7,8 @@ import pytest
 
 from hemozoin.arrays import Floats, Pixels
 from hemozoin.optics import optical_density
+from hemozoin.smear.classification.normalization import FieldStain
 from hemozoin.smear.field import SmearObject
-from hemozoin.smear.normalization import FieldStain
 
 #: Optical density of glass and of healthy cells in NLM's pictures, in red, green and blue.
 GLASS, HEALTHY = np.array([0.10, 0.16, 0.19]), np.array([0.309, 0.489, 0.464])
