@@ -244,20 +244,19 @@ def film_flaws(
     nuclei: int = 0,
     clumps: int = 0,
     stain: float | Floats = 0.3,
-    darkest: int = 60,
+    densest: float = 1.0,
 ) -> set[str]:
-    clump = SmearObject("clump", 0, 0, 40, 40, SQUARE)
-    found = Segmentation((clump,) * clumps, 40.0, 0.3, nuclei, stain=np.zeros(3) + stain)
-    pixels = np.full((400, 400, 3), 200, np.uint8)
-    pixels[:8, :8] = darkest
-    return {flaw.what for flaw in find_flaws(pixels, found, cells)}
+    objects = (SmearObject("clump", 0, 0, 40, 40, SQUARE),) * clumps
+    stained = np.zeros(3) + stain
+    found = Segmentation(objects, 40.0, 0.3, nuclei, stain=stained, densest=densest)
+    return {flaw.what for flaw in find_flaws(np.full((400, 400, 3), 200, np.uint8), found, cells)}
 
 
 def test_where_nothing_is_denser_than_the_cells_chromatin_would_not_be_seen() -> None:
     cells = found_cells(40, "uninfected", SQUARE)
-    assert "too little contrast" not in film_flaws(cells, darkest=140)  # density 0.6
-    assert "too little contrast" in film_flaws(cells, darkest=165)  # density 0.44
-    assert "too little contrast" not in film_flaws(cells[:19], darkest=165)
+    assert "too little contrast" not in film_flaws(cells, densest=0.52)
+    assert "too little contrast" in film_flaws(cells, densest=0.5)
+    assert "too little contrast" not in film_flaws(cells[:19], densest=0.5)
     assert "too pale" in film_flaws(cells, stain=0.0)  # contrast can't be measured
 
 
