@@ -59,7 +59,7 @@ _MAX_STAIN = 2.7
 #: Least density of a field's densest spot, as a multiple of that of its red cells, where there are
 #: many of these: 1.88 or more in thin smears, 1.65 in poor JPEGs of them. Something denser lies in
 #: every large field, such as a platelet; where nothing stands out, glare has taken the contrast,
-#: and chromatin would not stand out either. With 3 or 10 % of the light as glare, 19 of the 24
+#: and chromatin would not stand out either. With 3 or 10 % of the light as glare, 22 of the 34
 #: infected cells that were taken for uninfected are in such fields.
 _MIN_CONTRAST = 1.6
 
