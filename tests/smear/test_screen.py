@@ -253,10 +253,10 @@ def film_flaws(
 
 
 def test_where_nothing_is_denser_than_the_cells_chromatin_would_not_be_seen() -> None:
-    cells = found_cells(40, "uninfected", SQUARE)
+    cells = found_cells(50, "uninfected", SQUARE)
     assert "too little contrast" not in film_flaws(cells, densest=0.49)
     assert "too little contrast" in film_flaws(cells, densest=0.47)
-    assert "too little contrast" not in film_flaws(cells[:19], densest=0.47)
+    assert "too little contrast" not in film_flaws(cells[:49], densest=0.47)
     assert "too pale" in film_flaws(cells, stain=0.0)  # contrast can't be measured
 
 

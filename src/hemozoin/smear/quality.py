@@ -57,11 +57,12 @@ _MIN_STAIN = 0.06
 _MAX_STAIN = 2.7
 
 #: Least density of a field's densest spot, as a multiple of that of its red cells, where there are
-#: many of these: 1.88 or more in thin smears, 1.65 in poor JPEGs of them. Something denser lies in
-#: every large field, such as a platelet; where nothing stands out, glare has taken the contrast,
-#: and chromatin would not stand out either. With 3 or 10 % of the light as glare, 22 of the 34
-#: infected cells that were taken for uninfected are in such fields.
-_MIN_CONTRAST = 1.6
+#: so many of these: 1.88 or more in thin smears, 1.65 in poor JPEGs of them; 3 of 31 quarters of
+#: them are below 1.6. Something denser lies in nearly every large field, such as a platelet; where
+#: nothing stands out, glare has taken the contrast, and chromatin would not stand out either. With
+#: 3 or 10 % of the light as glare, 22 of the 34 infected cells that were taken for uninfected are
+#: in such fields.
+_MIN_CONTRAST, _ENOUGH_FOR_CONTRAST = 1.6, 50
 
 #: Most bodies as dark as a nucleus per red cell, where there are at least so many: in a thick film
 #: only the nuclei of white cells are left. In a thin smear there is one white cell in 700 or so.
@@ -121,7 +122,7 @@ def _measured(pixels: Pixels, segmentation: Segmentation, cells: Sequence[Cell])
     yield Flaw("too coarse", "diameter of the red cells in px", diameter, _MIN_DIAMETER)
     steepness = _steepness(pixels, segmentation)
     yield Flaw("out of focus", "steepness of the cells' edges", steepness, _MIN_STEEPNESS)
-    if len(cells) >= MANY_CELLS:
+    if len(cells) >= _ENOUGH_FOR_CONTRAST:
         contrast = segmentation.densest / max(float(segmentation.stain[1]), _FAINTEST)
         measure = "density of the densest spot over that of the red cells"
         yield Flaw("too little contrast", measure, contrast, _MIN_CONTRAST)
