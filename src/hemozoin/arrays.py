@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +33,11 @@ Levels = npt.NDArray[np.uint8]
 NamedArrays = dict[str, Array]
 
 
-def batches(rows: Pixels, size: int) -> Iterator[Pixels]:
-    """Yield the rows of an array `[N, ...]` in order, at most `size` at a time, without a copy."""
+_Rows = TypeVar("_Rows", Pixels, Sequence[Any])
+
+
+def batches(rows: _Rows, size: int) -> Iterator[_Rows]:
+    """Yield rows in order, at most `size` at a time; those of an array `[N, ...]` are no copy."""
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
 

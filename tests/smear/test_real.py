@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image
 
 import hemozoin
 from fields import Score, add, metrics
@@ -17,6 +17,7 @@ from hemozoin.smear.counting.tally import Tally
 from hemozoin.smear.field import SmearObject
 from hemozoin.smear.screen import Screener
 from hemozoin.smear.segmentation.objects import segment
+from picture_processing import PROCESSING
 
 
 @pytest.mark.real
@@ -57,8 +58,7 @@ def test_a_sharpened_photo_is_judged_like_the_photo(real_fields: Path) -> None:
     screener, called = Screener(hemozoin.load("nano")), []
     for path in sorted((real_fields / "world" / "bbbc041").iterdir())[:8]:
         picture = Image.open(path).convert("RGB")
-        sharpened = picture.filter(ImageFilter.UnsharpMask(2, 150, 0))
-        both = screener(picture), screener(sharpened)
+        both = screener(picture), screener(PROCESSING["sharpened"](picture))
         called += [(one.usable, one.infected) for one in both]
     assert all(usable for usable, _ in called[::2])
     assert sum(usable for usable, _ in called[1::2]) >= 7  # 3 without denoising
@@ -72,11 +72,10 @@ def test_a_field_in_which_glare_hides_chromatin_is_not_answered(real_fields: Pat
     screener = Screener(hemozoin.load("nano"))
     flawed = [0, 0]
     for path in sorted((real_fields / "world" / "bbbc041").iterdir())[:8]:
-        light = (np.asarray(Image.open(path).convert("RGB")) / 255) ** 2.2
-        for glare in (0, 1):
-            veiled = 255 * (0.9 * light + 0.09 * glare) ** (1 / 2.2)
-            found = screener(Image.fromarray(veiled.astype(np.uint8)))
-            flawed[glare] += "too little contrast" in {flaw.what for flaw in found.flaws}
+        picture = Image.open(path).convert("RGB")
+        for glare, one in enumerate((picture, PROCESSING["glare, 10 %"](picture))):
+            flaws = {flaw.what for flaw in screener(one).flaws}
+            flawed[glare] += "too little contrast" in flaws
     assert flawed[0] == 0
     assert flawed[1] >= 5
 

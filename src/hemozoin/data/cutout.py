@@ -59,6 +59,15 @@ def brightest(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
 
 
+def interior(cell: Pixels, rim: Pixels) -> Bools:
+    """Return which pixels of a cell on black `[H, W, 3]` are off its rim, `[H, W]`.
+
+    `rim` is the structuring element of the erosion, 0 or 1; beyond the picture nothing is inside.
+    """
+    mask, edge = (brightest(cell) > 0).view(np.uint8), cv2.BORDER_CONSTANT
+    return np.asarray(cv2.erode(mask, rim, borderType=edge, borderValue=0)) > 0
+
+
 def is_cut_out(inside: Bools) -> bool:
     """Return whether a picture shows a cell on black; `inside` `[H, W]` is False in the black."""
     return has_black_border((inside[0], inside[-1], inside[:, 0], inside[:, -1]))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image
 
 import hemozoin
 from fields import OTHERS
@@ -26,6 +26,7 @@ from hemozoin.smear.classification.chromatin import (
     reconsider,
     stain_of,
 )
+from picture_processing import PROCESSING
 from world import marked_cells, marked_fields
 
 CYTOPLASM = np.array([0.30, 0.50, 0.45])
@@ -332,7 +333,7 @@ def test_infected_cells_in_weak_colours_are_rarely_taken_for_uninfected(real_fie
     predictor, truths = hemozoin.load("nano"), marked_fields(real_fields / "iml", infected=None)
     decisions = []
     for truth in truths:
-        picture = ImageEnhance.Color(Image.open(truth.path).convert("RGB")).enhance(0.4)
+        picture = PROCESSING["saturation 0.4"](Image.open(truth.path).convert("RGB"))
         found = hemozoin.screen(picture, predictor)
         marks = [mark for mark in truth.cells if mark["type"] not in OTHERS]
         decisions += [

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from hemozoin.arrays import Pixels
+from hemozoin.arrays import Pixels, batches
 from hemozoin.classes import UNINFECTED
 from hemozoin.data.preprocess import Preprocessing, prepare_batch
 from hemozoin.model.bundle import Bundle
@@ -41,11 +41,13 @@ def classify_cells(
     With each comes the prepared cell, uint8 `[S, S, 3]`. The field is uint8 `[H, W, 3]`.
     """
     prepared = _prepare(pixels, objects, predictor.bundle.preprocessing)
-    prepared = blurred(prepared, _blur(prepared, objects, stain))
+    sample = _sample(objects)
+    seen_sample = stain.for_network(prepared[sample], [objects[number] for number in sample])
+    prepared = blurred(prepared, blur_needed(seen_sample))
     alone = [
         one
-        for batch in _batches(len(objects))
-        for one in _seen_by_network(prepared[batch], objects[batch], predictor, stain)
+        for cells, batch in zip(batches(prepared, BATCH), batches(objects, BATCH), strict=True)
+        for one in _seen_by_network(cells, batch, predictor, stain)
     ]
     shift, seen = _recalibrated(alone, predictor.bundle)
     context = _context(seen, stain)
@@ -72,7 +74,8 @@ def as_seen_by_network(
     stain: FieldStain,
 ) -> Callable[[SmearObject], Pixels]:
     """Return a function that gives any of a field's objects as the network sees it, `[S, S, 3]`."""
-    blur = _blur(_prepare(pixels, objects, preprocessing), objects, stain)
+    sample = [objects[number] for number in _sample(objects)]
+    blur = blur_needed(stain.for_network(_prepare(pixels, sample, preprocessing), sample))
 
     def seen(one: SmearObject) -> Pixels:
         cells = blurred(_prepare(pixels, [one], preprocessing), blur)
@@ -99,25 +102,15 @@ def _prepare(
 ) -> Pixels:
     """Return objects of a field as prepared cells, `[N, S, S, 3]`."""
     prepared = np.empty((len(objects), preprocessing.size, preprocessing.size, 3), np.uint8)
-    for batch in _batches(len(objects)):
-        prepared[batch] = prepare_batch(
-            [cut_out(pixels, one) for one in objects[batch]], preprocessing
-        )
+    for cells, batch in zip(batches(prepared, BATCH), batches(objects, BATCH), strict=True):
+        cells[:] = prepare_batch([cut_out(pixels, one) for one in batch], preprocessing)
     return prepared
 
 
-def _batches(count: int) -> Iterator[slice]:
-    """Yield the parts of so many objects that are done at once."""
-    return (slice(start, start + BATCH) for start in range(0, count, BATCH))
-
-
-def _blur(prepared: Pixels, objects: Sequence[SmearObject], stain: FieldStain) -> float:
-    """Return how much a field's cells have to be blurred, 0..1; with few, nothing is typical."""
+def _sample(objects: Sequence[SmearObject]) -> list[int]:
+    """Return the numbers of red cells that show a field's grain; with few, nothing is typical."""
     red = [number for number, one in enumerate(objects) if one.kind == "red cell"]
-    if len(red) < MANY_CELLS:
-        return 0.0
-    sample = red[:: 1 + len(red) // _TYPICAL]
-    return blur_needed(stain.for_network(prepared[sample], [objects[one] for one in sample]))
+    return red[:: 1 + len(red) // _TYPICAL] if len(red) >= MANY_CELLS else []
 
 
 def _seen_by_network(

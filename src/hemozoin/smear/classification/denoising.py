@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from hemozoin.arrays import Bools, Floats, Pixels
-from hemozoin.data.cutout import brightest
+from hemozoin.data.cutout import brightest, interior
 from hemozoin.optics import optical_density
 
 #: Largest grain of a field's cells. That of NLM's healthy cells is 0.003 to 0.0066, as medians of
@@ -27,8 +27,8 @@ _MAX_GRAIN = 0.009
 #: A standard deviation over the median absolute deviation, of a normal distribution.
 _STANDARD = 1.4826
 
-#: Pixels next to the rim of a cell, which is no grain.
-_RIM = 3
+#: Three pixels on all sides: the rim of a cell is no grain.
+_RIM = np.ones((7, 7), np.uint8)
 
 #: Side in pixels of the mean.
 _MEAN = (3, 3)
@@ -43,7 +43,7 @@ def blur_needed(cells: Pixels) -> float:
 
     `cells` are prepared cells of a field, uint8 `[N, S, S, 3]`, as the network would see them.
     """
-    inside = np.array([_interior(cell) for cell in cells], bool).reshape(-1, cells.shape[2])
+    inside = np.array([interior(cell, _RIM) for cell in cells], bool).reshape(-1, cells.shape[2])
     if not inside.any():
         return 0.0
     column = cells.reshape(-1, *cells.shape[2:])  # one cell below the other, for OpenCV
@@ -59,14 +59,6 @@ def blur_needed(cells: Pixels) -> float:
 def _grain(density: Floats, mean: Floats, inside: Bools) -> float:
     """Return the robust standard deviation of densities from their means inside cells."""
     return float(_STANDARD * np.median(cv2.absdiff(density, mean)[inside]))
-
-
-def _interior(cell: Pixels) -> Bools:
-    """Return which pixels of a cell are away from its rim, `[S, S]`."""
-    square = np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)
-    mask = (brightest(cell) > 0).view(np.uint8)
-    edge = cv2.BORDER_CONSTANT
-    return np.asarray(cv2.erode(mask, square, borderType=edge, borderValue=0)) > 0
 
 
 def blurred(cells: Pixels, weight: float) -> Pixels:
