@@ -23,6 +23,7 @@ from hemozoin.model.bundle import load_bundle
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.registry import pretrained_folder, pretrained_names
 from hemozoin.synthetic.cell import draw_cell, draw_patient
+from tests.support.commands import hemozoin as hemozoin_command
 from tests.support.commands import refused, succeed
 
 MEGABYTES = {"nano": 1, "best": 4}
@@ -102,3 +103,16 @@ def test_it_works_with_another_microscope(name: str, sensitivity: float, real_fi
     assert float(str(found["sensitivity"])) >= sensitivity
     assert float(str(found["specificity"])) >= 0.965
     assert json.dumps(found)  # a row: plain values only
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.parametrize(("place", "warned"), [("iml", False), ("world/bbbc041", True)])
+def test_predict_says_that_another_microscope_makes_cells_look_infected(
+    place: str, warned: bool, real_fields: Path, tmp_path: Path
+) -> None:
+    for number, (cell, _, _) in enumerate([*microscope.marked_cells(real_fields / place)][::4]):
+        cell.save(tmp_path / f"{number}.png", compress_level=1)
+    done = hemozoin_command("predict", tmp_path, "--out", tmp_path / "cells.csv")
+    assert done.code == 0
+    assert ("look more infected than those of known patients" in done.err) == warned

@@ -14,6 +14,7 @@ from hemozoin.errors import RunError
 from hemozoin.model.registry import Precision
 
 if TYPE_CHECKING:
+    from hemozoin.model.bundle import Bundle
     from hemozoin.model.prediction import DetailedPrediction
 
 
@@ -61,7 +62,8 @@ def predict(
 
     predictor = Predictor.load(model, precision)
     written = [path for path in (out, explain) if path]
-    details = _count_empty(predict_in_detail(paths, predictor, not no_review, written))
+    found = predict_in_detail(paths, predictor, not no_review, written)
+    details = _reported(found, predictor.bundle)
     with ExitStack() as stack:
         predictions = (
             stack.enter_context(write_saliency_cards(details, predictor, explain))
@@ -74,16 +76,30 @@ def predict(
             (write_json_lines if as_json else write_csv)(predictions, sys.stdout)
 
 
-def _count_empty(details: Iterable[DetailedPrediction]) -> Iterator[DetailedPrediction]:
-    """Yield the predictions, and report at the end how many pictures may be whole fields."""
+def _reported(
+    details: Iterable[DetailedPrediction], bundle: Bundle
+) -> Iterator[DetailedPrediction]:
+    """Yield the predictions, and report at the end what is unusual about all of them together.
+
+    Pictures may be whole fields, or of a microscope that makes all cells look more infected.
+    """
+    from hemozoin.decision.dataset_shift import ShiftDetector
     from hemozoin.progress import print_status
 
-    empty = 0
+    empty, shift = 0, ShiftDetector(bundle.threshold.value, bundle.highest_healthy_median)
     for detail in details:
         empty += detail.pixels is not None and not detail.pixels.any()
+        if detail.prediction.p_parasitized is not None:
+            shift.add(detail.prediction.p_parasitized)
         yield detail
     if empty:
         print_status(
             f"pictures without a single cell in the middle: {empty};"
             " use hemozoin screen for whole fields"
+        )
+    if shift.is_shifted:
+        print_status(
+            f"most of these {shift.cells:,} cells look more infected than those of known patients:"
+            " some that are called parasitized are not; hemozoin screen corrects for this in whole"
+            " fields"
         )
