@@ -82,6 +82,18 @@ def test_a_field_in_which_glare_hides_chromatin_is_not_answered(real_fields: Pat
 
 @pytest.mark.slow
 @pytest.mark.real
+def test_infected_cells_with_a_strong_stain_are_called_with_glare_too(real_fields: Path) -> None:
+    screener = Screener(hemozoin.load("nano"))
+    called = [0, 0]
+    for path in sorted((real_fields / "world" / "bbbc041").iterdir())[:12]:
+        picture = Image.open(path).convert("RGB")
+        for glare, one in enumerate((picture, PROCESSING["glare, 3 %"](picture))):
+            called[glare] += screener(one).infected
+    assert called[1] > called[0] / 2  # 13 of 35 if the glare stays
+
+
+@pytest.mark.slow
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("pattern", "fields", "verdict"),
     [

@@ -318,7 +318,14 @@ def test_a_field_in_which_most_cells_look_infected_is_not_counted() -> None:
     assert "most cells look infected" in film_flaws(infected + healthy)
     assert "most cells look infected" in film_flaws(infected[:4] + unsure[:10] + healthy)
     assert "most cells look infected" not in film_flaws(infected + healthy + healthy)
-    assert "most cells look infected" not in film_flaws(infected)  # too few to tell
+
+
+def test_of_few_cells_more_may_look_infected() -> None:
+    infected, healthy = (
+        found_cells(n, d, SQUARE) for n, d in ((9, "parasitized"), (3, "uninfected"))
+    )
+    assert "most cells look infected" not in film_flaws(infected + healthy)
+    assert "most cells look infected" in film_flaws(infected + healthy[:2])
 
 
 # ---- through an eyepiece -----------------------------------------------------------------------

@@ -18,6 +18,7 @@ from hemozoin.errors import DataError
 from hemozoin.model.pictures import Picture
 from hemozoin.model.predictor import Predictor
 from hemozoin.smear.classification.classify import as_seen_by_network, classify_cells
+from hemozoin.smear.classification.glare import without_glare
 from hemozoin.smear.classification.normalization import FieldStain
 from hemozoin.smear.field import Cell, Clump, Field, SmearObject
 from hemozoin.smear.field_of_view import FieldOfView, fill_surround, find_field_of_view
@@ -48,8 +49,8 @@ class Screener:
         pixels, found = self._segment(picture, name)
         red = [one for one in found.objects if one.kind == "red cell"]
         clumps = [one for one in found.objects if one.kind == "clump"]
-        stain = _stain(found, picture)
-        shift, judged = classify_cells(pixels, red + clumps, self._predictor, stain)
+        clear, stain = _without_glare(pixels, found)
+        shift, judged = classify_cells(clear, red + clumps, self._predictor, stain)
         cells = tuple(cell for cell, _ in judged[: len(red)])
         return Field(
             field=name,
@@ -77,8 +78,9 @@ class Screener:
         The field is RGB, the result of the function uint8 `[S, S, 3]`. Raises DataError as a call.
         """
         pixels, found = self._segment(picture, name)
+        clear, stain = _without_glare(pixels, found)
         preprocessing = self._predictor.bundle.preprocessing
-        return as_seen_by_network(pixels, found.objects, preprocessing, _stain(found, picture))
+        return as_seen_by_network(clear, found.objects, preprocessing, stain)
 
     def _segment(self, picture: Image.Image, name: str) -> tuple[Pixels, Segmentation]:
         """Return a field's pixels and what is in them; what the rim cuts is cut by the edge."""
@@ -102,8 +104,11 @@ def _without_surround(picture: Image.Image) -> tuple[Pixels, FieldOfView | None]
     return (fill_surround(pixels, view) if view else pixels), view
 
 
-def _stain(found: Segmentation, picture: Image.Image) -> FieldStain:
-    return FieldStain(found.background, found.stain, picture.width, picture.height)
+def _without_glare(pixels: Pixels, found: Segmentation) -> tuple[Pixels, FieldStain]:
+    """Return a field's pixels and its stain, as the cells are classified with."""
+    height, width = pixels.shape[:2]
+    stain = FieldStain(found.background, found.stain, width, height)
+    return without_glare(pixels, stain, found.densest)
 
 
 def _cut_by(view: FieldOfView, found: SmearObject) -> SmearObject:
