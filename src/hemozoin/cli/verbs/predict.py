@@ -84,13 +84,16 @@ def _reported(
     Pictures may be whole fields, or of a microscope that makes all cells look more infected.
     """
     from hemozoin.decision.dataset_shift import ShiftDetector
+    from hemozoin.model.prediction import OUT_OF_DISTRIBUTION
     from hemozoin.progress import print_status
 
     empty, shift = 0, ShiftDetector(bundle.threshold.value, bundle.highest_healthy_median)
     for detail in details:
-        empty += detail.pixels is not None and not detail.pixels.any()
-        if detail.prediction.p_parasitized is not None:
-            shift.add(detail.prediction.p_parasitized)
+        p, reason = detail.prediction.p_parasitized, detail.prediction.reason
+        is_empty = detail.pixels is not None and not detail.pixels.any()
+        empty += is_empty
+        if p is not None and not is_empty and reason != OUT_OF_DISTRIBUTION:
+            shift.add(p)
         yield detail
     if empty:
         print_status(
