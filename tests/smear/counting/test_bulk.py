@@ -96,6 +96,18 @@ def test_a_count_of_all_decisions_gives_no_unconfirmed_estimate() -> None:
     assert (slide.verdict, slide.unconfirmed) == ("needs confirmation", None)
 
 
+@pytest.mark.parametrize(("called", "is_estimated"), [(3, True), (6, True), (12, False)])
+def test_no_estimate_where_far_more_cells_are_called_than_counted(
+    called: int, is_estimated: bool
+) -> None:
+    called_only = 0.61  # above 0.6, and below the threshold for counting
+    p = [0.99] * 2 + [called_only] * (called - 2) + [0.01] * (100 - called)
+    slide = screened([some_field(p, measures=UNLIKE)])
+    assert (slide.infected, slide.counted) == (called, 2)
+    assert (slide.unconfirmed is not None) == is_estimated
+    assert slide.verdict == "needs confirmation"
+
+
 def test_a_slide_unlike_the_known_ones_needs_confirmation() -> None:
     infected = [0.99] * 50 + [0.01] * 950
     known = screened([some_field(infected)])

@@ -28,6 +28,10 @@ from hemozoin.smear.field import ObjectKind
 #: the network is unsure 0.1 to 0.25.
 _MAX_REVIEW = 0.15
 
+#: More healthy red cells than this share are called infected nowhere: at most 0.011 of them at any
+#: place, and 0.026 in processed photos. And the factor by which an unconfirmed share may be wrong.
+_MOST_FALSE_ALARMS, _WRONG_BY = 0.03, 2
+
 
 @dataclass
 class SlideTotals:
@@ -100,12 +104,16 @@ class SlideTotals:
     def share_by_mean_rates(self) -> float | None:
         """Return the estimate by the mean rates of the known patients, for at least one red cell.
 
-        None for a count of all decisions: it has no threshold that holds on other microscopes.
+        None for a count of all decisions, since it has no threshold that holds on other
+        microscopes, and where so many more cells are called than counted that the threshold for
+        counting doesn't hold here either.
         """
         point = self.counting_point
         if point is None or point.threshold is None:
             return None
-        return point.infected_share(self.counted / self.red_cells)
+        share = point.infected_share(self.counted / self.red_cells)
+        at_least = self.infected / self.red_cells - _MOST_FALSE_ALARMS
+        return share if at_least <= _WRONG_BY * share else None
 
     def _is_reported_of_few(self) -> bool:
         """Return whether, of few red cells, one or two false alarms decide that it is reported."""
