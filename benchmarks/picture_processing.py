@@ -137,8 +137,11 @@ class Version(NamedTuple):
             picture = PROCESSING[self.processing](picture)
         if self.scale != 1:
             picture = picture.resize([max(1, round(self.scale * side)) for side in picture.size])
-        subsampling = {"subsampling": 2 * (not self.full_colours)} if self.form == "JPEG" else {}
-        picture.save(file, self.form, quality=self.quality, **subsampling)
+        options = {
+            "JPEG": {"subsampling": 2 * (not self.full_colours)},
+            "PNG": {"compress_level": 1},  # the default takes longer than to screen the picture
+        }
+        picture.save(file, self.form, quality=self.quality, **options.get(self.form, {}))
 
     def apply(self, picture: Image.Image) -> Image.Image:
         """Return a picture as it is after compression and decompression."""

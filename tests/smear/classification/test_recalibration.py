@@ -51,13 +51,24 @@ def test_a_field_with_too_many_called_cells_stays(highest: float) -> None:
     assert log_odds_shift(field, highest, BAND) == 0
 
 
-def test_the_clear_calls_of_a_heavy_infection_stay(highest: float) -> None:
+def test_in_a_severe_malaria_the_healthy_cells_show_the_shift(highest: float) -> None:
     field = np.r_[np.full(28, 5.0), np.full(22, -1.0)]
     shift = log_odds_shift(probabilities(field), highest, BAND)
-    close_to_call = float(log_odds(np.array(BAND.high)))
-    assert shift == pytest.approx(close_to_call - highest, abs=1e-3)
+    assert shift == pytest.approx(-1 - highest, abs=1e-3)
     again = [recalibrate(decision(odds), shift, BAND).decision for odds in field]
     assert again == ["parasitized"] * 28 + ["uninfected"] * 22
+
+
+@pytest.mark.parametrize(("infected", "is_severe"), [(12, False), (16, True), (24, True)])
+def test_a_severe_malaria_among_cells_like_the_known_ones_has_no_shift(
+    infected: int, is_severe: bool, highest: float
+) -> None:
+    healthy = highest + np.linspace(-1.5, 1, 50 - infected)
+    field = probabilities(np.r_[np.full(infected, 3.0), healthy])
+    shift = log_odds_shift(field, highest, BAND)
+    median_of_all = float(np.median(log_odds(np.array(field)))) - highest
+    assert median_of_all > 0.05
+    assert shift == pytest.approx(0 if is_severe else median_of_all, abs=1e-3)
 
 
 def test_few_cells_and_networks_of_few_patients_have_no_shift(highest: float) -> None:
