@@ -4,7 +4,7 @@ In whole fields most red cells are healthy, so the shift can be measured and tak
 (`smear/classification/recalibration.py`). Among single cells nobody knows how many are infected.
 But those that are not called parasitized are nearly all healthy, and half of a healthy slide's
 cells are below its median. Where only a quarter of them is below the highest median of known
-patients, all cells are shifted, and more of those that are called parasitized are not so than the
+patients, all cells are shifted, and more of those that are called parasitized are healthy than the
 network's metrics say.
 """
 

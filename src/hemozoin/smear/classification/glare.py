@@ -4,9 +4,9 @@ Dust, oil and reflections in a microscope add the same light to every pixel. Muc
 passes a pale spot, so it hardly changes; a dense one, such as chromatin, becomes paler. Something
 that lets hardly any light pass lies in nearly every field: the light of its densest spot is glare.
 
-It is taken away only where the stain is stronger than any of the training cells'. There the
-chromatin is much denser than the cell, and glare takes the most from it. In fields with a weaker
-stain the densest spot is not so dense, and of all fields twice as many healthy cells were called.
+It is taken away only where the stain is stronger than that of any training cell. With a weaker
+stain the densest spot need not be so dense: where glare was taken away in all fields, twice as many
+healthy cells were called infected.
 
 benchmarks/picture_processing.py shows what it gains.
 """
