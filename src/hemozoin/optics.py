@@ -28,6 +28,11 @@ def optical_density(levels: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return np.asarray(-np.log(light))
 
 
+def levels_of(light: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
+    """Return the levels, 1..255, of light in 256ths of white: the inverse of `optical_density`."""
+    return np.asarray(np.rint(light - 1).clip(1, 255), np.uint8)
+
+
 class StainChange:
     """A stain `gain` times as strong in each channel, `[3]`, on a background like that of NLM."""
 
@@ -38,10 +43,9 @@ class StainChange:
 
     def levels(self, background: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
         """Return what each level becomes, uint8 `[..., 256, 3]`, on backgrounds `[..., 3]`."""
-        light = self._light * np.exp(background * self._gain)[..., None, :]
-        levels = np.rint(light - 1).clip(1, 255).astype(np.uint8)
+        levels = levels_of(self._light * np.exp(background * self._gain)[..., None, :])
         levels[..., 0, :] = 0  # what is outside the cell stays black
-        return np.asarray(levels)
+        return levels
 
 
 _DENSITY = optical_density(np.arange(256))

@@ -14,7 +14,7 @@ from fields import Score, add, metrics
 from hemozoin.smear.counting.blood import Blood
 from hemozoin.smear.counting.guidelines import TOO_FEW
 from hemozoin.smear.counting.tally import Tally
-from hemozoin.smear.field import SmearObject
+from hemozoin.smear.field import Field, SmearObject
 from hemozoin.smear.screen import Screener
 from hemozoin.smear.segmentation.objects import segment
 from picture_processing import PROCESSING
@@ -55,27 +55,19 @@ def test_white_cells_of_another_camera_are_found(real_fields: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.real
 def test_a_sharpened_photo_is_judged_like_the_photo(real_fields: Path) -> None:
-    screener, called = Screener(hemozoin.load("nano")), []
-    for path in sorted((real_fields / "world" / "bbbc041").iterdir())[:8]:
-        picture = Image.open(path).convert("RGB")
-        both = screener(picture), screener(PROCESSING["sharpened"](picture))
-        called += [(one.usable, one.infected) for one in both]
-    assert all(usable for usable, _ in called[::2])
-    assert sum(usable for usable, _ in called[1::2]) >= 7  # 3 without denoising
-    infected, sharpened_infected = (sum(count for _, count in called[part::2]) for part in (0, 1))
-    assert sharpened_infected <= 2 * infected
+    plain, sharpened = screened_twice(real_fields, "sharpened", 8)
+    assert all(one.usable for one in plain)
+    assert sum(one.usable for one in sharpened) >= 7  # 3 without denoising
+    assert sum(one.infected for one in sharpened) <= 2 * sum(one.infected for one in plain)
 
 
 @pytest.mark.slow
 @pytest.mark.real
 def test_a_field_in_which_glare_hides_chromatin_is_not_answered(real_fields: Path) -> None:
-    screener = Screener(hemozoin.load("nano"))
-    flawed = [0, 0]
-    for path in sorted((real_fields / "world" / "bbbc041").iterdir())[:8]:
-        picture = Image.open(path).convert("RGB")
-        for glare, one in enumerate((picture, PROCESSING["glare, 10 %"](picture))):
-            flaws = {flaw.what for flaw in screener(one).flaws}
-            flawed[glare] += "too little contrast" in flaws
+    flawed = [
+        sum("too little contrast" in {flaw.what for flaw in one.flaws} for one in fields)
+        for fields in screened_twice(real_fields, "glare, 10 %", 8)
+    ]
     assert flawed[0] == 0
     assert flawed[1] >= 5
 
@@ -83,12 +75,8 @@ def test_a_field_in_which_glare_hides_chromatin_is_not_answered(real_fields: Pat
 @pytest.mark.slow
 @pytest.mark.real
 def test_infected_cells_with_a_strong_stain_are_called_with_glare_too(real_fields: Path) -> None:
-    screener = Screener(hemozoin.load("nano"))
-    called = [0, 0]
-    for path in sorted((real_fields / "world" / "bbbc041").iterdir())[:12]:
-        picture = Image.open(path).convert("RGB")
-        for glare, one in enumerate((picture, PROCESSING["glare, 3 %"](picture))):
-            called[glare] += screener(one).infected
+    both = screened_twice(real_fields, "glare, 3 %", 12)
+    called = [sum(one.infected for one in fields) for fields in both]
     assert called[1] > called[0] / 2  # 13 of 35 if the glare stays
 
 
@@ -115,6 +103,16 @@ def test_slides_of_other_microscopes_need_confirmation(
     slide = tally.slide(Blood())
     assert slide.verdict == verdict
     assert slide.reason != TOO_FEW
+
+
+def screened_twice(
+    real_fields: Path, processing: str, count: int
+) -> tuple[list[Field], list[Field]]:
+    """Return pictures of BBBC041, screened as they are and processed."""
+    paths = sorted((real_fields / "world" / "bbbc041").iterdir())[:count]
+    pictures = [Image.open(path).convert("RGB") for path in paths]
+    screener, change = Screener(hemozoin.load("nano")), PROCESSING[processing]
+    return [*map(screener, pictures)], [screener(change(picture)) for picture in pictures]
 
 
 def is_inside(found: SmearObject, box: list[float]) -> bool:

@@ -35,14 +35,14 @@ class ShiftDetector:
 
     def __init__(self, threshold: float, highest: float | None) -> None:
         self._threshold = threshold
-        self._highest = None if highest is None else float(sigmoid(np.array(highest)))
+        self._highest = 1.0 if highest is None else float(sigmoid(np.array(highest)))
         self.cells = self._called = self._below = 0
 
     def add(self, p_parasitized: float) -> None:
         """Add one more cell."""
         self.cells += 1
         self._called += p_parasitized >= self._threshold
-        self._below += self._highest is None or p_parasitized <= self._highest
+        self._below += p_parasitized <= self._highest
 
     @property
     def is_shifted(self) -> bool:

@@ -72,7 +72,7 @@ _MAX_NUCLEI, _MANY_NUCLEI = 0.2, 5
 #: and reptiles nearly every nucleus is, and with much grain nearly every cell. In a severe malaria
 #: it is up to 0.62. Of fewer cells than the second number more may be so by chance: in 186 quarters
 #: of thin smears with 3 to 19 cells it is above the last number once.
-_MAX_INFECTED, _MANY_CELLS, _MAX_INFECTED_OF_FEW = 0.65, 20, 0.75
+_MAX_INFECTED, MANY_CELLS, _MAX_INFECTED_OF_FEW = 0.65, 20, 0.75
 
 #: Largest median elongation (ratio of the axes) of the red cells, where there are at least so many:
 #: where the nuclei of a bird's red cells are taken for cells, it is 1.6 to 1.8. It is at most 1.47
@@ -150,7 +150,7 @@ def _film(segmentation: Segmentation, cells: Sequence[Cell]) -> Iterator[Flaw]:
         yield Flaw(_THICK, "nuclei per red cell", nuclei / len(cells), _MAX_NUCLEI)
     infected = float(np.mean([cell.decision == PARASITIZED for cell in cells]))
     measure = "share of cells called infected or for review"
-    most = _MAX_INFECTED if len(cells) >= _MANY_CELLS else _MAX_INFECTED_OF_FEW
+    most = _MAX_INFECTED if len(cells) >= MANY_CELLS else _MAX_INFECTED_OF_FEW
     yield Flaw("most cells look infected", measure, infected + review, most)
     if len(cells) >= _ENOUGH_FOR_SHAPE:
         elongation = float(np.median([*map(_elongation, outlines)]))

@@ -48,6 +48,7 @@ from hemozoin.decision.conformal import REVIEW
 from hemozoin.model.bundle import Bundle
 from hemozoin.model.prediction import NO_CHROMATIN, OUT_OF_DISTRIBUTION, TOO_CLOSE, CellDecision
 from hemozoin.optics import optical_density
+from hemozoin.smear.quality import MANY_CELLS
 from hemozoin.smear.segmentation.color import TypicalColor, typical_color
 
 #: Red density of chromatin over its green density, at most. 95 % of NLM's infected cells are
@@ -82,9 +83,8 @@ _ENLARGED, _DARK_SPOT = 1.3, 2.0
 #: places, 16 of 32 infected cells that were taken for uninfected, and 176 of 104,000 others.
 SUSPECT = 0.12
 
-#: Fewest healthy cells that show what is typical of a field, and fewest red cells with which a cell
-#: is called by the same threshold as elsewhere.
-_FEWEST, MANY_CELLS = 5, 20
+#: Fewest healthy cells that show what is typical of a field.
+_FEWEST = 5
 
 #: Share of a cell's pixels that are its densest spot: about the chromatin of one ring.
 _SPOT = 0.01

@@ -16,7 +16,6 @@ from hemozoin.model.prediction import CellDecision
 from hemozoin.model.predictor import Predictor
 from hemozoin.model.session import BATCH
 from hemozoin.smear.classification.chromatin import (
-    MANY_CELLS,
     SUSPECT,
     CellStain,
     FieldContext,
@@ -28,6 +27,7 @@ from hemozoin.smear.classification.denoising import blur_needed, blurred
 from hemozoin.smear.classification.normalization import FieldStain
 from hemozoin.smear.classification.recalibration import log_odds_shift, recalibrate
 from hemozoin.smear.field import Cell, SmearObject
+from hemozoin.smear.quality import MANY_CELLS
 
 #: At most this many cells are measured for what is typical of a field's healthy cells.
 _TYPICAL = 24

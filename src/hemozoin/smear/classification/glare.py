@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hemozoin.arrays import Floats, Pixels
-from hemozoin.optics import MAX_STAIN, optical_density
+from hemozoin.optics import MAX_STAIN, levels_of, optical_density
 from hemozoin.smear.classification.normalization import FieldStain
 
 #: Light that passes the densest spot without glare, as a share of that of the background. With 3 %
@@ -45,8 +45,7 @@ def without_glare(pixels: Pixels, stain: FieldStain, densest: float) -> tuple[Pi
     background = np.median(stain.background.reshape(-1, 3), axis=0)
     relative = optical_density(np.arange(256))[:, None] - background
     density = background + _without(glare, relative)
-    levels = np.rint(256 * np.exp(-density) - 1).clip(1, 255).astype(np.uint8)
-    changed = np.asarray(cv2.LUT(pixels, levels[None]), np.uint8)
+    changed = np.asarray(cv2.LUT(pixels, levels_of(256 * np.exp(-density))[None]), np.uint8)
     return changed, replace(stain, stain=_without(glare, stain.stain))
 
 

@@ -51,19 +51,20 @@ def log_odds_shift(
     if highest is None or len(p_parasitized) < _FEWEST_CELLS:
         return 0.0
     p = np.array(p_parasitized)
-    if (band.decide_all(p) == PARASITIZED).mean() > _MAX_CALLED:
+    if _called(p, band).mean() > _MAX_CALLED:
         return 0.0
-    shift = _excess(np.minimum(p, band.high), highest)
-    called, before = _called(p, shift, band), -1
-    while called.mean() > _MANY_CALLED and called.sum() > before:
-        before, shift = called.sum(), _excess(p[~called], highest)
-        called = _called(p, shift, band)
+    before, shift = np.inf, _excess(np.minimum(p, band.high), highest)
+    while 0 < shift < before:
+        called = _called(sigmoid(log_odds(p) - shift), band)
+        if called.mean() <= _MANY_CALLED:
+            break
+        before, shift = shift, _excess(p[~called], highest)
     return round(shift, 4)
 
 
-def _called(p: Floats, shift: float, band: ReviewBand) -> Bools:
-    """Return which cells are called after `shift` was taken from their log odds."""
-    return np.asarray(band.decide_all(sigmoid(log_odds(p) - shift)) == PARASITIZED)
+def _called(p: Floats, band: ReviewBand) -> Bools:
+    """Return which cells are called."""
+    return np.asarray(band.decide_all(p) == PARASITIZED)
 
 
 def _excess(p: Floats, highest: float) -> float:
